@@ -1,0 +1,169 @@
+//! AWS as the engine sees it: clients, errors, and one file a resource type.
+
+pub mod data;
+mod error;
+pub mod tags;
+pub mod types;
+mod wait;
+
+pub use error::{AwsError, Op, absent};
+pub use wait::{Poll, wait};
+
+use crate::clock::Clock;
+use crate::schema::{Object, TypeSchema};
+use async_trait::async_trait;
+
+/// The SDK clients of one account and region, and the clock that everything waits by.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    pub acm: aws_sdk_acm::Client,
+    pub appautoscaling: aws_sdk_applicationautoscaling::Client,
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub ec2: aws_sdk_ec2::Client,
+    pub ecr: aws_sdk_ecr::Client,
+    pub ecs: aws_sdk_ecs::Client,
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    pub iam: aws_sdk_iam::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub route53: aws_sdk_route53::Client,
+    pub ssm: aws_sdk_ssm::Client,
+    pub sts: aws_sdk_sts::Client,
+    pub region: String,
+    pub clock: Clock,
+}
+
+impl Aws {
+    pub fn new(config: &aws_types::SdkConfig, clock: Clock) -> Self {
+        Self {
+            acm: aws_sdk_acm::Client::new(config),
+            appautoscaling: aws_sdk_applicationautoscaling::Client::new(config),
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            ecr: aws_sdk_ecr::Client::new(config),
+            ecs: aws_sdk_ecs::Client::new(config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            route53: aws_sdk_route53::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+            region: config.region().map(|r| r.to_string()).unwrap_or_default(),
+            clock,
+        }
+    }
+}
+
+/// A resource that exists as far as we know: its id, and what we know of its attributes (from state, or
+/// only what an import id says).
+#[derive(Clone, Copy, Debug)]
+pub struct Existing<'a> {
+    pub id: &'a str,
+    pub known: &'a Object,
+}
+
+/// One piece of work on one resource.
+pub struct Job<'a> {
+    /// For messages: `module.web.aws_vpc.main`.
+    pub address: &'a str,
+    /// Unique per intent and stable over restarts (journalled before the call): goes into client tokens
+    /// and into the ownership tag (see [`tags::OWNERSHIP`]). 32 hexadecimal characters.
+    pub token: &'a str,
+    /// Empty on create.
+    pub id: &'a str,
+    /// What the configuration wants: defaults filled in, `tags_all` computed, all values known. On delete:
+    /// what was applied.
+    pub want: &'a Object,
+    /// What is live (update, delete); empty on create.
+    pub live: &'a Object,
+    /// Top-level attributes whose desired value differs from the live one (update only).
+    pub changed: &'a [String],
+    /// Says what is being waited for; shown as progress.
+    pub progress: &'a dyn Fn(&str),
+}
+
+impl Job<'_> {
+    pub fn changes(&self, names: &[&str]) -> bool {
+        self.changed.iter().any(|c| names.contains(&c.as_str()))
+    }
+}
+
+/// One numbered step of a rollout, as planned.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RolloutStep {
+    /// Stable name that `run_step` gets back: `start-refresh`.
+    pub name: String,
+    /// For people: `start an instance refresh of web-asg to version 4 of lt-0abc (90–100 % healthy)`.
+    pub text: String,
+    /// What it waits on before the next step may start, for people; None when it just does something.
+    pub gate: Option<String>,
+}
+
+impl RolloutStep {
+    pub fn new(name: &str, text: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), text: text.into(), gate: None }
+    }
+
+    pub fn gate(mut self, gate: impl Into<String>) -> Self {
+        self.gate = Some(gate.into());
+        self
+    }
+}
+
+/// One AWS resource type. Values handed in were checked against the table; `read` hands back an object
+/// with every attribute of the table that AWS answers (undeclared ones too), `id` and, for types with
+/// tags, `tags_all` (see [`tags::read`]).
+#[async_trait(?Send)]
+pub trait AwsType: Sync {
+    fn schema(&self) -> &'static TypeSchema;
+
+    /// Reads many at once with as few calls as AWS allows, in the order given; None: it is not there.
+    async fn read(&self, aws: &Aws, items: &[Existing<'_>]) -> Result<Vec<Option<Object>>, AwsError>;
+
+    /// Makes it, waits until it can be used, returns its id.
+    async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError>;
+
+    /// Sends the least that brings live to want.
+    async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError>;
+
+    /// Deletes it and waits until it is gone. Already gone is success.
+    async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError>;
+
+    /// After a crash between intent and result: the id of what `create` with this very token, or (where
+    /// AWS has neither tokens nor tags at creation) with this natural key, made, if it did.
+    async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError>;
+
+    /// What an id that a person gives (`import`) means; by default the id itself.
+    fn import(&self, id: &str) -> Object {
+        let mut known = Object::new();
+        known.set(&crate::schema::ID, id);
+        known
+    }
+
+    /// The steps of an update that is a rollout; empty for a plain update. `want` may hold unknowns.
+    fn rollout(&self, _live: &Object, _want: &Object, _changed: &[String]) -> Vec<RolloutStep> {
+        Vec::new()
+    }
+
+    /// Runs one step. `carried` is what earlier steps of this rollout returned (the refresh or deployment
+    /// id), journalled, so that a restart goes on with it.
+    async fn run_step(
+        &self,
+        _aws: &Aws,
+        _job: &Job<'_>,
+        step: &str,
+        _carried: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        Err(AwsError::failed(step, "Internal", "this type plans no rollout steps"))
+    }
+}
+
+/// One AWS data source.
+#[async_trait(?Send)]
+pub trait AwsData: Sync {
+    fn schema(&self) -> &'static TypeSchema;
+
+    /// `want` is wholly known. The answer has every attribute of the table, declared ones included.
+    async fn read(&self, aws: &Aws, want: &Object) -> Result<Object, AwsError>;
+}

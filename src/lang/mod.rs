@@ -1,0 +1,7 @@
+//! The configuration language: text → syntax → values.
+
+pub mod eval;
+pub mod functions;
+mod lexer;
+pub mod parse;
+pub mod syntax;

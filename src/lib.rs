@@ -1,0 +1,18 @@
+//! Cutover plans and applies AWS infrastructure for containers on ECS.
+//!
+//! Modules in reading order; each imports only from those above it (a test keeps this so).
+
+pub mod diag;
+
+pub mod addr;
+pub mod clock;
+
+pub mod value;
+
+pub mod lang;
+
+pub mod schema;
+
+pub mod aws;
+
+pub mod sim;

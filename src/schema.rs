@@ -1,0 +1,533 @@
+//! Attribute tables: what attributes a resource type has, how they behave in a diff, and typed handles
+//! to read and write them.
+//!
+//! A table is written once with [`attributes!`]; the diff, validation, drift, renderers and the
+//! lifecycle test over all types iterate it. Every type has `id` besides (see [`ID`]).
+
+use crate::value::{Kind, Map, Number, Type, Value};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Required,
+    Optional,
+    /// AWS chooses when it is not declared; then it never shows as a difference.
+    OptionalComputed,
+    Computed,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    Str,
+    /// A string that holds JSON: compared as JSON.
+    Json,
+    Int,
+    Float,
+    Bool,
+    List(&'static Shape),
+    Set(&'static Shape),
+    Map(&'static Shape),
+    /// Nested blocks (`ingress { … }`); the value is a list or set of objects.
+    Blocks(Nesting, &'static Table),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nesting {
+    List,
+    Set,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DefaultValue {
+    Str(&'static str),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+}
+
+impl DefaultValue {
+    pub fn value(self) -> Value {
+        match self {
+            DefaultValue::Str(s) => Value::string(s),
+            DefaultValue::Int(i) => Value::int(i),
+            DefaultValue::Float(f) => Value::number(Number::from_f64(f).expect("defaults are finite")),
+            DefaultValue::Bool(b) => Value::bool(b),
+        }
+    }
+}
+
+/// When a change of an attribute needs a new resource.
+#[derive(Clone, Copy)]
+pub enum Replaces {
+    Never,
+    Always,
+    /// Decides from (live object, desired object).
+    If(fn(&Object, &Object) -> bool),
+}
+
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub name: &'static str,
+    pub shape: Shape,
+    pub presence: Presence,
+    pub default: Option<DefaultValue>,
+    pub replaces: Replaces,
+    pub sensitive: bool,
+    /// Drift is reported even when not declared.
+    pub watched: bool,
+    /// Another controller moves it after creation (a service's desired count under autoscaling, weights
+    /// that a rollout moves): the declared value is used at creation only, if the predicate (live,
+    /// desired) holds.
+    pub owned_elsewhere: Option<fn(&Object, &Object) -> bool>,
+    /// AWS never answers it (`force_delete`, `skip_destroy`): compared with what was applied.
+    pub local: bool,
+    /// Computed attribute that becomes unknown when an update touches one of these (any, if empty).
+    pub unknown_after: Option<&'static [&'static str]>,
+    /// Values that AWS treats as the same although they are written differently: (live, desired).
+    pub same: Option<fn(&Value, &Value) -> bool>,
+    /// Blocks: how many there must and may be. `max_items == 0`: no limit.
+    pub min_items: usize,
+    pub max_items: usize,
+    /// Blocks that may also be written as an attribute (`ingress = []`).
+    pub also_attribute: bool,
+    pub one_of: &'static [&'static str],
+    pub range: Option<(i64, i64)>,
+    /// Checks a known, non-null value; the error completes the sentence "`name` …".
+    pub check: Option<fn(&Value) -> Result<(), String>>,
+    pub conflicts_with: &'static [&'static str],
+    pub doc: &'static str,
+    pub deprecated: Option<&'static str>,
+}
+
+pub struct Table {
+    pub rows: &'static [Row],
+}
+
+impl Table {
+    pub fn row(&self, name: &str) -> Option<&'static Row> {
+        self.rows.iter().find(|r| r.name == name)
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.rows.iter().map(|r| r.name)).finish()
+    }
+}
+
+impl Row {
+    pub fn ty(&self) -> Type {
+        self.shape.ty()
+    }
+
+    pub fn settable(&self) -> bool {
+        self.presence != Presence::Computed
+    }
+
+    pub fn block_table(&self) -> Option<(Nesting, &'static Table)> {
+        match self.shape {
+            Shape::Blocks(nesting, table) => Some((nesting, table)),
+            _ => None,
+        }
+    }
+}
+
+impl Shape {
+    pub fn ty(&self) -> Type {
+        match self {
+            Shape::Str | Shape::Json => Type::String,
+            Shape::Int | Shape::Float => Type::Number,
+            Shape::Bool => Type::Bool,
+            Shape::List(s) => Type::list(s.ty()),
+            Shape::Set(s) => Type::set(s.ty()),
+            Shape::Map(s) => Type::map(s.ty()),
+            Shape::Blocks(Nesting::List, table) => Type::list(table.ty()),
+            Shape::Blocks(Nesting::Set, table) => Type::set(table.ty()),
+        }
+    }
+}
+
+impl Table {
+    pub fn ty(&self) -> Type {
+        Type::object(self.rows.iter().map(|r| (Arc::from(r.name), r.ty())))
+    }
+}
+
+/// Kinds of attributes: the marker types of [`Attr`].
+pub trait Field {
+    type Rust;
+    const SHAPE: Shape;
+    fn read(value: &Value) -> Option<Self::Rust>;
+    fn write(rust: Self::Rust) -> Value;
+}
+
+pub struct Str;
+pub struct Json;
+pub struct Int;
+pub struct Float;
+pub struct Bool;
+pub struct StrList;
+pub struct StrSet;
+pub struct IntSet;
+pub struct StrMap;
+/// Nested blocks: build with `.list(&TABLE)` or `.set(&TABLE)`.
+pub struct Blocks;
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    Some(value.as_slice()?.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+}
+
+macro_rules! field {
+    ($marker:ty, $rust:ty, $shape:expr, $read:expr, $write:expr) => {
+        impl Field for $marker {
+            type Rust = $rust;
+            const SHAPE: Shape = $shape;
+            fn read(value: &Value) -> Option<$rust> {
+                let read: fn(&Value) -> Option<$rust> = $read;
+                read(value)
+            }
+            fn write(rust: $rust) -> Value {
+                let write: fn($rust) -> Value = $write;
+                write(rust)
+            }
+        }
+    };
+}
+
+field!(Str, String, Shape::Str, |v| v.as_str().map(str::to_owned), Value::from);
+field!(Json, String, Shape::Json, |v| v.as_str().map(str::to_owned), Value::from);
+field!(Int, i64, Shape::Int, Value::as_i64, Value::int);
+field!(Float, f64, Shape::Float, |v| v.as_number().map(Number::to_f64), |f| Number::from_f64(f)
+    .map_or_else(|| Value::null(Type::Number), Value::number));
+field!(Bool, bool, Shape::Bool, Value::as_bool, Value::bool);
+field!(StrList, Vec<String>, Shape::List(&Shape::Str), strings, |items| {
+    Value::list(Type::String, items.into_iter().map(Value::from).collect())
+});
+field!(StrSet, Vec<String>, Shape::Set(&Shape::Str), strings, |items| {
+    Value::set(Type::String, items.into_iter().map(Value::from).collect())
+});
+field!(
+    IntSet,
+    Vec<i64>,
+    Shape::Set(&Shape::Int),
+    |v| Some(v.as_slice()?.iter().filter_map(Value::as_i64).collect()),
+    |items| Value::set(Type::Number, items.into_iter().map(Value::int).collect())
+);
+field!(
+    StrMap,
+    BTreeMap<String, String>,
+    Shape::Map(&Shape::Str),
+    |v| {
+        let entries = v.as_map()?.iter();
+        Some(entries.filter_map(|(k, v)| Some((k.to_string(), v.as_str()?.to_owned()))).collect())
+    },
+    |map| {
+        let entries: Map = map.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+        Value::map(Type::String, entries)
+    }
+);
+field!(
+    Blocks,
+    Vec<Object>,
+    // Replaced by `.list()` or `.set()`.
+    Shape::Blocks(Nesting::List, &Table { rows: &[] }),
+    |v| Some(v.as_slice()?.iter().filter_map(|o| o.as_map().cloned().map(Object)).collect()),
+    |objects| {
+        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.0)).collect();
+        let element = items.first().map_or(Type::Dynamic, Value::ty);
+        Value::list(element, items)
+    }
+);
+
+/// A typed handle to one attribute: reads and writes it in an [`Object`], and carries its table row.
+pub struct Attr<T> {
+    pub row: Row,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T: Field> Attr<T> {
+    const fn new(name: &'static str, presence: Presence) -> Self {
+        let row = Row {
+            name,
+            shape: T::SHAPE,
+            presence,
+            default: None,
+            replaces: Replaces::Never,
+            sensitive: false,
+            watched: false,
+            owned_elsewhere: None,
+            local: false,
+            unknown_after: None,
+            same: None,
+            min_items: 0,
+            max_items: 0,
+            also_attribute: false,
+            one_of: &[],
+            range: None,
+            check: None,
+            conflicts_with: &[],
+            doc: "",
+            deprecated: None,
+        };
+        Self { row, marker: PhantomData }
+    }
+
+    pub const fn required(name: &'static str) -> Self {
+        Self::new(name, Presence::Required)
+    }
+
+    pub const fn optional(name: &'static str) -> Self {
+        Self::new(name, Presence::Optional)
+    }
+
+    pub const fn optional_computed(name: &'static str) -> Self {
+        Self::new(name, Presence::OptionalComputed)
+    }
+
+    pub const fn computed(name: &'static str) -> Self {
+        Self::new(name, Presence::Computed)
+    }
+}
+
+/// Builder steps, one a field of [`Row`].
+macro_rules! builder {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*) => $($path:ident).+ = $value:expr;)*) => {
+        impl<T> Attr<T> {
+            $($(#[$doc])* pub const fn $name(mut self $(, $arg: $ty)*) -> Self {
+                self.$($path).+ = $value;
+                self
+            })*
+        }
+    };
+}
+
+builder! {
+    /// A change needs a new resource.
+    replaces() => row.replaces = Replaces::Always;
+    replaces_if(test: fn(&Object, &Object) -> bool) => row.replaces = Replaces::If(test);
+    default_str(s: &'static str) => row.default = Some(DefaultValue::Str(s));
+    default_int(i: i64) => row.default = Some(DefaultValue::Int(i));
+    default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
+    default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
+    sensitive() => row.sensitive = true;
+    watched() => row.watched = true;
+    owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
+    local() => row.local = true;
+    unknown_after_update() => row.unknown_after = Some(&[]);
+    unknown_after_change_of(names: &'static [&'static str]) => row.unknown_after = Some(names);
+    same(test: fn(&Value, &Value) -> bool) => row.same = Some(test);
+    min_items(n: usize) => row.min_items = n;
+    /// 0: no limit.
+    max_items(n: usize) => row.max_items = n;
+    also_attribute() => row.also_attribute = true;
+    one_of(values: &'static [&'static str]) => row.one_of = values;
+    range(min: i64, max: i64) => row.range = Some((min, max));
+    check(test: fn(&Value) -> Result<(), String>) => row.check = Some(test);
+    conflicts_with(names: &'static [&'static str]) => row.conflicts_with = names;
+    doc(text: &'static str) => row.doc = text;
+    deprecated(text: &'static str) => row.deprecated = Some(text);
+}
+
+impl Attr<Blocks> {
+    pub const fn list(mut self, table: &'static Table) -> Self {
+        self.row.shape = Shape::Blocks(Nesting::List, table);
+        self
+    }
+
+    pub const fn set(mut self, table: &'static Table) -> Self {
+        self.row.shape = Shape::Blocks(Nesting::Set, table);
+        self
+    }
+
+    /// At most one block.
+    pub const fn single(mut self, table: &'static Table) -> Self {
+        self.row.max_items = 1;
+        self.list(table)
+    }
+}
+
+/// Declares typed handles and the table that lists them.
+///
+/// ```ignore
+/// attributes! {
+///     TABLE [TAGS, TAGS_ALL]:   // handles declared elsewhere that are rows here too
+///     CIDR_BLOCK: Str = required("cidr_block").replaces();
+/// }
+/// ```
+#[macro_export]
+macro_rules! attributes {
+    ($table:ident $([$($shared:ident),*])?: $($name:ident: $kind:ident = $ctor:ident($attr:literal) $(.$method:ident($($arg:expr),* $(,)?))*;)*) => {
+        $(pub const $name: $crate::schema::Attr<$crate::schema::$kind> =
+            $crate::schema::Attr::<$crate::schema::$kind>::$ctor($attr)$(.$method($($arg),*))*;)*
+        pub static $table: $crate::schema::Table = $crate::schema::Table { rows: &[$($name.row,)* $($($shared.row),*)?] };
+    };
+}
+pub use crate::attributes;
+
+/// Every resource and data source has it.
+pub const ID: Attr<Str> = Attr::<Str>::computed("id");
+
+/// The attributes of one resource (or of one nested block), by name.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Object(pub Map);
+
+impl Object {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// None when absent, null or unknown.
+    pub fn get<T: Field>(&self, attr: &Attr<T>) -> Option<T::Rust> {
+        self.value(attr.row.name).and_then(T::read)
+    }
+
+    /// For attributes that the schema requires: their absence is a defect of ours.
+    pub fn need<T: Field>(&self, attr: &Attr<T>) -> T::Rust {
+        self.get(attr).unwrap_or_else(|| panic!("`{}` is required, the schema said", attr.row.name))
+    }
+
+    /// Empty when absent: for lists, sets, maps and blocks.
+    pub fn all<T: Field>(&self, attr: &Attr<T>) -> T::Rust
+    where
+        T::Rust: Default,
+    {
+        self.get(attr).unwrap_or_default()
+    }
+
+    /// The only block of its kind, if there.
+    pub fn block(&self, attr: &Attr<Blocks>) -> Option<Object> {
+        self.all(attr).into_iter().next()
+    }
+
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// The id, empty while there is none.
+    pub fn id(&self) -> &str {
+        self.value("id").and_then(Value::as_str).unwrap_or("")
+    }
+
+    pub fn set<T: Field>(&mut self, attr: &Attr<T>, value: impl Put<T>) -> &mut Self {
+        self.put(attr.row.name, value.put());
+        self
+    }
+
+    /// Blocks need their row to know whether they are a list or a set.
+    pub fn set_blocks(&mut self, attr: &Attr<Blocks>, objects: Vec<Object>) -> &mut Self {
+        let Some((nesting, table)) = attr.row.block_table() else { return self };
+        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.complete(table).0)).collect();
+        let value = match nesting {
+            Nesting::List => Value::list(table.ty(), items),
+            Nesting::Set => Value::set(table.ty(), items),
+        };
+        self.put(attr.row.name, Some(value));
+        self
+    }
+
+    pub fn put(&mut self, name: &str, value: Option<Value>) {
+        match value {
+            Some(value) => self.0.insert(name.into(), value),
+            None => self.0.remove(name),
+        };
+    }
+
+    /// Every attribute of the table present: null where there was none.
+    pub fn complete(mut self, table: &Table) -> Self {
+        for row in table.rows {
+            self.0.entry(row.name.into()).or_insert_with(|| match row.shape {
+                Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
+                Shape::Blocks(Nesting::Set, t) => Value::set(t.ty(), Vec::new()),
+                _ => Value::null(row.ty()),
+            });
+        }
+        self
+    }
+
+    /// Whether something other than null (or an empty block list) stands there.
+    pub fn has(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|v| !is_absent(v))
+    }
+}
+
+/// Null, or no blocks at all.
+pub fn is_absent(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Null(_) => true,
+        Kind::List(Type::Object(_), items) | Kind::Set(Type::Object(_), items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// What can be written to an attribute of kind `T`; None clears it.
+pub trait Put<T: Field> {
+    fn put(self) -> Option<Value>;
+}
+
+macro_rules! put {
+    ($($kind:ty: $($from:ty => |$x:ident| $convert:expr),+;)*) => {
+        $($(impl Put<$kind> for $from {
+            fn put(self) -> Option<Value> {
+                let $x = self;
+                Some(<$kind as Field>::write($convert))
+            }
+        }
+        impl Put<$kind> for Option<$from> {
+            fn put(self) -> Option<Value> {
+                self.and_then(|x| Put::<$kind>::put(x))
+            }
+        })+)*
+    };
+}
+
+put! {
+    Str: &str => |s| s.to_owned(), String => |s| s, &String => |s| s.clone();
+    Json: &str => |s| s.to_owned(), String => |s| s;
+    Int: i64 => |i| i, i32 => |i| i.into(), usize => |i| i as i64;
+    Float: f64 => |f| f, f32 => |f| f.into();
+    Bool: bool => |b| b;
+    StrList: Vec<String> => |v| v, &[String] => |v| v.to_vec();
+    StrSet: Vec<String> => |v| v, &[String] => |v| v.to_vec();
+    IntSet: Vec<i64> => |v| v;
+    StrMap: BTreeMap<String, String> => |m| m;
+}
+
+/// A resource type as everything but its provider sees it.
+pub struct TypeSchema {
+    pub name: &'static str,
+    pub table: &'static Table,
+    /// One sentence for docs and hover.
+    pub doc: &'static str,
+    /// A complete HCL example; the lifecycle test applies it, so it must stand alone.
+    pub example: &'static str,
+    /// A replacement is created before the old one is deleted without anyone asking (a task definition
+    /// revision: the old one must live until the service has left it).
+    pub create_before_destroy: bool,
+    /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
+    pub validate: fn(&Object) -> Vec<(&'static str, String)>,
+    /// What a planned create or update already knows of computed attributes (`id` of a role is its
+    /// name); gets desired, returns name → value.
+    pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+}
+
+impl TypeSchema {
+    pub const fn new(name: &'static str, table: &'static Table) -> Self {
+        Self {
+            name,
+            table,
+            doc: "",
+            example: "",
+            create_before_destroy: false,
+            validate: |_| Vec::new(),
+            predict: |_| Vec::new(),
+        }
+    }
+
+    /// The row of an attribute, `id` included.
+    pub fn row(&self, name: &str) -> Option<&'static Row> {
+        static ID_ROW: Row = ID.row;
+        if name == "id" { self.table.row("id").or(Some(&ID_ROW)) } else { self.table.row(name) }
+    }
+}

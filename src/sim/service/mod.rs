@@ -1,0 +1,111 @@
+//! One module a service: its part of the world, and a handler an operation.
+//!
+//! Handlers get and give one value tree (JSON with the API model's member names: `CidrBlock`,
+//! `TagSpecifications`), whatever protocol the client speaks. Inputs have already been decoded to the
+//! types of the API model (numbers are numbers, lists are lists, timestamps RFC 3339 text, blobs base64
+//! text) and checked against its constraints.
+
+pub mod acm;
+pub mod appautoscaling;
+pub mod autoscaling;
+pub mod cloudwatch;
+pub mod ec2;
+pub mod ecr;
+pub mod ecs;
+pub mod elbv2;
+pub mod iam;
+pub mod logs;
+pub mod route53;
+pub mod ssm;
+pub mod sts;
+
+use super::World;
+use serde_json::Value as Json;
+
+/// An error as AWS words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// `InvalidVpcID.NotFound`, without namespace or `Exception` juggling: as clients see the code.
+    pub code: String,
+    pub message: String,
+    /// 400 unless AWS says otherwise.
+    pub status: u16,
+}
+
+impl ApiError {
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into(), status: 400 }
+    }
+
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+pub type Answer = Result<Json, ApiError>;
+pub type Handler = fn(&mut World, &Json) -> Answer;
+
+/// The operations of one service: (name in the API model, handler), sorted by name.
+pub type Operations = &'static [(&'static str, Handler)];
+
+/// By endpoint prefix as the SDKs sign it (`ec2`, `elasticloadbalancing`, `monitoring`, …).
+pub fn operations(service: &str) -> Option<Operations> {
+    Some(match service {
+        "acm" => acm::OPERATIONS,
+        "application-autoscaling" => appautoscaling::OPERATIONS,
+        "autoscaling" => autoscaling::OPERATIONS,
+        "monitoring" => cloudwatch::OPERATIONS,
+        "ec2" => ec2::OPERATIONS,
+        "ecr" => ecr::OPERATIONS,
+        "ecs" => ecs::OPERATIONS,
+        "elasticloadbalancing" => elbv2::OPERATIONS,
+        "iam" => iam::OPERATIONS,
+        "logs" => logs::OPERATIONS,
+        "route53" => route53::OPERATIONS,
+        "ssm" => ssm::OPERATIONS,
+        "sts" => sts::OPERATIONS,
+        _ => return None,
+    })
+}
+
+/// Small readers of the value tree.
+pub trait Input {
+    fn text(&self, name: &str) -> Option<&str>;
+    /// Empty when absent.
+    fn list(&self, name: &str) -> &[Json];
+    fn texts(&self, name: &str) -> Vec<&str>;
+    fn int(&self, name: &str) -> Option<i64>;
+    fn flag(&self, name: &str) -> Option<bool>;
+}
+
+impl Input for Json {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    fn list(&self, name: &str) -> &[Json] {
+        self.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn texts(&self, name: &str) -> Vec<&str> {
+        self.list(name).iter().filter_map(Json::as_str).collect()
+    }
+
+    fn int(&self, name: &str) -> Option<i64> {
+        self.get(name)?.as_i64()
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        self.get(name)?.as_bool()
+    }
+}
+
+/// One page of a list: starts after `token` (an index as text), at most `limit` items; the next token.
+pub fn page<T>(items: Vec<T>, token: Option<&str>, limit: usize) -> (Vec<T>, Option<String>) {
+    let start: usize = token.and_then(|t| t.parse().ok()).unwrap_or(0);
+    let total = items.len();
+    let page: Vec<T> = items.into_iter().skip(start).take(limit).collect();
+    let end = start + page.len();
+    (page, (end < total).then(|| end.to_string()))
+}

@@ -1,0 +1,1 @@
+//! AWS's wire protocols on one side, the value tree on the other.

@@ -1,0 +1,182 @@
+//! The whole world as data, and its event queue. Saved as JSON beside the state.
+
+use super::service::{
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, ssm, sts,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// Milliseconds since the Unix epoch, in the world's own time.
+pub type Millis = i64;
+
+pub const SECOND: Millis = 1_000;
+pub const MINUTE: Millis = 60 * SECOND;
+
+/// Something that will happen. Each service has its own; handlers must tolerate that what an event is
+/// about is gone or has moved on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Event {
+    Ec2(ec2::Event),
+    Autoscaling(autoscaling::Event),
+    Ecs(ecs::Event),
+    Elbv2(elbv2::Event),
+    Appautoscaling(appautoscaling::Event),
+    Cloudwatch(cloudwatch::Event),
+    Acm(acm::Event),
+    Ecr(ecr::Event),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct World {
+    /// Format of the saved world.
+    pub version: u32,
+    pub now: Millis,
+    pub account: String,
+    pub region: String,
+    /// All randomness (ids, jitter, which instance dies) comes from here.
+    pub seed: u64,
+    drawn: u64,
+    next_event: u64,
+    /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
+    #[serde(with = "queue_as_list")]
+    queue: BTreeMap<(Millis, u64), Event>,
+
+    pub acm: acm::State,
+    pub appautoscaling: appautoscaling::State,
+    pub autoscaling: autoscaling::State,
+    pub cloudwatch: cloudwatch::State,
+    pub ec2: ec2::State,
+    pub ecr: ecr::State,
+    pub ecs: ecs::State,
+    pub elbv2: elbv2::State,
+    pub iam: iam::State,
+    pub logs: logs::State,
+    pub route53: route53::State,
+    pub ssm: ssm::State,
+    pub sts: sts::State,
+}
+
+mod queue_as_list {
+    use super::{Event, Millis};
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    pub fn serialize<S: Serializer>(queue: &BTreeMap<(Millis, u64), Event>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(queue.iter())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<(Millis, u64), Event>, D::Error> {
+        Ok(Vec::<((Millis, u64), Event)>::deserialize(d)?.into_iter().collect())
+    }
+}
+
+impl World {
+    /// A new account with what AWS gives every account (default VPC excepted), at `now`.
+    pub fn new(account: &str, region: &str, seed: u64, now: Millis) -> Self {
+        let mut world = World {
+            version: 1,
+            now,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            seed,
+            drawn: 0,
+            next_event: 0,
+            queue: BTreeMap::new(),
+            acm: Default::default(),
+            appautoscaling: Default::default(),
+            autoscaling: Default::default(),
+            cloudwatch: Default::default(),
+            ec2: Default::default(),
+            ecr: Default::default(),
+            ecs: Default::default(),
+            elbv2: Default::default(),
+            iam: Default::default(),
+            logs: Default::default(),
+            route53: Default::default(),
+            ssm: Default::default(),
+            sts: Default::default(),
+        };
+        ec2::found(&mut world);
+        iam::found(&mut world);
+        ssm::found(&mut world);
+        world
+    }
+
+    /// Runs everything that is due up to `time`, in order.
+    pub fn advance_to(&mut self, time: Millis) {
+        while let Some((&key, _)) = self.queue.first_key_value() {
+            if key.0 > time {
+                break;
+            }
+            let event = self.queue.remove(&key).expect("it was first");
+            self.now = self.now.max(key.0);
+            self.run(event);
+        }
+        self.now = self.now.max(time);
+    }
+
+    fn run(&mut self, event: Event) {
+        match event {
+            Event::Ec2(e) => ec2::run(self, e),
+            Event::Autoscaling(e) => autoscaling::run(self, e),
+            Event::Ecs(e) => ecs::run(self, e),
+            Event::Elbv2(e) => elbv2::run(self, e),
+            Event::Appautoscaling(e) => appautoscaling::run(self, e),
+            Event::Cloudwatch(e) => cloudwatch::run(self, e),
+            Event::Acm(e) => acm::run(self, e),
+            Event::Ecr(e) => ecr::run(self, e),
+        }
+    }
+
+    pub fn schedule(&mut self, after: Millis, event: Event) {
+        let key = (self.now + after, self.next_event);
+        self.next_event += 1;
+        self.queue.insert(key, event);
+    }
+
+    /// The time of the next event, if any.
+    pub fn next_due(&self) -> Option<Millis> {
+        self.queue.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    /// The next random number (splitmix64 of seed and count: no hidden state to save).
+    pub fn random(&mut self) -> u64 {
+        self.drawn += 1;
+        let mut z = self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// `vpc-0a1b2c3d4e5f60718`: prefix and 17 hexadecimal digits, as EC2 has them.
+    pub fn id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-0{}", self.hex(16))
+    }
+
+    pub fn hex(&mut self, digits: usize) -> String {
+        let mut text = String::new();
+        while text.len() < digits {
+            text += &format!("{:016x}", self.random());
+        }
+        text.truncate(digits);
+        text
+    }
+
+    pub fn uuid(&mut self) -> String {
+        let h = self.hex(32);
+        format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
+    }
+
+    /// `arn:aws:ecs:us-east-1:123456789012:cluster/x`; no region for global services.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let region = if matches!(service, "iam" | "route53" | "sts") { "" } else { &self.region };
+        let account = if service == "route53" { "" } else { &self.account };
+        format!("arn:aws:{service}:{region}:{account}:{resource}")
+    }
+
+    /// RFC 3339 text of a time: how the value tree carries timestamps.
+    pub fn timestamp(millis: Millis) -> Json {
+        Json::String(jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default())
+    }
+}
