@@ -13,6 +13,20 @@ pub mod lang;
 
 pub mod schema;
 
+pub mod config;
+
 pub mod aws;
+
+pub mod provider;
+
+pub mod graph;
+
+pub mod state;
+
+pub mod diff;
+
+pub mod plan;
+
+pub mod apply;
 
 pub mod sim;
