@@ -8,8 +8,13 @@ mod route;
 mod route_table;
 mod route_table_association;
 mod routes;
+mod security_group;
+mod sg_permissions;
+mod sg_rule;
 mod subnet;
 mod vpc;
+mod vpc_security_group_egress_rule;
+mod vpc_security_group_ingress_rule;
 
 use super::AwsType;
 
@@ -21,8 +26,11 @@ pub static ALL: &[&dyn AwsType] = &[
     &route::Route,
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
+    &security_group::SecurityGroup,
     &subnet::Subnet,
     &vpc::Vpc,
+    &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
+    &vpc_security_group_ingress_rule::VpcSecurityGroupIngressRule,
 ];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
