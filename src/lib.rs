@@ -13,6 +13,8 @@ pub mod lang;
 
 pub mod schema;
 
+pub mod rollout;
+
 pub mod aws;
 
 pub mod sim;
