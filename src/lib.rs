@@ -13,11 +13,13 @@ pub mod lang;
 
 pub mod schema;
 
-pub mod config;
+pub mod rollout;
 
 pub mod aws;
 
 pub mod provider;
+
+pub mod config;
 
 pub mod graph;
 
