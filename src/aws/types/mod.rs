@@ -1,7 +1,8 @@
 //! One file a resource type, and the list of all of them.
 
 mod ec2;
-<<<<<<< HEAD
+mod ecs;
+mod ecs_cluster;
 mod eip;
 mod internet_gateway;
 mod nat_gateway;
@@ -13,11 +14,7 @@ mod security_group;
 mod sg_permissions;
 mod sg_rule;
 mod subnet;
-=======
-mod ecs;
-mod ecs_cluster;
 mod timeouts;
->>>>>>> h/ecstypes
 mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
@@ -25,8 +22,9 @@ mod vpc_security_group_ingress_rule;
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-<<<<<<< HEAD
+#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &ecs_cluster::EcsCluster,
     &eip::Eip,
     &internet_gateway::InternetGateway,
     &nat_gateway::NatGateway,
@@ -39,9 +37,6 @@ pub static ALL: &[&dyn AwsType] = &[
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
     &vpc_security_group_ingress_rule::VpcSecurityGroupIngressRule,
 ];
-=======
-pub static ALL: &[&dyn AwsType] = &[&ecs_cluster::EcsCluster, &vpc::Vpc];
->>>>>>> h/ecstypes
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
     ALL.iter().find(|t| t.schema().name == name).copied()
