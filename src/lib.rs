@@ -31,4 +31,8 @@ pub mod plan;
 
 pub mod apply;
 
+pub mod drift;
+
+pub mod render;
+
 pub mod sim;
