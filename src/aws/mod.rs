@@ -2,7 +2,9 @@
 
 pub mod data;
 mod error;
+pub mod partition;
 pub mod tags;
+pub mod timeouts;
 pub mod types;
 mod wait;
 
