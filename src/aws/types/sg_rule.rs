@@ -149,7 +149,7 @@ fn object(aws: &Aws, rule: &Live, known: &Object) -> Object {
     };
     let group = rule.referenced_group_info().and_then(|info| {
         let group = ec2::filled(info.group_id())?;
-        Some(match info.user_id().filter(|u| !u.is_empty() && *u != owner) {
+        Some(match info.user_id().filter(|u| !u.is_empty() && !owner.is_empty() && *u != owner) {
             Some(account) => format!("{account}/{group}"),
             None => group.to_owned(),
         })
