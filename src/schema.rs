@@ -171,6 +171,7 @@ pub struct Bool;
 pub struct StrList;
 pub struct StrSet;
 pub struct IntSet;
+pub struct IntList;
 pub struct StrMap;
 /// Nested blocks: build with `.list(&TABLE)` or `.set(&TABLE)`.
 pub struct Blocks;
@@ -214,6 +215,13 @@ field!(
     Shape::Set(&Shape::Int),
     |v| Some(v.as_slice()?.iter().filter_map(Value::as_i64).collect()),
     |items| Value::set(Type::Number, items.into_iter().map(Value::int).collect())
+);
+field!(
+    IntList,
+    Vec<i64>,
+    Shape::List(&Shape::Int),
+    |v| Some(v.as_slice()?.iter().filter_map(Value::as_i64).collect()),
+    |items| Value::list(Type::Number, items.into_iter().map(Value::int).collect())
 );
 field!(
     StrMap,
@@ -491,6 +499,7 @@ put! {
     StrList: Vec<String> => |v| v, &[String] => |v| v.to_vec();
     StrSet: Vec<String> => |v| v, &[String] => |v| v.to_vec();
     IntSet: Vec<i64> => |v| v;
+    IntList: Vec<i64> => |v| v;
     StrMap: BTreeMap<String, String> => |m| m;
 }
 

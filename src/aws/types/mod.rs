@@ -1,6 +1,8 @@
 //! One file a resource type, and the list of all of them.
 
 mod ec2;
+mod ecs;
+mod ecs_cluster;
 mod eip;
 mod internet_gateway;
 mod nat_gateway;
@@ -12,6 +14,7 @@ mod security_group;
 mod sg_permissions;
 mod sg_rule;
 mod subnet;
+mod timeouts;
 mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
@@ -19,7 +22,9 @@ mod vpc_security_group_ingress_rule;
 use super::AwsType;
 
 /// Every resource type, sorted by name.
+#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &ecs_cluster::EcsCluster,
     &eip::Eip,
     &internet_gateway::InternetGateway,
     &nat_gateway::NatGateway,
