@@ -4,7 +4,6 @@ pub mod data;
 mod error;
 pub mod partition;
 pub mod tags;
-pub mod timeouts;
 pub mod types;
 mod wait;
 

@@ -114,7 +114,7 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
                         && (names.is_empty() || changes.iter().any(|c| names.contains(&c.name.as_str())))
                 };
                 match row.unknown_after {
-                    Some(names) if touched(names) => Value::unknown_not_null(row.ty()),
+                    Some(names) if touched(names) && row.unknown_when.is_none_or(|when| when(live, desired)) => Value::unknown_not_null(row.ty()),
                     _ if row.sensitive => after.value(row.name).cloned().unwrap_or_else(|| Value::null(row.ty())).sensitive(),
                     _ => continue,
                 }

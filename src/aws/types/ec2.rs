@@ -190,18 +190,6 @@ pub fn name_prefix(name: &str) -> Option<&str> {
 
 const SUFFIX: usize = 26;
 
-/// For [`crate::schema::Attr::same`]: not declared is the same as declared to be nothing.
-pub fn same_if_empty(live: &Value, desired: &Value) -> bool {
-    let empty = |v: &Value| {
-        v.is_null()
-            || v.as_bool() == Some(false)
-            || v.as_str() == Some("")
-            || v.as_i64() == Some(0)
-            || v.as_slice().is_some_and(<[Value]>::is_empty)
-    };
-    live == desired || empty(live) && empty(desired)
-}
-
 /// For [`crate::schema::Attr::check`].
 pub mod check {
     use crate::value::Value;

@@ -1,17 +1,16 @@
 //! `aws_eip`: a public IPv4 address that stays.
 
 use super::ec2;
+use super::timeouts::{self, TIMEOUTS_READ_UPDATE_DELETE};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent, partition, timeouts};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent, partition};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Address as Live, AddressAttributeName, DomainType, Filter, ResourceType};
 use std::collections::BTreeMap;
 
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::READ_UPDATE_DELETE);
-
 attributes! {
-    TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
+    TABLE [TAGS, TAGS_ALL, TIMEOUTS_READ_UPDATE_DELETE]:
     ADDRESS: Str = optional("address").replaces().local().doc("An address of one's own pool to take");
     ALLOCATION_ID: Str = computed("allocation_id");
     ARN: Str = computed("arn");
@@ -108,7 +107,7 @@ impl AwsType for Eip {
         }
         // A NAT gateway gives its address back some time after it is gone.
         let busy = &["InvalidIPAddress.InUse", "AuthFailure"];
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(3));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 3);
         let group = job.live.get(&BORDER_GROUP);
         ec2::retry(aws, "ReleaseAddress", busy, deadline, job.progress, async || {
             let request =

@@ -1,13 +1,12 @@
 //! `aws_internet_gateway`: a VPC's door to the internet.
 
 use super::ec2;
+use super::timeouts::{self, TIMEOUTS};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, timeouts, wait};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, InternetGateway as Live, ResourceType};
-
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_UPDATE_DELETE);
 
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
@@ -54,7 +53,7 @@ impl AwsType for InternetGateway {
         let made = request.send().await.op("CreateInternetGateway")?;
         let id = made.internet_gateway().and_then(Live::internet_gateway_id).unwrap_or_default().to_owned();
         if let Some(vpc) = job.want.get(&VPC_ID).filter(|v| !v.is_empty()) {
-            attach(aws, job, &id, &vpc, timeouts::of(job, &timeouts::CREATE, ec2::minutes(20))).await?;
+            attach(aws, job, &id, &vpc, timeouts::limit(job.want, &timeouts::CREATE, 20)).await?;
         }
         ec2::wait_visible(aws, "CreateInternetGateway", job.progress, async || {
             Ok(!describe(aws, ec2::filter("internet-gateway-id", [id.as_str()])).await?.is_empty())
@@ -66,7 +65,7 @@ impl AwsType for InternetGateway {
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
         // After a creation that was cut short it is there but not attached: `vpc_id` differs then too.
         if job.changes(&["vpc_id"]) {
-            let deadline = timeouts::of(job, &timeouts::UPDATE, ec2::minutes(20));
+            let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 20);
             if let Some(vpc) = job.live.get(&VPC_ID) {
                 detach(aws, job, &vpc, deadline).await?;
             }
@@ -78,7 +77,7 @@ impl AwsType for InternetGateway {
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(20));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 20);
         if let Some(vpc) = job.live.get(&VPC_ID) {
             detach(aws, job, &vpc, deadline).await?;
         }

@@ -1,17 +1,16 @@
 //! `aws_nat_gateway`: lets what has no public address reach the internet (or another network).
 
 use super::ec2;
+use super::timeouts::{self, TIMEOUTS};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, timeouts, wait};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     ConnectivityType, Filter, NatGateway as Live, NatGatewayAddress, NatGatewayAddressStatus,
     NatGatewayState, ResourceType,
 };
-
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_UPDATE_DELETE);
 
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
@@ -21,7 +20,7 @@ attributes! {
     INTERFACE: Str = computed("network_interface_id");
     PRIVATE_IP: Str = optional_computed("private_ip").replaces().check(ec2::check::ipv4);
     PUBLIC_IP: Str = computed("public_ip");
-    SECONDARY_ALLOCATIONS: StrSet = optional("secondary_allocation_ids").same(ec2::same_if_empty);
+    SECONDARY_ALLOCATIONS: StrSet = optional("secondary_allocation_ids");
     SECONDARY_COUNT: Int = optional_computed("secondary_private_ip_address_count").replaces()
         .conflicts_with(&["secondary_private_ip_addresses"]).unknown_after_change_of(&["secondary_allocation_ids"]);
     SECONDARY_IPS: StrSet = optional_computed("secondary_private_ip_addresses")
@@ -103,7 +102,7 @@ impl AwsType for NatGateway {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(10));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 10);
         let fresh = &["InvalidSubnetID.NotFound", "InvalidSubnet", "InvalidAllocationID.NotFound"];
         let patience = ec2::minutes(2).min(deadline);
         let made = ec2::retry(aws, "CreateNatGateway", fresh, patience, job.progress, async || {
@@ -148,7 +147,7 @@ impl AwsType for NatGateway {
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(30));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 30);
         let result = aws.ec2.delete_nat_gateway().nat_gateway_id(job.id).send().await.op("DeleteNatGateway");
         absent(result, &["NatGatewayNotFound"])?;
         wait(aws, "DeleteNatGateway", ec2::EVERY * 5, deadline, job.progress, async || {
@@ -272,7 +271,7 @@ async fn change_private_ips(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
 
 /// Waits until no address comes or goes.
 async fn settle(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-    let deadline = timeouts::of(job, &timeouts::UPDATE, ec2::minutes(10));
+    let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 10);
     wait(aws, "UpdateNatGatewayAddresses", ec2::EVERY * 5, deadline, job.progress, async || {
         let found = describe(aws, ec2::filter("nat-gateway-id", [job.id])).await?;
         let mut moving = found.iter().flat_map(Live::nat_gateway_addresses).filter(|a| {

@@ -2,35 +2,34 @@
 
 use super::ec2;
 use super::routes::{self, Destination};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, timeouts};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use super::timeouts::{self, TIMEOUTS};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Route as Live, RouteTable};
 
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_UPDATE_DELETE);
-
 attributes! {
     TABLE [TIMEOUTS]:
-    CARRIER_GATEWAY: Str = optional("carrier_gateway_id").same(ec2::same_if_empty);
-    CORE_NETWORK: Str = optional("core_network_arn").same(ec2::same_if_empty);
+    CARRIER_GATEWAY: Str = optional("carrier_gateway_id");
+    CORE_NETWORK: Str = optional("core_network_arn");
     DESTINATION: Str = optional("destination_cidr_block").replaces().check(ec2::check::cidr_v4_or_empty);
     DESTINATION_V6: Str = optional("destination_ipv6_cidr_block").replaces()
         .check(ec2::check::cidr_v6_or_empty).same(ec2::same_range);
     PREFIX_LIST: Str = optional("destination_prefix_list_id").replaces();
-    EGRESS_ONLY_GATEWAY: Str = optional("egress_only_gateway_id").same(ec2::same_if_empty);
-    GATEWAY: Str = optional("gateway_id").same(ec2::same_if_empty);
+    EGRESS_ONLY_GATEWAY: Str = optional("egress_only_gateway_id");
+    GATEWAY: Str = optional("gateway_id");
     INSTANCE: Str = computed("instance_id");
     INSTANCE_OWNER: Str = computed("instance_owner_id");
-    LOCAL_GATEWAY: Str = optional("local_gateway_id").same(ec2::same_if_empty);
-    NAT_GATEWAY: Str = optional("nat_gateway_id").same(ec2::same_if_empty);
+    LOCAL_GATEWAY: Str = optional("local_gateway_id");
+    NAT_GATEWAY: Str = optional("nat_gateway_id");
     INTERFACE: Str = optional_computed("network_interface_id");
     ORIGIN: Str = computed("origin");
     ROUTE_TABLE: Str = required("route_table_id").replaces();
     STATE: Str = computed("state");
-    TRANSIT_GATEWAY: Str = optional("transit_gateway_id").same(ec2::same_if_empty);
-    VPC_ENDPOINT: Str = optional("vpc_endpoint_id").same(ec2::same_if_empty);
-    VPC_PEERING: Str = optional("vpc_peering_connection_id").same(ec2::same_if_empty);
+    TRANSIT_GATEWAY: Str = optional("transit_gateway_id");
+    VPC_ENDPOINT: Str = optional("vpc_endpoint_id");
+    VPC_PEERING: Str = optional("vpc_peering_connection_id");
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -95,7 +94,7 @@ impl AwsType for Route {
     }
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(5));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 5);
         let (table, destination, target) = parts(job.want)?;
         routes::create(aws, &table, &destination, &target, deadline, job.progress).await?;
         wait_visible(aws, job, &table, &destination, true).await?;
@@ -106,7 +105,7 @@ impl AwsType for Route {
         if !job.changes(routes::TARGETS) {
             return Ok(());
         }
-        let deadline = timeouts::of(job, &timeouts::UPDATE, ec2::minutes(2));
+        let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 2);
         let (table, destination, target) = parts(job.want)?;
         routes::replace(aws, &table, &destination, &target, deadline, job.progress).await
     }

@@ -2,8 +2,9 @@
 
 use super::ec2;
 use super::routes::{self, Destination, Target};
+use super::timeouts::{self, TIMEOUTS};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent, timeouts};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
@@ -33,7 +34,6 @@ mod route_block {
     }
 }
 
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_UPDATE_DELETE);
 const ROUTE: Attr<Blocks> =
     Attr::<Blocks>::optional_computed("route").set(&route_block::TABLE).also_attribute().same(same_routes);
 
@@ -110,7 +110,7 @@ impl AwsType for RouteTable {
     }
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(5));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 5);
         let made = ec2::retry(
             aws,
             "CreateRouteTable",
@@ -144,14 +144,14 @@ impl AwsType for RouteTable {
             change_propagation(aws, job.id, &job.live.all(&PROPAGATING), &job.want.all(&PROPAGATING)).await?;
         }
         if job.changes(&["route"]) {
-            let deadline = timeouts::of(job, &timeouts::UPDATE, ec2::minutes(2));
+            let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 2);
             change_routes(aws, job, job.id, deadline).await?;
         }
         ec2::update_tags(aws, job).await
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(5));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 5);
         // An association that was just ended may still hold it.
         ec2::retry(aws, "DeleteRouteTable", &["DependencyViolation"], deadline, job.progress, async || {
             let result =

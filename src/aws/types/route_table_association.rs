@@ -1,14 +1,13 @@
 //! `aws_route_table_association`: which route table a subnet or gateway uses.
 
 use super::ec2;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, timeouts, wait};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use super::timeouts::{self, TIMEOUTS};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{
     Filter, RouteTable, RouteTableAssociation as Live, RouteTableAssociationStateCode as State,
 };
-
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_UPDATE_DELETE);
 
 attributes! {
     TABLE [TIMEOUTS]:
@@ -77,7 +76,7 @@ impl AwsType for RouteTableAssociation {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(5));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 5);
         let fresh =
             &["InvalidRouteTableID.NotFound", "InvalidSubnetID.NotFound", "InvalidGatewayID.NotFound"];
         let made = ec2::retry(aws, "AssociateRouteTable", fresh, deadline, job.progress, async || {
@@ -107,7 +106,7 @@ impl AwsType for RouteTableAssociation {
             .route_table_id(job.want.need(&ROUTE_TABLE_ID));
         let made = request.send().await.op("ReplaceRouteTableAssociation")?;
         let id = made.new_association_id().unwrap_or_default();
-        wait_associated(aws, job, id, timeouts::of(job, &timeouts::UPDATE, ec2::minutes(2))).await
+        wait_associated(aws, job, id, timeouts::limit(job.want, &timeouts::UPDATE, 2)).await
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
@@ -115,7 +114,7 @@ impl AwsType for RouteTableAssociation {
         let result =
             aws.ec2.disassociate_route_table().association_id(id).send().await.op("DisassociateRouteTable");
         absent(result, &["InvalidAssociationID.NotFound"])?;
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(5));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 5);
         wait(aws, "DisassociateRouteTable", ec2::EVERY, deadline, job.progress, async || {
             let filter = ec2::filter("association.route-table-association-id", [id]);
             let found = associations(&describe(aws, filter).await?);

@@ -2,13 +2,13 @@
 
 use super::ec2;
 use super::sg_permissions::{self as permissions, Direction};
+use super::timeouts::{self, TIMEOUTS_CREATE_DELETE};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, timeouts, wait};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
 use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Live};
 
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_DELETE);
 /// Undeclared, rules are someone else's (rule resources); `[]` means: none.
 pub const INGRESS: Attr<Blocks> = rules("ingress");
 pub const EGRESS: Attr<Blocks> = rules("egress");
@@ -19,7 +19,7 @@ const fn rules(name: &'static str) -> Attr<Blocks> {
 }
 
 attributes! {
-    TABLE [EGRESS, INGRESS, TAGS, TAGS_ALL, TIMEOUTS]:
+    TABLE [EGRESS, INGRESS, TAGS, TAGS_ALL, TIMEOUTS_CREATE_DELETE]:
     ARN: Str = computed("arn");
     DESCRIPTION: Str = optional("description").replaces().default_str("Managed by Terraform")
         .check(|v| ec2::check::length(v, 0, 255));
@@ -95,7 +95,7 @@ impl AwsType for SecurityGroup {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(10));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 10);
         let prefix = want.get(&NAME_PREFIX).unwrap_or_else(|| "cutover-".to_owned());
         let name = want.get(&NAME).unwrap_or_else(|| ec2::unique_name(&prefix, job.token));
         let made = ec2::retry(
@@ -134,7 +134,7 @@ impl AwsType for SecurityGroup {
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(15));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 15);
         if job.want.get(&REVOKE_ON_DELETE) == Some(true) {
             for (attr, direction) in [(&INGRESS, Direction::Ingress), (&EGRESS, Direction::Egress)] {
                 let live = permissions::of_blocks(&job.live.all(attr));

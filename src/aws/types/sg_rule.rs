@@ -17,7 +17,7 @@ attributes! {
     CIDR_IPV4: Str = optional("cidr_ipv4").check(ec2::check::cidr_v4).replaces_if(|live, want| other_kind("cidr_ipv4", live, want));
     CIDR_IPV6: Str = optional("cidr_ipv6").check(ec2::check::cidr_v6).same(ec2::same_range)
         .replaces_if(|live, want| other_kind("cidr_ipv6", live, want));
-    DESCRIPTION: Str = optional("description").same(ec2::same_if_empty);
+    DESCRIPTION: Str = optional("description");
     FROM_PORT: Int = optional("from_port").range(-1, 65535);
     IP_PROTOCOL: Str = required("ip_protocol").same(same_protocol).doc("tcp, udp, icmp, icmpv6, a number, or -1 for all");
     PREFIX_LIST: Str = optional("prefix_list_id").replaces_if(|live, want| other_kind("prefix_list_id", live, want));
@@ -149,7 +149,7 @@ fn object(aws: &Aws, rule: &Live, known: &Object) -> Object {
     };
     let group = rule.referenced_group_info().and_then(|info| {
         let group = ec2::filled(info.group_id())?;
-        Some(match info.user_id().filter(|u| !u.is_empty() && *u != owner) {
+        Some(match info.user_id().filter(|u| !u.is_empty() && !owner.is_empty() && *u != owner) {
             Some(account) => format!("{account}/{group}"),
             None => group.to_owned(),
         })

@@ -1,9 +1,10 @@
 //! `aws_subnet`: a part of a VPC's addresses in one availability zone.
 
 use super::ec2;
+use super::timeouts::{self, TIMEOUTS_CREATE_DELETE};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, timeouts, wait};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::operation::modify_subnet_attribute::builders::ModifySubnetAttributeFluentBuilder;
 use aws_sdk_ec2::types::{
@@ -11,10 +12,8 @@ use aws_sdk_ec2::types::{
     SubnetIpv6CidrBlockAssociation, SubnetState,
 };
 
-const TIMEOUTS: Attr<Blocks> = timeouts::block(&timeouts::CREATE_DELETE);
-
 attributes! {
-    TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
+    TABLE [TAGS, TAGS_ALL, TIMEOUTS_CREATE_DELETE]:
     ARN: Str = computed("arn");
     ASSIGN_IPV6: Bool = optional("assign_ipv6_address_on_creation").default_bool(false);
     AVAILABILITY_ZONE: Str = optional_computed("availability_zone").replaces().conflicts_with(&["availability_zone_id"]);
@@ -22,13 +21,13 @@ attributes! {
     CIDR_BLOCK: Str = optional("cidr_block").replaces().check(ec2::check::cidr_v4).doc("IPv4 range within the VPC's");
     CUSTOMER_POOL: Str = optional("customer_owned_ipv4_pool");
     DNS64: Bool = optional("enable_dns64").default_bool(false);
-    LNI_INDEX: Int = optional("enable_lni_at_device_index").same(ec2::same_if_empty);
+    LNI_INDEX: Int = optional("enable_lni_at_device_index");
     DNS_A: Bool = optional("enable_resource_name_dns_a_record_on_launch").default_bool(false);
     DNS_AAAA: Bool = optional("enable_resource_name_dns_aaaa_record_on_launch").default_bool(false);
     IPV6_CIDR: Str = optional("ipv6_cidr_block").check(ec2::check::cidr_v6).same(ec2::same_range);
     IPV6_ASSOCIATION: Str = computed("ipv6_cidr_block_association_id").unknown_after_change_of(&["ipv6_cidr_block"]);
     IPV6_NATIVE: Bool = optional("ipv6_native").replaces().default_bool(false);
-    MAP_CUSTOMER_IP: Bool = optional("map_customer_owned_ip_on_launch").same(ec2::same_if_empty);
+    MAP_CUSTOMER_IP: Bool = optional("map_customer_owned_ip_on_launch");
     MAP_PUBLIC_IP: Bool = optional("map_public_ip_on_launch").default_bool(false);
     OUTPOST_ARN: Str = optional("outpost_arn").replaces();
     OWNER_ID: Str = computed("owner_id");
@@ -84,7 +83,7 @@ impl AwsType for Subnet {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
-        let deadline = timeouts::of(job, &timeouts::CREATE, ec2::minutes(10));
+        let deadline = timeouts::limit(job.want, &timeouts::CREATE, 10);
         let made =
             ec2::retry(aws, "CreateSubnet", &["InvalidVpcID.NotFound"], deadline, job.progress, async || {
                 aws.ec2
@@ -137,7 +136,7 @@ impl AwsType for Subnet {
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let deadline = timeouts::of(job, &timeouts::DELETE, ec2::minutes(20));
+        let deadline = timeouts::limit(job.want, &timeouts::DELETE, 20);
         let users = ec2::filter("subnet-id", [job.id]);
         ec2::delete_when_free(aws, "DeleteSubnet", deadline, job.progress, users, async || {
             let result = aws.ec2.delete_subnet().subnet_id(job.id).send().await.op("DeleteSubnet");

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
     ARN: Str = computed("arn");
-    ASSIGN_IPV6: Bool = optional("assign_generated_ipv6_cidr_block").same(ec2::same_if_empty)
-        .conflicts_with(&["ipv6_ipam_pool_id"]).doc("Ask Amazon for a /56 IPv6 range");
+    ASSIGN_IPV6: Bool = optional("assign_generated_ipv6_cidr_block")
+        .conflicts_with(&["ipv6_cidr_block", "ipv6_ipam_pool_id"]).doc("Ask Amazon for a /56 IPv6 range");
     CIDR_BLOCK: Str = optional_computed("cidr_block").replaces().check(ec2::check::cidr_vpc)
         .conflicts_with(&["ipv4_netmask_length"]).doc("IPv4 range, /16 to /28");
     DEFAULT_NETWORK_ACL_ID: Str = computed("default_network_acl_id");
