@@ -1,15 +1,26 @@
 //! One file a resource type, and the list of all of them.
 
+mod appautoscaling_policy;
+mod appautoscaling_target;
 mod ec2;
 mod ecs;
+mod ecs_capacity_provider;
 mod ecs_cluster;
+mod ecs_cluster_capacity_providers;
 mod timeouts;
 mod vpc;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-pub static ALL: &[&dyn AwsType] = &[&ecs_cluster::EcsCluster, &vpc::Vpc];
+pub static ALL: &[&dyn AwsType] = &[
+    &appautoscaling_policy::AppautoscalingPolicy,
+    &appautoscaling_target::AppautoscalingTarget,
+    &ecs_capacity_provider::EcsCapacityProvider,
+    &ecs_cluster::EcsCluster,
+    &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &vpc::Vpc,
+];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
     ALL.iter().find(|t| t.schema().name == name).copied()
