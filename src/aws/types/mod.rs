@@ -7,6 +7,9 @@ mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
+mod elb;
+mod lb;
+mod lb_target_group;
 mod timeouts;
 mod vpc;
 
@@ -19,6 +22,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &lb::Lb,
+    &lb_target_group::LbTargetGroup,
     &vpc::Vpc,
 ];
 
