@@ -8,7 +8,11 @@ mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
 mod elb;
+mod elb_actions;
+mod elb_owner;
 mod lb;
+mod lb_listener;
+mod lb_listener_rule;
 mod lb_target_group;
 mod timeouts;
 mod vpc;
@@ -23,6 +27,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
     &lb::Lb,
+    &lb_listener::LbListener,
+    &lb_listener_rule::LbListenerRule,
     &lb_target_group::LbTargetGroup,
     &vpc::Vpc,
 ];
