@@ -1,7 +1,10 @@
 //! One file a resource type, and the list of all of them.
 
+mod appautoscaling_policy;
+mod appautoscaling_target;
 mod ec2;
 mod ecs;
+mod ecs_capacity_provider;
 mod ecs_cluster;
 mod eip;
 mod internet_gateway;
@@ -14,6 +17,14 @@ mod security_group;
 mod sg_permissions;
 mod sg_rule;
 mod subnet;
+mod ecs_cluster_capacity_providers;
+mod elb;
+mod elb_actions;
+mod elb_owner;
+mod lb;
+mod lb_listener;
+mod lb_listener_rule;
+mod lb_target_group;
 mod timeouts;
 mod vpc;
 mod vpc_security_group_egress_rule;
@@ -36,6 +47,17 @@ pub static ALL: &[&dyn AwsType] = &[
     &vpc::Vpc,
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
     &vpc_security_group_ingress_rule::VpcSecurityGroupIngressRule,
+pub static ALL: &[&dyn AwsType] = &[
+    &appautoscaling_policy::AppautoscalingPolicy,
+    &appautoscaling_target::AppautoscalingTarget,
+    &ecs_capacity_provider::EcsCapacityProvider,
+    &ecs_cluster::EcsCluster,
+    &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &lb::Lb,
+    &lb_listener::LbListener,
+    &lb_listener_rule::LbListenerRule,
+    &lb_target_group::LbTargetGroup,
+    &vpc::Vpc,
 ];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
