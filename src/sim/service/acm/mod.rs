@@ -163,13 +163,13 @@ fn prepare(world: &mut World, arn: &str) {
 fn check(world: &mut World, arn: &str) {
     let now = world.now;
     let Some(certificate) = world.acm.certificates.get(arn) else { return };
-    let wildly = |text: &str| text.trim_end_matches('.').to_ascii_lowercase();
+    let plain = |text: &str| text.trim_end_matches('.').to_ascii_lowercase();
     let done: Vec<String> = certificate
         .validations
         .iter()
         .filter(|(_, validation)| {
             let values = route53::public_record(world, &validation.record, "CNAME").unwrap_or_default();
-            validation.done || values.iter().any(|value| wildly(value) == wildly(&validation.value))
+            validation.done || values.iter().any(|value| plain(value) == plain(&validation.value))
         })
         .map(|(name, _)| name.clone())
         .collect();

@@ -37,8 +37,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._/#-".contains(c);
     if name.is_empty() || name.len() > 512 || !name.chars().all(allowed) {
         return Err(invalid(format!(
-            "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
+            "1 validation error detected: Value '{name}' at 'logGroupName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
         )));
     }
     if world.logs.groups.contains_key(name) {
@@ -141,8 +141,8 @@ pub fn put_retention(world: &mut World, input: &Json) -> Answer {
     if !RETENTION_DAYS.contains(&days) {
         let valid: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
         return Err(invalid(format!(
-            "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: Member \
-             must satisfy enum value set: [{}]",
+            "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: \
+             Member must satisfy enum value set: [{}]",
             valid.join(", ")
         )));
     }
@@ -179,8 +179,8 @@ pub fn put_deletion_protection(world: &mut World, input: &Json) -> Answer {
 fn check_tag_arn(input: &Json) -> Result<(), ApiError> {
     match input.text("resourceArn") {
         Some(arn) if arn.ends_with(":*") => Err(invalid(format!(
-            "1 validation error detected: Value '{arn}' at 'resourceArn' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [\\w+=/:,.@-]*"
+            "1 validation error detected: Value '{arn}' at 'resourceArn' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [\\w+=/:,.@-]*"
         ))),
         _ => Ok(()),
     }

@@ -40,8 +40,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     let name = stream_name(input);
     if name.is_empty() || name.len() > 512 || name.contains([':', '*']) {
         return Err(invalid(format!(
-            "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy constraint: Member must \
-             satisfy regular expression pattern: [^:*]*"
+            "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy constraint: \
+             Member must satisfy regular expression pattern: [^:*]*"
         )));
     }
     let now = world.now;

@@ -83,7 +83,8 @@ fn apply(zone: &Zone, records: &mut Vec<RecordSet>, action: &str, set: RecordSet
         };
         if !same(&records[index], &set) {
             return Err(format!(
-                "Tried to delete resource record set {} but the values provided do not match the current values",
+                "Tried to delete resource record set {} but the values provided do not match the current \
+                 values",
                 described(&set)
             ));
         }
@@ -152,8 +153,8 @@ fn check_neighbours(zone: &Zone, records: &[RecordSet], set: &RecordSet) -> Resu
     let of_name = || records.iter().filter(|other| other.name == set.name);
     if of_name().any(|other| (other.kind == "CNAME") != (set.kind == "CNAME")) {
         return Err(format!(
-            "RRSet of type {} with DNS name {} is not permitted as it conflicts with other records with the same DNS \
-             name in zone {}",
+            "RRSet of type {} with DNS name {} is not permitted as it conflicts with other records with the \
+             same DNS name in zone {}",
             set.kind, set.name, zone.name
         ));
     }
@@ -165,8 +166,8 @@ fn check_neighbours(zone: &Zone, records: &[RecordSet], set: &RecordSet) -> Resu
     if set.set_identifier.is_none() != policy(set).is_none() {
         return Err(match &set.set_identifier {
             Some(_) => format!(
-                "The request contains an invalid set of changes for a resource record set '{} {}': SetIdentifier \
-                 without a routing policy",
+                "The request contains an invalid set of changes for a resource record set '{} {}': \
+                 SetIdentifier without a routing policy",
                 set.kind, set.name
             ),
             None => {
@@ -182,8 +183,8 @@ fn check_neighbours(zone: &Zone, records: &[RecordSet], set: &RecordSet) -> Resu
     };
     match of_name().find(differs) {
         Some(_) => Err(format!(
-            "RRSet with DNS name {}, type {}, SetIdentifier {} cannot be created because a set with another routing \
-             policy exists with the same name and type",
+            "RRSet with DNS name {}, type {}, SetIdentifier {} cannot be created because a set with another \
+             routing policy exists with the same name and type",
             set.name,
             set.kind,
             set.set_identifier.as_deref().unwrap_or("null")

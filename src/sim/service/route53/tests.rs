@@ -78,8 +78,8 @@ fn a_batch_is_done_whole_or_not_at_all() {
     assert_eq!(error.code, "InvalidChangeBatch");
     assert_eq!(
         error.message,
-        "[Tried to delete resource record set [name='no.example.com.', type='A'] but it was not found, RRSet with DNS \
-         name a.example.org. is not permitted in zone example.com.]"
+        "[Tried to delete resource record set [name='no.example.com.', type='A'] but it was not found, \
+         RRSet with DNS name a.example.org. is not permitted in zone example.com.]"
     );
     assert_eq!(names(&mut world, &id).len(), 2);
     change(&mut world, &id, &[good.clone()]).expect("created");

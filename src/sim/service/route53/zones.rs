@@ -44,7 +44,8 @@ fn conflicting(world: &World, name: &str, vpc: &(String, String)) -> Option<ApiE
     Some(ApiError::new(
         "ConflictingDomainExists",
         format!(
-            "The VPC {} in region {} has already been associated with the hosted zone {} with the same domain name.",
+            "The VPC {} in region {} has already been associated with the hosted zone {} with the same \
+             domain name.",
             vpc.1, vpc.0, other.id
         ),
     ))
@@ -65,8 +66,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     if vpc.is_none() && config.flag("PrivateZone") == Some(true) {
         return Err(ApiError::new(
             "InvalidInput",
-            "When you're creating a private hosted zone (when you specify true for PrivateZone), you must also \
-             specify values for VPCId and VPCRegion.",
+            "When you're creating a private hosted zone (when you specify true for PrivateZone), you must \
+             also specify values for VPCId and VPCRegion.",
         ));
     }
     let name = normal(given);

@@ -8,7 +8,7 @@ fn limit(input: &Json, default: usize) -> usize {
     input.int("MaxResults").and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
 }
 
-/// The old `Filters` are `ParameterFilters` that compare the start of names (API reference, ParametersFilter).
+/// The old `Filters` are `ParameterFilters` that compare the start of names (API reference).
 fn filters(input: &Json) -> Vec<Json> {
     let old = input.list("Filters").iter().map(|filter| {
         let option = if filter.text("Key") == Some("Name") { "BeginsWith" } else { "Equals" };
@@ -25,8 +25,8 @@ fn check(filter: &Json) -> Result<(), ApiError> {
         return Err(ApiError::new(
             "InvalidFilterKey",
             format!(
-                "The following filter key is not valid: {key}. Valid filter keys include: [DataType, KeyId, Label, \
-                 Name, Path, Tier, Type]."
+                "The following filter key is not valid: {key}. Valid filter keys include: [DataType, KeyId, \
+                 Label, Name, Path, Tier, Type]."
             ),
         ));
     }
@@ -113,9 +113,10 @@ pub fn by_path(world: &mut World, input: &Json) -> Answer {
     let path = input.text("Path").unwrap_or_default();
     if !path.starts_with('/') {
         return Err(invalid(format!(
-            "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward \
-             slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use only letters, \
-             numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Path: {path}"
+            "The parameter doesn't meet the parameter name requirements. The parameter name must begin with \
+             a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It \
+             must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ \
+             (underscore). Path: {path}"
         )));
     }
     let recursive = input.flag("Recursive") == Some(true);

@@ -47,8 +47,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
     if name.is_empty() || name.ends_with('/') || name.contains("//") || !name.chars().all(allowed) {
         return Err(invalid(
-            "Parameter name: can only contain letters, numbers and the following symbols: . - _ and /, and must not \
-             end with a slash.",
+            "Parameter name: can only contain letters, numbers and the following symbols: . - _ and /, and \
+             must not end with a slash.",
         ));
     }
     Ok(())
@@ -62,9 +62,10 @@ fn check_value(world: &World, version: &Version) -> Result<(), ApiError> {
                 format!("Advanced tier parameters support a maximum parameter value of {max} characters.")
             }
             _ => format!(
-                "Standard tier parameters support a maximum parameter value of {max} characters. To create a larger \
-                 parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, \
-                 see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
+                "Standard tier parameters support a maximum parameter value of {max} characters. To create \
+                 a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For \
+                 more information, see \
+                 https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
             ),
         }));
     }
@@ -109,15 +110,16 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     if current.is_some() && !overwrite {
         return Err(ApiError::new(
             "ParameterAlreadyExists",
-            "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+            "The parameter already exists. To overwrite this value, set the overwrite option in the request \
+             to true.",
         ));
     }
     let given_tags = tags(input.list("Tags"));
     if overwrite && !given_tags.is_empty() {
         return Err(invalid(
-            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please \
-             remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or \
-             RemoveTagsFromResource.",
+            "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, \
+             please remove overwrite flag. To update tags for an existing parameter, please use \
+             AddTagsToResource or RemoveTagsFromResource.",
         ));
     }
     let version = next_version(world, input, current.as_ref())?;
@@ -134,9 +136,10 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
             return Err(ApiError::new(
                 "ParameterMaxVersionLimitExceeded",
                 format!(
-                    "You attempted to create a new version of {} by calling the PutParameter API with the overwrite \
-                     flag. Version {oldest}, the oldest version, can't be deleted because it has a label associated \
-                     with it. Move the label to another version of the parameter, and try again.",
+                    "You attempted to create a new version of {} by calling the PutParameter API with the \
+                     overwrite flag. Version {oldest}, the oldest version, can't be deleted because it has \
+                     a label associated with it. Move the label to another version of the parameter, and \
+                     try again.",
                     parameter.name
                 ),
             ));
@@ -167,8 +170,8 @@ fn next_version(world: &World, input: &Json, current: Option<&Version>) -> Resul
         (Some("Standard"), Some("Advanced")) => {
             return Err(invalid(
                 "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the \
-                 advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced \
-                 parameter and recreate it as a standard parameter.",
+                 advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the \
+                 advanced parameter and recreate it as a standard parameter.",
             ));
         }
         (_, Some("Advanced")) | (Some("Advanced"), _) => "Advanced",
@@ -283,8 +286,8 @@ pub fn get_many(world: &mut World, input: &Json) -> Answer {
     let names = input.texts("Names");
     if names.len() > 10 {
         return Err(invalid(format!(
-            "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must have \
-             length less than or equal to 10",
+            "1 validation error detected: Value '[{}]' at 'names' failed to satisfy constraint: Member must \
+             have length less than or equal to 10",
             names.join(", ")
         )));
     }
