@@ -7,6 +7,7 @@ mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
+mod ecs_task_definition;
 mod elb;
 mod elb_actions;
 mod elb_owner;
@@ -26,6 +27,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_task_definition::EcsTaskDefinition,
     &lb::Lb,
     &lb_listener::LbListener,
     &lb_listener_rule::LbListenerRule,
