@@ -17,4 +17,22 @@ pub mod rollout;
 
 pub mod aws;
 
+pub mod provider;
+
+pub mod config;
+
+pub mod graph;
+
+pub mod state;
+
+pub mod diff;
+
+pub mod plan;
+
+pub mod apply;
+
+pub mod drift;
+
+pub mod render;
+
 pub mod sim;

@@ -8,7 +8,14 @@ attributes! {
     CREATE_UPDATE [CREATE, UPDATE]:
 }
 attributes! {
+    CREATE_DELETE [CREATE, DELETE]:
+}
+attributes! {
     UPDATE_DELETE [UPDATE, DELETE]:
+}
+attributes! {
+    READ_UPDATE_DELETE [UPDATE, DELETE]:
+    READ: Str = optional("read").check(is_duration);
 }
 attributes! {
     ALL:
@@ -21,6 +28,8 @@ const BLOCK: Attr<Blocks> =
     Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).doc("How long operations may take");
 pub const TIMEOUTS: Attr<Blocks> = BLOCK.single(&ALL);
 pub const TIMEOUTS_CREATE_UPDATE: Attr<Blocks> = BLOCK.single(&CREATE_UPDATE);
+pub const TIMEOUTS_CREATE_DELETE: Attr<Blocks> = BLOCK.single(&CREATE_DELETE);
+pub const TIMEOUTS_READ_UPDATE_DELETE: Attr<Blocks> = BLOCK.single(&READ_UPDATE_DELETE);
 pub const TIMEOUTS_UPDATE_DELETE: Attr<Blocks> = BLOCK.single(&UPDATE_DELETE);
 
 /// How long `which` (one of [`CREATE`], [`UPDATE`], [`DELETE`]) may take, in minutes unless declared.
