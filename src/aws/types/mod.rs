@@ -12,6 +12,9 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
+mod iam;
+mod iam_role;
+mod iam_role_policy_attachment;
 mod internet_gateway;
 mod lb;
 mod lb_listener;
@@ -43,6 +46,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_role::IamRole,
+    &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
     &lb::Lb,
     &lb_listener::LbListener,
