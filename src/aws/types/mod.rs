@@ -5,6 +5,7 @@ mod ecs;
 mod ecs_cluster;
 mod eip;
 mod internet_gateway;
+mod launch_template;
 mod nat_gateway;
 mod route;
 mod route_table;
@@ -22,11 +23,11 @@ mod vpc_security_group_ingress_rule;
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
     &ecs_cluster::EcsCluster,
     &eip::Eip,
     &internet_gateway::InternetGateway,
+    &launch_template::LaunchTemplate,
     &nat_gateway::NatGateway,
     &route::Route,
     &route_table::RouteTable,
