@@ -31,4 +31,10 @@ pub mod plan;
 
 pub mod apply;
 
+pub mod drift;
+
+pub mod render;
+
 pub mod sim;
+
+pub mod cli;

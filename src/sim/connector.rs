@@ -155,6 +155,64 @@ mod tests {
     }
 
     #[test]
+    fn temporary_credentials_expire() {
+        use aws_sdk_sts::error::ProvideErrorMetadata;
+        in_world(|config, clock| async move {
+            let client = aws_sdk_sts::Client::new(&config);
+            let token =
+                client.get_federation_token().name("ci").duration_seconds(900).send().await.expect("given");
+            let key = token.credentials().expect("given").access_key_id().to_owned();
+            let credentials = SharedCredentialsProvider::new(Credentials::new(key, "s", None, None, "test"));
+            let config = config.into_builder().credentials_provider(credentials).build();
+            let client = aws_sdk_sts::Client::new(&config);
+            let identity = client.get_caller_identity().send().await.expect("answered");
+            assert_eq!(identity.arn(), Some("arn:aws:sts::123456789012:federated-user/ci"));
+            clock.sleep(Duration::from_secs(900)).await;
+            let error = client.get_caller_identity().send().await.expect_err("expired");
+            assert_eq!(error.code(), Some("ExpiredToken"));
+        });
+    }
+
+    /// awsJson, with an error's type.
+    #[test]
+    fn ecr_repositories_are_made_once() {
+        in_world(|config, _| async move {
+            let client = aws_sdk_ecr::Client::new(&config);
+            let made = client.create_repository().repository_name("web").send().await.expect("made");
+            let repository = made.repository().expect("answered");
+            let uri = repository.repository_uri().expect("has one");
+            assert!(uri.starts_with("123456789012.dkr.ecr.us-east-1."), "{uri}");
+            let created = repository.created_at().expect("has a time");
+            assert_eq!(created.secs(), 1_767_323_045);
+            let again = client.create_repository().repository_name("web").send().await.expect_err("exists");
+            assert!(again.into_service_error().is_repository_already_exists_exception());
+        });
+    }
+
+    /// awsQuery, with lists, documents and an error of its own status.
+    #[test]
+    fn iam_roles_come_back_as_made() {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ecs-tasks.amazonaws.com"}}]}"#;
+        in_world(|config, _| async move {
+            let client = aws_sdk_iam::Client::new(&config);
+            let tag =
+                aws_sdk_iam::types::Tag::builder().key("team").value("a + b").build().expect("complete");
+            let role = client.create_role().role_name("task").assume_role_policy_document(trust).tags(tag);
+            role.send().await.expect("made");
+            let role = client.get_role().role_name("task").send().await.expect("found");
+            let role = role.role().expect("answered");
+            assert_eq!(role.arn(), "arn:aws:iam::123456789012:role/task");
+            assert_eq!(role.tags()[0].value(), "a + b");
+            let document = role.assume_role_policy_document().expect("has one");
+            let document = percent_encoding::percent_decode_str(document).decode_utf8().expect("is text");
+            assert_eq!(document, trust);
+            let error = client.get_role().role_name("none").send().await.expect_err("there is none");
+            assert_eq!(error.raw_response().expect("answered").status().as_u16(), 404);
+            assert!(error.into_service_error().is_no_such_entity_exception());
+        });
+    }
+
+    #[test]
     fn what_is_not_supported_is_not_tried_again() {
         use aws_sdk_ec2::error::ProvideErrorMetadata;
         in_world(|config, clock| async move {

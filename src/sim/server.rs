@@ -139,3 +139,78 @@ fn json(text: &'static str) -> Response<Full<Bytes>> {
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::World;
+    use std::sync::Mutex;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const START: Millis = 1_767_323_045_000;
+
+    /// What a client gets that sends `requests`, each on its own connection, and how often the world changed.
+    fn exchange(speed: f64, requests: &[&str]) -> (Vec<String>, Sim, usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let sim = Sim::new(World::new("123456789012", "us-east-1", 1, START));
+            let changes = Arc::new(Mutex::new(0));
+            let counted = changes.clone();
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let ended = async { stopped.await.unwrap_or_default() };
+            let server = tokio::spawn(serve(sim.clone(), listener, speed, ended, move |_| {
+                *counted.lock().unwrap() += 1;
+            }));
+            // A client that keeps its connection open does not keep the server from stopping.
+            let idle = TcpStream::connect(address).await.unwrap();
+            let mut answers = Vec::new();
+            for request in requests {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                answers.push(answer);
+            }
+            stop.send(()).unwrap();
+            server.await.unwrap().unwrap();
+            drop(idle);
+            let changes = *changes.lock().unwrap();
+            (answers, sim, changes)
+        })
+    }
+
+    fn sts(action: &str) -> String {
+        let body = format!("Action={action}&Version=2011-06-15");
+        format!(
+            "POST / HTTP/1.1\r\nhost: sts.localhost\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[test]
+    fn answers_calls_and_motos_own_paths() {
+        let requests = [
+            sts("GetCallerIdentity"),
+            sts("AssumeRole&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=ci"),
+            "GET /moto-api/data.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+            "POST /moto-api/reset HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+        ];
+        let (answers, _, changes) = exchange(1.0, &requests.each_ref().map(String::as_str));
+        assert!(answers.iter().all(|a| a.starts_with("HTTP/1.1 200 OK")), "{answers:#?}");
+        assert!(answers[0].contains("<Account>123456789012</Account>"));
+        // Reading does not count.
+        assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn time_runs_at_the_wanted_speed() {
+        let (_, sim, _) = exchange(1_000_000.0, &[&sts("GetCallerIdentity")]);
+        let passed = sim.with(|world| world.now) - START;
+        assert!(passed == 0 || passed >= 1_000_000, "{passed}");
+        let (_, sim, _) = exchange(0.0, &[&sts("GetCallerIdentity")]);
+        assert_eq!(sim.with(|world| world.now), START);
+    }
+}

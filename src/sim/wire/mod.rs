@@ -133,11 +133,11 @@ pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Byte
     let call = Call { service, protocol: protocol(service, &parts), request_id };
     let result = call.operation(&parts, &form).and_then(|operation| {
         let answer = call.run(world, operation, &parts, &form, &body)?;
-        call.encode(operation, &answer).map(|response| (operation, response))
+        call.encode(operation, &answer)
     });
     let operation = call.operation_name(&parts, &form);
     let (mut response, error) = match result {
-        Ok((_, response)) => (response, None),
+        Ok(response) => (response, None),
         Err(error) => (call.error(&error), Some(error.code)),
     };
     response.extensions_mut().insert(Called { service: service.name.to_owned(), operation, error });
@@ -169,7 +169,7 @@ fn scope(headers: &HeaderMap) -> Option<Scope> {
     let credential = header.split("Credential=").nth(1)?.split(',').next()?;
     let mut parts = credential.trim().rsplit('/');
     let (_aws4_request, service) = (parts.next()?, parts.next()?);
-    Some(Scope { access_key: parts.last()?.to_owned(), service: service.to_owned() })
+    Some(Scope { access_key: parts.next_back()?.to_owned(), service: service.to_owned() })
 }
 
 /// From the signature, or else (unsigned operations, as STS has them) from target, path, version or host.

@@ -1,6 +1,8 @@
 //! Requests as clients write them, answers as AWS does, for each protocol.
 
 use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 fn world() -> World {
     World::new("123456789012", "us-east-1", 1, 1_767_323_045_000)
@@ -301,4 +303,50 @@ fn reading_does_not_change_what_happens() {
         handle(&mut a, request("sts", &[FORM], "Action=GetCallerIdentity&Version=2011-06-15"));
     }
     assert_eq!(a.random(), b.random());
+}
+
+/// `recorded/requests.jsonl`, or the file `CUTOVER_WIRE_CASES` names: the cases with our answers are then
+/// written beside it (`.answered`), for `recorded/record.py answers` to read them back with botocore.
+#[test]
+fn requests_recorded_from_botocore_decode_to_what_they_were_made_from() {
+    let other = std::env::var("CUTOVER_WIRE_CASES").ok();
+    let cases = match &other {
+        Some(path) => std::fs::read_to_string(path).unwrap(),
+        None => include_str!("recorded/requests.jsonl").to_owned(),
+    };
+    let mut answered = String::new();
+    for line in cases.lines() {
+        let mut case: Json = serde_json::from_str(line).unwrap();
+        let (parts, body) = recorded(&case).into_parts();
+        let form = query::Form::parse(&body);
+        let service = model::service(&service_name(&parts, &form)).unwrap();
+        let call = Call { service, protocol: protocol(service, &parts), request_id: "r-1".to_owned() };
+        let operation = call.operation(&parts, &form).unwrap();
+        assert_eq!(operation.name, case["operation"], "{line}");
+        assert_eq!(call.decode(operation, &parts, &form, &body).unwrap(), case["input"], "{line}");
+        let response = call.encode(operation, &case["answer"]).unwrap();
+        case["status"] = response.status().as_u16().into();
+        case["response"] = STANDARD.encode(response.body()).into();
+        case["response_headers"] = json!({});
+        for (name, value) in response.headers() {
+            case["response_headers"][name.as_str()] = value.to_str().unwrap().into();
+        }
+        answered += &format!("{case}\n");
+    }
+    if let Some(path) = other {
+        std::fs::write(format!("{path}.answered"), answered).unwrap();
+    }
+}
+
+fn recorded(case: &Json) -> http::Request<Bytes> {
+    let url: http::Uri = case["url"].as_str().unwrap().parse().unwrap();
+    let body = STANDARD.decode(case["body"].as_str().unwrap()).unwrap();
+    let mut made = request(case["service"].as_str().unwrap(), &[], body);
+    *made.uri_mut() = url;
+    *made.method_mut() = case["method"].as_str().unwrap().parse().unwrap();
+    for (name, value) in case["headers"].as_object().unwrap() {
+        let name: http::HeaderName = name.parse().unwrap();
+        made.headers_mut().insert(name, value.as_str().unwrap().parse().unwrap());
+    }
+    made
 }
