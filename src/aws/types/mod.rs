@@ -2,7 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-mod ec2;
+pub(super) mod ec2;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -28,7 +28,7 @@ mod sg_permissions;
 mod sg_rule;
 mod subnet;
 mod timeouts;
-mod vpc;
+pub(super) mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 
