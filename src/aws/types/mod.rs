@@ -2,7 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-mod ec2;
+pub(super) mod ec2;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -16,6 +16,7 @@ mod iam;
 mod iam_role;
 mod iam_role_policy_attachment;
 mod internet_gateway;
+mod launch_template;
 mod lb;
 mod lb_listener;
 mod lb_listener_rule;
@@ -30,14 +31,13 @@ mod sg_permissions;
 mod sg_rule;
 mod subnet;
 mod timeouts;
-mod vpc;
+pub(super) mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
@@ -49,6 +49,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &iam_role::IamRole,
     &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
+    &launch_template::LaunchTemplate,
     &lb::Lb,
     &lb_listener::LbListener,
     &lb_listener_rule::LbListenerRule,
