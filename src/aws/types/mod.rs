@@ -1,12 +1,69 @@
 //! One file a resource type, and the list of all of them.
 
-mod ec2;
-mod vpc;
+mod appautoscaling_policy;
+mod appautoscaling_target;
+pub(super) mod ec2;
+mod ecs;
+mod ecs_capacity_provider;
+mod ecs_cluster;
+mod ecs_cluster_capacity_providers;
+mod ecs_task_definition;
+mod eip;
+mod elb;
+mod elb_actions;
+mod elb_owner;
+mod iam;
+mod iam_role;
+mod iam_role_policy_attachment;
+mod internet_gateway;
+mod launch_template;
+mod lb;
+mod lb_listener;
+mod lb_listener_rule;
+mod lb_target_group;
+mod nat_gateway;
+mod route;
+mod route_table;
+mod route_table_association;
+mod routes;
+mod security_group;
+mod sg_permissions;
+mod sg_rule;
+mod subnet;
+mod timeouts;
+pub(super) mod vpc;
+mod vpc_security_group_egress_rule;
+mod vpc_security_group_ingress_rule;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-pub static ALL: &[&dyn AwsType] = &[&vpc::Vpc];
+pub static ALL: &[&dyn AwsType] = &[
+    &appautoscaling_policy::AppautoscalingPolicy,
+    &appautoscaling_target::AppautoscalingTarget,
+    &ecs_capacity_provider::EcsCapacityProvider,
+    &ecs_cluster::EcsCluster,
+    &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_task_definition::EcsTaskDefinition,
+    &eip::Eip,
+    &iam_role::IamRole,
+    &iam_role_policy_attachment::IamRolePolicyAttachment,
+    &internet_gateway::InternetGateway,
+    &launch_template::LaunchTemplate,
+    &lb::Lb,
+    &lb_listener::LbListener,
+    &lb_listener_rule::LbListenerRule,
+    &lb_target_group::LbTargetGroup,
+    &nat_gateway::NatGateway,
+    &route::Route,
+    &route_table::RouteTable,
+    &route_table_association::RouteTableAssociation,
+    &security_group::SecurityGroup,
+    &subnet::Subnet,
+    &vpc::Vpc,
+    &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
+    &vpc_security_group_ingress_rule::VpcSecurityGroupIngressRule,
+];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
     ALL.iter().find(|t| t.schema().name == name).copied()
