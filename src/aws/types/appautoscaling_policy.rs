@@ -174,7 +174,8 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
         _ => {}
     }
     if let Some(t) = want.block(&TRACKING) {
-        let (predefined, customized) = (t.has(tracking::PREDEFINED.row.name), t.has(tracking::CUSTOMIZED.row.name));
+        let (predefined, customized) =
+            (t.has(tracking::PREDEFINED.row.name), t.has(tracking::CUSTOMIZED.row.name));
         if predefined == customized {
             let text = "needs either predefined_metric_specification or customized_metric_specification";
             problems.push((TRACKING.row.name, text.to_owned()));

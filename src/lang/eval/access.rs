@@ -44,9 +44,8 @@ pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, 
 fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnostic) -> Diagnostic {
     let diagnostic = unsupported(format!("{} has no attribute `{name}`", capital(&ty.a_noun())));
     match ty {
-        Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => {
-            diagnostic.help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`"))
-        }
+        Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => diagnostic
+            .help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`")),
         Type::Tuple(_) => diagnostic.help(format!("for the `{name}` of every element write `[*].{name}`")),
         _ => diagnostic,
     }
@@ -73,7 +72,8 @@ fn no_attribute<'a>(
 
 fn no_element(key: &str, items: &Map, span: Span) -> Diagnostic {
     let diagnostic =
-        Diagnostic::error("missing-element", format!("This map has no element with the key `{key}`")).at(span);
+        Diagnostic::error("missing-element", format!("This map has no element with the key `{key}`"))
+            .at(span);
     match did_you_mean(key, items.keys()) {
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("use lookup() with a default for keys that may be missing"),
@@ -110,7 +110,8 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         }
         other => return Err(invalid(format!("{} has no elements", capital(&other.a_noun())))),
     };
-    let key = convert(key, &wanted).map_err(|error| invalid(format!("The index is unsuitable: {}", error.what)))?;
+    let key =
+        convert(key, &wanted).map_err(|error| invalid(format!("The index is unsuitable: {}", error.what)))?;
     let found = match (&value.kind, &key.kind) {
         (_, Kind::Unknown(_)) => match &ty {
             Type::List(element) | Type::Map(element) => Value::unknown((**element).clone()),
@@ -152,7 +153,9 @@ fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnost
     let shown = describe(key);
     let diagnostic = invalid(format!("There is no element {shown}: the collection has {length}"));
     match key.as_number() {
-        Some(n) if n.is_negative() => diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`"),
+        Some(n) if n.is_negative() => {
+            diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`")
+        }
         Some(n) if !n.is_whole() => diagnostic.help("an index is a whole number"),
         _ => diagnostic,
     }

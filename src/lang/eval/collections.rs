@@ -1,7 +1,7 @@
 //! Object constructors, `for` expressions and splats.
 
 use super::super::syntax::{Expr, ForExpr, ObjectItem};
-use super::{Env, Evaluator, unsuitable};
+use super::{Env, Evaluator};
 use crate::diag::{Diagnostic, Span};
 use crate::value::{Kind, Map, Marks, Type, Value, convert, describe, unify};
 use std::collections::BTreeMap;
@@ -30,7 +30,8 @@ impl Evaluator<'_> {
     /// The text of a key; None if it is unknown or, after a report, if it cannot be one.
     fn key(&mut self, key: &Value, expr: &Expr, of: &str, env: &Env) -> Option<Arc<str>> {
         if key.is_null() {
-            let diagnostic = Diagnostic::error("invalid-key", format!("The key of an {of} is null")).at(expr.span);
+            let diagnostic =
+                Diagnostic::error("invalid-key", format!("The key of an {of} is null")).at(expr.span);
             self.report(diagnostic, expr, env);
             return None;
         }
@@ -40,10 +41,12 @@ impl Evaluator<'_> {
                 _ => None,
             },
             Err(error) => {
-                let diagnostic =
-                    Diagnostic::error("invalid-key", format!("This cannot be the key of an {of}: {}", error.what))
-                        .at(expr.span)
-                        .help("a key is a string; in an object, `(expression) = value` takes it from an expression");
+                let diagnostic = Diagnostic::error(
+                    "invalid-key",
+                    format!("This cannot be the key of an {of}: {}", error.what),
+                )
+                .at(expr.span)
+                .help("a key is a string; in an object, `(expression) = value` takes it from an expression");
                 self.report(diagnostic, expr, env);
                 None
             }
@@ -77,7 +80,10 @@ impl Evaluator<'_> {
             None => {
                 let (code, what) = match value.is_null() {
                     true => ("null-value", "A null value cannot be iterated".to_owned()),
-                    false => ("not-iterable", format!("{} cannot be iterated", super::access::capital(&describe_kind(value)))),
+                    false => (
+                        "not-iterable",
+                        format!("{} cannot be iterated", super::access::capital(&describe_kind(value))),
+                    ),
                 };
                 let help = if value.is_null() {
                     "give an empty list for the case of null: `coalesce(x, [])`"
@@ -168,7 +174,8 @@ impl Evaluator<'_> {
         if f.group {
             out.groups.entry(text).or_default().push(value);
         } else if out.entries.contains_key(&text) {
-            let shown = if key.marks.sensitive { "a sensitive key".to_owned() } else { format!("the key `{text}`") };
+            let shown =
+                if key.marks.sensitive { "a sensitive key".to_owned() } else { format!("the key `{text}`") };
             let diagnostic = Diagnostic::error("duplicate-key", format!("Two elements have {shown}"))
                 .at(key_expr.span)
                 .help("make the keys unique, or group the values: put `...` after the value");
@@ -190,9 +197,10 @@ impl Evaluator<'_> {
         let sequence = matches!(ty, Type::List(_) | Type::Set(_) | Type::Tuple(_));
         match &source.kind {
             Kind::Null(_) if sequence => {
-                let diagnostic = Diagnostic::error("null-value", format!("A null {} has no elements", ty.noun()))
-                    .at(span)
-                    .help("give an empty list for the case of null");
+                let diagnostic =
+                    Diagnostic::error("null-value", format!("A null {} has no elements", ty.noun()))
+                        .at(span)
+                        .help("give an empty list for the case of null");
                 self.report(diagnostic, base, env);
                 Value::dynamic()
             }
@@ -234,7 +242,9 @@ impl Evaluator<'_> {
             Type::List(element) | Type::Set(element) => {
                 let ty = Type::list(item_type(element));
                 match source.length_bounds() {
-                    Some((least, most)) if source.is_surely_not_null() => Value::unknown_length(ty, least, most),
+                    Some((least, most)) if source.is_surely_not_null() => {
+                        Value::unknown_length(ty, least, most)
+                    }
                     _ => Value::unknown(ty),
                 }
             }

@@ -111,7 +111,9 @@ fn read_call(expr: &Expr, name: &str, args: &[Expr]) -> Result<(Type, Defaults),
             [Expr { kind: ExprKind::Object(items), .. }] => {
                 read_object(items.iter().map(|item| (&item.key, &item.value)))
             }
-            _ => Err(invalid(expr, "`object` takes attributes with their types: `object({ name = string })`")),
+            _ => {
+                Err(invalid(expr, "`object` takes attributes with their types: `object({ name = string })`"))
+            }
         },
         "optional" => Err(invalid(expr, "`optional` stands only around the type of an object's attribute")),
         "any" | "bool" | "number" | "string" => Err(invalid(expr, format!("`{name}` takes no arguments"))),
@@ -132,7 +134,9 @@ fn read_tuple(items: &[Expr]) -> Result<(Type, Defaults), Diagnostic> {
     Ok((Type::tuple(types), defaults))
 }
 
-fn read_object<'e>(items: impl Iterator<Item = (&'e Expr, &'e Expr)>) -> Result<(Type, Defaults), Diagnostic> {
+fn read_object<'e>(
+    items: impl Iterator<Item = (&'e Expr, &'e Expr)>,
+) -> Result<(Type, Defaults), Diagnostic> {
     let mut object = ObjectType::default();
     let mut defaults = Defaults::default();
     for (key, value) in items {

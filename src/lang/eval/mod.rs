@@ -44,6 +44,10 @@ pub trait Scope {
     fn random(&self) -> Option<[u8; 16]> {
         None
     }
+    /// Whether this is inside of a template, which may not call for another.
+    fn in_template(&self) -> bool {
+        false
+    }
     /// Fewer functions when false (variable defaults, backend blocks allow none).
     fn allows_functions(&self) -> bool {
         true
@@ -148,8 +152,7 @@ impl<'s> Evaluator<'s> {
 
     fn finish(self, value: Value, span: Span, diags: &mut Diagnostics) -> Value {
         let failed = self.errors > 0;
-        let infinite =
-            self.infinite && value.any(&mut |v| v.as_number().is_some_and(|n| !n.is_finite()));
+        let infinite = self.infinite && value.any(&mut |v| v.as_number().is_some_and(|n| !n.is_finite()));
         diags.extend(self.diags);
         if infinite {
             diags.push(
@@ -314,11 +317,12 @@ impl<'s> Evaluator<'s> {
             if a == b { Some(a) } else { unify(&[a, b]) }
         };
         let Some(ty) = ty else {
-            let diagnostic = Diagnostic::error("conditional-types", "The two results have types that do not go together")
-                .label(if_true.span, format!("this is {}", yes.ty().a_noun()))
-                .label(if_false.span, format!("this is {}", no.ty().a_noun()))
-                .detail("Whichever is chosen, the result must be of one type.")
-                .help("convert one of them, for example with tostring() or tolist()");
+            let diagnostic =
+                Diagnostic::error("conditional-types", "The two results have types that do not go together")
+                    .label(if_true.span, format!("this is {}", yes.ty().a_noun()))
+                    .label(if_false.span, format!("this is {}", no.ty().a_noun()))
+                    .detail("Whichever is chosen, the result must be of one type.")
+                    .help("convert one of them, for example with tostring() or tolist()");
             self.push(diagnostic);
             return Value::dynamic();
         };

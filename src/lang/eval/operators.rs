@@ -28,9 +28,15 @@ impl Evaluator<'_> {
                 Ok(result) => result,
                 Err(failure) => {
                     let (place, summary) = match failure {
-                        Failure::Left(what) => (left.span, format!("The left side of `{}`: {what}", symbol(*op))),
-                        Failure::Right(what) => (right.span, format!("The right side of `{}`: {what}", symbol(*op))),
-                        Failure::Whole(what) => (node.span, format!("`{}` is not possible here: {what}", symbol(*op))),
+                        Failure::Left(what) => {
+                            (left.span, format!("The left side of `{}`: {what}", symbol(*op)))
+                        }
+                        Failure::Right(what) => {
+                            (right.span, format!("The right side of `{}`: {what}", symbol(*op)))
+                        }
+                        Failure::Whole(what) => {
+                            (node.span, format!("`{}` is not possible here: {what}", symbol(*op)))
+                        }
                     };
                     self.report(Diagnostic::error("invalid-operand", summary).at(place), node, env);
                     Value::unknown(result_type(*op))
@@ -59,7 +65,8 @@ impl Evaluator<'_> {
             }
             Err(error) => (operand.span, error.what),
         };
-        let diagnostic = Diagnostic::error("invalid-operand", format!("The operand of `{sign}`: {what}")).at(place);
+        let diagnostic =
+            Diagnostic::error("invalid-operand", format!("The operand of `{sign}`: {what}")).at(place);
         self.report(diagnostic, operand, env);
         Value::unknown(ty)
     }
@@ -85,7 +92,9 @@ fn symbol(op: BinaryOp) -> &'static str {
 
 fn result_type(op: BinaryOp) -> Type {
     match op {
-        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => Type::Number,
+        BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Modulo => {
+            Type::Number
+        }
         _ => Type::Bool,
     }
 }

@@ -79,7 +79,8 @@ impl Evaluator<'_> {
                 None => out.known = false,
             },
             Err(_) => {
-                let what = format!("{} cannot be part of a string", super::access::capital(&value.ty().a_noun()));
+                let what =
+                    format!("{} cannot be part of a string", super::access::capital(&value.ty().a_noun()));
                 let diagnostic = Diagnostic::error("template-value", what)
                     .at(expr.span)
                     .help("join() makes a string of a list, jsonencode() of anything");

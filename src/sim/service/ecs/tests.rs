@@ -33,43 +33,74 @@ pub fn world() -> (World, Net) {
 
 /// An active ALB with a listener that forwards to one target group of type `ip`.
 pub fn balanced(world: &mut World, net: &Net, kind: &str) -> String {
-    let answer = ok(world, "elasticloadbalancing", "CreateLoadBalancer", json!({"Name": "web", "Subnets": net.subnets}));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateLoadBalancer",
+        json!({"Name": "web", "Subnets": net.subnets}),
+    );
     let balancer = answer["LoadBalancers"][0]["LoadBalancerArn"].clone();
-    let answer = ok(world, "elasticloadbalancing", "CreateTargetGroup", json!({
-        "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
-        "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
-    }));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateTargetGroup",
+        json!({
+            "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
+            "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
+        }),
+    );
     let group = answer["TargetGroups"][0]["TargetGroupArn"].as_str().expect("an ARN").to_owned();
-    ok(world, "elasticloadbalancing", "ModifyTargetGroupAttributes", json!({
-        "TargetGroupArn": group,
-        "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
-    }));
-    ok(world, "elasticloadbalancing", "CreateListener", json!({
-        "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
-        "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
-    }));
+    ok(
+        world,
+        "elasticloadbalancing",
+        "ModifyTargetGroupAttributes",
+        json!({
+            "TargetGroupArn": group,
+            "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
+        }),
+    );
+    ok(
+        world,
+        "elasticloadbalancing",
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }),
+    );
     pass(world, 3 * MINUTE);
     group
 }
 
 pub fn define(world: &mut World, image: &str) -> String {
-    let answer = ok(world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256", "memory": "512",
-        "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
-    }));
+    let answer = ok(
+        world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256", "memory": "512",
+            "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
+        }),
+    );
     answer["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned()
 }
 
 pub fn fargate(world: &mut World, net: &Net, group: &str, definition: &str) -> Json {
     ok(world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
-        "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
-        "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
-        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
-    }))["service"].clone()
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
+            "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        }),
+    )["service"]
+        .clone()
 }
 
 pub fn service(world: &mut World) -> Json {
@@ -125,7 +156,12 @@ fn a_rolling_update_never_drops_below_the_desired_count() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:v2");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     assert_eq!(service(&mut world)["deployments"].as_array().map(Vec::len), Some(2));
     for _ in 0..120 {
         pass(&mut world, 3 * SECOND);
@@ -147,7 +183,12 @@ fn rolls_back(image: &str) {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, image);
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     for _ in 0..200 {
         pass(&mut world, 5 * SECOND);
         assert!(healthy(&mut world, &group) >= 2, "{:?}", states(&mut world, &group));
@@ -205,7 +246,8 @@ fn a_deleted_service_drains_and_its_cluster_can_go() {
     assert_eq!(service(&mut world)["status"], "INACTIVE");
     assert!(states(&mut world, &group).is_empty());
     ok(&mut world, "ecs", "DeleteCluster", json!({"cluster": "main"}));
-    let gone = call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
+    let gone =
+        call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
     assert_eq!(gone.code, "ClusterNotFoundException");
 }
 
@@ -217,10 +259,20 @@ fn stopping_a_deployment_rolls_it_back() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:slow");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     pass(&mut world, 30 * SECOND);
     let arn = deployment(&mut world)["serviceDeploymentArn"].clone();
-    ok(&mut world, "ecs", "StopServiceDeployment", json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}));
+    ok(
+        &mut world,
+        "ecs",
+        "StopServiceDeployment",
+        json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}),
+    );
     pass(&mut world, 5 * MINUTE);
     assert_eq!(service(&mut world)["taskDefinition"], json!(first));
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
@@ -230,9 +282,14 @@ fn stopping_a_deployment_rolls_it_back() {
 fn the_same_token_makes_one_service() {
     let (mut world, _) = world();
     ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(&mut world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
+        }),
+    );
     let input = json!({"cluster": "main", "serviceName": "job", "taskDefinition": "job", "desiredCount": 1, "clientToken": "t1"});
     let first = ok(&mut world, "ecs", "CreateService", input.clone());
     let again = ok(&mut world, "ecs", "CreateService", input);
