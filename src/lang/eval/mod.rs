@@ -8,6 +8,9 @@ mod operators;
 mod references;
 mod template;
 
+#[cfg(test)]
+mod conformance;
+
 pub use access::step_into;
 pub use constraint::{Defaults, TypeConstraint, convert_to_constraint, type_constraint};
 pub use references::references;

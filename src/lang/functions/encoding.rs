@@ -120,7 +120,9 @@ fn check_quotes(text: &str) -> Result<()> {
                 }
                 None | Some(',' | '\r' | '\n') => inside = false,
                 Some(_) => {
-                    return Err(Failure::new("this is not CSV: something after the closing quote of a field"));
+                    return Err(Failure::new(
+                        "this is not CSV: something after the closing quote of a field",
+                    ));
                 }
             },
             _ => {}

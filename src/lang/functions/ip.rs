@@ -178,7 +178,8 @@ pub fn cidrsubnet(call: &Call) -> Result {
     Ok(Value::string(network.subnet(newbits, number).text()))
 }
 
-/// Consecutive networks, each at the first place after the one before that it can be aligned to.
+/// Consecutive networks, each at the first place after the one before that it can be aligned to. Unlike
+/// cidrsubnet it extends a prefix by 32 bits at most.
 pub fn cidrsubnets(call: &Call) -> Result {
     let network = network(call).map_err(|f| Failure::arg(0, f.what))?;
     let room = network.width - network.prefix;
@@ -189,6 +190,9 @@ pub fn cidrsubnets(call: &Call) -> Result {
         let newbits = u32::try_from(newbits).ok().filter(|n| *n >= 1);
         let newbits =
             newbits.ok_or_else(|| Failure::arg(i, "the prefix must be extended by at least one bit"))?;
+        if newbits > 32 {
+            return Err(Failure::arg(i, "the prefix can be extended by 32 bits at most"));
+        }
         if newbits > room {
             let what = format!("the network {} has only {room} bits left, not {newbits}", network.text());
             return Err(Failure::arg(i, what));
