@@ -13,6 +13,7 @@ pub fn step_into(value: &Value, name_or_key: &Value, span: Span) -> Result<Value
 /// `value.name`
 pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, Diagnostic> {
     let unsupported = |summary: String| Diagnostic::error("unknown-attribute", summary).at(span);
+    let hidden = Hidden { key: false, names: value.marks.sensitive };
     let found = match &value.kind {
         Kind::Null(_) => {
             return Err(Diagnostic::error("null-value", format!("A null value has no attribute `{name}`"))
@@ -21,18 +22,18 @@ pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, 
         }
         Kind::Object(items) => match items.get(name) {
             Some(item) => item.clone(),
-            None => return Err(no_attribute(name, items.keys(), span)),
+            None => return Err(no_attribute(name, items.keys(), hidden, span)),
         },
         Kind::Map(_, items) => match items.get(name) {
             Some(item) => item.clone(),
-            None => return Err(no_element(name, items, span)),
+            None => return Err(no_element(name, items, hidden, span)),
         },
         Kind::Unknown(u) => match &u.ty {
             Type::Dynamic => Value::dynamic(),
             Type::Map(element) => Value::unknown((**element).clone()),
             Type::Object(o) => match o.attributes.get(name) {
                 Some(ty) => Value::unknown(ty.clone()),
-                None => return Err(no_attribute(name, o.attributes.keys(), span)),
+                None => return Err(no_attribute(name, o.attributes.keys(), hidden, span)),
             },
             other => return Err(not_an_object(other, name, unsupported)),
         },
@@ -51,14 +52,32 @@ fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnost
     }
 }
 
+/// What a message must not show, for it is sensitive.
+#[derive(Clone, Copy)]
+struct Hidden {
+    key: bool,
+    /// The names of the attributes or keys that there are.
+    names: bool,
+}
+
+impl Hidden {
+    fn shown(self, key: &str) -> String {
+        if self.key { "with this (sensitive) name".to_owned() } else { format!("`{key}`") }
+    }
+}
+
 fn no_attribute<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a std::sync::Arc<str>> + Clone,
+    hidden: Hidden,
     span: Span,
 ) -> Diagnostic {
+    let summary = format!("This object has no attribute {}", hidden.shown(name));
+    let diagnostic = Diagnostic::error("unknown-attribute", summary).at(span);
+    if hidden.names {
+        return diagnostic;
+    }
     let list: Vec<String> = known.clone().into_iter().take(12).map(|k| format!("`{k}`")).collect();
-    let diagnostic =
-        Diagnostic::error("unknown-attribute", format!("This object has no attribute `{name}`")).at(span);
     let diagnostic = if list.is_empty() {
         diagnostic.note("the object has no attributes at all")
     } else {
@@ -70,11 +89,10 @@ fn no_attribute<'a>(
     }
 }
 
-fn no_element(key: &str, items: &Map, span: Span) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::error("missing-element", format!("This map has no element with the key `{key}`"))
-            .at(span);
-    match did_you_mean(key, items.keys()) {
+fn no_element(key: &str, items: &Map, hidden: Hidden, span: Span) -> Diagnostic {
+    let summary = format!("This map has no element {}", hidden.shown(key));
+    let diagnostic = Diagnostic::error("missing-element", summary).at(span);
+    match did_you_mean(key, items.keys()).filter(|_| !hidden.names) {
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("use lookup() with a default for keys that may be missing"),
     }
@@ -97,6 +115,7 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         return Err(invalid("The index is null".to_owned()));
     }
     let marks = value.marks.union(key.marks);
+    let hidden = Hidden { key: key.marks.sensitive, names: marks.sensitive };
     let (ty, key_ty) = (shape(value), key.ty());
     if ty == Type::Dynamic || key_ty == Type::Dynamic {
         return Ok(Value::dynamic().marked(marks));
@@ -125,13 +144,13 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         }
         (Kind::Map(_, items), Kind::String(k)) => match items.get(k) {
             Some(item) => item.clone(),
-            None => return Err(no_element(k, items, span)),
+            None => return Err(no_element(k, items, hidden, span)),
         },
         (Kind::Object(items), Kind::String(k)) => match items.get(k) {
             Some(item) => item.clone(),
-            None => return Err(no_attribute(k, items.keys(), span)),
+            None => return Err(no_attribute(k, items.keys(), hidden, span)),
         },
-        (Kind::Unknown(u), _) => unknown_element(u, &key, span, invalid)?,
+        (Kind::Unknown(u), _) => unknown_element(u, &key, hidden, span, invalid)?,
         _ => Value::dynamic(),
     };
     Ok(found.marked(marks))
@@ -164,6 +183,7 @@ fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnost
 fn unknown_element(
     u: &crate::value::Unknown,
     key: &Value,
+    hidden: Hidden,
     span: Span,
     invalid: impl Fn(String) -> Diagnostic,
 ) -> Result<Value, Diagnostic> {
@@ -182,7 +202,7 @@ fn unknown_element(
         },
         (Type::Object(o), Kind::String(k)) => match o.attributes.get(k) {
             Some(ty) => Value::unknown(ty.clone()),
-            None => return Err(no_attribute(k, o.attributes.keys(), span)),
+            None => return Err(no_attribute(k, o.attributes.keys(), hidden, span)),
         },
         _ => Value::dynamic(),
     })

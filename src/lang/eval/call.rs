@@ -46,7 +46,11 @@ impl Evaluator<'_> {
                 self.infinite |= value.as_number().is_some_and(|n| !n.is_finite());
                 value
             }
-            Err(failure) => {
+            Err(mut failure) => {
+                // Reasons quote arguments, or parts of them.
+                if values.iter().any(Value::contains_sensitive) {
+                    failure.what = "this fails; why is not shown, for an argument is sensitive".to_owned();
+                }
                 let at = failure.arg.and_then(|i| arguments.get(i)).map(|a| a.expr);
                 self.failed(function, failure, at, expr, env);
                 Value::dynamic()
@@ -140,7 +144,7 @@ impl Evaluator<'_> {
             match convert(&argument.value, &ty) {
                 Ok(value) => out.push(Argument { value, expr: argument.expr }),
                 Err(error) => {
-                    let diagnostic = unsuitable("invalid-argument", &error)
+                    let diagnostic = unsuitable("invalid-argument", &error, &argument.value)
                         .at(argument.expr.span)
                         .help(parameter_help(function, i));
                     self.report(diagnostic, argument.expr, env);
@@ -155,8 +159,8 @@ impl Evaluator<'_> {
             Some(arg) => ("invalid-argument", arg),
             None => ("function-failed", expr),
         };
-        let mut diagnostic =
-            Diagnostic::error(code, format!("`{}`: {}", function.name, failure.what)).at(place.span);
+        let summary = format!("`{}`: {}", function.name, failure.what);
+        let mut diagnostic = Diagnostic::error(code, summary).at(place.span);
         diagnostic.help = failure.help.or_else(|| failure.arg.map(|i| parameter_help(function, i)));
         self.report(diagnostic, place, env);
     }
