@@ -2,7 +2,6 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-pub(super) mod ec2;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -31,13 +30,15 @@ mod sg_permissions;
 mod sg_rule;
 mod subnet;
 mod timeouts;
-pub(super) mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
+#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
