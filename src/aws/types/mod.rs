@@ -2,6 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
+mod cloudwatch_log_group;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -12,7 +13,10 @@ mod elb;
 mod elb_actions;
 mod elb_owner;
 mod iam;
+mod iam_instance_profile;
+mod iam_policy;
 mod iam_role;
+mod iam_role_policy;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod launch_template;
@@ -42,12 +46,16 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &cloudwatch_log_group::CloudwatchLogGroup,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_instance_profile::IamInstanceProfile,
+    &iam_policy::IamPolicy,
     &iam_role::IamRole,
+    &iam_role_policy::IamRolePolicy,
     &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
     &launch_template::LaunchTemplate,
