@@ -142,15 +142,16 @@ fn prepare(world: &mut World, arn: &str) {
     let mut records: BTreeMap<String, Validation> = BTreeMap::new();
     for name in &names {
         let base = name.trim_start_matches("*.").to_owned();
-        if !records.contains_key(&base) {
-            let zone: String = world.hex(10).chars().map(|c| char::from(b'a' + (c as u8 % 26))).collect();
-            let validation = Validation {
-                record: format!("_{}.{base}.", world.hex(32)),
-                value: format!("_{}.{zone}.acm-validations.aws.", world.hex(32)),
-                done: false,
-            };
-            records.insert(base, validation);
+        if records.contains_key(&base) {
+            continue;
         }
+        let zone: String = world.hex(10).bytes().map(|b| char::from(b'a' + b % 26)).collect();
+        let validation = Validation {
+            record: format!("_{}.{base}.", world.hex(32)),
+            value: format!("_{}.{zone}.acm-validations.aws.", world.hex(32)),
+            done: false,
+        };
+        records.insert(base, validation);
     }
     let Some(certificate) = world.acm.certificates.get_mut(arn) else { return };
     for name in names {

@@ -82,7 +82,7 @@ fn a_batch_is_done_whole_or_not_at_all() {
          RRSet with DNS name a.example.org. is not permitted in zone example.com.]"
     );
     assert_eq!(names(&mut world, &id).len(), 2);
-    change(&mut world, &id, &[good.clone()]).expect("created");
+    change(&mut world, &id, std::slice::from_ref(&good)).expect("created");
     let error = change(&mut world, &id, &[good]).expect_err("exists");
     assert_eq!(
         error.message,

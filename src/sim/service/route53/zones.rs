@@ -148,7 +148,7 @@ pub fn update_comment(world: &mut World, input: &Json) -> Answer {
 }
 
 /// From the zone that `first` says, at most a page; what the next page starts with.
-fn window<'a>(zones: Vec<&'a Zone>, first: usize, max: usize) -> (Vec<Json>, Option<&'a Zone>) {
+fn window<'a>(zones: &[&'a Zone], first: usize, max: usize) -> (Vec<Json>, Option<&'a Zone>) {
     let page = zones.iter().skip(first).take(max).map(|zone| zone_json(zone)).collect();
     (page, zones.get(first + max).copied())
 }
@@ -160,7 +160,7 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     let marker = input.text("Marker").unwrap_or_default();
     let first = zones.iter().position(|zone| zone.id.as_str() >= bare(marker)).unwrap_or(zones.len());
     let max = max_items(input, 100);
-    let (page, next) = window(zones, first, max);
+    let (page, next) = window(&zones, first, max);
     Ok(json!({
         "HostedZones": page,
         "Marker": marker,
@@ -183,7 +183,7 @@ pub fn list_by_name(world: &mut World, input: &Json) -> Answer {
         }
     };
     let max = max_items(input, 100);
-    let (page, next) = window(zones, first, max);
+    let (page, next) = window(&zones, first, max);
     Ok(json!({ "HostedZones": page, "IsTruncated": next.is_some(), "MaxItems": max.to_string() })
         .with("DNSName", input.text("DNSName"))
         .with("HostedZoneId", input.text("HostedZoneId"))
