@@ -270,6 +270,34 @@ mod tests {
         });
     }
 
+    /// ec2Query: flat lists both ways, filters, dry runs, errors by code.
+    #[test]
+    fn ec2_subnets_come_back_as_made() {
+        use aws_sdk_ec2::error::ProvideErrorMetadata;
+        use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+        in_world(|config, _| async move {
+            let client = aws_sdk_ec2::Client::new(&config);
+            let vpc = client.create_vpc().cidr_block("10.0.0.0/16").send().await.expect("made");
+            let vpc = vpc.vpc().and_then(|v| v.vpc_id()).expect("has an id").to_owned();
+            let tag = Tag::builder().key("Name").value("a <b> & \"c\"").build();
+            let tags =
+                TagSpecification::builder().resource_type(ResourceType::Subnet).tags(tag.clone()).build();
+            let subnet = || client.create_subnet().vpc_id(&vpc).cidr_block("10.0.1.0/24");
+            let dry = subnet().dry_run(true).send().await.expect_err("only asked");
+            assert_eq!(dry.code(), Some("DryRunOperation"));
+            let made = subnet().tag_specifications(tags).send().await.expect("made");
+            let made = made.subnet().expect("answered").clone();
+            assert_eq!(made.tags(), [tag]);
+            let filter = Filter::builder().name("vpc-id").values(&vpc).build();
+            let found = client.describe_subnets().filters(filter).send().await.expect("listed");
+            assert_eq!(found.subnets(), [made]);
+            let error = client.delete_vpc().vpc_id("vpc-0123456789abcdef0").send().await.expect_err("none");
+            assert_eq!(error.code(), Some("InvalidVpcID.NotFound"));
+            let error = client.create_subnet().vpc_id(&vpc).send().await.expect_err("no CIDR block");
+            assert_eq!(error.code(), Some("MissingParameter"));
+        });
+    }
+
     #[test]
     fn what_is_not_supported_is_not_tried_again() {
         use aws_sdk_ec2::error::ProvideErrorMetadata;
