@@ -2,7 +2,6 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-pub(super) mod ec2;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -12,6 +11,9 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
+mod iam;
+mod iam_role;
+mod iam_role_policy_attachment;
 mod internet_gateway;
 mod launch_template;
 mod lb;
@@ -28,13 +30,15 @@ mod sg_permissions;
 mod sg_rule;
 mod subnet;
 mod timeouts;
-pub(super) mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
+#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
@@ -43,6 +47,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_role::IamRole,
+    &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
     &launch_template::LaunchTemplate,
     &lb::Lb,
