@@ -7,6 +7,7 @@ mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
+mod ecs_service;
 mod ecs_task_definition;
 mod eip;
 mod elb;
@@ -50,6 +51,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_service::EcsService,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
     &iam_instance_profile::IamInstanceProfile,
