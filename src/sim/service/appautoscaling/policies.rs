@@ -83,7 +83,8 @@ fn make_alarms(world: &mut World, policy: &Policy) -> Result<Vec<String>, ApiErr
         let name = format!("TargetTracking-{}-Alarm{side}-{}", policy.id.resource, world.uuid());
         let mut alarm = metric.clone();
         alarm["AlarmName"] = json!(name);
-        alarm["AlarmDescription"] = json!(format!("DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {}.", policy.arn));
+        alarm["AlarmDescription"] =
+            json!(format!("DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {}.", policy.arn));
         alarm["AlarmActions"] = json!([policy.arn]);
         alarm["ComparisonOperator"] = json!(comparison);
         alarm["EvaluationPeriods"] = json!(periods);
@@ -128,7 +129,8 @@ pub(super) fn put_scaling_policy(world: &mut World, input: &Json) -> Answer {
         Some(before) => before.arn.clone(),
         None => {
             let number = world.uuid();
-            let tail = format!("scalingPolicy:{number}:resource/{}/{}:policyName/{name}", id.namespace, id.resource);
+            let tail =
+                format!("scalingPolicy:{number}:resource/{}/{}:policyName/{name}", id.namespace, id.resource);
             world.arn("autoscaling", &tail)
         }
     };

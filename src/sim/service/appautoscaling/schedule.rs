@@ -123,7 +123,8 @@ impl Cron {
 /// When it is due next, after `now`. Rates count from `start`.
 pub(super) fn next(schedule: &Schedule, zone: Option<&str>, start: Millis, now: Millis) -> Option<Millis> {
     let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
-    let instant = |local: DateTime| local.to_zoned(zone.clone()).ok().map(|time| time.timestamp().as_millisecond());
+    let instant =
+        |local: DateTime| local.to_zoned(zone.clone()).ok().map(|time| time.timestamp().as_millisecond());
     match schedule {
         Schedule::At(local) => instant(*local).filter(|at| *at > now),
         Schedule::Rate(every) => Some(start + ((now - start).max(0) / every + 1) * every),

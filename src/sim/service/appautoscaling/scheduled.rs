@@ -23,7 +23,8 @@ fn plan(world: &mut World, key: &str) {
 }
 
 pub(super) fn due(world: &mut World, key: &str, at: Millis) {
-    let Some(action) = world.appautoscaling.actions.get(key).filter(|action| action.due == Some(at)).cloned() else {
+    let Some(action) = world.appautoscaling.actions.get(key).filter(|action| action.due == Some(at)).cloned()
+    else {
         return;
     };
     plan(world, key);
@@ -60,8 +61,10 @@ pub(super) fn put_scheduled_action(world: &mut World, input: &Json) -> Answer {
         Some(before) => before.arn.clone(),
         None => {
             let number = world.uuid();
-            let tail =
-                format!("scheduledAction:{number}:resource/{}/{}:scheduledActionName/{name}", id.namespace, id.resource);
+            let tail = format!(
+                "scheduledAction:{number}:resource/{}/{}:scheduledActionName/{name}",
+                id.namespace, id.resource
+            );
             world.arn("autoscaling", &tail)
         }
     };
@@ -72,7 +75,10 @@ pub(super) fn put_scheduled_action(world: &mut World, input: &Json) -> Answer {
         name,
         id,
         schedule: text,
-        timezone: input.text("Timezone").map(str::to_owned).or(before.as_ref().and_then(|one| one.timezone.clone())),
+        timezone: input
+            .text("Timezone")
+            .map(str::to_owned)
+            .or(before.as_ref().and_then(|one| one.timezone.clone())),
         start: time("StartTime").or(before.as_ref().and_then(|one| one.start)),
         end: time("EndTime").or(before.as_ref().and_then(|one| one.end)),
         change: change.or(before.as_ref().and_then(|one| one.change.clone())),

@@ -32,7 +32,9 @@ pub(super) fn register_scalable_target(world: &mut World, input: &Json) -> Answe
     let key = id.key();
     let known = world.appautoscaling.targets.get(&key).cloned();
     let bound = |name: &str, old: Option<i64>| {
-        input.int(name).or(old).ok_or_else(|| validation(format!("{name} must be specified when registering a new scalable target")))
+        input.int(name).or(old).ok_or_else(|| {
+            validation(format!("{name} must be specified when registering a new scalable target"))
+        })
     };
     let min = bound("MinCapacity", known.as_ref().map(|one| one.min))?;
     let max = bound("MaxCapacity", known.as_ref().map(|one| one.max))?;
@@ -47,8 +49,12 @@ pub(super) fn register_scalable_target(world: &mut World, input: &Json) -> Answe
     {
         return Err(validation(format!("ECS service doesn't exist: {}", id.resource)));
     }
-    if known.is_some() && input.get("Tags").is_some_and(|tags| tags.as_object().is_some_and(|map| !map.is_empty())) {
-        return Err(validation("You cannot add tags to an existing scalable target with this operation. Use TagResource."));
+    if known.is_some()
+        && input.get("Tags").is_some_and(|tags| tags.as_object().is_some_and(|map| !map.is_empty()))
+    {
+        return Err(validation(
+            "You cannot add tags to an existing scalable target with this operation. Use TagResource.",
+        ));
     }
     let suspended = input.get("SuspendedState").filter(|one| !one.is_null()).cloned();
     let mut target = match known {

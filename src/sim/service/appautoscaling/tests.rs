@@ -26,12 +26,22 @@ fn scaling(world: &mut World, name: &str, input: Json) -> Result<Json, ApiError>
 fn world() -> World {
     let mut world = World::new("123456789012", "us-east-1", 3, 1_750_000_000_000);
     ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(&mut world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
-    }));
-    ok(&mut world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": "job", "desiredCount": 1,
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
+        }),
+    );
+    ok(
+        &mut world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "job", "desiredCount": 1,
+        }),
+    );
     world
 }
 
@@ -43,7 +53,8 @@ fn desired(world: &mut World) -> Json {
 #[test]
 fn a_count_outside_the_bounds_is_brought_back() {
     let mut world = world();
-    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 3, "MaxCapacity": 6})).expect("registered");
+    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 3, "MaxCapacity": 6}))
+        .expect("registered");
     assert_eq!(desired(&mut world), 1);
     pass(&mut world, 2 * MINUTE);
     assert_eq!(desired(&mut world), 3);
@@ -63,7 +74,8 @@ fn target_tracking_makes_two_alarms_that_go_with_it() {
     });
     let missing = scaling(&mut world, "PutScalingPolicy", policy.clone()).unwrap_err();
     assert_eq!(missing.code, "ObjectNotFoundException");
-    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 6})).expect("registered");
+    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 6}))
+        .expect("registered");
     let made = scaling(&mut world, "PutScalingPolicy", policy.clone()).expect("put");
     assert_eq!(made["Alarms"].as_array().map(Vec::len), Some(2));
     let again = scaling(&mut world, "PutScalingPolicy", policy).expect("put");
@@ -78,11 +90,17 @@ fn target_tracking_makes_two_alarms_that_go_with_it() {
 #[test]
 fn a_scheduled_action_sets_the_bounds_at_its_time() {
     let mut world = world();
-    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 6})).expect("registered");
-    scaling(&mut world, "PutScheduledAction", json!({
-        "ScheduledActionName": "up", "Schedule": "rate(10 minutes)",
-        "ScalableTargetAction": {"MinCapacity": 4},
-    })).expect("put");
+    scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 6}))
+        .expect("registered");
+    scaling(
+        &mut world,
+        "PutScheduledAction",
+        json!({
+            "ScheduledActionName": "up", "Schedule": "rate(10 minutes)",
+            "ScalableTargetAction": {"MinCapacity": 4},
+        }),
+    )
+    .expect("put");
     pass(&mut world, 9 * MINUTE);
     assert_eq!(desired(&mut world), 1);
     pass(&mut world, 2 * MINUTE);
@@ -92,6 +110,10 @@ fn a_scheduled_action_sets_the_bounds_at_its_time() {
 #[test]
 fn a_service_that_is_not_there_cannot_be_registered() {
     let mut world = World::new("123456789012", "us-east-1", 3, 0);
-    let error = scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 2})).unwrap_err();
-    assert_eq!((error.code.as_str(), error.message.as_str()), ("ValidationException", "ECS service doesn't exist: service/main/web"));
+    let error = scaling(&mut world, "RegisterScalableTarget", json!({"MinCapacity": 1, "MaxCapacity": 2}))
+        .unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.message.as_str()),
+        ("ValidationException", "ECS service doesn't exist: service/main/web")
+    );
 }

@@ -41,43 +41,74 @@ pub fn world() -> (World, Net) {
 
 /// An active ALB with a listener that forwards to one target group of type `ip`.
 pub fn balanced(world: &mut World, net: &Net, kind: &str) -> String {
-    let answer = ok(world, "elasticloadbalancing", "CreateLoadBalancer", json!({"Name": "web", "Subnets": net.subnets}));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateLoadBalancer",
+        json!({"Name": "web", "Subnets": net.subnets}),
+    );
     let balancer = answer["LoadBalancers"][0]["LoadBalancerArn"].clone();
-    let answer = ok(world, "elasticloadbalancing", "CreateTargetGroup", json!({
-        "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
-        "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
-    }));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateTargetGroup",
+        json!({
+            "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
+            "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
+        }),
+    );
     let group = answer["TargetGroups"][0]["TargetGroupArn"].as_str().expect("an ARN").to_owned();
-    ok(world, "elasticloadbalancing", "ModifyTargetGroupAttributes", json!({
-        "TargetGroupArn": group,
-        "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
-    }));
-    ok(world, "elasticloadbalancing", "CreateListener", json!({
-        "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
-        "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
-    }));
+    ok(
+        world,
+        "elasticloadbalancing",
+        "ModifyTargetGroupAttributes",
+        json!({
+            "TargetGroupArn": group,
+            "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
+        }),
+    );
+    ok(
+        world,
+        "elasticloadbalancing",
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }),
+    );
     pass(world, 3 * MINUTE);
     group
 }
 
 pub fn define(world: &mut World, image: &str) -> String {
-    let answer = ok(world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256", "memory": "512",
-        "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
-    }));
+    let answer = ok(
+        world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256", "memory": "512",
+            "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
+        }),
+    );
     answer["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned()
 }
 
 pub fn fargate(world: &mut World, net: &Net, group: &str, definition: &str) -> Json {
     ok(world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
-        "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
-        "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
-        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
-    }))["service"].clone()
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
+            "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        }),
+    )["service"]
+        .clone()
 }
 
 pub fn service(world: &mut World) -> Json {
@@ -133,7 +164,12 @@ fn a_rolling_update_never_drops_below_the_desired_count() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:v2");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     assert_eq!(service(&mut world)["deployments"].as_array().map(Vec::len), Some(2));
     for _ in 0..120 {
         pass(&mut world, 3 * SECOND);
@@ -155,7 +191,12 @@ fn rolls_back(image: &str) {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, image);
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     for _ in 0..200 {
         pass(&mut world, 5 * SECOND);
         assert!(healthy(&mut world, &group) >= 2, "{:?}", states(&mut world, &group));
@@ -213,7 +254,8 @@ fn a_deleted_service_drains_and_its_cluster_can_go() {
     assert_eq!(service(&mut world)["status"], "INACTIVE");
     assert!(states(&mut world, &group).is_empty());
     ok(&mut world, "ecs", "DeleteCluster", json!({"cluster": "main"}));
-    let gone = call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
+    let gone =
+        call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
     assert_eq!(gone.code, "ClusterNotFoundException");
 }
 
@@ -225,10 +267,20 @@ fn stopping_a_deployment_rolls_it_back() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:slow");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     pass(&mut world, 30 * SECOND);
     let arn = deployment(&mut world)["serviceDeploymentArn"].clone();
-    ok(&mut world, "ecs", "StopServiceDeployment", json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}));
+    ok(
+        &mut world,
+        "ecs",
+        "StopServiceDeployment",
+        json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}),
+    );
     pass(&mut world, 5 * MINUTE);
     assert_eq!(service(&mut world)["taskDefinition"], json!(first));
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
@@ -261,11 +313,16 @@ fn on_hosts(world: &mut World, group: &str, image: &str, desired: i64) -> Json {
             "name": "web", "image": image, "memory": 256, "cpu": 256, "portMappings": [{"containerPort": 8080, "hostPort": 0}],
         }],
     }))["taskDefinition"]["taskDefinitionArn"].clone();
-    ok(world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": desired,
-        "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
-        "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
-    }))
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": desired,
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+            "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        }),
+    )
 }
 
 #[test]
@@ -278,15 +335,21 @@ fn hosts_take_tasks_with_dynamic_ports_spread_over_zones() {
     pass(&mut world, 5 * MINUTE);
     assert_eq!(healthy(&mut world, &group), 4);
     let list = ok(&mut world, "ecs", "ListContainerInstances", json!({"cluster": "main"}));
-    let described = ok(&mut world, "ecs", "DescribeContainerInstances", json!({
-        "cluster": "main", "containerInstances": list["containerInstanceArns"],
-    }));
+    let described = ok(
+        &mut world,
+        "ecs",
+        "DescribeContainerInstances",
+        json!({
+            "cluster": "main", "containerInstances": list["containerInstanceArns"],
+        }),
+    );
     for host in described["containerInstances"].as_array().expect("a list") {
         assert_eq!(host["runningTasksCount"], 2);
         assert!(ids.iter().any(|id| host["ec2InstanceId"] == json!(id)));
     }
     let tasks = ok(&mut world, "ecs", "ListTasks", json!({"cluster": "main", "serviceName": "web"}));
-    let tasks = ok(&mut world, "ecs", "DescribeTasks", json!({"cluster": "main", "tasks": tasks["taskArns"]}));
+    let tasks =
+        ok(&mut world, "ecs", "DescribeTasks", json!({"cluster": "main", "tasks": tasks["taskArns"]}));
     let port = tasks["tasks"][0]["containers"][0]["networkBindings"][0]["hostPort"].as_i64().expect("a port");
     assert!(port >= 32_768);
 }
@@ -301,16 +364,26 @@ fn draining_a_host_moves_its_tasks_without_losing_any() {
     pass(&mut world, 5 * MINUTE);
     let list = ok(&mut world, "ecs", "ListContainerInstances", json!({"cluster": "main"}));
     let first = list["containerInstanceArns"][0].clone();
-    ok(&mut world, "ecs", "UpdateContainerInstancesState", json!({
-        "cluster": "main", "containerInstances": [first], "status": "DRAINING",
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateContainerInstancesState",
+        json!({
+            "cluster": "main", "containerInstances": [first], "status": "DRAINING",
+        }),
+    );
     for _ in 0..60 {
         pass(&mut world, 5 * SECOND);
         assert!(healthy(&mut world, &group) >= 2);
     }
-    let described = ok(&mut world, "ecs", "DescribeContainerInstances", json!({
-        "cluster": "main", "containerInstances": [first],
-    }));
+    let described = ok(
+        &mut world,
+        "ecs",
+        "DescribeContainerInstances",
+        json!({
+            "cluster": "main", "containerInstances": [first],
+        }),
+    );
     assert_eq!(described["containerInstances"][0]["runningTasksCount"], 0);
     assert_eq!(described["containerInstances"][0]["status"], "DRAINING");
 }
@@ -335,12 +408,22 @@ fn a_full_host_is_named_in_the_events() {
     let (mut world, net) = world();
     ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
     hosts(&mut world, &net, "t3.small", 1);
-    ok(&mut world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "big", "containerDefinitions": [{"name": "big", "image": "big:v1", "memory": 1500}],
-    }));
-    ok(&mut world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": "big", "desiredCount": 2,
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "big", "containerDefinitions": [{"name": "big", "image": "big:v1", "memory": 1500}],
+        }),
+    );
+    ok(
+        &mut world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "big", "desiredCount": 2,
+        }),
+    );
     pass(&mut world, 2 * MINUTE);
     let now = service(&mut world);
     assert_eq!(now["runningCount"], 1);
@@ -352,9 +435,14 @@ fn a_full_host_is_named_in_the_events() {
 fn the_same_token_makes_one_service() {
     let (mut world, _) = world();
     ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(&mut world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
+        }),
+    );
     let input = json!({"cluster": "main", "serviceName": "job", "taskDefinition": "job", "desiredCount": 1, "clientToken": "t1"});
     let first = ok(&mut world, "ecs", "CreateService", input.clone());
     let again = ok(&mut world, "ecs", "CreateService", input);

@@ -20,8 +20,10 @@ fn group(world: &mut World, net: &Net, name: &str) -> Json {
 }
 
 fn listener(world: &mut World) -> Json {
-    let balancer = lb(world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
-    lb(world, "DescribeListeners", json!({"LoadBalancerArn": balancer}))["Listeners"][0]["ListenerArn"].clone()
+    let balancer =
+        lb(world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    lb(world, "DescribeListeners", json!({"LoadBalancerArn": balancer}))["Listeners"][0]["ListenerArn"]
+        .clone()
 }
 
 fn fixed(text: &str) -> Json {
@@ -52,9 +54,15 @@ fn subnets_of_an_application_balancer_lie_in_two_zones() {
     let (mut world, net) = world();
     let one = refused(&mut world, "CreateLoadBalancer", json!({"Name": "web", "Subnets": [net.subnets[0]]}));
     assert_eq!(one.message, "At least two subnets in two different Availability Zones must be specified");
-    let twin = ok(&mut world, "ec2", "CreateSubnet", json!({
-        "VpcId": net.vpc, "CidrBlock": "10.0.9.0/24", "AvailabilityZone": "us-east-1a",
-    }))["Subnet"]["SubnetId"].clone();
+    let twin = ok(
+        &mut world,
+        "ec2",
+        "CreateSubnet",
+        json!({
+            "VpcId": net.vpc, "CidrBlock": "10.0.9.0/24", "AvailabilityZone": "us-east-1a",
+        }),
+    )["Subnet"]["SubnetId"]
+        .clone();
     let input = json!({"Name": "web", "Subnets": [net.subnets[0], twin]});
     assert_eq!(refused(&mut world, "CreateLoadBalancer", input).code, "InvalidConfigurationRequest");
 }
@@ -63,10 +71,13 @@ fn subnets_of_an_application_balancer_lie_in_two_zones() {
 fn deletion_protection_and_lingering_interfaces() {
     let (mut world, net) = world();
     balanced(&mut world, &net, "ip");
-    let arn = lb(&mut world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
-    let protect = |value: &str| json!({
-        "LoadBalancerArn": arn, "Attributes": [{"Key": "deletion_protection.enabled", "Value": value}],
-    });
+    let arn =
+        lb(&mut world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let protect = |value: &str| {
+        json!({
+            "LoadBalancerArn": arn, "Attributes": [{"Key": "deletion_protection.enabled", "Value": value}],
+        })
+    };
     lb(&mut world, "ModifyLoadBalancerAttributes", protect("true"));
     let error = refused(&mut world, "DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
     assert_eq!(error.code, "OperationNotPermitted");
@@ -85,13 +96,16 @@ fn a_forward_is_answered_in_both_forms() {
     let group = balanced(&mut world, &net, "ip");
     let listener = listener(&mut world);
     let answer = lb(&mut world, "DescribeListeners", json!({"ListenerArns": [listener]}));
-    assert_eq!(answer["Listeners"][0]["DefaultActions"], json!([{
-        "Type": "forward", "Order": 1, "TargetGroupArn": group,
-        "ForwardConfig": {
-            "TargetGroups": [{"TargetGroupArn": group, "Weight": 1}],
-            "TargetGroupStickinessConfig": {"Enabled": false},
-        },
-    }]));
+    assert_eq!(
+        answer["Listeners"][0]["DefaultActions"],
+        json!([{
+            "Type": "forward", "Order": 1, "TargetGroupArn": group,
+            "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": group, "Weight": 1}],
+                "TargetGroupStickinessConfig": {"Enabled": false},
+            },
+        }])
+    );
     let error = refused(&mut world, "DeleteTargetGroup", json!({"TargetGroupArn": group}));
     assert_eq!(error.code, "ResourceInUse");
 }
@@ -101,9 +115,11 @@ fn priorities_are_unique_and_can_trade_places() {
     let (mut world, net) = world();
     balanced(&mut world, &net, "ip");
     let listener = listener(&mut world);
-    let rule = |pattern: &str, priority: i64| json!({
-        "ListenerArn": listener, "Priority": priority, "Conditions": path(pattern), "Actions": fixed("x"),
-    });
+    let rule = |pattern: &str, priority: i64| {
+        json!({
+            "ListenerArn": listener, "Priority": priority, "Conditions": path(pattern), "Actions": fixed("x"),
+        })
+    };
     let one = lb(&mut world, "CreateRule", rule("/a", 10))["Rules"][0].clone();
     assert_eq!(one["Conditions"][0]["PathPatternConfig"]["Values"], json!(["/a"]));
     assert_eq!(one["Conditions"][0]["Values"], json!(["/a"]));
@@ -111,12 +127,20 @@ fn priorities_are_unique_and_can_trade_places() {
     assert_eq!(refused(&mut world, "CreateRule", rule("/c", 10)).code, "PriorityInUse");
     let clash = json!({"RulePriorities": [{"RuleArn": one["RuleArn"], "Priority": 20}]});
     assert_eq!(refused(&mut world, "SetRulePriorities", clash).code, "PriorityInUse");
-    lb(&mut world, "SetRulePriorities", json!({"RulePriorities": [
-        {"RuleArn": one["RuleArn"], "Priority": 20}, {"RuleArn": two["RuleArn"], "Priority": 10},
-    ]}));
+    lb(
+        &mut world,
+        "SetRulePriorities",
+        json!({"RulePriorities": [
+            {"RuleArn": one["RuleArn"], "Priority": 20}, {"RuleArn": two["RuleArn"], "Priority": 10},
+        ]}),
+    );
     let rules = lb(&mut world, "DescribeRules", json!({"ListenerArn": listener}));
-    let order: Vec<&str> =
-        rules["Rules"].as_array().expect("rules").iter().filter_map(|rule| rule["Priority"].as_str()).collect();
+    let order: Vec<&str> = rules["Rules"]
+        .as_array()
+        .expect("rules")
+        .iter()
+        .filter_map(|rule| rule["Priority"].as_str())
+        .collect();
     assert_eq!(order, ["10", "20", "default"]);
     assert_eq!(rules["Rules"][0]["RuleArn"], two["RuleArn"]);
     let default = rules["Rules"][2]["RuleArn"].clone();
@@ -128,10 +152,14 @@ fn a_group_serves_one_balancer() {
     let (mut world, net) = world();
     let group = balanced(&mut world, &net, "ip");
     let second = lb(&mut world, "CreateLoadBalancer", json!({"Name": "second", "Subnets": net.subnets}));
-    let error = refused(&mut world, "CreateListener", json!({
-        "LoadBalancerArn": second["LoadBalancers"][0]["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80,
-        "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
-    }));
+    let error = refused(
+        &mut world,
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": second["LoadBalancers"][0]["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80,
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }),
+    );
     assert_eq!(error.code, "TargetGroupAssociationLimit");
 }
 
@@ -148,17 +176,24 @@ fn a_target_is_unused_then_initial_then_unhealthy_without_an_application() {
     };
     assert_eq!(health(&mut world)["Reason"], "Target.NotInUse");
     let listener = listener(&mut world);
-    lb(&mut world, "CreateRule", json!({
-        "ListenerArn": listener, "Priority": 5, "Conditions": path("/x"),
-        "Actions": [{"Type": "forward", "TargetGroupArn": lonely}],
-    }));
+    lb(
+        &mut world,
+        "CreateRule",
+        json!({
+            "ListenerArn": listener, "Priority": 5, "Conditions": path("/x"),
+            "Actions": [{"Type": "forward", "TargetGroupArn": lonely}],
+        }),
+    );
     assert_eq!(health(&mut world)["State"], "initial");
     pass(&mut world, 20 * SECOND);
     assert_eq!(health(&mut world)["Reason"], "Elb.InitialHealthChecking");
     pass(&mut world, MINUTE);
-    assert_eq!(health(&mut world), json!({
-        "State": "unhealthy", "Reason": "Target.FailedHealthChecks", "Description": "Health checks failed",
-    }));
+    assert_eq!(
+        health(&mut world),
+        json!({
+            "State": "unhealthy", "Reason": "Target.FailedHealthChecks", "Description": "Health checks failed",
+        })
+    );
     lb(&mut world, "DeregisterTargets", targets);
     assert_eq!(health(&mut world)["State"], "draining");
     pass(&mut world, 5 * MINUTE);
@@ -173,8 +208,13 @@ fn attributes_have_defaults_and_are_checked() {
     let all = answer["Attributes"].as_array().expect("attributes").clone();
     assert!(all.contains(&json!({"Key": "deregistration_delay.timeout_seconds", "Value": "300"})));
     assert!(all.contains(&json!({"Key": "stickiness.type", "Value": "lb_cookie"})));
-    let set = |key: &str, value: &str| json!({"TargetGroupArn": arn, "Attributes": [{"Key": key, "Value": value}]});
-    let wrong = refused(&mut world, "ModifyTargetGroupAttributes", set("deregistration_delay.timeout_seconds", "9999"));
+    let set =
+        |key: &str, value: &str| json!({"TargetGroupArn": arn, "Attributes": [{"Key": key, "Value": value}]});
+    let wrong = refused(
+        &mut world,
+        "ModifyTargetGroupAttributes",
+        set("deregistration_delay.timeout_seconds", "9999"),
+    );
     assert_eq!(wrong.code, "ValidationError");
     let unknown = refused(&mut world, "ModifyTargetGroupAttributes", set("nonsense", "1"));
     assert_eq!(unknown.message, "Target group attribute key 'nonsense' is not recognized");
