@@ -60,22 +60,13 @@ data "aws_iam_policy_document" "execution" {
     }
   }
 
+  # Each action fits only one of the two kinds of ARN: together they allow no more than apart.
   dynamic "statement" {
-    for_each = length(local.parameter_arns) > 0 ? [local.parameter_arns] : []
-
-    content {
-      sid       = "Parameters"
-      actions   = ["ssm:GetParameters"]
-      resources = statement.value
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.secret_arns) > 0 ? [local.secret_arns] : []
+    for_each = length(var.secrets) > 0 ? [local.secret_arns] : []
 
     content {
       sid       = "Secrets"
-      actions   = ["secretsmanager:GetSecretValue"]
+      actions   = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
       resources = statement.value
     }
   }
