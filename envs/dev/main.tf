@@ -150,6 +150,8 @@ module "web" {
   min_count     = var.tasks.min
   max_count     = var.tasks.max
 
-  execute_command    = true
-  log_retention_days = 7
+  # A shell in a running container, for looking around. Its agent must be able to write there.
+  execute_command          = { log_group_arn = module.cluster.exec_log_group_arn }
+  readonly_root_filesystem = false
+  log_retention_days       = 7
 }

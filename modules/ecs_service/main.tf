@@ -124,7 +124,7 @@ resource "aws_ecs_service" "this" {
   health_check_grace_period_seconds  = var.load_balancer == null ? null : var.health_check_grace_seconds
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
-  enable_execute_command             = var.execute_command
+  enable_execute_command             = var.execute_command != null
   wait_for_steady_state              = var.wait_for_steady_state
 
   capacity_provider_strategy {
