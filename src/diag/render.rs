@@ -1,1 +1,0 @@
-//! Diagnostics as text with snippets, and as JSON.
