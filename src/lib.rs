@@ -13,6 +13,28 @@ pub mod lang;
 
 pub mod schema;
 
+pub mod rollout;
+
 pub mod aws;
 
+pub mod provider;
+
+pub mod config;
+
+pub mod graph;
+
+pub mod state;
+
+pub mod diff;
+
+pub mod plan;
+
+pub mod apply;
+
+pub mod drift;
+
+pub mod render;
+
 pub mod sim;
+
+pub mod cli;

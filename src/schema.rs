@@ -85,6 +85,8 @@ pub struct Row {
     pub local: bool,
     /// Computed attribute that becomes unknown when an update touches one of these (any, if empty).
     pub unknown_after: Option<&'static [&'static str]>,
+    /// What must hold besides `unknown_after`: (live, desired).
+    pub unknown_when: Option<fn(&Object, &Object) -> bool>,
     /// Values that AWS treats as the same although they are written differently: (live, desired).
     pub same: Option<fn(&Value, &Value) -> bool>,
     /// Blocks: how many there must and may be. `max_items == 0`: no limit.
@@ -171,6 +173,7 @@ pub struct Bool;
 pub struct StrList;
 pub struct StrSet;
 pub struct IntSet;
+pub struct IntList;
 pub struct StrMap;
 /// Nested blocks: build with `.list(&TABLE)` or `.set(&TABLE)`.
 pub struct Blocks;
@@ -214,6 +217,13 @@ field!(
     Shape::Set(&Shape::Int),
     |v| Some(v.as_slice()?.iter().filter_map(Value::as_i64).collect()),
     |items| Value::set(Type::Number, items.into_iter().map(Value::int).collect())
+);
+field!(
+    IntList,
+    Vec<i64>,
+    Shape::List(&Shape::Int),
+    |v| Some(v.as_slice()?.iter().filter_map(Value::as_i64).collect()),
+    |items| Value::list(Type::Number, items.into_iter().map(Value::int).collect())
 );
 field!(
     StrMap,
@@ -260,6 +270,7 @@ impl<T: Field> Attr<T> {
             owned_elsewhere: None,
             local: false,
             unknown_after: None,
+            unknown_when: None,
             same: None,
             min_items: 0,
             max_items: 0,
@@ -317,6 +328,7 @@ builder! {
     local() => row.local = true;
     unknown_after_update() => row.unknown_after = Some(&[]);
     unknown_after_change_of(names: &'static [&'static str]) => row.unknown_after = Some(names);
+    unknown_when(test: fn(&Object, &Object) -> bool) => row.unknown_when = Some(test);
     same(test: fn(&Value, &Value) -> bool) => row.same = Some(test);
     min_items(n: usize) => row.min_items = n;
     /// 0: no limit.
@@ -491,6 +503,7 @@ put! {
     StrList: Vec<String> => |v| v, &[String] => |v| v.to_vec();
     StrSet: Vec<String> => |v| v, &[String] => |v| v.to_vec();
     IntSet: Vec<i64> => |v| v;
+    IntList: Vec<i64> => |v| v;
     StrMap: BTreeMap<String, String> => |m| m;
 }
 

@@ -2,6 +2,7 @@
 
 pub mod data;
 mod error;
+pub mod partition;
 pub mod tags;
 pub mod types;
 mod wait;

@@ -4,8 +4,64 @@
 //! Time never runs by itself here: every request first advances the world to the clock's now, which
 //! runs all events that have become due, in order (see [`world`]).
 
+pub mod connector;
+pub mod server;
 pub mod service;
+pub mod store;
 pub mod wire;
 pub mod world;
 
+pub use connector::sdk_config;
 pub use world::{Event, World};
+
+use bytes::Bytes;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use world::Millis;
+
+/// A world that several clients share; each request has it to itself.
+#[derive(Clone, Debug)]
+pub struct Sim {
+    world: Arc<Mutex<World>>,
+    /// Where every change is written before it is answered: a killed client finds the world as it left it.
+    file: Option<Arc<Path>>,
+}
+
+impl Sim {
+    pub fn new(world: World) -> Self {
+        Self { world: Arc::new(Mutex::new(world)), file: None }
+    }
+
+    pub fn saving_to(self, path: &Path) -> Self {
+        Self { file: Some(path.into()), ..self }
+    }
+
+    /// One AWS API call at `now`. The answer carries [`wire::Called`] as an extension.
+    pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        let mut world = self.lock();
+        world.advance_to(now);
+        let response = wire::handle(&mut world, request);
+        let mutates = response.extensions().get::<wire::Called>().is_some_and(wire::Called::mutates);
+        if let (Some(file), true) = (&self.file, mutates) {
+            if let Err(error) = world.save(file) {
+                tracing::error!("{error}");
+            }
+        }
+        response
+    }
+
+    /// For saving, faults and reports; what clients want of the world they ask over the wire.
+    pub fn with<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
+        f(&mut self.lock())
+    }
+
+    /// A new world of the same account, region and seed; time goes on.
+    pub fn reset(&self) {
+        self.with(|world| *world = World::new(&world.account, &world.region, world.seed, world.now));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        // A handler's panic must not make every later request panic as well.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

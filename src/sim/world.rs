@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// Milliseconds since the Unix epoch, in the world's own time.
 pub type Millis = i64;
 
+/// Format of saved worlds. Raise it when an older file no longer deserialises.
+pub const VERSION: u32 = 1;
+
 pub const SECOND: Millis = 1_000;
 pub const MINUTE: Millis = 60 * SECOND;
 
@@ -37,6 +40,12 @@ pub struct World {
     /// All randomness (ids, jitter, which instance dies) comes from here.
     pub seed: u64,
     drawn: u64,
+    /// Counted apart from `drawn`: how often something is read must not change what happens.
+    #[serde(default)]
+    requests: u64,
+    /// Access key of the request being handled.
+    #[serde(skip)]
+    pub caller: String,
     next_event: u64,
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
     #[serde(with = "queue_as_list")]
@@ -75,12 +84,14 @@ impl World {
     /// A new account with what AWS gives every account (default VPC excepted), at `now`.
     pub fn new(account: &str, region: &str, seed: u64, now: Millis) -> Self {
         let mut world = World {
-            version: 1,
+            version: VERSION,
             now,
             account: account.to_owned(),
             region: region.to_owned(),
             seed,
             drawn: 0,
+            requests: 0,
+            caller: String::new(),
             next_event: 0,
             queue: BTreeMap::new(),
             acm: Default::default(),
@@ -143,10 +154,14 @@ impl World {
     /// The next random number (splitmix64 of seed and count: no hidden state to save).
     pub fn random(&mut self) -> u64 {
         self.drawn += 1;
-        let mut z = self.seed.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        splitmix(self.seed, self.drawn)
+    }
+
+    /// The id of the next request.
+    pub fn request_id(&mut self) -> String {
+        self.requests += 1;
+        let (a, b) = (splitmix(!self.seed, 2 * self.requests), splitmix(!self.seed, 2 * self.requests + 1));
+        uuid_text(&format!("{a:016x}{b:016x}"))
     }
 
     /// `vpc-0a1b2c3d4e5f60718`: prefix and 17 hexadecimal digits, as EC2 has them.
@@ -164,8 +179,7 @@ impl World {
     }
 
     pub fn uuid(&mut self) -> String {
-        let h = self.hex(32);
-        format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
+        uuid_text(&self.hex(32))
     }
 
     /// `arn:aws:ecs:us-east-1:123456789012:cluster/x`; no region for global services.
@@ -179,4 +193,16 @@ impl World {
     pub fn timestamp(millis: Millis) -> Json {
         Json::String(jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default())
     }
+}
+
+fn splitmix(seed: u64, count: u64) -> u64 {
+    let mut z = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Of 32 hexadecimal digits, a version 4 UUID.
+fn uuid_text(h: &str) -> String {
+    format!("{}-{}-4{}-a{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32])
 }

@@ -1,12 +1,80 @@
 //! One file a resource type, and the list of all of them.
 
-mod ec2;
-mod vpc;
+mod appautoscaling_policy;
+mod appautoscaling_target;
+mod cloudwatch_log_group;
+mod ecs;
+mod ecs_capacity_provider;
+mod ecs_cluster;
+mod ecs_cluster_capacity_providers;
+mod ecs_service;
+mod ecs_task_definition;
+mod eip;
+mod elb;
+mod elb_actions;
+mod elb_owner;
+mod iam;
+mod iam_instance_profile;
+mod iam_policy;
+mod iam_role;
+mod iam_role_policy;
+mod iam_role_policy_attachment;
+mod internet_gateway;
+mod launch_template;
+mod lb;
+mod lb_listener;
+mod lb_listener_rule;
+mod lb_target_group;
+mod nat_gateway;
+mod route;
+mod route_table;
+mod route_table_association;
+mod routes;
+mod security_group;
+mod sg_permissions;
+mod sg_rule;
+mod subnet;
+mod timeouts;
+mod vpc_security_group_egress_rule;
+mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
-pub static ALL: &[&dyn AwsType] = &[&vpc::Vpc];
+#[rustfmt::skip]
+pub static ALL: &[&dyn AwsType] = &[
+    &appautoscaling_policy::AppautoscalingPolicy,
+    &appautoscaling_target::AppautoscalingTarget,
+    &cloudwatch_log_group::CloudwatchLogGroup,
+    &ecs_capacity_provider::EcsCapacityProvider,
+    &ecs_cluster::EcsCluster,
+    &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_service::EcsService,
+    &ecs_task_definition::EcsTaskDefinition,
+    &eip::Eip,
+    &iam_instance_profile::IamInstanceProfile,
+    &iam_policy::IamPolicy,
+    &iam_role::IamRole,
+    &iam_role_policy::IamRolePolicy,
+    &iam_role_policy_attachment::IamRolePolicyAttachment,
+    &internet_gateway::InternetGateway,
+    &launch_template::LaunchTemplate,
+    &lb::Lb,
+    &lb_listener::LbListener,
+    &lb_listener_rule::LbListenerRule,
+    &lb_target_group::LbTargetGroup,
+    &nat_gateway::NatGateway,
+    &route::Route,
+    &route_table::RouteTable,
+    &route_table_association::RouteTableAssociation,
+    &security_group::SecurityGroup,
+    &subnet::Subnet,
+    &vpc::Vpc,
+    &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
+    &vpc_security_group_ingress_rule::VpcSecurityGroupIngressRule,
+];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
     ALL.iter().find(|t| t.schema().name == name).copied()

@@ -18,6 +18,7 @@ pub mod logs;
 pub mod route53;
 pub mod ssm;
 pub mod sts;
+pub mod tree;
 
 use super::World;
 use serde_json::Value as Json;

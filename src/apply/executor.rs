@@ -1,0 +1,455 @@
+use super::schedule::{Schedule, Task, schedule};
+use super::{Event, Failure};
+use crate::addr::{Address, Mode};
+use crate::aws::{AwsError, Existing, Job};
+use crate::clock::Clock;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::diff::{Sides, diff};
+use crate::graph::Node;
+use crate::plan::desired::{derive_tags, updated};
+use crate::plan::walk::Walk;
+use crate::plan::{Action, Change};
+use crate::schema::Object;
+use crate::state::journal::{self, Entry, fold};
+use crate::state::{Output, Resource, StateError, seal, stored};
+use crate::value::{Value, to_json};
+use futures::stream::{FuturesUnordered, StreamExt};
+use petgraph::graph::NodeIndex;
+use sha2::{Digest, Sha256};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where entries go before anything else happens.
+pub trait Record {
+    fn record(&mut self, entry: &Entry) -> Result<(), StateError>;
+}
+
+impl Record for crate::state::file::JournalFile {
+    fn record(&mut self, entry: &Entry) -> Result<(), StateError> {
+        self.append(entry)
+    }
+}
+
+/// How an apply ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub created: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    pub failures: Vec<Failure>,
+    /// Someone asked to stop before all was done.
+    pub interrupted: bool,
+}
+
+struct Executor<'w, 'a> {
+    walk: RefCell<&'w mut Walk<'a>>,
+    changes: Vec<Change>,
+    journal: RefCell<&'w mut dyn Record>,
+    events: &'w dyn Fn(Event),
+    clock: Clock,
+    outcome: RefCell<Outcome>,
+    intents: Cell<u64>,
+}
+
+/// Applies the changes of a walk. `stop` is looked at before each new task.
+pub async fn apply(
+    walk: &mut Walk<'_>,
+    journal: &mut dyn Record,
+    events: &dyn Fn(Event),
+    clock: Clock,
+    parallelism: usize,
+    stop: &Cell<bool>,
+) -> Outcome {
+    let plan = walk.plan();
+    let schedule = schedule(walk.graph, &plan.changes);
+    let serial = walk.state.serial;
+    let executor = Executor {
+        walk: RefCell::new(walk),
+        changes: plan.changes,
+        journal: RefCell::new(journal),
+        events,
+        clock,
+        outcome: RefCell::default(),
+        intents: Cell::new(serial),
+    };
+    executor.run(&schedule, parallelism, stop).await;
+    executor.record_outputs();
+    executor.outcome.into_inner()
+}
+
+impl Executor<'_, '_> {
+    async fn run(&self, schedule: &Schedule, parallelism: usize, stop: &Cell<bool>) {
+        let mut waiting: BTreeMap<NodeIndex, usize> = schedule
+            .node_indices()
+            .map(|n| (n, schedule.neighbors_directed(n, petgraph::Incoming).count()))
+            .collect();
+        let mut ready: BTreeSet<NodeIndex> = waiting.iter().filter(|(_, n)| **n == 0).map(|(i, _)| *i).collect();
+        let mut running = FuturesUnordered::new();
+        loop {
+            while running.len() < parallelism.max(1) && !stop.get() {
+                let Some(index) = ready.pop_first() else { break };
+                running.push(async move { (index, self.task(&schedule[index]).await) });
+            }
+            let Some((index, result)) = running.next().await else { break };
+            waiting.remove(&index);
+            match result {
+                Ok(()) => {
+                    for next in schedule.neighbors(index) {
+                        let Some(left) = waiting.get_mut(&next) else { continue };
+                        *left -= 1;
+                        if *left == 0 {
+                            ready.insert(next);
+                        }
+                    }
+                }
+                Err(failure) => self.outcome.borrow_mut().failures.push(failure),
+            }
+        }
+        let mut outcome = self.outcome.borrow_mut();
+        outcome.interrupted = stop.get() && !waiting.is_empty();
+        let left = waiting.keys().map(|i| &schedule[*i]);
+        for address in super::schedule::addresses(left, &self.changes) {
+            outcome.failures.push(Failure::Skipped { address: address.clone() });
+        }
+    }
+
+    async fn task(&self, task: &Task) -> Result<(), Failure> {
+        match task {
+            Task::Settle(node) => self.settle(node),
+            Task::Make(i) => self.timed(&self.changes[*i], false).await,
+            Task::Remove(i) => self.timed(&self.changes[*i], true).await,
+        }
+    }
+
+    fn settle(&self, node: &Node) -> Result<(), Failure> {
+        if matches!(node, Node::Variable(..) | Node::Local(..) | Node::Output(..)) {
+            let mut walk = self.walk.borrow_mut();
+            let before = std::mem::take(&mut walk.diags);
+            walk.evaluate_again(node);
+            let found = std::mem::replace(&mut walk.diags, before);
+            if found.has_errors() {
+                return Err(Failure::Config(found));
+            }
+        }
+        Ok(())
+    }
+
+    async fn timed(&self, change: &Change, removing: bool) -> Result<(), Failure> {
+        let action = if removing { Action::Delete } else { change.action };
+        let address = change.address.clone();
+        let begun = self.clock.now();
+        (self.events)(Event::Started { address: address.clone(), action });
+        let result = if removing { self.remove(change).await } else { self.make(change).await };
+        let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
+        match &result {
+            Ok(id) => (self.events)(Event::Done { address, action, id: id.clone(), seconds }),
+            Err(failure) => {
+                let error = match failure {
+                    Failure::Aws { error, .. } => error.to_string(),
+                    Failure::Config(diags) => diags.iter().next().map(|d| d.summary.clone()).unwrap_or_default(),
+                    Failure::State(error) => error.to_string(),
+                    Failure::Skipped { .. } => String::new(),
+                };
+                (self.events)(Event::Failed { address, action, error });
+            }
+        }
+        result.map(drop)
+    }
+
+    /// Creates, updates or reads; returns the id.
+    async fn make(&self, change: &Change) -> Result<String, Failure> {
+        let want = self.wanted(change)?;
+        if change.address.mode == Mode::Data {
+            return self.read_data(change, &want).await;
+        }
+        match change.action {
+            Action::Update => self.update(change, want).await,
+            _ => self.create(change, want).await,
+        }
+    }
+
+    /// Desired values with everything known; a mistake if something still is not.
+    fn wanted(&self, change: &Change) -> Result<Object, Failure> {
+        let mut diags = Diagnostics::default();
+        let walk = self.walk.borrow();
+        let wanted = walk.desired_again(&change.address, &mut diags);
+        let Some((mut wanted, _)) = wanted else {
+            return Ok(change.desired.clone());
+        };
+        if let Some(table) = walk.provider.resource(&change.address.type_name).map(|s| s.table) {
+            wanted = wanted.complete(table);
+        }
+        let unknown = wanted.0.iter().find(|(_, v)| !v.is_wholly_known());
+        if let (Some((name, _)), false) = (unknown, diags.has_errors()) {
+            diags.push(
+                Diagnostic::error("still-unknown", format!("`{name}` of {} is not known although everything it needs was applied", change.address))
+                    .address(&change.address)
+                    .help("run `cutover apply` again; if it stays, this is a defect of Cutover"),
+            );
+        }
+        if diags.has_errors() { Err(Failure::Config(diags)) } else { Ok(wanted) }
+    }
+
+    async fn read_data(&self, change: &Change, want: &Object) -> Result<String, Failure> {
+        let provider = self.walk.borrow().provider;
+        let answer = provider.read_data(&change.provider, &change.address.type_name, want).await;
+        let object = answer.map_err(|e| self.aws(change, e))?;
+        let key = crate::config::DeclKey {
+            mode: Mode::Data,
+            type_name: change.address.type_name.clone(),
+            name: change.address.name.clone(),
+        };
+        let id = object.id().to_owned();
+        let value = crate::plan::walk::data_value(provider, &key, object);
+        self.walk.borrow_mut().accept_value(&change.address, value);
+        Ok(id)
+    }
+
+    async fn create(&self, change: &Change, want: Object) -> Result<String, Failure> {
+        let token = self.intent(change, journal::Action::Create, &want)?;
+        let address = change.address.to_string();
+        let nothing = Object::new();
+        let progress = |text: &str| self.progress(&change.address, text);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id: "",
+            want: &want,
+            live: &nothing,
+            changed: &[],
+            progress: &progress,
+        };
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let id = match provider.create(&change.provider, type_name, &job).await {
+            Ok(id) => id,
+            Err(error) => {
+                // Half made is made: look for it, so that it is not lost.
+                match provider.find(&change.provider, type_name, &job).await {
+                    Ok(Some(id)) => self.record(&self.created(change, id, &want))?,
+                    _ => self.record(&Entry::Failed { address: change.address.clone(), token, error: error.to_string() })?,
+                }
+                return Err(self.aws(change, error));
+            }
+        };
+        self.outcome.borrow_mut().created += 1;
+        self.store(change, &id, &want).await?;
+        Ok(id)
+    }
+
+    fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
+        let walk = self.walk.borrow();
+        let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
+        let applied = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+        Entry::Created { address: change.address.clone(), provider: change.provider.clone(), id, applied }
+    }
+
+    async fn update(&self, change: &Change, want: Object) -> Result<String, Failure> {
+        let id = change.id.clone().unwrap_or_default();
+        let live = change.before.clone().unwrap_or_default();
+        let names: Vec<String> = {
+            let walk = self.walk.borrow();
+            let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
+            let old = walk.state.resources.get(&change.address);
+            let applied = old.map(|o| o.applied(schema.table));
+            let sides =
+                Sides { desired: &want, applied: applied.as_ref(), seen: None, live: &live, salt: &walk.state.salt };
+            diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
+        };
+        if !names.is_empty() {
+            let token = self.intent(change, journal::Action::Update, &want)?;
+            let address = change.address.to_string();
+            let progress = |text: &str| self.progress(&change.address, text);
+            let job = Job {
+                address: &address,
+                token: &token,
+                id: &id,
+                want: &want,
+                live: &live,
+                changed: &names,
+                progress: &progress,
+            };
+            if let Err(error) = self.send_update(change, &job, &live, &want, &names).await {
+                self.record(&Entry::Failed { address: change.address.clone(), token: token.clone(), error: error.to_string() })?;
+                return Err(self.aws(change, error));
+            }
+            self.outcome.borrow_mut().updated += 1;
+        }
+        self.store(change, &id, &want).await?;
+        Ok(id)
+    }
+
+    /// A plain update, or the steps of its rollout one by one.
+    async fn send_update(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        live: &Object,
+        want: &Object,
+        names: &[String],
+    ) -> Result<(), AwsError> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let steps = provider.rollout(type_name, live, want, names);
+        if steps.is_empty() {
+            return provider.update(&change.provider, type_name, job).await;
+        }
+        let of = steps.len();
+        let mut carried: Option<String> = None;
+        for (i, step) in steps.iter().enumerate() {
+            let (address, number) = (change.address.clone(), i + 1);
+            let begun = self.clock.now();
+            (self.events)(Event::StepStarted { address: address.clone(), number, of, text: step.text.clone() });
+            carried = provider.run_step(&change.provider, type_name, job, &step.name, carried.as_deref()).await?;
+            let entry = Entry::Step {
+                address: address.clone(),
+                token: job.token.to_owned(),
+                step: step.name.clone(),
+                carried: carried.clone(),
+            };
+            self.record(&entry).map_err(|_| AwsError::failed("journal", "Internal", "the journal cannot be written"))?;
+            let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
+            (self.events)(Event::StepDone { address, number, of, seconds });
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, change: &Change) -> Result<String, Failure> {
+        let id = change.id.clone().unwrap_or_default();
+        let token = self.intent(change, journal::Action::Delete, &change.desired)?;
+        let address = change.address.to_string();
+        let live = change.before.clone().unwrap_or_default();
+        let provider = self.walk.borrow().provider;
+        // What was applied says how to delete (`force_delete`), not what is wanted from now on.
+        let applied = {
+            let walk = self.walk.borrow();
+            let schema = provider.resource(&change.address.type_name);
+            schema.map(|s| crate::state::object(&change.applied, s.table)).filter(|a| !a.0.is_empty()).unwrap_or_else(|| {
+                let _ = &walk;
+                change.desired.clone()
+            })
+        };
+        let progress = |text: &str| self.progress(&change.address, text);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id: &id,
+            want: &applied,
+            live: &live,
+            changed: &[],
+            progress: &progress,
+        };
+        if let Err(error) = provider.delete(&change.provider, &change.address.type_name, &job).await {
+            self.record(&Entry::Failed { address: change.address.clone(), token, error: error.to_string() })?;
+            return Err(self.aws(change, error));
+        }
+        let current = self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone());
+        let entry = if current.as_deref() == Some(id.as_str()) {
+            Entry::Deleted { address: change.address.clone() }
+        } else {
+            Entry::DeposedDeleted { address: change.address.clone(), id: id.clone() }
+        };
+        self.record(&entry)?;
+        self.outcome.borrow_mut().deleted += 1;
+        Ok(id)
+    }
+
+    /// Reads what now is, and writes it to the state.
+    async fn store(&self, change: &Change, id: &str, want: &Object) -> Result<(), Failure> {
+        let provider = self.walk.borrow().provider;
+        let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(()) };
+        let mut known = want.clone();
+        known.put("id", Some(id.into()));
+        let items = [Existing { id, known: &known }];
+        let read = provider.read(&change.provider, &change.address.type_name, &items).await;
+        let live = match read {
+            Ok(mut objects) => objects.pop().flatten(),
+            Err(error) => {
+                self.record(&self.created(change, id.to_owned(), want))?;
+                return Err(self.aws(change, error));
+            }
+        };
+        let Some(mut live) = live else {
+            self.record(&self.created(change, id.to_owned(), want))?;
+            let message = format!("{id} was made, but AWS does not show it; run apply again");
+            return Err(self.aws(change, AwsError::failed("read", "NotVisible", message)));
+        };
+        let entry = {
+            let walk = self.walk.borrow();
+            let settings = walk.settings.get(&change.provider).cloned().unwrap_or_default();
+            derive_tags(&mut live, schema.table, &settings, Some(want));
+            let salt = &walk.state.salt;
+            Entry::Stored {
+                address: change.address.clone(),
+                resource: Box::new(Resource {
+                    id: id.to_owned(),
+                    provider: change.provider.clone(),
+                    applied: stored(want, schema.table, salt),
+                    seen: stored(&live, schema.table, salt),
+                    depends_on: change.depends_on.clone(),
+                    create_before_destroy: change.create_before_destroy,
+                    deposed: Vec::new(),
+                }),
+            }
+        };
+        self.record(&entry)?;
+        let value = updated(schema, &live, want, &[]);
+        let mut walk = self.walk.borrow_mut();
+        walk.live.insert(change.address.clone(), Some(live));
+        walk.accept_value(&change.address, Value::object(value.0));
+        Ok(())
+    }
+
+    fn record_outputs(&self) {
+        let outputs = {
+            let walk = self.walk.borrow();
+            let mut outputs = BTreeMap::new();
+            for (name, change) in walk.plan().outputs {
+                let value = if change.sensitive { seal(&change.after, &walk.state.salt) } else { change.after };
+                let Some(json) = to_json(&value).filter(|j| !j.is_null()) else { continue };
+                outputs.insert(name, Output { value: json, sensitive: change.sensitive });
+            }
+            outputs
+        };
+        for entry in [Entry::Outputs { outputs }, Entry::End] {
+            if let Err(failure) = self.record(&entry) {
+                self.outcome.borrow_mut().failures.push(failure);
+            }
+        }
+    }
+
+    /// Writes the intent and returns its token: unique, and the same for the same intent.
+    fn intent(&self, change: &Change, action: journal::Action, want: &Object) -> Result<String, Failure> {
+        let number = self.intents.get() + 1;
+        self.intents.set(number);
+        let (token, want) = {
+            let walk = self.walk.borrow();
+            let text = format!("{}\0{}\0{number}\0{}", walk.state.lineage, walk.state.serial, change.address);
+            let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
+            let want = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+            (hex::encode(Sha256::digest(text.as_bytes()))[..32].to_owned(), want)
+        };
+        self.record(&Entry::Intent {
+            address: change.address.clone(),
+            action,
+            token: token.clone(),
+            provider: change.provider.clone(),
+            want,
+        })?;
+        Ok(token)
+    }
+
+    fn record(&self, entry: &Entry) -> Result<(), Failure> {
+        self.journal.borrow_mut().record(entry).map_err(Failure::State)?;
+        fold(&mut self.walk.borrow_mut().state, [entry.clone()]);
+        Ok(())
+    }
+
+    fn progress(&self, address: &Address, text: &str) {
+        (self.events)(Event::Progress { address: address.clone(), text: text.to_owned() });
+    }
+
+    fn aws(&self, change: &Change, error: AwsError) -> Failure {
+        Failure::Aws { address: change.address.clone(), error }
+    }
+}

@@ -1,0 +1,148 @@
+//! The order of an apply, as a graph of tasks: pure, from the plan and the dependency graph.
+
+use crate::addr::Address;
+use crate::graph::{Graph, Node};
+use crate::plan::{Action, Change};
+use crate::state::without_keys;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Indexes of changes are those of the list given to [`schedule`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Task {
+    /// Evaluate a declaration again: everything that it needs is real now.
+    Settle(Node),
+    /// Create, update, or read.
+    Make(usize),
+    /// Delete (the old one, in a replacement).
+    Remove(usize),
+}
+
+/// Edges point from what must be done first.
+pub type Schedule = DiGraph<Task, ()>;
+
+/// Orders `changes`. The declaration graph orders making; what resources were made from (state) orders
+/// removing, backwards.
+pub fn schedule(graph: &Graph<'_>, changes: &[Change]) -> Schedule {
+    let mut builder = Builder { dag: DiGraph::new(), at: BTreeMap::new(), changes, by_name: BTreeMap::new() };
+    for (i, change) in changes.iter().enumerate() {
+        builder.by_name.entry(without_keys(&change.address)).or_default().push(i);
+    }
+    builder.making(graph);
+    builder.removing();
+    builder.dag
+}
+
+struct Builder<'a> {
+    dag: Schedule,
+    at: BTreeMap<Task, NodeIndex>,
+    changes: &'a [Change],
+    /// Changes by address without instance keys.
+    by_name: BTreeMap<String, Vec<usize>>,
+}
+
+fn makes(change: &Change) -> bool {
+    matches!(change.action, Action::Create | Action::Update | Action::Replace | Action::Read)
+}
+
+fn removes(change: &Change) -> bool {
+    matches!(change.action, Action::Delete | Action::Replace)
+}
+
+impl Builder<'_> {
+    fn task(&mut self, task: Task) -> NodeIndex {
+        *self.at.entry(task.clone()).or_insert_with(|| self.dag.add_node(task))
+    }
+
+    fn edge(&mut self, first: Task, then: Task) {
+        let (a, b) = (self.task(first), self.task(then));
+        if a != b {
+            self.dag.update_edge(a, b, ());
+        }
+    }
+
+    fn making(&mut self, graph: &Graph<'_>) {
+        for node in graph.nodes() {
+            self.task(Task::Settle(node.clone()));
+            let making = match node {
+                Node::Resource(..) => self.making_at(&graph.describe(node)),
+                _ => Vec::new(),
+            };
+            for i in &making {
+                self.edge(Task::Make(*i), Task::Settle(node.clone()));
+            }
+            for needed in graph.needs(node).cloned().collect::<Vec<_>>() {
+                self.edge(Task::Settle(needed.clone()), Task::Settle(node.clone()));
+                for i in &making {
+                    self.edge(Task::Settle(needed.clone()), Task::Make(*i));
+                }
+            }
+        }
+    }
+
+    fn making_at(&self, name: &str) -> Vec<usize> {
+        let all = self.by_name.get(name).cloned().unwrap_or_default();
+        all.into_iter().filter(|i| makes(&self.changes[*i])).collect()
+    }
+
+    fn removing(&mut self) {
+        let needs = self.all_needs();
+        for (i, change) in self.changes.iter().enumerate() {
+            if !removes(change) {
+                continue;
+            }
+            self.task(Task::Remove(i));
+            if change.action == Action::Replace {
+                if change.create_before_destroy {
+                    self.edge(Task::Make(i), Task::Remove(i));
+                } else {
+                    self.edge(Task::Remove(i), Task::Make(i));
+                }
+            }
+        }
+        // `user` was made from `used`.
+        for (user, used) in needs {
+            self.order_removal(user, used);
+        }
+    }
+
+    /// (user, used) for all pairs of changes where the live user was made from the used one.
+    fn all_needs(&self) -> BTreeSet<(usize, usize)> {
+        let mut pairs = BTreeSet::new();
+        for (user, change) in self.changes.iter().enumerate() {
+            for name in &change.depends_on {
+                for used in self.by_name.get(name).into_iter().flatten() {
+                    pairs.insert((user, *used));
+                }
+            }
+        }
+        pairs
+    }
+
+    fn order_removal(&mut self, user: usize, used: usize) {
+        let (a, b) = (&self.changes[user], &self.changes[used]);
+        if !removes(b) || user == used {
+            return;
+        }
+        // An old one that outlives its replacement (a task definition) goes last, whatever it was made from.
+        let outlives = a.action == Action::Replace && a.create_before_destroy;
+        let blocked_by_making = b.action == Action::Replace && !b.create_before_destroy;
+        if removes(a) && !(outlives && blocked_by_making) {
+            self.edge(Task::Remove(user), Task::Remove(used));
+        }
+        // Who stays must have let go first.
+        let used_goes_late = b.action == Action::Delete || b.create_before_destroy;
+        if makes(a) && used_goes_late && !matches!(a.action, Action::Create) {
+            self.edge(Task::Make(user), Task::Remove(used));
+        }
+    }
+}
+
+/// Addresses of what still waits when the schedule is cut short.
+pub fn addresses<'c>(tasks: impl IntoIterator<Item = &'c Task>, changes: &'c [Change]) -> BTreeSet<&'c Address> {
+    let of = |task: &Task| match task {
+        Task::Make(i) | Task::Remove(i) => Some(&changes[*i].address),
+        Task::Settle(_) => None,
+    };
+    tasks.into_iter().filter_map(of).collect()
+}

@@ -1,0 +1,153 @@
+//! The declarations of one module directory.
+
+use crate::addr::Mode;
+use crate::diag::Span;
+use crate::lang::eval::TypeConstraint;
+use crate::lang::syntax::{Block, Body, Expr, Traversal};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub type Name = Arc<str>;
+
+/// One directory of configuration files, read and sorted into declarations.
+#[derive(Debug, Default)]
+pub struct Module {
+    /// As one would write it from where the command runs: `envs/dev`, `modules/network`.
+    pub dir: PathBuf,
+    pub variables: BTreeMap<Name, Variable>,
+    pub locals: BTreeMap<Name, Local>,
+    pub outputs: BTreeMap<Name, Output>,
+    pub resources: BTreeMap<DeclKey, Resource>,
+    pub calls: BTreeMap<Name, Call>,
+    /// By local name and alias (`aws`, `aws.west`).
+    pub providers: BTreeMap<Name, ProviderBlock>,
+    pub cutover: Option<CutoverBlock>,
+    /// `backend "s3" { … }` inside `terraform`.
+    pub backend: Option<Block>,
+}
+
+/// A resource or data source block within its module.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeclKey {
+    pub mode: Mode,
+    pub type_name: Name,
+    pub name: Name,
+}
+
+impl std::fmt::Display for DeclKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data = if self.mode == Mode::Data { "data." } else { "" };
+        write!(f, "{data}{}.{}", self.type_name, self.name)
+    }
+}
+
+#[derive(Debug)]
+pub struct Variable {
+    pub name: Name,
+    pub constraint: TypeConstraint,
+    pub default: Option<Expr>,
+    pub description: Option<String>,
+    pub sensitive: bool,
+    pub ephemeral: bool,
+    pub nullable: bool,
+    pub validations: Vec<Validation>,
+    pub span: Span,
+}
+
+/// `validation`, `precondition` or `postcondition`.
+#[derive(Debug)]
+pub struct Validation {
+    pub condition: Expr,
+    pub error_message: Expr,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct Local {
+    pub name: Name,
+    pub expr: Expr,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    pub name: Name,
+    pub expr: Expr,
+    pub description: Option<String>,
+    pub sensitive: bool,
+    pub ephemeral: bool,
+    pub depends_on: Vec<Traversal>,
+    pub preconditions: Vec<Validation>,
+    pub span: Span,
+}
+
+#[derive(Debug, Default)]
+pub enum Repetition {
+    #[default]
+    Single,
+    Count(Expr),
+    ForEach(Expr),
+}
+
+impl Repetition {
+    pub fn expr(&self) -> Option<&Expr> {
+        match self {
+            Repetition::Single => None,
+            Repetition::Count(e) | Repetition::ForEach(e) => Some(e),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Lifecycle {
+    pub create_before_destroy: bool,
+    pub prevent_destroy: Option<Span>,
+    pub ignore_all: bool,
+    /// Paths whose first step is an attribute name.
+    pub ignore_changes: Vec<Traversal>,
+    pub replace_triggered_by: Vec<Expr>,
+    pub preconditions: Vec<Validation>,
+    pub postconditions: Vec<Validation>,
+}
+
+#[derive(Debug)]
+pub struct Resource {
+    pub key: DeclKey,
+    /// Without meta-arguments and meta-blocks.
+    pub body: Body,
+    pub repetition: Repetition,
+    pub depends_on: Vec<Traversal>,
+    /// `aws` or `aws.west`
+    pub provider: Name,
+    pub lifecycle: Lifecycle,
+    pub header: Span,
+}
+
+/// A `module` block.
+#[derive(Debug)]
+pub struct Call {
+    pub name: Name,
+    pub source: String,
+    pub source_span: Span,
+    /// Input variables only.
+    pub arguments: Body,
+    pub repetition: Repetition,
+    pub depends_on: Vec<Traversal>,
+    /// Child's provider name → ours.
+    pub providers: BTreeMap<Name, Name>,
+    pub header: Span,
+}
+
+#[derive(Debug)]
+pub struct ProviderBlock {
+    pub name: Name,
+    pub body: Body,
+    pub header: Span,
+}
+
+/// `cutover { cloud = "embedded" }`
+#[derive(Debug)]
+pub struct CutoverBlock {
+    pub body: Body,
+    pub header: Span,
+}

@@ -1,0 +1,555 @@
+//! One directory → one [`Module`].
+
+use super::decl::*;
+use crate::addr::Mode;
+use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
+use crate::lang::eval::{TypeConstraint, references, type_constraint};
+use crate::lang::parse::parse_file;
+use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Whether a file of this name is configuration (see DESIGN, "Files and blocks").
+pub fn is_configuration(name: &str) -> bool {
+    const NOT_OURS: &[&str] = &[".tftest.hcl", ".tfmock.hcl", ".pkr.hcl", ".tfquery.hcl", ".tfstack.hcl"];
+    let ours = name.ends_with(".hcl") || name.ends_with(".tf");
+    ours && !name.starts_with('.')
+        && name != "terragrunt.hcl"
+        && !name.ends_with('~')
+        && !NOT_OURS.iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// Parses all files of a directory, in name order, and sorts their blocks into declarations.
+pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> std::io::Result<Module> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)?
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| is_configuration(name))
+        .collect();
+    names.sort();
+    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    for name in names {
+        let path = dir.join(&name);
+        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
+        let own_blocks = name.ends_with(".hcl");
+        let file = sources.add(path, text);
+        let (body, errors) = parse_file(sources, file);
+        diags.extend(errors);
+        Sorter { module: &mut module, diags, own_blocks }.file(body);
+    }
+    Ok(module)
+}
+
+struct Sorter<'a> {
+    module: &'a mut Module,
+    diags: &'a mut Diagnostics,
+    /// Cutover's own blocks stand in `.hcl` files only: Terraform must be able to read the `.tf` ones.
+    own_blocks: bool,
+}
+
+const BLOCK_KINDS: &[&str] = &[
+    "resource", "data", "variable", "locals", "output", "module", "provider", "terraform", "moved", "removed",
+    "import", "check", "cutover", "rollout", "probe", "guard", "policy", "drift",
+];
+
+impl Sorter<'_> {
+    fn file(&mut self, body: Body) {
+        for attribute in &body.attributes {
+            self.diags.push(
+                Diagnostic::error("unexpected-attribute", format!("`{}` cannot stand here", attribute.name.name))
+                    .at(attribute.name.span)
+                    .help("at the top of a file there are only blocks, such as `locals { … }` or `resource \"…\" \"…\" { … }`"),
+            );
+        }
+        for block in body.blocks {
+            self.block(block);
+        }
+    }
+
+    fn block(&mut self, block: Block) {
+        match &*block.kind.name {
+            "resource" => self.resource(block, Mode::Managed),
+            "data" => self.resource(block, Mode::Data),
+            "variable" => self.variable(block),
+            "locals" => self.locals(block),
+            "output" => self.output(block),
+            "module" => self.call(block),
+            "provider" => self.provider(block),
+            "terraform" => self.terraform(block),
+            "cutover" if self.own_blocks => self.cutover(block),
+            kind @ ("moved" | "removed" | "import" | "check" | "rollout" | "probe" | "guard" | "policy" | "drift") => {
+                self.diags.push(
+                    Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
+                        .at(block.header)
+                        .help("remove the block; nothing was applied"),
+                );
+            }
+            kind => {
+                let mut d = Diagnostic::error("unknown-block", format!("there is no block `{kind}`")).at(block.kind.span);
+                if kind == "cutover" {
+                    d = d.help("Cutover's own blocks stand in `.hcl` files, so that Terraform can read the `.tf` ones: move it to `cutover.hcl`");
+                } else if let Some(near) = crate::diag::nearest(kind, BLOCK_KINDS.iter().copied()) {
+                    d = d.help(format!("did you mean `{near}`?"));
+                }
+                self.diags.push(d);
+            }
+        }
+    }
+
+    /// The labels of a block, if it has as many as it needs.
+    fn labels<const N: usize>(&mut self, block: &Block, names: [&str; N]) -> Option<[Ident; N]> {
+        if let Ok(labels) = <[Ident; N]>::try_from(block.labels.clone()) {
+            for label in &labels {
+                self.check_name(label);
+            }
+            return Some(labels);
+        }
+        let form = names.iter().map(|n| format!(" \"<{n}>\"")).collect::<String>();
+        self.diags.push(
+            Diagnostic::error(
+                "block-labels",
+                format!("`{}` needs {} label{}, but has {}", block.kind.name, N, if N == 1 { "" } else { "s" }, block.labels.len()),
+            )
+            .at(block.header)
+            .help(format!("write `{}{form} {{ … }}`", block.kind.name)),
+        );
+        None
+    }
+
+    fn check_name(&mut self, label: &Ident) {
+        let mut chars = label.name.chars();
+        let good = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+            && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        if !good {
+            self.diags.push(
+                Diagnostic::error("invalid-name", format!("`{}` cannot be a name", label.name))
+                    .at(label.span)
+                    .help("a name starts with a letter or underscore and goes on with letters, digits, underscores and dashes"),
+            );
+        }
+    }
+
+    fn duplicate(&mut self, what: &str, name: &str, again: Span, first: Span) {
+        self.diags.push(
+            Diagnostic::error("duplicate", format!("{what} `{name}` is declared twice"))
+                .label(again, "declared again here")
+                .label(first, "first declared here")
+                .help("remove or rename one of them"),
+        );
+    }
+
+    fn resource(&mut self, block: Block, mode: Mode) {
+        let Some([type_name, name]) = self.labels(&block, ["type", "name"]) else { return };
+        let key = DeclKey { mode, type_name: type_name.name.clone(), name: name.name.clone() };
+        if let Some(first) = self.module.resources.get(&key) {
+            let first = first.header;
+            self.duplicate(if mode == Mode::Data { "data source" } else { "resource" }, &key.to_string(), block.header, first);
+            return;
+        }
+        let mut body = block.body;
+        let repetition = self.repetition(&mut body);
+        let depends_on = self.depends_on(&mut body);
+        let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
+        let lifecycle = self.lifecycle(&mut body);
+        let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
+        let resource = Resource {
+            body,
+            repetition,
+            depends_on,
+            provider: provider.unwrap_or(default_provider),
+            lifecycle,
+            header: block.header,
+            key: key.clone(),
+        };
+        self.module.resources.insert(key, resource);
+    }
+
+    fn repetition(&mut self, body: &mut Body) -> Repetition {
+        let count = take(body, "count");
+        let for_each = take(body, "for_each");
+        match (count, for_each) {
+            (Some(count), Some(for_each)) => {
+                self.diags.push(
+                    Diagnostic::error("count-and-for-each", "`count` and `for_each` exclude each other")
+                        .at(for_each.name.span)
+                        .label(count.name.span, "`count` is here")
+                        .help("keep one of them"),
+                );
+                Repetition::Single
+            }
+            (Some(count), None) => Repetition::Count(count.expr),
+            (None, Some(for_each)) => Repetition::ForEach(for_each.expr),
+            (None, None) => Repetition::Single,
+        }
+    }
+
+    fn depends_on(&mut self, body: &mut Body) -> Vec<Traversal> {
+        let Some(attribute) = take(body, "depends_on") else { return Vec::new() };
+        self.traversals(&attribute.expr, "depends_on", "aws_vpc.main")
+    }
+
+    /// A list of bare references.
+    fn traversals(&mut self, expr: &Expr, name: &str, example: &str) -> Vec<Traversal> {
+        let ExprKind::Tuple(items) = &expr.kind else {
+            self.diags.push(
+                Diagnostic::error("expected-references", format!("`{name}` must be a list of references"))
+                    .at(expr.span)
+                    .help(format!("write `{name} = [{example}]`")),
+            );
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        for item in items {
+            // Old configurations quote the references.
+            match (as_traversal(item), constant_string(item)) {
+                (Some(traversal), _) => out.push(traversal),
+                (None, Some(text)) if !text.is_empty() => out.push(quoted_traversal(&text, item.span)),
+                _ => self.diags.push(
+                    Diagnostic::error("expected-references", format!("`{name}` may hold only references"))
+                        .at(item.span)
+                        .help(format!("write a reference such as `{example}`")),
+                ),
+            }
+        }
+        out
+    }
+
+    fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
+        if let Some(text) = constant_string(expr) {
+            return Some(text.into());
+        }
+        let Some(traversal) = as_traversal(expr) else {
+            self.diags.push(
+                Diagnostic::error("expected-provider", "a provider must be named by reference")
+                    .at(expr.span)
+                    .help("write `provider = aws` or `provider = aws.west`"),
+            );
+            return None;
+        };
+        Some(match traversal.attr(0) {
+            Some(alias) => format!("{}.{alias}", traversal.root).into(),
+            None => traversal.root,
+        })
+    }
+
+    fn lifecycle(&mut self, body: &mut Body) -> Lifecycle {
+        let mut lifecycle = Lifecycle::default();
+        let (blocks, rest) = std::mem::take(&mut body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");
+        body.blocks = rest;
+        let blocks: Vec<Block> = blocks;
+        for block in blocks {
+            for attribute in &block.body.attributes {
+                self.lifecycle_attribute(attribute, &mut lifecycle);
+            }
+            for inner in block.body.blocks {
+                match &*inner.kind.name {
+                    "precondition" => lifecycle.preconditions.extend(self.validation(inner)),
+                    "postcondition" => lifecycle.postconditions.extend(self.validation(inner)),
+                    other => {
+                        let d = Diagnostic::error("unknown-block", format!("`lifecycle` has no block `{other}`"));
+                        self.diags.push(d.at(inner.header).help("it may hold `precondition` and `postcondition` blocks"));
+                    }
+                }
+            }
+        }
+        lifecycle
+    }
+
+    fn lifecycle_attribute(&mut self, attribute: &Attribute, lifecycle: &mut Lifecycle) {
+        match &*attribute.name.name {
+            "create_before_destroy" => lifecycle.create_before_destroy = self.constant_bool(&attribute.expr),
+            "prevent_destroy" => {
+                lifecycle.prevent_destroy = self.constant_bool(&attribute.expr).then_some(attribute.span);
+            }
+            "ignore_changes" => match as_traversal(&attribute.expr) {
+                Some(t) if &*t.root == "all" && t.steps.is_empty() => lifecycle.ignore_all = true,
+                _ => lifecycle.ignore_changes = self.traversals(&attribute.expr, "ignore_changes", "tags"),
+            },
+            "replace_triggered_by" => {
+                if let ExprKind::Tuple(items) = &attribute.expr.kind {
+                    lifecycle.replace_triggered_by = items.clone();
+                }
+            }
+            other => {
+                let known = ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+                self.diags.push(unknown_argument("lifecycle", other, attribute.name.span, &known));
+            }
+        }
+    }
+
+    fn constant_bool(&mut self, expr: &Expr) -> bool {
+        let value = match &expr.kind {
+            ExprKind::Literal(v) => v.as_bool(),
+            _ => constant_string(expr).and_then(|s| s.parse().ok()),
+        };
+        value.unwrap_or_else(|| {
+            self.diags.push(
+                Diagnostic::error("expected-constant", "this must be `true` or `false`, written out")
+                    .at(expr.span)
+                    .help("it is needed before anything can be evaluated, so it cannot be computed"),
+            );
+            false
+        })
+    }
+
+    fn constant_text(&mut self, attribute: &Attribute) -> Option<String> {
+        let text = constant_string(&attribute.expr);
+        if text.is_none() {
+            self.diags.push(
+                Diagnostic::error("expected-constant", format!("`{}` must be a plain string", attribute.name.name))
+                    .at(attribute.expr.span)
+                    .help("write it out in quotes, without `${…}`: it is needed before anything can be evaluated"),
+            );
+        }
+        text
+    }
+
+    fn validation(&mut self, block: Block) -> Option<Validation> {
+        let mut body = block.body;
+        let condition = take(&mut body, "condition");
+        let error_message = take(&mut body, "error_message");
+        for extra in &body.attributes {
+            self.diags.push(unknown_argument(&block.kind.name, &extra.name.name, extra.name.span, &["condition", "error_message"]));
+        }
+        match (condition, error_message) {
+            (Some(c), Some(m)) => Some(Validation { condition: c.expr, error_message: m.expr, span: block.header }),
+            _ => {
+                self.diags.push(
+                    Diagnostic::error("missing-argument", format!("`{}` needs `condition` and `error_message`", block.kind.name))
+                        .at(block.header)
+                        .help("say what must hold, and what to tell the user when it does not"),
+                );
+                None
+            }
+        }
+    }
+
+    fn variable(&mut self, block: Block) {
+        let Some([name]) = self.labels(&block, ["name"]) else { return };
+        if let Some(first) = self.module.variables.get(&name.name) {
+            let first = first.span;
+            return self.duplicate("variable", &name.name, block.header, first);
+        }
+        let mut variable = Variable {
+            name: name.name.clone(),
+            constraint: TypeConstraint::any(),
+            default: None,
+            description: None,
+            sensitive: false,
+            ephemeral: false,
+            nullable: true,
+            validations: Vec::new(),
+            span: block.header,
+        };
+        for attribute in block.body.attributes {
+            match &*attribute.name.name {
+                "type" => match type_constraint(&attribute.expr) {
+                    Ok(constraint) => variable.constraint = constraint,
+                    Err(d) => self.diags.push(d),
+                },
+                "default" => variable.default = Some(attribute.expr),
+                "description" => variable.description = self.constant_text(&attribute),
+                "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
+                "ephemeral" => variable.ephemeral = self.constant_bool(&attribute.expr),
+                "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
+                "deprecated" => {}
+                other => {
+                    let known = ["type", "default", "description", "sensitive", "ephemeral", "nullable"];
+                    self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
+                }
+            }
+        }
+        for inner in block.body.blocks {
+            if &*inner.kind.name == "validation" {
+                variable.validations.extend(self.validation(inner));
+            } else {
+                let d = Diagnostic::error("unknown-block", format!("`variable` has no block `{}`", inner.kind.name));
+                self.diags.push(d.at(inner.header).help("it may hold `validation` blocks"));
+            }
+        }
+        self.module.variables.insert(name.name, variable);
+    }
+
+    fn locals(&mut self, block: Block) {
+        for attribute in block.body.attributes {
+            let name = attribute.name.name.clone();
+            if let Some(first) = self.module.locals.get(&name) {
+                let first = first.expr.span;
+                self.duplicate("local", &name, attribute.name.span, first);
+                continue;
+            }
+            self.module.locals.insert(name.clone(), Local { name, expr: attribute.expr });
+        }
+        for inner in block.body.blocks {
+            let d = Diagnostic::error("unknown-block", "`locals` holds no blocks").at(inner.header);
+            self.diags.push(d.help(format!("to give a name to an object, write `{} = {{ … }}`", inner.kind.name)));
+        }
+    }
+
+    fn output(&mut self, block: Block) {
+        let Some([name]) = self.labels(&block, ["name"]) else { return };
+        if let Some(first) = self.module.outputs.get(&name.name) {
+            let first = first.span;
+            return self.duplicate("output", &name.name, block.header, first);
+        }
+        let mut body = block.body;
+        let depends_on = self.depends_on(&mut body);
+        let Some(value) = take(&mut body, "value") else {
+            self.diags.push(
+                Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name))
+                    .at(block.header)
+                    .help("add `value = …`"),
+            );
+            return;
+        };
+        let mut output = Output {
+            name: name.name.clone(),
+            expr: value.expr,
+            description: None,
+            sensitive: false,
+            ephemeral: false,
+            depends_on,
+            preconditions: Vec::new(),
+            span: block.header,
+        };
+        for attribute in &body.attributes {
+            match &*attribute.name.name {
+                "description" => output.description = self.constant_text(attribute),
+                "sensitive" => output.sensitive = self.constant_bool(&attribute.expr),
+                "ephemeral" => output.ephemeral = self.constant_bool(&attribute.expr),
+                other => {
+                    let known = ["value", "description", "sensitive", "ephemeral", "depends_on"];
+                    self.diags.push(unknown_argument("output", other, attribute.name.span, &known));
+                }
+            }
+        }
+        for inner in body.blocks {
+            output.preconditions.extend(self.validation(inner));
+        }
+        self.module.outputs.insert(name.name, output);
+    }
+
+    fn call(&mut self, block: Block) {
+        let Some([name]) = self.labels(&block, ["name"]) else { return };
+        if let Some(first) = self.module.calls.get(&name.name) {
+            let first = first.header;
+            return self.duplicate("module", &name.name, block.header, first);
+        }
+        let mut body = block.body;
+        let repetition = self.repetition(&mut body);
+        let depends_on = self.depends_on(&mut body);
+        let providers = take(&mut body, "providers").map(|a| self.provider_map(&a.expr)).unwrap_or_default();
+        take(&mut body, "version");
+        let Some(source) = take(&mut body, "source") else {
+            self.diags.push(
+                Diagnostic::error("missing-argument", format!("module `{}` has no `source`", name.name))
+                    .at(block.header)
+                    .help("add `source = \"../modules/…\"`"),
+            );
+            return;
+        };
+        let Some(text) = self.constant_text(&source) else { return };
+        let call = Call {
+            name: name.name.clone(),
+            source: text,
+            source_span: source.expr.span,
+            arguments: body,
+            repetition,
+            depends_on,
+            providers,
+            header: block.header,
+        };
+        self.module.calls.insert(name.name, call);
+    }
+
+    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, Name> {
+        let ExprKind::Object(items) = &expr.kind else {
+            let d = Diagnostic::error("expected-provider", "`providers` must map the module's names to ours");
+            self.diags.push(d.at(expr.span).help("write `providers = { aws = aws.west }`"));
+            return Default::default();
+        };
+        items
+            .iter()
+            .filter_map(|item| {
+                let theirs = constant_string(&item.key)
+                    .map(Name::from)
+                    .or_else(|| self.provider_name(&item.key))?;
+                Some((theirs, self.provider_name(&item.value)?))
+            })
+            .collect()
+    }
+
+    fn provider(&mut self, block: Block) {
+        let Some([name]) = self.labels(&block, ["name"]) else { return };
+        let mut body = block.body;
+        let alias = take(&mut body, "alias").and_then(|a| self.constant_text(&a));
+        take(&mut body, "version");
+        let name: Name = alias.map_or(name.name.clone(), |a| format!("{}.{a}", name.name).into());
+        if let Some(first) = self.module.providers.get(&name) {
+            let first = first.header;
+            return self.duplicate("provider", &name, block.header, first);
+        }
+        self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
+    }
+
+    fn terraform(&mut self, block: Block) {
+        for inner in block.body.blocks {
+            match &*inner.kind.name {
+                "backend" => self.module.backend = Some(inner),
+                "required_providers" | "cloud" | "provider_meta" => {}
+                other => {
+                    let d = Diagnostic::error("unknown-block", format!("`terraform` has no block `{other}`"));
+                    self.diags.push(d.at(inner.header).help("it may hold `required_providers` and `backend`"));
+                }
+            }
+        }
+    }
+
+    fn cutover(&mut self, block: Block) {
+        if let Some(first) = &self.module.cutover {
+            let first = first.header;
+            return self.duplicate("block", "cutover", block.header, first);
+        }
+        self.module.cutover = Some(CutoverBlock { body: block.body, header: block.header });
+    }
+}
+
+pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&str]) -> Diagnostic {
+    let d = Diagnostic::error("unknown-attribute", format!("`{block}` has no argument `{name}`")).at(span);
+    match crate::diag::nearest(name, known.iter().copied()) {
+        Some(near) => d.help(format!("did you mean `{near}`?")),
+        None => d.help(format!("it takes {}", known.join(", "))),
+    }
+}
+
+fn take(body: &mut Body, name: &str) -> Option<Attribute> {
+    let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
+    Some(body.attributes.remove(at))
+}
+
+/// The text of a string without interpolations.
+pub fn constant_string(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        ExprKind::Template(parts) => match parts.as_slice() {
+            [] => Some(String::new()),
+            [TemplatePart::Literal(text, _)] => Some(text.to_string()),
+            _ => None,
+        },
+        ExprKind::Literal(value) => value.as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// The expression as one bare reference.
+pub fn as_traversal(expr: &Expr) -> Option<Traversal> {
+    let mut all = references(expr);
+    let bare = matches!(expr.kind, ExprKind::Root(_) | ExprKind::GetAttr { .. } | ExprKind::Index { .. });
+    (bare && all.len() == 1).then(|| all.remove(0))
+}
+
+fn quoted_traversal(text: &str, span: Span) -> Traversal {
+    let mut parts = text.split('.');
+    let root = parts.next().unwrap_or_default().into();
+    let steps = parts.map(|p| crate::lang::syntax::Step::Attr(p.into(), span)).collect();
+    Traversal { root, steps, span }
+}

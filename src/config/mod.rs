@@ -1,0 +1,14 @@
+//! Configuration directories → module tree: what is declared, before anything is evaluated.
+
+pub mod body;
+mod decl;
+mod load;
+pub mod tree;
+pub mod variables;
+
+pub use decl::{
+    Call, CutoverBlock, DeclKey, Local, Lifecycle, Module, Output, ProviderBlock, Repetition, Resource, Validation,
+    Variable,
+};
+pub use load::{constant_string, is_configuration};
+pub use tree::{Config, ModuleNode, load};

@@ -1,0 +1,106 @@
+//! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
+
+pub mod desired;
+pub mod repeat;
+pub mod steps;
+pub mod values;
+pub mod walk;
+
+use crate::addr::Address;
+use crate::aws::RolloutStep;
+use crate::diff::AttributeChange;
+use crate::schema::Object;
+use crate::value::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    None,
+    /// A data source that can only be read while applying.
+    Read,
+    Create,
+    Update,
+    Replace,
+    Delete,
+}
+
+/// Why a change is planned, when the attributes do not say it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// In state, but AWS no longer has it.
+    Vanished,
+    /// No longer in the configuration.
+    NotDeclared,
+    /// Its instance key is no longer produced by count or for_each.
+    NoInstance,
+    /// `replace_triggered_by`.
+    Triggered,
+    /// The old one of an unfinished replacement.
+    Deposed,
+    /// `destroy` was asked for.
+    Destroy,
+}
+
+/// One resource instance's difference.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub address: Address,
+    pub provider: String,
+    pub action: Action,
+    pub reason: Option<Reason>,
+    /// Of the live resource.
+    pub id: Option<String>,
+    pub before: Option<Object>,
+    /// What it will be; unknown where AWS decides. Empty on delete.
+    pub after: Object,
+    /// Declared values with defaults, as evaluated now (may hold unknowns).
+    pub desired: Object,
+    pub attributes: Vec<AttributeChange>,
+    pub rollout: Vec<RolloutStep>,
+    pub create_before_destroy: bool,
+    pub prevent_destroy: bool,
+    /// Managed resources it is made from, without instance keys.
+    pub depends_on: BTreeSet<String>,
+    pub applied: BTreeMap<String, serde_json::Value>,
+}
+
+impl Change {
+    pub fn changed_names(&self) -> Vec<String> {
+        self.attributes.iter().map(|a| a.name.clone()).collect()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputChange {
+    pub before: Option<serde_json::Value>,
+    pub after: Value,
+    pub sensitive: bool,
+    pub changed: bool,
+}
+
+/// Everything that apply needs to know, and all that renderers show.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// By address; those with nothing to do included.
+    pub changes: Vec<Change>,
+    pub outputs: BTreeMap<String, OutputChange>,
+    /// Serial of the state it was made from.
+    pub serial: u64,
+}
+
+impl Plan {
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|c| c.action == action).count()
+    }
+
+    /// Whether applying would do anything at all.
+    pub fn is_empty(&self) -> bool {
+        self.changes.iter().all(|c| c.action == Action::None) && self.outputs.values().all(|o| !o.changed)
+    }
+
+    pub fn changes_resources(&self) -> bool {
+        self.changes.iter().any(|c| !matches!(c.action, Action::None | Action::Read))
+    }
+}

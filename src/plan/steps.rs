@@ -1,0 +1,72 @@
+//! The numbered steps of a plan's rollouts: what leads up to them, what they do, what they wait on.
+
+use super::{Action, Change, Plan};
+use crate::addr::Address;
+use crate::state::without_keys;
+use std::collections::BTreeSet;
+
+/// One rollout as people read it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Rollout {
+    pub address: Address,
+    pub steps: Vec<NumberedStep>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct NumberedStep {
+    pub number: usize,
+    pub address: Address,
+    pub text: String,
+    pub gate: Option<String>,
+}
+
+/// All rollouts of a plan, by address.
+pub fn rollouts(plan: &Plan) -> Vec<Rollout> {
+    let each = plan.changes.iter().filter(|c| !c.rollout.is_empty());
+    each.map(|change| Rollout { address: change.address.clone(), steps: steps(plan, change) }).collect()
+}
+
+fn steps(plan: &Plan, change: &Change) -> Vec<NumberedStep> {
+    let mut steps: Vec<(Address, String, Option<String>)> = Vec::new();
+    let causes: Vec<&Change> = plan.changes.iter().filter(|c| leads_up(c, change)).collect();
+    for cause in &causes {
+        steps.push((cause.address.clone(), preparation(cause), None));
+    }
+    for step in &change.rollout {
+        steps.push((change.address.clone(), step.text.clone(), step.gate.clone()));
+    }
+    for cause in causes.iter().filter(|c| c.action == Action::Replace && c.create_before_destroy) {
+        steps.push((cause.address.clone(), cleanup(cause), None));
+    }
+    let number = |(i, (address, text, gate))| NumberedStep { number: i + 1, address, text, gate };
+    steps.into_iter().enumerate().map(number).collect()
+}
+
+/// Whether `cause` is a versioned thing that this rollout moves to: a template or a task definition.
+fn leads_up(cause: &Change, change: &Change) -> bool {
+    const VERSIONED: &[&str] = &["aws_launch_template", "aws_ecs_task_definition"];
+    let needed: &BTreeSet<String> = &change.depends_on;
+    VERSIONED.contains(&&*cause.address.type_name)
+        && matches!(cause.action, Action::Create | Action::Update | Action::Replace)
+        && needed.contains(&without_keys(&cause.address))
+}
+
+fn preparation(cause: &Change) -> String {
+    let family = |name: &str| cause.after.value(name).and_then(|v| v.as_str().map(str::to_owned));
+    match (&*cause.address.type_name, cause.action) {
+        ("aws_launch_template", Action::Update) => {
+            format!("create a new version of launch template {}", cause.id.as_deref().unwrap_or("(new)"))
+        }
+        ("aws_ecs_task_definition", _) => {
+            format!("register a new revision of {}", family("family").unwrap_or_else(|| "the task definition".into()))
+        }
+        _ => format!("create {}", cause.address),
+    }
+}
+
+fn cleanup(cause: &Change) -> String {
+    match &*cause.address.type_name {
+        "aws_ecs_task_definition" => "deregister the old revision".to_owned(),
+        _ => format!("delete the old {}", cause.address),
+    }
+}

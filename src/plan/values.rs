@@ -1,0 +1,315 @@
+//! What everything evaluates to, per module instance, while walking the graph.
+
+use crate::addr::{InstanceKey, Mode, ModulePath};
+use crate::config::DeclKey;
+use crate::diag::Diagnostic;
+use crate::graph::{Graph, ModuleId, Node, reference_key};
+use crate::lang::eval::{Resolved, Scope};
+use crate::lang::syntax::{Step, Traversal};
+use crate::value::{Map, Type, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The instances of one declaration.
+#[derive(Clone, Debug)]
+pub enum Expansion<T> {
+    Single(T),
+    Count(Vec<T>),
+    ForEach(BTreeMap<Arc<str>, T>),
+    /// How many there are is not known (only when validating).
+    Unknown,
+}
+
+impl<T> Expansion<T> {
+    pub fn get(&self, key: &InstanceKey) -> Option<&T> {
+        match (self, key) {
+            (Expansion::Single(t), InstanceKey::None) => Some(t),
+            (Expansion::Count(items), InstanceKey::Index(i)) => items.get(*i as usize),
+            (Expansion::ForEach(items), InstanceKey::Key(k)) => items.get(k),
+            _ => None,
+        }
+    }
+
+    pub fn get_mut(&mut self, key: &InstanceKey) -> Option<&mut T> {
+        match (self, key) {
+            (Expansion::Single(t), InstanceKey::None) => Some(t),
+            (Expansion::Count(items), InstanceKey::Index(i)) => items.get_mut(*i as usize),
+            (Expansion::ForEach(items), InstanceKey::Key(k)) => items.get_mut(k),
+            _ => None,
+        }
+    }
+
+    pub fn keys(&self) -> Vec<InstanceKey> {
+        match self {
+            Expansion::Single(_) => vec![InstanceKey::None],
+            Expansion::Count(items) => (0..items.len() as u64).map(InstanceKey::Index).collect(),
+            Expansion::ForEach(items) => items.keys().cloned().map(InstanceKey::Key).collect(),
+            Expansion::Unknown => Vec::new(),
+        }
+    }
+
+    fn value(&self, each: impl Fn(&T) -> Value) -> Value {
+        match self {
+            Expansion::Single(t) => each(t),
+            Expansion::Count(items) => Value::tuple(items.iter().map(each).collect()),
+            Expansion::ForEach(items) => Value::object(items.iter().map(|(k, t)| (k.clone(), each(t))).collect()),
+            Expansion::Unknown => Value::dynamic(),
+        }
+    }
+}
+
+/// `each.*` and `count.*` of one instance.
+#[derive(Clone, Debug, Default)]
+pub struct Repeated {
+    pub key: Option<InstanceKey>,
+    pub each_value: Option<Value>,
+}
+
+/// Values inside one module instance.
+#[derive(Debug, Default)]
+pub struct ModuleValues {
+    pub variables: BTreeMap<Arc<str>, Value>,
+    pub locals: BTreeMap<Arc<str>, Value>,
+    pub outputs: BTreeMap<Arc<str>, Value>,
+    pub resources: BTreeMap<DeclKey, Expansion<Value>>,
+    /// Instances of the module blocks in this module.
+    pub calls: BTreeMap<ModuleId, Expansion<Repeated>>,
+}
+
+/// All values of a walk. A module instance that is not there has not been expanded yet.
+#[derive(Debug, Default)]
+pub struct Values {
+    pub instances: BTreeMap<(ModuleId, ModulePath), ModuleValues>,
+}
+
+impl Values {
+    pub fn module(&self, id: ModuleId, path: &ModulePath) -> Option<&ModuleValues> {
+        self.instances.get(&(id, path.clone()))
+    }
+
+    pub fn module_mut(&mut self, id: ModuleId, path: &ModulePath) -> &mut ModuleValues {
+        self.instances.entry((id, path.clone())).or_default()
+    }
+
+    /// Paths of all instances of a module.
+    pub fn paths(&self, id: ModuleId) -> Vec<ModulePath> {
+        let from = (id, ModulePath::root());
+        self.instances.range(from..).take_while(|((m, _), _)| *m == id).map(|((_, p), _)| p.clone()).collect()
+    }
+}
+
+/// Where a run stands: for `path.*`, `terraform.workspace`, `plantimestamp()`.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The root directory; file functions are relative to it.
+    pub root: std::path::PathBuf,
+    pub workspace: String,
+    pub now: jiff::Timestamp,
+}
+
+/// The names visible in one module instance.
+pub struct ModuleScope<'a> {
+    pub graph: &'a Graph<'a>,
+    pub values: &'a Values,
+    pub place: &'a Place,
+    pub module: ModuleId,
+    pub path: &'a ModulePath,
+    pub repeated: Repeated,
+    /// In postconditions and the like.
+    pub this: Option<Value>,
+}
+
+impl Scope for ModuleScope<'_> {
+    fn resolve(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        match &*t.root {
+            "each" => self.each(t),
+            "count" => self.count(t),
+            "self" => self.this(t),
+            "path" => self.path(t),
+            "terraform" => match t.attr(0) {
+                Some("workspace" | "env") => Ok(Resolved { value: self.place.workspace.as_str().into(), steps_used: 1 }),
+                _ => Err(Diagnostic::error("unknown-name", "`terraform` has only `workspace`").at(t.span)),
+            },
+            _ => self.declared(t),
+        }
+    }
+
+    fn base_dir(&self) -> &Path {
+        &self.place.root
+    }
+
+    fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
+        Some(self.place.now)
+    }
+}
+
+impl ModuleScope<'_> {
+    fn each(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let Some(value) = &self.repeated.each_value else {
+            return Err(Diagnostic::error("each-outside", "`each` is known only where `for_each` is set")
+                .at(t.span)
+                .help("add `for_each = …` to this block"));
+        };
+        let value = match (t.attr(0), &self.repeated.key) {
+            (Some("key"), Some(InstanceKey::Key(key))) => Value::string(key.clone()),
+            (Some("key"), _) => Value::unknown_not_null(Type::String),
+            (Some("value"), _) => value.clone(),
+            _ => return Err(Diagnostic::error("unknown-name", "`each` has only `key` and `value`").at(t.span)),
+        };
+        Ok(Resolved { value, steps_used: 1 })
+    }
+
+    fn count(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        match (t.attr(0), &self.repeated.key) {
+            (Some("index"), Some(InstanceKey::Index(i))) if self.repeated.each_value.is_none() => {
+                Ok(Resolved { value: Value::int(*i as i64), steps_used: 1 })
+            }
+            (Some("index"), _) => Err(Diagnostic::error("count-outside", "`count.index` is known only where `count` is set")
+                .at(t.span)
+                .help("add `count = …` to this block")),
+            _ => Err(Diagnostic::error("unknown-name", "`count` has only `index`").at(t.span)),
+        }
+    }
+
+    fn this(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let none = || {
+            Diagnostic::error("self-outside", "`self` is known only in postconditions")
+                .at(t.span)
+                .help("refer to the resource by its name")
+        };
+        self.this.clone().map(|value| Resolved { value, steps_used: 0 }).ok_or_else(none)
+    }
+
+    fn path(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let text = match t.attr(0) {
+            Some("module") => self.graph.modules[self.module].dir.display().to_string(),
+            Some("root") => ".".to_owned(),
+            Some("cwd") => std::path::absolute(&self.place.root).unwrap_or_default().display().to_string(),
+            _ => {
+                return Err(Diagnostic::error("unknown-name", "`path` has only `module`, `root` and `cwd`").at(t.span));
+            }
+        };
+        Ok(Resolved { value: text.into(), steps_used: 1 })
+    }
+
+    /// Names that the configuration declares. References to nothing were reported with the graph; the
+    /// same diagnostic here is the same report.
+    fn declared(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        self.graph.targets(self.module, t).map_err(|d| *d)?;
+        let Some(values) = self.values.module(self.module, self.path) else {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        };
+        let name = t.attr(0).unwrap_or_default();
+        let known = |map: &BTreeMap<Arc<str>, Value>| map.get(name).cloned().unwrap_or_else(Value::dynamic);
+        match &*t.root {
+            "var" => Ok(Resolved { value: known(&values.variables), steps_used: 1 }),
+            "local" => Ok(Resolved { value: known(&values.locals), steps_used: 1 }),
+            "module" => self.module_output(values, name, t),
+            _ => self.resource(values, t),
+        }
+    }
+
+    fn module_output(&self, values: &ModuleValues, name: &str, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let Some(child) = self.graph.modules[self.module].children.get(name).copied() else {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        };
+        let Some(expansion) = values.calls.get(&child) else {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        };
+        // Straight to one output of one instance: the others need not be known yet.
+        let single = matches!(expansion, Expansion::Single(_));
+        let at = if single { Some((InstanceKey::None, 1)) } else { t.steps.get(1).and_then(instance_key).map(|k| (k, 2)) };
+        if let Some((key, used)) = at {
+            let Some(Step::Attr(output, _)) = t.steps.get(used) else {
+                if expansion.get(&key).is_some() {
+                    let path = self.path.child(name, key);
+                    return Ok(Resolved { value: self.outputs(child, &path), steps_used: used });
+                }
+                return self.no_instance(t, expansion, &format!("module.{name}"));
+            };
+            if expansion.get(&key).is_none() {
+                return self.no_instance(t, expansion, &format!("module.{name}"));
+            }
+            let path = self.path.child(name, key);
+            let value = self.values.module(child, &path).and_then(|m| m.outputs.get(output)).cloned();
+            return Ok(Resolved { value: value.unwrap_or_else(Value::dynamic), steps_used: used + 1 });
+        }
+        let value = match expansion {
+            Expansion::Single(_) => self.outputs(child, &self.path.child(name, InstanceKey::None)),
+            Expansion::Unknown => Value::dynamic(),
+            Expansion::Count(items) => {
+                let each = |i| self.outputs(child, &self.path.child(name, InstanceKey::Index(i as u64)));
+                Value::tuple((0..items.len()).map(each).collect())
+            }
+            Expansion::ForEach(items) => {
+                let each = |k: &Arc<str>| self.outputs(child, &self.path.child(name, InstanceKey::Key(k.clone())));
+                Value::object(items.keys().map(|k| (k.clone(), each(k))).collect())
+            }
+        };
+        Ok(Resolved { value, steps_used: 1 })
+    }
+
+    fn outputs(&self, child: ModuleId, path: &ModulePath) -> Value {
+        let declared = self.graph.modules[child].module.outputs.keys();
+        let values = self.values.module(child, path);
+        let each = |name: &Arc<str>| values.and_then(|m| m.outputs.get(name)).cloned().unwrap_or_else(Value::dynamic);
+        let outputs: Map = declared.map(|name| (name.clone(), each(name))).collect();
+        Value::object(outputs)
+    }
+
+    fn resource(&self, values: &ModuleValues, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let Some((key, used)) = reference_key(t) else {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        };
+        let Some(expansion) = values.resources.get(&key) else {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        };
+        if let Some(instance) = t.steps.get(used).and_then(instance_key) {
+            if matches!(expansion, Expansion::Unknown) {
+                return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+            }
+            return match expansion.get(&instance) {
+                Some(value) => Ok(Resolved { value: value.clone(), steps_used: used + 1 }),
+                None => self.no_instance(t, expansion, &key.to_string()),
+            };
+        }
+        if let (Some(Step::Attr(attribute, span)), Expansion::Count(_) | Expansion::ForEach(_)) = (t.steps.get(used), expansion) {
+            let many = if matches!(expansion, Expansion::Count(_)) { "count" } else { "for_each" };
+            let index = if many == "count" { "[0]" } else { "[\"key\"]" };
+            return Err(Diagnostic::error("missing-instance-key", format!("`{key}` has `{many}`: say which instance is meant"))
+                .at(*span)
+                .help(format!("write `{key}{index}.{attribute}`, or `{key}[*].{attribute}` for all")));
+        }
+        Ok(Resolved { value: expansion.value(Value::clone), steps_used: used })
+    }
+
+    fn no_instance<T>(&self, t: &Traversal, expansion: &Expansion<T>, what: &str) -> Result<Resolved, Diagnostic> {
+        if matches!(expansion, Expansion::Unknown) {
+            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
+        }
+        let keys: Vec<String> = expansion.keys().iter().map(|k| k.to_string()).take(8).collect();
+        let d = Diagnostic::error("no-such-instance", format!("`{what}` has no such instance")).at(t.span);
+        Err(match expansion {
+            Expansion::Single(_) => d.help(format!("it has neither `count` nor `for_each`: write `{what}` without a key")),
+            _ if keys.is_empty() => d.help("it has no instances at all here; use `one(…[*])` or `try(…)` where it may be absent"),
+            _ => d.help(format!("its instances are {}", keys.join(", "))),
+        })
+    }
+}
+
+fn instance_key(step: &Step) -> Option<InstanceKey> {
+    match step {
+        Step::Index(value, _) => match (value.as_str(), value.as_i64()) {
+            (Some(key), _) => Some(InstanceKey::Key(key.into())),
+            (None, Some(i)) if i >= 0 => Some(InstanceKey::Index(i as u64)),
+            _ => None,
+        },
+        Step::Attr(..) => None,
+    }
+}
+
+/// Whether a node is a managed resource.
+pub fn is_managed(node: &Node) -> bool {
+    matches!(node, Node::Resource(_, key) if key.mode == Mode::Managed)
+}

@@ -1,0 +1,303 @@
+//! Walks the graph in order, evaluating everything once, and finds what has to change.
+
+mod modules;
+mod providers;
+mod resources;
+
+pub use resources::data_value;
+
+use super::values::{ModuleScope, Place, Repeated, Values};
+use super::{Change, OutputChange, Plan};
+use crate::addr::{Address, ModulePath};
+use crate::aws::{AwsError, Existing};
+use crate::config::variables::VariableValue;
+use crate::diag::Diagnostics;
+use crate::graph::{Graph, ModuleId, Node};
+use crate::provider::{Provider, ProviderSettings};
+use crate::schema::Object;
+use crate::state::journal::Unfinished;
+use crate::state::{State, object};
+use crate::value::to_json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a walk is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Only look for mistakes: no state, no AWS; what is not known is unknown.
+    Validate,
+    Plan,
+    /// Everything in state goes.
+    Destroy,
+    /// Only read what is in state.
+    Refresh,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// AWS did not answer, or badly; with the address or type asked for.
+    #[error("{what}: {error}")]
+    Aws { what: String, error: AwsError },
+    /// A resource in state has a type that this Cutover does not know.
+    #[error("{address} is in the state, but this Cutover does not know its type")]
+    UnknownType { address: Address },
+}
+
+/// A walk in progress, and after it all that it found.
+pub struct Walk<'a> {
+    pub graph: &'a Graph<'a>,
+    pub provider: &'a dyn Provider,
+    pub place: Place,
+    pub purpose: Purpose,
+    pub state: State,
+    pub values: Values,
+    pub diags: Diagnostics,
+    pub changes: BTreeMap<Address, Change>,
+    /// Deletions of what replaced resources left behind.
+    pub deposed: Vec<Change>,
+    pub live: BTreeMap<Address, Option<Object>>,
+    pub settings: BTreeMap<String, ProviderSettings>,
+    given: BTreeMap<Arc<str>, VariableValue>,
+    create_before_destroy: BTreeSet<Node>,
+    /// Default region and endpoint for provider blocks that name none.
+    pub defaults: ProviderSettings,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(
+        graph: &'a Graph<'a>,
+        provider: &'a dyn Provider,
+        place: Place,
+        purpose: Purpose,
+        state: State,
+        given: BTreeMap<Arc<str>, VariableValue>,
+    ) -> Self {
+        let mut walk = Walk {
+            graph,
+            provider,
+            place,
+            purpose,
+            state,
+            values: Values::default(),
+            diags: Diagnostics::default(),
+            changes: BTreeMap::new(),
+            deposed: Vec::new(),
+            live: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            given,
+            create_before_destroy: BTreeSet::new(),
+            defaults: ProviderSettings::default(),
+        };
+        walk.values.module_mut(0, &ModulePath::root());
+        walk.create_before_destroy = walk.find_create_before_destroy();
+        walk
+    }
+
+    /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
+    pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
+        let early = self.before_providers();
+        for node in &early {
+            self.visit(node).await?;
+        }
+        if self.diags.has_errors() && self.purpose != Purpose::Validate {
+            return Ok(());
+        }
+        if self.purpose != Purpose::Validate {
+            self.configure_defaults().await?;
+            self.recover(unfinished).await?;
+            self.refresh().await?;
+        }
+        if self.purpose == Purpose::Refresh {
+            self.derive_all_tags();
+            return Ok(());
+        }
+        for level in &self.graph.levels {
+            self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
+        }
+        if self.purpose != Purpose::Validate {
+            self.orphans();
+        }
+        Ok(())
+    }
+
+    /// Provider blocks and what they need, in order, as far as that needs no resources.
+    fn before_providers(&self) -> Vec<Node> {
+        let mut early = BTreeSet::new();
+        for node in self.graph.nodes().filter(|n| matches!(n, Node::Provider(..))) {
+            let needed = self.graph.needs_all(node);
+            if !needed.iter().any(|n| matches!(n, Node::Resource(..))) {
+                early.extend(needed.into_iter().cloned());
+                early.insert(node.clone());
+            }
+        }
+        self.graph.nodes().filter(|n| early.contains(*n)).cloned().collect()
+    }
+
+    async fn visit_level(&mut self, nodes: Vec<Node>) -> Result<(), WalkError> {
+        let mut reads = Vec::new();
+        for node in nodes {
+            match &node {
+                Node::Resource(id, key) if key.mode == crate::addr::Mode::Data => {
+                    reads.extend(self.plan_data(*id, key));
+                }
+                _ => self.visit(&node).await?,
+            }
+        }
+        self.read_data(reads).await
+    }
+
+    /// Evaluates one node for all instances of its module.
+    pub async fn visit(&mut self, node: &Node) -> Result<(), WalkError> {
+        match node {
+            Node::Call(child) => self.expand_call(*child),
+            Node::Variable(id, name) => self.variable(*id, name),
+            Node::Local(id, name) => self.local(*id, name),
+            Node::Output(id, name) => self.output(*id, name),
+            Node::Provider(id, name) => return self.provider_block(*id, name).await,
+            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => self.plan_resource(*id, key),
+            Node::Resource(id, key) => {
+                let reads = self.plan_data(*id, key);
+                return self.read_data(reads).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Evaluates a variable, local or output with what is known by now (while applying).
+    pub fn evaluate_again(&mut self, node: &Node) {
+        match node {
+            Node::Variable(id, name) => self.variable(*id, name),
+            Node::Local(id, name) => self.local(*id, name),
+            Node::Output(id, name) => self.output(*id, name),
+            Node::Call(_) | Node::Provider(..) | Node::Resource(..) => {}
+        }
+    }
+
+    fn scope<'s>(&'s self, module: ModuleId, path: &'s ModulePath, repeated: Repeated) -> ModuleScope<'s> {
+        ModuleScope {
+            graph: self.graph,
+            values: &self.values,
+            place: &self.place,
+            module,
+            path,
+            repeated,
+            this: None,
+        }
+    }
+
+    /// Creations that a killed run began: looks for what they made and takes it into the state.
+    async fn recover(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
+        use crate::state::journal::{Action, Entry, fold};
+        for item in unfinished.iter().filter(|u| u.action == Action::Create) {
+            let type_name = &*item.address.type_name;
+            let Some(schema) = self.provider.resource(type_name) else { continue };
+            let want = object(&item.want, schema.table);
+            let address = item.address.to_string();
+            let nothing = Object::new();
+            let job = crate::aws::Job {
+                address: &address,
+                token: &item.token,
+                id: "",
+                want: &want,
+                live: &nothing,
+                changed: &[],
+                progress: &|_| {},
+            };
+            let found = self.provider.find(&item.provider, type_name, &job).await;
+            let found = found.map_err(|error| WalkError::Aws { what: address.clone(), error })?;
+            if let Some(id) = found {
+                let entry = Entry::Created {
+                    address: item.address.clone(),
+                    provider: item.provider.clone(),
+                    id,
+                    applied: item.want.clone(),
+                };
+                fold(&mut self.state, [entry]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads everything in state, one batch a provider and type.
+    async fn refresh(&mut self) -> Result<(), WalkError> {
+        let mut batches: BTreeMap<(String, Arc<str>), Vec<(Address, String, Object)>> = BTreeMap::new();
+        for (address, resource) in &self.state.resources {
+            let Some(schema) = self.provider.resource(&address.type_name) else {
+                return Err(WalkError::UnknownType { address: address.clone() });
+            };
+            let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
+            let mut known = resource.seen(schema.table);
+            known.put("id", Some(resource.id.as_str().into()));
+            batch.push((address.clone(), resource.id.clone(), known));
+        }
+        let provider = self.provider;
+        let reads = batches.iter().map(async |((name, type_name), batch)| {
+            let items: Vec<Existing<'_>> = batch.iter().map(|(_, id, known)| Existing { id, known }).collect();
+            let answer = provider.read(name, type_name, &items).await;
+            answer.map_err(|error| WalkError::Aws { what: format!("reading {type_name}"), error })
+        });
+        let answers = futures::future::try_join_all(reads).await?;
+        for (batch, objects) in batches.values().zip(answers) {
+            for ((address, _, _), object) in batch.iter().zip(objects) {
+                self.live.insert(address.clone(), object);
+            }
+        }
+        Ok(())
+    }
+
+    fn derive_all_tags(&mut self) {
+        for (address, live) in &mut self.live {
+            let (Some(live), Some(schema)) = (live, self.provider.resource(&address.type_name)) else { continue };
+            let provider = self.state.resources.get(address).map(|r| r.provider.as_str()).unwrap_or_default();
+            let settings = self.settings.get(provider).cloned().unwrap_or_default();
+            super::desired::derive_tags(live, schema.table, &settings, None);
+        }
+    }
+
+    /// The plan that this walk came to.
+    pub fn plan(&self) -> Plan {
+        let mut changes: Vec<Change> = self.changes.values().cloned().collect();
+        changes.extend(self.deposed.iter().cloned());
+        Plan { changes, outputs: self.output_changes(), serial: self.state.serial }
+    }
+
+    fn output_changes(&self) -> BTreeMap<String, OutputChange> {
+        let root = self.values.module(0, &ModulePath::root());
+        let declared = &self.graph.modules[0].module.outputs;
+        let mut out = BTreeMap::new();
+        if self.purpose == Purpose::Destroy {
+            return out;
+        }
+        for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
+            let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
+            let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
+            let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
+            let changed = before != to_json(&after);
+            out.insert(name.to_string(), OutputChange { before, after: value.clone(), sensitive, changed });
+        }
+        for (name, old) in &self.state.outputs {
+            out.entry(name.clone()).or_insert_with(|| OutputChange {
+                before: Some(old.value.clone()),
+                after: crate::value::Value::null(crate::value::Type::Dynamic),
+                sensitive: old.sensitive,
+                changed: true,
+            });
+        }
+        out
+    }
+
+    /// Resources that are created before they are destroyed: those that say so, and all that they need.
+    fn find_create_before_destroy(&self) -> BTreeSet<Node> {
+        let mut found = BTreeSet::new();
+        for node in self.graph.nodes() {
+            let Node::Resource(id, key) = node else { continue };
+            let resource = &self.graph.modules[*id].module.resources[key];
+            if resource.lifecycle.create_before_destroy {
+                found.insert(node.clone());
+                let needed = self.graph.needs_all(node).into_iter().filter(|n| super::values::is_managed(n));
+                found.extend(needed.cloned());
+            }
+        }
+        found
+    }
+}

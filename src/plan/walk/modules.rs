@@ -1,0 +1,257 @@
+//! Module calls, variables, locals and outputs.
+
+use super::{Purpose, Walk};
+use crate::addr::{InstanceKey, ModulePath};
+use crate::config::body::describe;
+use crate::config::{Validation, Variable};
+use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
+use crate::graph::ModuleId;
+use crate::lang::eval::{Scope, convert_to_constraint, eval};
+use crate::lang::syntax::Traversal;
+use crate::plan::repeat::{expand, unknown_instance};
+use crate::plan::values::{Expansion, Repeated};
+use crate::value::{Type, Value, convert};
+use std::path::Path;
+use std::sync::Arc;
+
+impl Walk<'_> {
+    /// count or for_each of a module block, in every instance of its parent.
+    pub(super) fn expand_call(&mut self, child: ModuleId) {
+        let entry = &self.graph.modules[child];
+        let (Some(parent), name) = (entry.parent, entry.name.clone()) else { return };
+        let call = &self.graph.modules[parent].module.calls[&name];
+        for attribute in &call.arguments.attributes {
+            if !entry.module.variables.contains_key(&attribute.name.name) {
+                self.diags.push(unknown_input(&name, &attribute.name.name, attribute.name.span, entry.module.variables.keys()));
+            }
+        }
+        for block in &call.arguments.blocks {
+            let d = Diagnostic::error("unknown-block", format!("a module block has no block `{}`", block.kind.name));
+            self.diags.push(d.at(block.header).help(format!("to pass an object, write `{} = {{ … }}`", block.kind.name)));
+        }
+        for path in self.values.paths(parent) {
+            let mut diags = std::mem::take(&mut self.diags);
+            let scope = self.scope(parent, &path, self.repeated(parent, &path));
+            let expansion = expand(&call.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
+            self.diags = diags;
+            let mut keys = expansion.keys();
+            if matches!(expansion, Expansion::Unknown) {
+                // One stand-in, so that mistakes inside show.
+                keys.push(InstanceKey::None);
+            }
+            for key in keys {
+                self.values.module_mut(child, &path.child(&name, key));
+            }
+            self.values.module_mut(parent, &path).calls.insert(child, expansion);
+        }
+    }
+
+    /// `each` and `count` are not seen inside a module: an empty one.
+    fn repeated(&self, _module: ModuleId, _path: &ModulePath) -> Repeated {
+        Repeated::default()
+    }
+
+    pub(super) fn variable(&mut self, id: ModuleId, name: &Arc<str>) {
+        let variable = &self.graph.modules[id].module.variables[name];
+        for path in self.values.paths(id) {
+            let mut diags = std::mem::take(&mut self.diags);
+            let given = if id == 0 { self.root_value(variable, &mut diags) } else { self.argument(id, &path, variable, &mut diags) };
+            let value = match given {
+                Some(value) => self.settle(variable, value, &mut diags),
+                None => Value::unknown(variable.constraint.ty.clone()),
+            };
+            self.values.module_mut(id, &path).variables.insert(name.clone(), value);
+            for validation in &variable.validations {
+                let scope = self.scope(id, &path, Repeated::default());
+                condition(validation, &scope, &mut diags, "invalid-variable", &format!("variable `{name}` is not valid"), |d| {
+                    d.label(variable.span, "declared here")
+                });
+            }
+            self.diags = diags;
+        }
+    }
+
+    /// None: an error was reported, or nothing is known yet.
+    fn root_value(&self, variable: &Variable, diags: &mut Diagnostics) -> Option<Value> {
+        if let Some(given) = self.given.get(&variable.name) {
+            return Some(given.value.clone());
+        }
+        if variable.default.is_some() {
+            return Some(default(variable, diags));
+        }
+        if self.purpose != Purpose::Validate {
+            diags.push(
+                Diagnostic::error("missing-variable", format!("variable `{}` has no value", variable.name))
+                    .label(variable.span, "declared here, without default")
+                    .help(format!("give it with `-var '{0}=…'`, in a .tfvars file, or as TF_VAR_{0}", variable.name)),
+            );
+        }
+        None
+    }
+
+    fn argument(&self, id: ModuleId, path: &ModulePath, variable: &Variable, diags: &mut Diagnostics) -> Option<Value> {
+        let entry = &self.graph.modules[id];
+        let parent = entry.parent?;
+        let call = &self.graph.modules[parent].module.calls[&entry.name];
+        let Some(attribute) = call.arguments.attribute(&variable.name) else {
+            if variable.default.is_some() {
+                return Some(default(variable, diags));
+            }
+            diags.push(
+                Diagnostic::error("missing-argument", format!("module `{}` needs `{}`", call.name, variable.name))
+                    .at(call.header)
+                    .label(variable.span, "declared here, without default")
+                    .help(format!("add `{} = …` ({})", variable.name, variable.constraint.ty)),
+            );
+            return None;
+        };
+        let mut outer = path.clone();
+        let (_, key) = outer.0.pop()?;
+        let expansion = self.values.module(parent, &outer)?.calls.get(&id);
+        let repeated = expansion.and_then(|e| e.get(&key)).cloned().unwrap_or_else(|| unknown_instance(&call.repetition));
+        let scope = self.scope(parent, &outer, repeated);
+        let value = eval(&attribute.expr, &scope, diags);
+        match convert_to_constraint(&value, &variable.constraint) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                diags.push(
+                    Diagnostic::error("wrong-type", format!("`{}` of module `{}`: {error}", variable.name, call.name))
+                        .label(attribute.expr.span, format!("this is {}", describe(&value)))
+                        .label(variable.span, "declared here")
+                        .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
+                );
+                None
+            }
+        }
+    }
+
+    /// Null rules, conversion and marks.
+    fn settle(&self, variable: &Variable, value: Value, diags: &mut Diagnostics) -> Value {
+        let mut value = value;
+        if value.is_null() && !variable.nullable {
+            if variable.default.is_none() {
+                diags.push(
+                    Diagnostic::error("null-variable", format!("variable `{}` must not be null", variable.name))
+                        .label(variable.span, "declared here with `nullable = false`")
+                        .help("give it a value"),
+                );
+                return Value::unknown(variable.constraint.ty.clone());
+            }
+            value = default(variable, diags);
+        }
+        let marks = crate::value::Marks { sensitive: variable.sensitive, ephemeral: variable.ephemeral };
+        match convert_to_constraint(&value, &variable.constraint) {
+            Ok(value) => value.marked(marks),
+            Err(error) => {
+                diags.push(
+                    Diagnostic::error("wrong-type", format!("variable `{}`: {error}", variable.name))
+                        .at(variable.span)
+                        .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
+                );
+                Value::unknown(variable.constraint.ty.clone()).marked(marks)
+            }
+        }
+    }
+
+    pub(super) fn local(&mut self, id: ModuleId, name: &Arc<str>) {
+        let local = &self.graph.modules[id].module.locals[name];
+        for path in self.values.paths(id) {
+            let mut diags = std::mem::take(&mut self.diags);
+            let value = eval(&local.expr, &self.scope(id, &path, Repeated::default()), &mut diags);
+            self.diags = diags;
+            self.values.module_mut(id, &path).locals.insert(name.clone(), value);
+        }
+    }
+
+    pub(super) fn output(&mut self, id: ModuleId, name: &Arc<str>) {
+        let output = &self.graph.modules[id].module.outputs[name];
+        for path in self.values.paths(id) {
+            let mut diags = std::mem::take(&mut self.diags);
+            let scope = self.scope(id, &path, Repeated::default());
+            for precondition in &output.preconditions {
+                condition(precondition, &scope, &mut diags, "failed-precondition", &format!("output `{name}`: a precondition failed"), |d| d);
+            }
+            let mut value = eval(&output.expr, &scope, &mut diags);
+            if id == 0 && value.contains_sensitive() && !output.sensitive {
+                diags.push(
+                    Diagnostic::error("sensitive-output", format!("output `{name}` holds a sensitive value"))
+                        .at(output.expr.span)
+                        .help("add `sensitive = true` to the output, or take `nonsensitive(…)` of what may be seen"),
+                );
+            }
+            if output.sensitive {
+                value = value.sensitive();
+            }
+            self.diags = diags;
+            self.values.module_mut(id, &path).outputs.insert(name.clone(), value);
+        }
+    }
+}
+
+/// A condition with its message. Unknown conditions wait for the apply.
+pub(super) fn condition(
+    validation: &Validation,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+    code: &'static str,
+    summary: &str,
+    place: impl Fn(Diagnostic) -> Diagnostic,
+) {
+    let before = diags.error_count();
+    let value = eval(&validation.condition, scope, diags);
+    if diags.error_count() > before || value.is_unknown() {
+        return;
+    }
+    let held = convert(&value, &Type::Bool).ok().and_then(|v| v.as_bool());
+    match held {
+        Some(true) => {}
+        Some(false) => {
+            let message = eval(&validation.error_message, scope, diags);
+            let text = match message.as_str() {
+                Some(_) if message.marks.sensitive => "(the message holds a sensitive value)".to_owned(),
+                Some(text) => text.to_owned(),
+                None => "(the message is not known yet)".to_owned(),
+            };
+            let d = Diagnostic::error(code, summary).label(validation.condition.span, "this is false").detail(text);
+            diags.push(place(d));
+        }
+        None => diags.push(
+            Diagnostic::error("wrong-type", "a condition must be true or false")
+                .label(validation.condition.span, format!("this is {}", describe(&value))),
+        ),
+    }
+}
+
+fn default(variable: &Variable, diags: &mut Diagnostics) -> Value {
+    match &variable.default {
+        Some(expr) => eval(expr, &NoNames, diags),
+        None => Value::null(variable.constraint.ty.clone()),
+    }
+}
+
+fn unknown_input<'n>(module: &str, name: &str, span: Span, known: impl Iterator<Item = &'n Arc<str>>) -> Diagnostic {
+    let d = Diagnostic::error("unknown-attribute", format!("module `{module}` has no variable `{name}`")).at(span);
+    match nearest(name, known.map(|n| &**n)) {
+        Some(near) => d.help(format!("did you mean `{near}`?")),
+        None => d.help(format!("declare it in the module: `variable \"{name}\" {{ }}`, or remove this line")),
+    }
+}
+
+/// Defaults of variables may not refer to anything.
+struct NoNames;
+
+impl Scope for NoNames {
+    fn resolve(&self, t: &Traversal) -> Result<crate::lang::eval::Resolved, Diagnostic> {
+        Err(Diagnostic::error("not-constant", "a default may not refer to anything")
+            .at(t.span)
+            .help("write the value out, or use a local"))
+    }
+
+    fn base_dir(&self) -> &Path {
+        Path::new(".")
+    }
+
+    fn allows_functions(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,547 @@
+//! Resources and data sources: evaluated, compared with what is live.
+
+use super::modules::condition;
+use super::providers::provider_key;
+use super::{Purpose, Walk, WalkError};
+use crate::addr::{Address, InstanceKey, Mode, ModulePath};
+use crate::config::body::desired;
+use crate::config::{DeclKey, Resource};
+use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diff::{Sides, diff};
+use crate::graph::{ModuleId, Node, reference_key};
+use crate::lang::eval::references;
+use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
+use crate::plan::repeat::{expand, unknown_instance};
+use crate::plan::values::{Expansion, Repeated};
+use crate::plan::{Action, Change, Reason};
+use crate::provider::ProviderSettings;
+use crate::schema::{Object, TypeSchema};
+use crate::state::{object, without_keys};
+use crate::value::Value;
+use std::collections::BTreeSet;
+
+/// A data source instance that can be read now.
+pub(super) struct DataRead {
+    module: ModuleId,
+    path: ModulePath,
+    key: DeclKey,
+    instance: InstanceKey,
+    provider: String,
+    want: Object,
+}
+
+/// One instance of one resource block, about to be planned.
+struct Instance<'i> {
+    id: ModuleId,
+    resource: &'i Resource,
+    schema: &'static TypeSchema,
+    address: Address,
+    repeated: Repeated,
+}
+
+impl Walk<'_> {
+    fn schema(&mut self, resource: &Resource) -> Option<&'static TypeSchema> {
+        let key = &resource.key;
+        let (found, names) = match key.mode {
+            Mode::Managed => (self.provider.resource(&key.type_name), self.provider.resource_names()),
+            Mode::Data => (self.provider.data(&key.type_name), self.provider.data_names()),
+        };
+        if found.is_none() {
+            let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
+            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name)).at(resource.header);
+            self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
+                Some(near) => d.help(format!("did you mean `{near}`?")),
+                None => d.help(format!("this version of Cutover knows {} of them", names.len())),
+            });
+        }
+        found
+    }
+
+    pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
+        let resource = &self.graph.modules[id].module.resources[key];
+        let Some(schema) = self.schema(resource) else {
+            return self.forget_values(id, key);
+        };
+        for path in self.values.paths(id) {
+            let expansion = self.expansion(id, &path, resource);
+            let mut values = Vec::new();
+            for (instance, repeated) in instances(&expansion, resource) {
+                let address = Address {
+                    module: path.clone(),
+                    mode: Mode::Managed,
+                    type_name: key.type_name.clone(),
+                    name: key.name.clone(),
+                    key: instance.clone(),
+                };
+                values.push((instance, self.instance(&Instance { id, resource, schema, address, repeated })));
+            }
+            self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
+        }
+    }
+
+    fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
+        for path in self.values.paths(id) {
+            self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+        }
+    }
+
+    fn expansion(&mut self, id: ModuleId, path: &ModulePath, resource: &Resource) -> Expansion<Repeated> {
+        let mut diags = std::mem::take(&mut self.diags);
+        let scope = self.scope(id, path, Repeated::default());
+        let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
+        self.diags = diags;
+        expansion
+    }
+
+    fn instance(&mut self, instance: &Instance<'_>) -> Value {
+        let Instance { id, resource, schema, address, .. } = instance;
+        let mut diags = std::mem::take(&mut self.diags);
+        let errors = diags.error_count();
+        let scope = self.scope(*id, &address.module, instance.repeated.clone());
+        for precondition in &resource.lifecycle.preconditions {
+            condition(precondition, &scope, &mut diags, "failed-precondition", &format!("{address}: a precondition failed"), |d| d);
+        }
+        let wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
+        let failed = diags.error_count() > errors;
+        self.diags = diags;
+        if self.purpose == Purpose::Validate || failed {
+            return Value::object(created(schema, &wanted).0);
+        }
+        let change = self.change(instance, wanted);
+        let value = Value::object(change.after.0.clone());
+        self.postconditions(instance, &value);
+        self.changes.insert(address.clone(), change);
+        value
+    }
+
+    fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
+        if instance.resource.lifecycle.postconditions.is_empty() {
+            return;
+        }
+        let mut diags = std::mem::take(&mut self.diags);
+        let mut scope = self.scope(instance.id, &instance.address.module, instance.repeated.clone());
+        scope.this = Some(value.clone());
+        for postcondition in &instance.resource.lifecycle.postconditions {
+            let summary = format!("{}: a postcondition failed", instance.address);
+            condition(postcondition, &scope, &mut diags, "failed-postcondition", &summary, |d| d);
+        }
+        self.diags = diags;
+    }
+
+    pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
+        self.graph.provider_of(id, name).map_or("aws".to_owned(), |(owner, name)| provider_key(owner, &name))
+    }
+
+    /// Compares what an instance shall be with what is live.
+    fn change(&mut self, instance: &Instance<'_>, wanted: Object) -> Change {
+        let Instance { id, resource, schema, address, .. } = instance;
+        let provider = self.provider_for(*id, &resource.provider);
+        let settings = self.settings.get(&provider).cloned().unwrap_or_default();
+        let node = Node::Resource(*id, resource.key.clone());
+        let mut wanted = wanted;
+        let old = self.state.resources.get(address).cloned();
+        let applied = old.as_ref().map(|o| o.applied(schema.table));
+        complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
+        let live = self.live.get(address).cloned().flatten().map(|mut live| {
+            derive_tags(&mut live, schema.table, &settings, Some(&wanted));
+            live
+        });
+        let mut change = Change {
+            address: address.clone(),
+            provider,
+            action: Action::Create,
+            reason: None,
+            id: None,
+            before: None,
+            after: Object::new(),
+            desired: Object::new(),
+            attributes: Vec::new(),
+            rollout: Vec::new(),
+            create_before_destroy: schema.create_before_destroy || self.create_before_destroy.contains(&node),
+            prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
+            depends_on: self.resource_dependencies(&node),
+            applied: old.as_ref().map(|o| o.applied.clone()).unwrap_or_default(),
+        };
+        if let Some(old) = &old {
+            self.plan_deposed(address, old);
+        }
+        match (&old, live) {
+            (Some(old), Some(live)) => {
+                change.id = Some(old.id.clone());
+                ignore_changes(&mut wanted, &live, &resource.lifecycle, schema.table);
+                self.compare(instance, &mut change, live, &wanted, applied.as_ref(), old);
+            }
+            (Some(_), None) => {
+                change.reason = Some(Reason::Vanished);
+                change.after = created(schema, &wanted);
+            }
+            (None, _) => change.after = created(schema, &wanted),
+        }
+        change.desired = wanted;
+        if change.action == Action::Replace {
+            self.guard_destroy(&change);
+        }
+        change
+    }
+
+    fn compare(
+        &mut self,
+        instance: &Instance<'_>,
+        change: &mut Change,
+        live: Object,
+        wanted: &Object,
+        applied: Option<&Object>,
+        old: &crate::state::Resource,
+    ) {
+        let schema = instance.schema;
+        let mut seen = old.seen(schema.table);
+        let settings = self.settings.get(&change.provider).cloned().unwrap_or_default();
+        derive_tags(&mut seen, schema.table, &settings, Some(wanted));
+        let sides = Sides { desired: wanted, applied, seen: Some(&seen), live: &live, salt: &self.state.salt };
+        change.attributes = diff(schema.table, &sides);
+        let triggered = change.attributes.is_empty() && self.triggered(instance);
+        if triggered {
+            change.reason = Some(Reason::Triggered);
+        }
+        change.action = if triggered || change.attributes.iter().any(|a| a.replaces) {
+            Action::Replace
+        } else if change.attributes.is_empty() {
+            Action::None
+        } else {
+            Action::Update
+        };
+        change.after = match change.action {
+            Action::Replace => created(schema, wanted),
+            _ => updated(schema, &live, wanted, &change.attributes),
+        };
+        if change.action == Action::Update {
+            let names = change.changed_names();
+            change.rollout = self.provider.rollout(&instance.address.type_name, &live, wanted, &names);
+        }
+        change.before = Some(live);
+    }
+
+    /// Whether something in `replace_triggered_by` changes.
+    fn triggered(&self, instance: &Instance<'_>) -> bool {
+        let named = instance.resource.lifecycle.replace_triggered_by.iter().flat_map(references);
+        named.into_iter().any(|t| {
+            let Some((key, used)) = reference_key(&t) else { return false };
+            let attribute = t.steps.iter().skip(used).find_map(|s| match s {
+                crate::lang::syntax::Step::Attr(name, _) => Some(name.to_string()),
+                crate::lang::syntax::Step::Index(..) => None,
+            });
+            self.changes.values().any(|c| {
+                let same = c.address.module == instance.address.module
+                    && c.address.type_name == key.type_name
+                    && c.address.name == key.name;
+                let changes = matches!(c.action, Action::Create | Action::Update | Action::Replace);
+                same && changes && attribute.as_ref().is_none_or(|a| c.action != Action::Update || c.changed_names().contains(a))
+            })
+        })
+    }
+
+    fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
+        let needed = self.graph.resources_needed(node);
+        needed.into_iter().map(|n| self.graph.describe(n)).collect()
+    }
+
+    fn plan_deposed(&mut self, address: &Address, old: &crate::state::Resource) {
+        for deposed in &old.deposed {
+            let Some(schema) = self.provider.resource(&address.type_name) else { continue };
+            let mut change = self.deletion(address, old, schema, Reason::Deposed);
+            change.id = Some(deposed.id.clone());
+            change.before = Some(object(&deposed.seen, schema.table));
+            self.deposed.push(change);
+        }
+    }
+
+    fn deletion(&self, address: &Address, old: &crate::state::Resource, schema: &TypeSchema, reason: Reason) -> Change {
+        Change {
+            address: address.clone(),
+            provider: old.provider.clone(),
+            action: Action::Delete,
+            reason: Some(reason),
+            id: Some(old.id.clone()),
+            before: self.live.get(address).cloned().flatten(),
+            after: Object::new(),
+            desired: old.applied(schema.table),
+            attributes: Vec::new(),
+            rollout: Vec::new(),
+            create_before_destroy: old.create_before_destroy,
+            prevent_destroy: self.prevents_destroy(address),
+            depends_on: old.depends_on.clone(),
+            applied: old.applied.clone(),
+        }
+    }
+
+    fn prevents_destroy(&self, address: &Address) -> bool {
+        let key = DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
+        self.graph.nodes().any(|node| match node {
+            Node::Resource(id, k) if *k == key && self.graph.describe(node) == without_keys(address) => {
+                self.graph.modules[*id].module.resources[k].lifecycle.prevent_destroy.is_some()
+            }
+            _ => false,
+        })
+    }
+
+    /// Everything in state that no instance answers for.
+    pub(super) fn orphans(&mut self) {
+        let destroying = self.purpose == Purpose::Destroy;
+        for (address, old) in self.state.resources.clone() {
+            if !destroying && self.changes.contains_key(&address) {
+                continue;
+            }
+            // An error kept it from being planned: it is not orphaned.
+            if !destroying && self.diags.has_errors() && self.is_declared(&address) {
+                continue;
+            }
+            let Some(schema) = self.provider.resource(&address.type_name) else { continue };
+            let reason = match (destroying, self.is_declared(&address)) {
+                (true, _) => Reason::Destroy,
+                (false, true) => Reason::NoInstance,
+                (false, false) => Reason::NotDeclared,
+            };
+            if destroying && !self.changes.contains_key(&address) || !destroying {
+                self.plan_deposed(&address, &old);
+            }
+            let change = self.deletion(&address, &old, schema, reason);
+            self.guard_destroy(&change);
+            self.changes.insert(address, change);
+        }
+        if destroying {
+            self.changes.retain(|_, c| c.action == Action::Delete);
+        }
+    }
+
+    fn is_declared(&self, address: &Address) -> bool {
+        let wanted = without_keys(address);
+        self.graph.nodes().any(|n| matches!(n, Node::Resource(..)) && self.graph.describe(n) == wanted)
+    }
+
+    /// `prevent_destroy` makes a deletion an error.
+    fn guard_destroy(&mut self, change: &Change) {
+        if !change.prevent_destroy {
+            return;
+        }
+        let wanted = without_keys(&change.address);
+        let span = self.graph.nodes().find_map(|node| match node {
+            Node::Resource(id, key) if self.graph.describe(node) == wanted => {
+                self.graph.modules[*id].module.resources[key].lifecycle.prevent_destroy
+            }
+            _ => None,
+        });
+        let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
+        let mut d = Diagnostic::error("prevent-destroy", format!("{} would be {verb}, but has `prevent_destroy`", change.address))
+            .address(&change.address);
+        if let Some(span) = span {
+            d = d.at(span);
+        }
+        let forced: Vec<&str> = change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
+        if !forced.is_empty() {
+            d = d.note(format!("replaced because of {}", forced.join(", ")));
+        }
+        self.diags.push(d.help("undo the change that needs it, or remove `prevent_destroy` first"));
+    }
+
+    /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
+    pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
+        let resource = &self.graph.modules[id].module.resources[key];
+        let Some(schema) = self.schema(resource) else {
+            self.forget_values(id, key);
+            return Vec::new();
+        };
+        let provider = self.provider_for(id, &resource.provider);
+        let mut reads = Vec::new();
+        for path in self.values.paths(id) {
+            let expansion = self.expansion(id, &path, resource);
+            let mut values = Vec::new();
+            for (instance, repeated) in instances(&expansion, resource) {
+                let mut diags = std::mem::take(&mut self.diags);
+                let errors = diags.error_count();
+                let scope = self.scope(id, &path, repeated);
+                let want = desired(schema, &resource.body, resource.header, &scope, &mut diags);
+                let failed = diags.error_count() > errors;
+                self.diags = diags;
+                let known = want.0.values().all(Value::is_wholly_known);
+                let pending = self.has_pending_dependency(id, &path, resource);
+                values.push((instance.clone(), Value::object(created(schema, &want).0)));
+                if failed || self.purpose == Purpose::Validate {
+                    continue;
+                }
+                if known && !pending {
+                    let (path, key, provider) = (path.clone(), key.clone(), provider.clone());
+                    reads.push(DataRead { module: id, path, key, instance, provider, want });
+                } else {
+                    self.defer_read(id, &path, key, instance, &provider, want, schema);
+                }
+            }
+            self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
+        }
+        reads
+    }
+
+    /// `depends_on` something that will change: reading now would answer for the old.
+    fn has_pending_dependency(&self, id: ModuleId, _path: &ModulePath, resource: &Resource) -> bool {
+        let mut named: Vec<Node> = Vec::new();
+        for t in &resource.depends_on {
+            named.extend(self.graph.targets(id, t).unwrap_or_default());
+        }
+        let mut at = id;
+        while let Some(parent) = self.graph.modules[at].parent {
+            let call = &self.graph.modules[parent].module.calls[&self.graph.modules[at].name];
+            for t in &call.depends_on {
+                named.extend(self.graph.targets(parent, t).unwrap_or_default());
+            }
+            at = parent;
+        }
+        let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
+        self.changes
+            .values()
+            .any(|c| c.action != Action::None && named.contains(&without_keys(&c.address)))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn defer_read(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        key: &DeclKey,
+        instance: InstanceKey,
+        provider: &str,
+        want: Object,
+        schema: &'static TypeSchema,
+    ) {
+        let address = Address {
+            module: path.clone(),
+            mode: Mode::Data,
+            type_name: key.type_name.clone(),
+            name: key.name.clone(),
+            key: instance,
+        };
+        let change = Change {
+            address: address.clone(),
+            provider: provider.to_owned(),
+            action: Action::Read,
+            reason: None,
+            id: None,
+            before: None,
+            after: created(schema, &want),
+            desired: want,
+            attributes: Vec::new(),
+            rollout: Vec::new(),
+            create_before_destroy: false,
+            prevent_destroy: false,
+            depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
+            applied: Default::default(),
+        };
+        self.changes.insert(address, change);
+    }
+
+    /// Reads data sources, all of one level at once.
+    pub(super) async fn read_data(&mut self, reads: Vec<DataRead>) -> Result<(), WalkError> {
+        let provider = self.provider;
+        let calls = reads.iter().map(async |read| {
+            let answer = provider.read_data(&read.provider, &read.key.type_name, &read.want).await;
+            let what = format!("{}{}{}", dotted(&read.path), read.key, read.instance);
+            answer.map_err(|error| WalkError::Aws { what, error })
+        });
+        let answers = futures::future::try_join_all(calls).await?;
+        for (read, answer) in reads.into_iter().zip(answers) {
+            let value = data_value(self.provider, &read.key, answer);
+            let values = self.values.module_mut(read.module, &read.path);
+            if let Some(slot) = values.resources.get_mut(&read.key).and_then(|e| e.get_mut(&read.instance)) {
+                *slot = value;
+            }
+        }
+        Ok(())
+    }
+
+    /// Desired values of one instance, evaluated again with what is known by now (while applying).
+    pub fn desired_again(&self, address: &Address, diags: &mut Diagnostics) -> Option<(Object, ProviderSettings)> {
+        let (id, resource) = self.find_resource(address)?;
+        let schema = match address.mode {
+            Mode::Managed => self.provider.resource(&address.type_name)?,
+            Mode::Data => self.provider.data(&address.type_name)?,
+        };
+        let repeated = self.repeated_of(id, resource, address, diags);
+        let scope = self.scope(id, &address.module, repeated);
+        let mut wanted = desired(schema, &resource.body, resource.header, &scope, diags);
+        let settings = self.settings.get(&self.provider_for(id, &resource.provider)).cloned().unwrap_or_default();
+        let applied = self.state.resources.get(address).map(|r| r.applied(schema.table));
+        if address.mode == Mode::Managed {
+            complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
+            if let Some(Some(live)) = self.live.get(address) {
+                ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);
+            }
+        }
+        Some((wanted, settings))
+    }
+
+    fn repeated_of(&self, id: ModuleId, resource: &Resource, address: &Address, diags: &mut Diagnostics) -> Repeated {
+        let scope = self.scope(id, &address.module, Repeated::default());
+        let expansion = expand(&resource.repetition, &scope, diags, false);
+        expansion.get(&address.key).cloned().unwrap_or_default()
+    }
+
+    pub fn find_resource(&self, address: &Address) -> Option<(ModuleId, &Resource)> {
+        let mut id = 0;
+        for (name, _) in &address.module.0 {
+            id = *self.graph.modules[id].children.get(name)?;
+        }
+        let key = DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
+        Some((id, self.graph.modules[id].module.resources.get(&key)?))
+    }
+
+    /// Puts the real value of an applied resource or read data source in place.
+    pub fn accept_value(&mut self, address: &Address, value: Value) {
+        let Some((id, resource)) = self.find_resource(address) else { return };
+        let key = resource.key.clone();
+        let values = self.values.module_mut(id, &address.module);
+        if let Some(slot) = values.resources.get_mut(&key).and_then(|e| e.get_mut(&address.key)) {
+            *slot = value;
+        }
+    }
+}
+
+pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answer: Object) -> Value {
+    match provider.data(&key.type_name) {
+        Some(schema) => {
+            let mut object = answer.complete(schema.table);
+            for row in schema.table.rows.iter().filter(|r| r.sensitive) {
+                let value = object.value(row.name).cloned().map(Value::sensitive);
+                object.put(row.name, value);
+            }
+            Value::object(object.0)
+        }
+        None => Value::object(answer.0),
+    }
+}
+
+fn dotted(path: &ModulePath) -> String {
+    if path.is_root() { String::new() } else { format!("{path}.") }
+}
+
+/// The instances to visit; one stand-in where their number is unknown.
+fn instances(expansion: &Expansion<Repeated>, resource: &Resource) -> Vec<(InstanceKey, Repeated)> {
+    match expansion {
+        Expansion::Unknown => vec![(InstanceKey::None, unknown_instance(&resource.repetition))],
+        known => known.keys().into_iter().filter_map(|k| Some((k.clone(), known.get(&k)?.clone()))).collect(),
+    }
+}
+
+fn collect(expansion: &Expansion<Repeated>, values: Vec<(InstanceKey, Value)>) -> Expansion<Value> {
+    let mut values = values.into_iter();
+    match expansion {
+        Expansion::Unknown => Expansion::Unknown,
+        Expansion::Single(_) => values.next().map_or(Expansion::Unknown, |(_, v)| Expansion::Single(v)),
+        Expansion::Count(_) => Expansion::Count(values.map(|(_, v)| v).collect()),
+        Expansion::ForEach(_) => Expansion::ForEach(
+            values
+                .filter_map(|(k, v)| match k {
+                    InstanceKey::Key(k) => Some((k, v)),
+                    _ => None,
+                })
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,184 @@
+//! A plan on a terminal.
+
+use super::value::{Line, declared, hcl, lines};
+use super::{Palette, counted};
+use crate::addr::Mode;
+use crate::diff::{AttributeChange, Cause};
+use crate::plan::steps::rollouts;
+use crate::plan::{Action, Change, OutputChange, Plan, Reason};
+use crate::schema::TypeSchema;
+
+/// Looks up types for attribute tables.
+pub type Schemas<'a> = &'a dyn Fn(&Change) -> Option<&'static TypeSchema>;
+
+/// The whole plan; ends with a newline.
+pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
+    let mut out = String::new();
+    for change in plan.changes.iter().filter(|c| c.action != Action::None) {
+        out += &one(change, schemas(change), palette);
+        out.push('\n');
+    }
+    for rollout in rollouts(plan) {
+        out += &format!("{}\n", palette.bold(&format!("Rollout of {}", rollout.address)));
+        for step in rollout.steps {
+            out += &format!("  {}. {}", step.number, step.text);
+            if step.address != rollout.address {
+                out += &palette.dim(&format!("  ({})", step.address));
+            }
+            out.push('\n');
+            if let Some(gate) = step.gate {
+                out += &format!("     {}\n", palette.dim(&format!("waits until {gate}")));
+            }
+        }
+        out.push('\n');
+    }
+    let outputs: Vec<_> = plan.outputs.iter().filter(|(_, o)| o.changed).collect();
+    if !outputs.is_empty() {
+        out += &format!("{}\n", palette.bold("Outputs"));
+        for (name, output) in outputs {
+            out += &output_line(name, output, palette);
+        }
+        out.push('\n');
+    }
+    out + &summary(plan, palette) + "\n"
+}
+
+/// `Plan: 3 to create, 1 to change, 0 to replace, 0 to destroy.`
+pub fn summary(plan: &Plan, palette: Palette) -> String {
+    if plan.is_empty() {
+        let managed = plan.changes.iter().filter(|c| c.address.mode == Mode::Managed).count();
+        return palette.green(&format!("Nothing to change: {} as declared.", counted(managed, "resource")));
+    }
+    let count = |action| plan.count(action);
+    if !plan.changes_resources() {
+        return palette.bold("Plan: only outputs change.");
+    }
+    palette.bold(&format!(
+        "Plan: {} to create, {} to change, {} to replace, {} to destroy.",
+        count(Action::Create),
+        count(Action::Update),
+        count(Action::Replace),
+        count(Action::Delete)
+    ))
+}
+
+pub fn symbol(change: &Change) -> &'static str {
+    match (change.action, change.create_before_destroy) {
+        (Action::None, _) => " ",
+        (Action::Read, _) => "<=",
+        (Action::Create, _) => "+",
+        (Action::Update, _) => "~",
+        (Action::Replace, true) => "+/-",
+        (Action::Replace, false) => "-/+",
+        (Action::Delete, _) => "-",
+    }
+}
+
+fn paint(change: &Change, text: &str, palette: Palette) -> String {
+    match change.action {
+        Action::Create => palette.green(text),
+        Action::Update => palette.yellow(text),
+        Action::Replace | Action::Delete => palette.red(text),
+        Action::Read => palette.cyan(text),
+        Action::None => text.to_owned(),
+    }
+}
+
+/// What will happen, in words.
+pub fn headline(change: &Change) -> String {
+    let what = match change.action {
+        Action::None => "stays",
+        Action::Read => "will be read while applying",
+        Action::Create => "will be created",
+        Action::Update if !change.rollout.is_empty() => "will be rolled out",
+        Action::Update => "will be changed",
+        Action::Replace if change.create_before_destroy => "will be replaced (new one first)",
+        Action::Replace => "will be replaced (old one deleted first)",
+        Action::Delete => "will be destroyed",
+    };
+    let why = match change.reason {
+        Some(Reason::Vanished) => ": it is no longer in AWS",
+        Some(Reason::NotDeclared) => ": it is no longer in the configuration",
+        Some(Reason::NoInstance) => ": its instance is no longer declared",
+        Some(Reason::Triggered) => ": replace_triggered_by",
+        Some(Reason::Deposed) => ": what is left of an unfinished replacement",
+        Some(Reason::Destroy) | None => "",
+    };
+    format!("{what}{why}")
+}
+
+fn one(change: &Change, schema: Option<&'static TypeSchema>, palette: Palette) -> String {
+    let head = format!("{:>3} {}", symbol(change), change.address);
+    let id = change.id.as_ref().map(|id| format!(" [{id}]")).unwrap_or_default();
+    let mut out = format!("{}{}  {}\n", paint(change, &head, palette), palette.dim(&id), headline(change));
+    match change.action {
+        Action::Create | Action::Read => {
+            for (name, value) in schema.map(|s| declared(&change.after, s.table)).unwrap_or_default() {
+                out += &indented(&format!("{name} = {}", hcl(value)), "      ");
+            }
+        }
+        Action::Update | Action::Replace => {
+            let names: Vec<&str> = change.attributes.iter().map(|a| a.name.as_str()).collect();
+            for attribute in &change.attributes {
+                if attribute.name == "tags_all" && names.contains(&"tags") {
+                    continue;
+                }
+                out += &attribute_lines(attribute, palette);
+            }
+        }
+        Action::Delete | Action::None => {}
+    }
+    out
+}
+
+fn indented(text: &str, pad: &str) -> String {
+    text.lines().map(|line| format!("{pad}{line}\n")).collect()
+}
+
+fn notes(attribute: &AttributeChange) -> String {
+    let mut notes = Vec::new();
+    if attribute.replaces {
+        notes.push("needs a new resource");
+    }
+    match attribute.cause {
+        Cause::Config => {}
+        Cause::Drift => notes.push("changed outside Cutover"),
+        Cause::Both => notes.push("changed here and outside Cutover"),
+    }
+    if notes.is_empty() { String::new() } else { format!("  # {}", notes.join("; ")) }
+}
+
+fn attribute_lines(attribute: &AttributeChange, palette: Palette) -> String {
+    let hide = |text: String| if attribute.sensitive { super::value::SENSITIVE.to_owned() } else { text };
+    let before = hide(attribute.before.as_ref().map_or("null".to_owned(), hcl));
+    let after = hide(hcl(&attribute.after));
+    let notes = palette.dim(&notes(attribute));
+    let name = &attribute.name;
+    if !before.contains('\n') && !after.contains('\n') {
+        return format!("      {name}: {} → {}{notes}\n", palette.red(&before), palette.green(&after));
+    }
+    let mut out = format!("      {name}:{notes}\n");
+    for line in lines(&format!("{before}\n"), &format!("{after}\n")) {
+        out += &match line {
+            Line::Same(text) => format!("          {text}\n"),
+            Line::Removed(text) => format!("        {}\n", palette.red(&format!("- {text}"))),
+            Line::Added(text) => format!("        {}\n", palette.green(&format!("+ {text}"))),
+            Line::Gap(n) => format!("          {}\n", palette.dim(&format!("… {}", counted(n, "line")))),
+        };
+    }
+    out
+}
+
+fn output_line(name: &str, output: &OutputChange, palette: Palette) -> String {
+    if output.sensitive {
+        return format!("  {name} = {}\n", super::value::SENSITIVE);
+    }
+    let after = hcl(&output.after);
+    match &output.before {
+        Some(before) => {
+            let before = hcl(&crate::value::from_json(before));
+            format!("  {name}: {} → {}\n", palette.red(&before), palette.green(&after))
+        }
+        None => indented(&format!("{name} = {}", palette.green(&after)), "  "),
+    }
+}

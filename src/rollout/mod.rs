@@ -1,0 +1,26 @@
+//! Pure decisions about running rollouts: what was observed and the time go in, a decision comes out.
+//! Nothing here calls AWS, so every rollout can be replayed.
+
+pub mod ecs_deployment;
+pub mod instance_refresh;
+
+/// What to do about a rollout that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Look again later; the text says what it is at.
+    Wait(String),
+    Done,
+    /// It did not end well, or will not; the text says why, with AWS's reasons.
+    Failed(String),
+}
+
+/// At most `limit` reasons without repetition, newest first as given, as lines under a headline.
+fn with_reasons(headline: String, reasons: &[String], limit: usize) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    for reason in reasons.iter().map(|r| r.trim()).filter(|r| !r.is_empty()) {
+        if !seen.contains(&reason) && seen.len() < limit {
+            seen.push(reason);
+        }
+    }
+    seen.iter().fold(headline, |text, reason| format!("{text}\n  - {reason}"))
+}

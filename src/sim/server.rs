@@ -1,0 +1,216 @@
+//! The embedded AWS on a loopback port, for the aws CLI, boto3 and other people's tests.
+
+use super::Sim;
+use super::wire::Called;
+use super::world::Millis;
+use crate::clock::Clock;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A world behind a port, with its own flow of time: from the world's now on, `speed` times real time.
+struct Server<F> {
+    sim: Sim,
+    clock: Clock,
+    /// The world's and the clock's time at the start.
+    origin: (Millis, jiff::Timestamp),
+    speed: f64,
+    changed: F,
+}
+
+/// Serves until `stop`; then requests under way are answered, idle connections closed. `changed` is told
+/// of every request that may have changed the world, after it was answered by it.
+pub async fn serve<F>(
+    sim: Sim,
+    listener: TcpListener,
+    speed: f64,
+    stop: impl Future<Output = ()>,
+    changed: F,
+) -> io::Result<()>
+where
+    F: Fn(&Sim) + Send + Sync + 'static,
+{
+    let clock = Clock::real();
+    let origin = (sim.with(|world| world.now), clock.now());
+    let server = Arc::new(Server { sim, clock, origin, speed, changed });
+    let (closing, closed) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(server.clone(), stream, closed.clone()));
+                }
+                // Too many open files, or a client that has gone again: neither is a reason to stop.
+                Err(error) => {
+                    tracing::warn!("accepting a connection failed: {error}");
+                    server.clock.sleep(std::time::Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    // Nobody listens when no connection is open.
+    let _ = closing.send(true);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn connection<F>(server: Arc<Server<F>>, stream: TcpStream, mut closed: watch::Receiver<bool>)
+where
+    F: Fn(&Sim) + Send + Sync + 'static,
+{
+    let answer = service_fn(move |request| {
+        let server = server.clone();
+        async move { Ok::<_, Infallible>(server.answer(request).await) }
+    });
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = async { let _ = closed.wait_for(|closed| *closed).await; } => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+impl<F: Fn(&Sim)> Server<F> {
+    fn now(&self) -> Millis {
+        let (world, real) = self.origin;
+        let elapsed = self.clock.now().as_millisecond() - real.as_millisecond();
+        world + (elapsed as f64 * self.speed) as Millis
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => return plain(StatusCode::BAD_REQUEST, "The body ended early.\n"),
+        };
+        // moto's own two paths, so that whatever drives moto can drive this world.
+        match (&parts.method, parts.uri.path()) {
+            (&Method::GET, "/moto-api/data.json") => return json("{}"),
+            (&Method::POST, "/moto-api/reset") => {
+                self.sim.reset();
+                (self.changed)(&self.sim);
+                return json(r#"{"status":"ok"}"#);
+            }
+            _ => {}
+        }
+        let response = self.sim.handle(self.now(), Request::from_parts(parts, body));
+        if let Some(called) = response.extensions().get::<Called>() {
+            let error = called.error.as_deref().unwrap_or("ok");
+            tracing::info!("{} {}: {error}", called.service, called.operation);
+            if called.mutates() && called.error.is_none() {
+                (self.changed)(&self.sim);
+            }
+        }
+        response.map(Full::new)
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+}
+
+fn json(text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::OK, text);
+    let kind = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::World;
+    use std::sync::Mutex;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const START: Millis = 1_767_323_045_000;
+
+    /// What a client gets that sends `requests`, each on its own connection, and how often the world changed.
+    fn exchange(speed: f64, requests: &[&str]) -> (Vec<String>, Sim, usize) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let sim = Sim::new(World::new("123456789012", "us-east-1", 1, START));
+            let changes = Arc::new(Mutex::new(0));
+            let counted = changes.clone();
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let ended = async { stopped.await.unwrap_or_default() };
+            let server = tokio::spawn(serve(sim.clone(), listener, speed, ended, move |_| {
+                *counted.lock().unwrap() += 1;
+            }));
+            // A client that keeps its connection open does not keep the server from stopping.
+            let idle = TcpStream::connect(address).await.unwrap();
+            let mut answers = Vec::new();
+            for request in requests {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                answers.push(answer);
+            }
+            stop.send(()).unwrap();
+            server.await.unwrap().unwrap();
+            drop(idle);
+            let changes = *changes.lock().unwrap();
+            (answers, sim, changes)
+        })
+    }
+
+    fn sts(action: &str) -> String {
+        let body = format!("Action={action}&Version=2011-06-15");
+        format!(
+            "POST / HTTP/1.1\r\nhost: sts.localhost\r\nconnection: close\r\ncontent-length: {}\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[test]
+    fn answers_calls_and_motos_own_paths() {
+        let requests = [
+            sts("GetCallerIdentity"),
+            sts("AssumeRole&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=ci"),
+            "GET /moto-api/data.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+            "POST /moto-api/reset HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".to_owned(),
+        ];
+        let (answers, _, changes) = exchange(1.0, &requests.each_ref().map(String::as_str));
+        assert!(answers.iter().all(|a| a.starts_with("HTTP/1.1 200 OK")), "{answers:#?}");
+        assert!(answers[0].contains("<Account>123456789012</Account>"));
+        // Reading does not count.
+        assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn time_runs_at_the_wanted_speed() {
+        let (_, sim, _) = exchange(1_000_000.0, &[&sts("GetCallerIdentity")]);
+        let passed = sim.with(|world| world.now) - START;
+        assert!(passed == 0 || passed >= 1_000_000, "{passed}");
+        let (_, sim, _) = exchange(0.0, &[&sts("GetCallerIdentity")]);
+        assert_eq!(sim.with(|world| world.now), START);
+    }
+}

@@ -1,0 +1,305 @@
+//! IAM: roles, policies, instance profiles, service-linked roles, and users as far as they are named.
+
+mod document;
+mod linked;
+mod managed;
+mod policies;
+mod profiles;
+mod roles;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use super::tree::{Tags, tag_list, tags};
+use super::{Answer, ApiError, Input, Operations, page};
+use crate::sim::World;
+use crate::sim::world::Millis;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use linked::ensure_service_linked_role;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    roles: BTreeMap<String, Role>,
+    /// Customer managed policies by ARN. Those of AWS are a table, see `managed`.
+    policies: BTreeMap<String, Policy>,
+    profiles: BTreeMap<String, Profile>,
+    users: BTreeMap<String, User>,
+    aliases: BTreeSet<String>,
+    /// Deletions of service-linked roles by task id.
+    deletions: BTreeMap<String, linked::Deletion>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Role {
+    pub name: String,
+    pub path: String,
+    pub id: String,
+    pub created: Millis,
+    pub trust: String,
+    pub description: Option<String>,
+    pub max_session_seconds: i64,
+    pub boundary: Option<String>,
+    pub tags: Tags,
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of managed policies.
+    pub attached: BTreeSet<String>,
+    /// The service that owns it, for a service-linked role.
+    pub service: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Policy {
+    name: String,
+    path: String,
+    id: String,
+    created: Millis,
+    updated: Millis,
+    description: Option<String>,
+    tags: Tags,
+    versions: BTreeMap<u32, Version>,
+    default_version: u32,
+    /// Numbers are never used again, not even those of deleted versions.
+    next_version: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Version {
+    document: String,
+    created: Millis,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Profile {
+    pub name: String,
+    pub path: String,
+    pub id: String,
+    pub created: Millis,
+    /// At most one.
+    pub role: Option<String>,
+    pub tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct User {
+    name: String,
+    path: String,
+    id: String,
+    created: Millis,
+    boundary: Option<String>,
+    tags: Tags,
+}
+
+impl Role {
+    pub fn arn(&self, world: &World) -> String {
+        world.arn("iam", &format!("role{}{}", self.path, self.name))
+    }
+}
+
+impl Profile {
+    pub fn arn(&self, world: &World) -> String {
+        world.arn("iam", &format!("instance-profile{}{}", self.path, self.name))
+    }
+}
+
+impl User {
+    fn arn(&self, world: &World) -> String {
+        world.arn("iam", &format!("user{}{}", self.path, self.name))
+    }
+}
+
+pub const OPERATIONS: Operations = &[
+    ("AddRoleToInstanceProfile", profiles::add_role),
+    ("AttachRolePolicy", policies::attach),
+    ("CreateAccountAlias", users::create_alias),
+    ("CreateInstanceProfile", profiles::create),
+    ("CreatePolicy", policies::create),
+    ("CreatePolicyVersion", policies::create_version),
+    ("CreateRole", roles::create),
+    ("CreateServiceLinkedRole", linked::create),
+    ("CreateUser", users::create),
+    ("DeleteAccountAlias", users::delete_alias),
+    ("DeleteInstanceProfile", profiles::delete),
+    ("DeletePolicy", policies::delete),
+    ("DeletePolicyVersion", policies::delete_version),
+    ("DeleteRole", roles::delete),
+    ("DeleteRolePermissionsBoundary", roles::delete_boundary),
+    ("DeleteRolePolicy", roles::delete_inline),
+    ("DeleteServiceLinkedRole", linked::delete),
+    ("DeleteUser", users::delete),
+    ("DetachRolePolicy", policies::detach),
+    ("GetAccountSummary", users::summary),
+    ("GetInstanceProfile", profiles::get),
+    ("GetPolicy", policies::get),
+    ("GetPolicyVersion", policies::get_version),
+    ("GetRole", roles::get),
+    ("GetRolePolicy", roles::get_inline),
+    ("GetServiceLinkedRoleDeletionStatus", linked::deletion_status),
+    ("GetUser", users::get),
+    ("ListAccountAliases", users::list_aliases),
+    ("ListAttachedRolePolicies", policies::list_attached),
+    ("ListEntitiesForPolicy", policies::list_entities),
+    ("ListInstanceProfileTags", profiles::list_tags),
+    ("ListInstanceProfiles", profiles::list),
+    ("ListInstanceProfilesForRole", profiles::list_for_role),
+    ("ListPolicies", policies::list),
+    ("ListPolicyTags", policies::list_tags),
+    ("ListPolicyVersions", policies::list_versions),
+    ("ListRolePolicies", roles::list_inline),
+    ("ListRoleTags", roles::list_tags),
+    ("ListRoles", roles::list),
+    ("ListUserTags", users::list_tags),
+    ("ListUsers", users::list),
+    ("PutRolePermissionsBoundary", roles::put_boundary),
+    ("PutRolePolicy", roles::put_inline),
+    ("RemoveRoleFromInstanceProfile", profiles::remove_role),
+    ("SetDefaultPolicyVersion", policies::set_default_version),
+    ("TagInstanceProfile", profiles::tag),
+    ("TagPolicy", policies::tag),
+    ("TagRole", roles::tag),
+    ("TagUser", users::tag),
+    ("UntagInstanceProfile", profiles::untag),
+    ("UntagPolicy", policies::untag),
+    ("UntagRole", roles::untag),
+    ("UntagUser", users::untag),
+    ("UpdateAssumeRolePolicy", roles::update_trust),
+    ("UpdateRole", roles::update),
+    ("UpdateRoleDescription", roles::update_description),
+];
+
+/// What a new account has from the start: nothing. Service-linked roles come with their first use, and
+/// the policies of AWS belong to no account.
+pub fn found(_world: &mut World) {}
+
+pub fn role_by_arn<'a>(world: &'a World, arn: &str) -> Option<&'a Role> {
+    let name = arn.rsplit('/').next()?;
+    world.iam.roles.get(name).filter(|role| role.arn(world) == arn)
+}
+
+/// By name or ARN, as launch templates and RunInstances name profiles.
+pub fn instance_profile<'a>(world: &'a World, name_or_arn: &str) -> Option<&'a Profile> {
+    if name_or_arn.starts_with("arn:") {
+        let name = name_or_arn.rsplit('/').next()?;
+        return world.iam.profiles.get(name).filter(|profile| profile.arn(world) == name_or_arn);
+    }
+    world.iam.profiles.get(name_or_arn)
+}
+
+/// Whether the role's trust policy lets a service (`ecs-tasks.amazonaws.com`) assume it.
+pub fn trusts_service(role: &Role, service: &str) -> bool {
+    let Ok(document) = serde_json::from_str::<Json>(&role.trust) else { return false };
+    let statements = match document.get("Statement") {
+        Some(Json::Array(list)) => list.clone(),
+        Some(one) => vec![one.clone()],
+        None => return false,
+    };
+    statements.iter().any(|statement| {
+        let services = statement.get("Principal").and_then(|principal| principal.get("Service"));
+        let named = match services {
+            Some(Json::String(one)) => one == service,
+            Some(Json::Array(list)) => list.iter().any(|s| s.as_str() == Some(service)),
+            _ => false,
+        };
+        named && statement.text("Effect") == Some("Allow")
+    })
+}
+
+/// `AROA` and 17 letters and digits (IAM User Guide, "Unique identifiers").
+fn unique_id(world: &mut World, prefix: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut id = prefix.to_owned();
+    for _ in 0..17 {
+        id.push(char::from(ALPHABET[(world.random() % 32) as usize]));
+    }
+    id
+}
+
+fn no_such_entity(message: impl Into<String>) -> ApiError {
+    ApiError::new("NoSuchEntity", message).status(404)
+}
+
+fn delete_conflict(message: &str) -> ApiError {
+    ApiError::new("DeleteConflict", message).status(409)
+}
+
+fn limit_exceeded(message: impl Into<String>) -> ApiError {
+    ApiError::new("LimitExceeded", message).status(409)
+}
+
+fn already_exists(message: impl Into<String>) -> ApiError {
+    ApiError::new("EntityAlreadyExists", message).status(409)
+}
+
+fn required<'a>(input: &'a Json, name: &str) -> Result<&'a str, ApiError> {
+    input.text(name).ok_or_else(|| {
+        let member = name[..1].to_lowercase() + &name[1..];
+        ApiError::new(
+            "ValidationError",
+            format!(
+                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member \
+                 must not be null"
+            ),
+        )
+    })
+}
+
+/// One page as every IAM list has it: Marker and IsTruncated; 100 items unless told.
+fn listed(input: &Json, name: &str, items: Vec<Json>) -> Json {
+    let limit = input.int("MaxItems").and_then(|n| usize::try_from(n).ok()).unwrap_or(100);
+    let (items, marker) = page(items, input.text("Marker"), limit);
+    let mut answer = json!({ "IsTruncated": marker.is_some() });
+    answer[name] = items.into();
+    if let Some(marker) = marker {
+        answer["Marker"] = marker.into();
+    }
+    answer
+}
+
+/// Tag keys are unique regardless of case; a new case of a key is refused by IAM as a duplicate.
+fn new_tags(input: &Json) -> Result<Tags, ApiError> {
+    let list = input.list("Tags");
+    let mut seen = BTreeSet::new();
+    for tag in list {
+        if !seen.insert(tag.text("Key").unwrap_or_default().to_lowercase()) {
+            return Err(ApiError::new(
+                "InvalidInput",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+        if tag.text("Key").is_some_and(|key| key.to_lowercase().starts_with("aws:")) {
+            return Err(ApiError::new("InvalidInput", "User-defined tag keys can't start with 'aws:'."));
+        }
+    }
+    if list.len() > 50 {
+        return Err(ApiError::new("InvalidInput", "The number of tags has reached the maximum limit."));
+    }
+    Ok(tags(list))
+}
+
+fn add_tags(to: &mut Tags, input: &Json) -> Answer {
+    let added = new_tags(input)?;
+    let new = added.keys().filter(|key| !to.contains_key(*key)).count();
+    if to.len() + new > 50 {
+        return Err(limit_exceeded("The number of tags has reached the maximum limit."));
+    }
+    to.extend(added);
+    Ok(json!({}))
+}
+
+fn remove_tags(from: &mut Tags, input: &Json) -> Answer {
+    for key in input.texts("TagKeys") {
+        from.remove(key);
+    }
+    Ok(json!({}))
+}
+
+fn tags_page(input: &Json, tags: &Tags) -> Answer {
+    let list = tag_list(tags).as_array().cloned().unwrap_or_default();
+    Ok(listed(input, "Tags", list))
+}
+
+fn boundary(arn: Option<&str>) -> Option<Json> {
+    arn.map(|arn| json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn }))
+}

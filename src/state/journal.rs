@@ -1,0 +1,182 @@
+//! The journal: what we are about to do, and what came of it. State is a fold over it.
+//!
+//! An intent is on disk before its call is made; a result before the next step starts. One JSON object
+//! a line; a last line cut short by a crash is ignored.
+
+use super::{Deposed, Resource, State};
+use crate::addr::Address;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// A run of `apply` or `destroy` begins.
+    Begin { operation: String, at: String },
+    /// A mutating call is about to be made.
+    Intent { address: Address, action: Action, token: String, provider: String, want: BTreeMap<String, Json> },
+    /// A rollout step ended; `carried` goes to the next one.
+    Step { address: Address, token: String, step: String, carried: Option<String> },
+    /// The resource is now this.
+    Stored { address: Address, resource: Box<Resource> },
+    /// It was created but could not be finished: it exists under this id.
+    Created { address: Address, provider: String, id: String, applied: BTreeMap<String, Json> },
+    Deleted { address: Address },
+    /// The deposed resource of a replacement is gone.
+    DeposedDeleted { address: Address, id: String },
+    /// The call failed and made nothing.
+    Failed { address: Address, token: String, error: String },
+    Outputs { outputs: BTreeMap<String, super::Output> },
+    /// The run ended by itself.
+    End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Create,
+    Update,
+    Delete,
+}
+
+/// An intent without a result: the process ended in the middle of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    pub address: Address,
+    pub action: Action,
+    pub token: String,
+    pub provider: String,
+    pub want: BTreeMap<String, Json>,
+    /// The last rollout step that ended, and what it carried.
+    pub step: Option<(String, Option<String>)>,
+}
+
+/// Applies the entries to the state; what is left unfinished.
+pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<Unfinished> {
+    let mut open: BTreeMap<Address, Unfinished> = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Begin { .. } | Entry::End => {}
+            Entry::Intent { address, action, token, provider, want } => {
+                let unfinished = Unfinished { address: address.clone(), action, token, provider, want, step: None };
+                open.insert(address, unfinished);
+            }
+            Entry::Step { address, step, carried, .. } => {
+                if let Some(unfinished) = open.get_mut(&address) {
+                    unfinished.step = Some((step, carried));
+                }
+            }
+            Entry::Stored { address, resource } => {
+                open.remove(&address);
+                store(state, address, *resource);
+            }
+            Entry::Created { address, provider, id, applied } => {
+                open.remove(&address);
+                let resource = Resource {
+                    id,
+                    provider,
+                    seen: applied.clone(),
+                    applied,
+                    depends_on: Default::default(),
+                    create_before_destroy: false,
+                    deposed: Vec::new(),
+                };
+                store(state, address, resource);
+            }
+            Entry::Deleted { address } => {
+                open.remove(&address);
+                state.resources.remove(&address);
+            }
+            Entry::DeposedDeleted { address, id } => {
+                open.remove(&address);
+                if let Some(resource) = state.resources.get_mut(&address) {
+                    resource.deposed.retain(|d| d.id != id);
+                }
+            }
+            Entry::Failed { address, .. } => {
+                open.remove(&address);
+            }
+            Entry::Outputs { outputs } => state.outputs = outputs,
+        }
+        state.serial += 1;
+    }
+    open.into_values().collect()
+}
+
+/// A new resource at an address that still holds another one deposes it: nothing is ever forgotten.
+fn store(state: &mut State, address: Address, mut resource: Resource) {
+    if let Some(old) = state.resources.remove(&address) {
+        resource.deposed.extend(old.deposed.into_iter().filter(|d| d.id != resource.id));
+        if old.id != resource.id {
+            resource.deposed.push(Deposed { id: old.id, seen: old.seen });
+        }
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    resource.deposed.retain(|d| ids.insert(d.id.clone()));
+    state.resources.insert(address, resource);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        text.parse().expect("a good address")
+    }
+
+    fn resource(id: &str) -> Box<Resource> {
+        Box::new(Resource {
+            id: id.to_owned(),
+            provider: "aws".to_owned(),
+            applied: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            depends_on: Default::default(),
+            create_before_destroy: false,
+            deposed: Vec::new(),
+        })
+    }
+
+    fn intent(text: &str, action: Action) -> Entry {
+        Entry::Intent {
+            address: address(text),
+            action,
+            token: "t".to_owned(),
+            provider: "aws".to_owned(),
+            want: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_intent_without_result_is_unfinished() {
+        let mut state = State::default();
+        let open = fold(
+            &mut state,
+            [
+                intent("aws_vpc.a", Action::Create),
+                intent("aws_vpc.b", Action::Create),
+                Entry::Stored { address: address("aws_vpc.a"), resource: resource("vpc-1") },
+            ],
+        );
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].address, address("aws_vpc.b"));
+        assert_eq!(state.resources.len(), 1);
+    }
+
+    #[test]
+    fn a_replacement_that_is_cut_short_keeps_the_old_one_as_deposed() {
+        let mut state = State::default();
+        let a = address("aws_vpc.a");
+        fold(
+            &mut state,
+            [
+                Entry::Stored { address: a.clone(), resource: resource("old") },
+                Entry::Stored { address: a.clone(), resource: resource("new") },
+            ],
+        );
+        assert_eq!(state.resources[&a].id, "new");
+        assert_eq!(state.resources[&a].deposed[0].id, "old");
+        fold(&mut state, [Entry::DeposedDeleted { address: a.clone(), id: "old".to_owned() }]);
+        assert!(state.resources[&a].deposed.is_empty());
+    }
+}

@@ -1,0 +1,140 @@
+//! What we know of what we made: per resource what was declared and what AWS answered.
+
+pub mod file;
+pub mod journal;
+mod secret;
+
+pub use file::{LockError, StateDir, StateError};
+pub use secret::{is_digest, seal};
+
+use crate::addr::{Address, Mode};
+use crate::schema::{Object, Shape, Table};
+use crate::value::{Kind, Value, convert, from_json, to_json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub version: u32,
+    /// Of one history: made once, never changes.
+    pub lineage: String,
+    /// Goes up with every write.
+    pub serial: u64,
+    /// For the digests of sensitive values.
+    pub salt: String,
+    pub resources: BTreeMap<Address, Resource>,
+    pub outputs: BTreeMap<String, Output>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resource {
+    pub id: String,
+    /// Configured provider that made it: `aws`, `aws.west`.
+    pub provider: String,
+    /// What we declared when we last applied it. Sensitive values are digests.
+    pub applied: BTreeMap<String, Json>,
+    /// What AWS answered right after. Sensitive values are digests.
+    pub seen: BTreeMap<String, Json>,
+    /// Resources it was made from, without instance keys: they must outlive it.
+    pub depends_on: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub create_before_destroy: bool,
+    /// The old one of a replacement that is still to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deposed: Vec<Deposed>,
+}
+
+/// A replaced resource whose deletion has not happened yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deposed {
+    pub id: String,
+    pub seen: BTreeMap<String, Json>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Output {
+    /// A digest when sensitive.
+    pub value: Json,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+}
+
+impl Resource {
+    pub fn applied(&self, table: &'static Table) -> Object {
+        object(&self.applied, table)
+    }
+
+    pub fn seen(&self, table: &'static Table) -> Object {
+        object(&self.seen, table)
+    }
+}
+
+/// The address as `depends_on` has it: modules and resource without instance keys.
+pub fn without_keys(address: &Address) -> String {
+    let mut text = String::new();
+    for (name, _) in &address.module.0 {
+        text += &format!("module.{name}.");
+    }
+    let data = if address.mode == Mode::Data { "data." } else { "" };
+    format!("{text}{data}{}.{}", address.type_name, address.name)
+}
+
+/// Stored attributes as values of the table's types. What does not fit (a file edited by hand) is left out.
+pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object {
+    let mut object = Object::new();
+    for (name, json) in stored {
+        let ty = table.row(name).map_or(crate::value::Type::String, |row| row.ty());
+        let value = from_json(json);
+        if is_digest(&value) {
+            object.put(name, Some(value.sensitive()));
+        } else if let Ok(value) = convert(&value, &ty) {
+            object.put(name, Some(value));
+        }
+    }
+    object
+}
+
+/// Attributes as stored: nulls and empty blocks left out, sensitive values sealed.
+pub fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> {
+    let mut out = BTreeMap::new();
+    for (name, value) in &object.0 {
+        if crate::schema::is_absent(value) {
+            continue;
+        }
+        let row = table.row(name);
+        let secret = row.is_some_and(|r| r.sensitive) || value.marks.sensitive;
+        let sealed = if secret { seal(value, salt) } else { seal_inside(value, row.map(|r| r.shape), salt) };
+        if let Some(json) = to_json(&sealed) {
+            out.insert(name.to_string(), json);
+        }
+    }
+    out
+}
+
+/// Seals sensitive parts of collections and blocks.
+fn seal_inside(value: &Value, shape: Option<Shape>, salt: &str) -> Value {
+    if value.marks.sensitive {
+        return seal(value, salt);
+    }
+    let inner = match shape {
+        Some(Shape::Blocks(_, table)) => Some(table),
+        _ => None,
+    };
+    let member = |name: &str, v: &Value| match inner.and_then(|t| t.row(name)) {
+        Some(row) if row.sensitive && !v.is_null() => seal(v, salt),
+        row => seal_inside(v, row.map(|r| r.shape), salt),
+    };
+    let kind = match &value.kind {
+        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+            Kind::Tuple(items.iter().map(|v| seal_inside(v, shape, salt)).collect::<Vec<_>>().into())
+        }
+        Kind::Map(_, items) | Kind::Object(items) => {
+            Kind::Object(std::sync::Arc::new(items.iter().map(|(k, v)| (k.clone(), member(k, v))).collect()))
+        }
+        other => other.clone(),
+    };
+    kind.into()
+}
