@@ -91,7 +91,8 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
         return Err(no_group(name));
     }
     let ids = input.texts("ActivityIds");
-    let groups = world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
     let mut items: Vec<(Millis, Json)> = groups
         .flat_map(|group| group.activities.iter().rev().map(move |activity| (group, activity)))
         .filter(|(_, activity)| ids.is_empty() || ids.contains(&activity.id.as_str()))

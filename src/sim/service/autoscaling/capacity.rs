@@ -83,7 +83,8 @@ fn retire_expired(world: &mut World, name: &str) {
     let Some(lifetime) = group.max_lifetime else { return };
     let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
     let oldest = group.members.values().min_by_key(|member| member.launched);
-    let Some(oldest) = oldest.filter(|member| settled && world.now - member.launched >= lifetime * SECOND) else {
+    let Some(oldest) = oldest.filter(|member| settled && world.now - member.launched >= lifetime * SECOND)
+    else {
         return;
     };
     let id = oldest.id.clone();

@@ -56,7 +56,13 @@ pub fn launch(world: &World, group: &Group) -> Result<Launch, ApiError> {
 fn place(world: &World, group: &Group) -> Result<(String, String), ApiError> {
     let live = |member: &&Member| member.lifecycle.counts();
     let in_zone = |zone: &str| {
-        group.members.values().filter(live).filter(|member| member.zone == zone).map(Member::units).sum::<i64>()
+        group
+            .members
+            .values()
+            .filter(live)
+            .filter(|member| member.zone == zone)
+            .map(Member::units)
+            .sum::<i64>()
     };
     let in_subnet = |subnet: &str| {
         let inside = |member: &&Member| {
@@ -158,9 +164,7 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
             value >= range.int("Min").unwrap_or(0) && value <= range.int("Max").unwrap_or(i64::MAX)
         })
     };
-    let like = |patterns: Vec<&str>| {
-        patterns.iter().any(|pattern| ec2::query::wild(pattern, &kind.name))
-    };
+    let like = |patterns: Vec<&str>| patterns.iter().any(|pattern| ec2::query::wild(pattern, &kind.name));
     let allowed = requirements.texts("AllowedInstanceTypes");
     let burst = requirements.text("BurstablePerformance").unwrap_or("excluded");
     let makers = requirements.texts("CpuManufacturers");
@@ -189,8 +193,7 @@ pub fn data(world: &World, launch: &Launch) -> Result<(Json, Option<TemplateRef>
     let (mut data, template) = match (&launch.template, &launch.configuration) {
         (Some(template), _) => {
             let found = ec2::resolve(world, &template.specification())?;
-            let numbered =
-                TemplateRef { id: found.id, name: found.name, version: found.version.to_string() };
+            let numbered = TemplateRef { id: found.id, name: found.name, version: found.version.to_string() };
             (found.data, Some(numbered))
         }
         (None, Some(name)) => (super::configurations::launch_data(world, name)?, None),

@@ -10,12 +10,15 @@ use serde_json::{Value as Json, json};
 pub fn create(world: &mut World, input: &Json) -> Answer {
     let name = input.text("LaunchConfigurationName").unwrap_or_default().to_owned();
     if world.autoscaling.launch_configurations.contains_key(&name) {
-        let message =
-            format!("Launch Configuration by this name already exists - A launch configuration already exists with the name {name}");
+        let message = format!(
+            "Launch Configuration by this name already exists - A launch configuration already exists with the name {name}"
+        );
         return Err(ApiError::new("AlreadyExists", message));
     }
     if input.text("ImageId").is_none() && input.text("InstanceId").is_none() {
-        return Err(invalid("Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters."));
+        return Err(invalid(
+            "Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters.",
+        ));
     }
     let uuid = world.uuid();
     let arn = world.arn("autoscaling", &format!("launchConfiguration:{uuid}:launchConfigurationName/{name}"));
@@ -41,9 +44,11 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
 
 pub fn delete(world: &mut World, input: &Json) -> Answer {
     let name = input.text("LaunchConfigurationName").unwrap_or_default();
-    let user = world.autoscaling.groups.values().find(|group| {
-        matches!(&group.source, Source::Configuration(used) if used == name)
-    });
+    let user = world
+        .autoscaling
+        .groups
+        .values()
+        .find(|group| matches!(&group.source, Source::Configuration(used) if used == name));
     if let Some(group) = user {
         let message = format!(
             "Cannot delete launch configuration {name} because it is attached to AutoScalingGroup {}",
@@ -76,9 +81,8 @@ pub fn launch_data(world: &World, name: &str) -> Result<Json, ApiError> {
     });
     let public = kept.flag("AssociatePublicIpAddress");
     let groups = kept.get("SecurityGroups");
-    let interfaces = public.map(|public| {
-        json!([{"DeviceIndex": 0, "AssociatePublicIpAddress": public, "Groups": groups}])
-    });
+    let interfaces = public
+        .map(|public| json!([{"DeviceIndex": 0, "AssociatePublicIpAddress": public, "Groups": groups}]));
     let key = kept.text("KeyName").filter(|key| !key.is_empty());
     let market = kept.get("SpotPrice").map(|_| json!({"MarketType": "spot"}));
     Ok(lean(json!({

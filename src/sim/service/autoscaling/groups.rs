@@ -78,9 +78,11 @@ fn places(world: &World, input: &Json) -> Result<Option<(Vec<String>, Vec<String
         return Err(invalid(&format!("Invalid Availability Zone: {bad}")));
     }
     let default = world.ec2.vpcs.values().find(|vpc| vpc.is_default).map(|vpc| &vpc.id);
-    let subnets = world.ec2.subnets.values().filter(|subnet| {
-        Some(&subnet.vpc) == default && zones.contains(&subnet.zone.as_str())
-    });
+    let subnets = world
+        .ec2
+        .subnets
+        .values()
+        .filter(|subnet| Some(&subnet.vpc) == default && zones.contains(&subnet.zone.as_str()));
     let zones = zones.iter().map(|zone| (*zone).to_owned()).collect();
     Ok(Some((subnets.map(|subnet| subnet.id.clone()).collect(), zones)))
 }
@@ -93,8 +95,9 @@ fn check_sizes(min: i64, max: i64, desired: Option<i64>) -> Result<(), ApiError>
         return Err(invalid(&format!("Max bound, {max}, must be greater than or equal to min bound, {min}")));
     }
     if let Some(desired) = desired.filter(|desired| !(min..=max).contains(desired)) {
-        let message =
-            format!("Desired capacity:{desired} must be between the specified min size:{min} and max size:{max}");
+        let message = format!(
+            "Desired capacity:{desired} must be between the specified min size:{min} and max size:{max}"
+        );
         return Err(invalid(&message));
     }
     Ok(())
@@ -127,8 +130,9 @@ const POLICIES: [&str; 7] = [
 pub fn create(world: &mut World, input: &Json) -> Answer {
     let name = input.text("AutoScalingGroupName").unwrap_or_default().to_owned();
     if world.autoscaling.groups.contains_key(&name) {
-        let message =
-            format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
+        let message = format!(
+            "AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+        );
         return Err(ApiError::new("AlreadyExists", message));
     }
     if name.is_empty() || name.contains(':') {
@@ -356,8 +360,7 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
     if !force && !group.members.is_empty() {
         let leaving = group.members.values().all(|member| member.lifecycle.leaves());
         return Err(if leaving {
-            let message =
-                "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.";
+            let message = "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.";
             ApiError::new("ScalingActivityInProgress", message)
         } else {
             let message = "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.";

@@ -59,7 +59,8 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
     let group = group_mut(world, input)?;
     group.hooks.remove(&name).ok_or_else(|| no_hook(&name))?;
     let group_name = group.name.clone();
-    let held = group.members.values().filter(|member| member.hold.as_ref().is_some_and(|hold| hold.hook == name));
+    let held =
+        group.members.values().filter(|member| member.hold.as_ref().is_some_and(|hold| hold.hook == name));
     let held: Vec<String> = held.map(|member| member.id.clone()).collect();
     for id in held {
         resolve(world, &group_name, &id, true);

@@ -134,7 +134,11 @@ pub fn healthy(world: &World, name: &str, member: &Member) -> bool {
     let elb = group.health_check.contains("ELB");
     member.lifecycle == Lifecycle::InService
         && member.unhealthy.is_none()
-        && world.ec2.instances.get(&member.id).is_some_and(|instance| instance.state == InstanceState::Running)
+        && world
+            .ec2
+            .instances
+            .get(&member.id)
+            .is_some_and(|instance| instance.state == InstanceState::Running)
         && (!elb
             || group.target_groups.iter().all(|target_group| {
                 let health = elbv2::target_health(world, target_group, &member.id, None);
@@ -180,7 +184,9 @@ pub fn begin_leaving(world: &mut World, name: &str, id: &str, cause: &str) -> Op
 pub fn leave(world: &mut World, name: &str, id: &str) {
     let Some(group) = world.autoscaling.groups.get(name) else { return };
     let Some(member) = group.members.get(id) else { return };
-    if !matches!(member.lifecycle, Lifecycle::Terminating | Lifecycle::TerminatingWait) || member.hold.is_some() {
+    if !matches!(member.lifecycle, Lifecycle::Terminating | Lifecycle::TerminatingWait)
+        || member.hold.is_some()
+    {
         return;
     }
     let state = world.ec2.instances.get(id).map(|instance| instance.state);

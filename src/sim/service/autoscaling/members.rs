@@ -53,9 +53,7 @@ pub fn set_protection(world: &mut World, input: &Json) -> Answer {
     for id in &ids {
         let member = group.members.get_mut(id).expect("checked above");
         if !matches!(member.lifecycle, Lifecycle::InService | Lifecycle::Standby | Lifecycle::Pending) {
-            let message = format!(
-                "The instance {id} is not in InService or EnteringStandby or Standby."
-            );
+            let message = format!("The instance {id} is not in InService or EnteringStandby or Standby.");
             return Err(invalid(&message));
         }
         member.protected = protected;
@@ -96,7 +94,10 @@ pub fn terminate(world: &mut World, input: &Json) -> Answer {
     let group = world.autoscaling.groups.get_mut(&name).ok_or_else(|| no_member(&id))?;
     let decrement = input.flag("ShouldDecrementDesiredCapacity").unwrap_or(false);
     let units = group.members.get(&id).map_or(1, Member::units);
-    let mut cause = format!("At {} instance {id} was taken out of service in response to a user request", activities::at(world.now));
+    let mut cause = format!(
+        "At {} instance {id} was taken out of service in response to a user request",
+        activities::at(world.now)
+    );
     let group = world.autoscaling.groups.get_mut(&name).expect("seen above");
     if decrement {
         let (from, to) = (group.desired, group.desired - units);
@@ -129,7 +130,9 @@ pub fn attach(world: &mut World, input: &Json) -> Answer {
     if group.desired + ids.len() as i64 > group.max {
         let message = format!(
             "AutoScalingGroup '{name}' has max-size={}, and desired-size={}. Attaching {} instances would exceed it.",
-            group.max, group.desired, ids.len()
+            group.max,
+            group.desired,
+            ids.len()
         );
         return Err(invalid(&message));
     }
@@ -244,9 +247,9 @@ pub fn detach(world: &mut World, input: &Json) -> Answer {
 
 pub fn enter_standby(world: &mut World, input: &Json) -> Answer {
     let (name, ids) = check(world, input)?;
-    if let Some(bad) = ids.iter().find(|id| {
-        world.autoscaling.groups[&name].members[*id].lifecycle != Lifecycle::InService
-    }) {
+    if let Some(bad) =
+        ids.iter().find(|id| world.autoscaling.groups[&name].members[*id].lifecycle != Lifecycle::InService)
+    {
         return Err(invalid(&format!("The instance {bad} is not in InService.")));
     }
     if input.flag("ShouldDecrementDesiredCapacity").unwrap_or(false) {
@@ -275,7 +278,9 @@ pub fn exit_standby(world: &mut World, input: &Json) -> Answer {
     if group.desired + ids.len() as i64 > group.max {
         let message = format!(
             "AutoScalingGroup {name} has max-size={}, and desired-size={}. Moving {} instance(s) out of standby would exceed it.",
-            group.max, group.desired, ids.len()
+            group.max,
+            group.desired,
+            ids.len()
         );
         return Err(invalid(&message));
     }

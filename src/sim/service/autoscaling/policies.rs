@@ -58,11 +58,10 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
         return Err(no_group(name));
     }
     let (names, types) = (input.texts("PolicyNames"), input.texts("PolicyTypes"));
-    let groups = world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
     let items = groups.flat_map(|group| group.policies.values()).filter(|policy| {
-        let is = |member: &str, list: &[&str]| {
-            policy.text(member).is_some_and(|text| list.contains(&text))
-        };
+        let is = |member: &str, list: &[&str]| policy.text(member).is_some_and(|text| list.contains(&text));
         (names.is_empty() || is("PolicyName", &names) || is("PolicyARN", &names))
             && (types.is_empty() || is("PolicyType", &types))
     });
@@ -73,11 +72,13 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
 fn find(world: &World, input: &Json) -> Result<(String, String), ApiError> {
     let wanted = input.text("AutoScalingGroupName");
     let policy = input.text("PolicyName").unwrap_or_default();
-    let groups = world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
     for group in groups {
-        let found = group.policies.iter().find(|(name, kept)| {
-            name.as_str() == policy || kept.text("PolicyARN") == Some(policy)
-        });
+        let found = group
+            .policies
+            .iter()
+            .find(|(name, kept)| name.as_str() == policy || kept.text("PolicyARN") == Some(policy));
         if let Some((name, _)) = found {
             return Ok((group.name.clone(), name.clone()));
         }
@@ -98,7 +99,9 @@ pub fn execute(world: &mut World, input: &Json) -> Answer {
     if kept.text("PolicyType") == Some("TargetTrackingScaling") {
         return Err(invalid("Target tracking policies cannot be executed"));
     }
-    let step = kept.int("ScalingAdjustment").or(kept.list("StepAdjustments").first().and_then(|s| s.int("ScalingAdjustment")));
+    let step = kept
+        .int("ScalingAdjustment")
+        .or(kept.list("StepAdjustments").first().and_then(|s| s.int("ScalingAdjustment")));
     let step = step.unwrap_or(0);
     let wanted = match kept.text("AdjustmentType") {
         Some("ExactCapacity") => step,
@@ -203,7 +206,8 @@ pub fn batch_delete_scheduled(world: &mut World, input: &Json) -> Answer {
 pub fn describe_scheduled(world: &mut World, input: &Json) -> Answer {
     let wanted = input.text("AutoScalingGroupName");
     let names = input.texts("ScheduledActionNames");
-    let groups = world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
     let items = groups.flat_map(|group| group.scheduled.iter());
     let asked = items.filter(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
     paged(input, "ScheduledUpdateGroupActions", asked.map(|(_, kept)| kept.clone()).collect(), 100)

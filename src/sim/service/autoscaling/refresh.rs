@@ -22,8 +22,7 @@ fn preferences(group: &Group, given: &Json) -> Result<Preferences, ApiError> {
             "The difference between MinHealthyPercentage and MaxHealthyPercentage must not be greater than 100.",
         ));
     }
-    let checkpoints: Vec<i64> =
-        given.list("CheckpointPercentages").iter().filter_map(Json::as_i64).collect();
+    let checkpoints: Vec<i64> = given.list("CheckpointPercentages").iter().filter_map(Json::as_i64).collect();
     if !checkpoints.is_sorted_by(|a, b| a < b) {
         return Err(invalid("CheckpointPercentages must be unique and in ascending order."));
     }
@@ -95,7 +94,9 @@ pub fn start(world: &mut World, input: &Json) -> Answer {
     };
     if preferences.auto_rollback {
         if desired.is_none() {
-            return Err(invalid("The request isn't valid. The AutoRollback parameter cannot be set to true when the DesiredConfiguration parameter is empty. Set AutoRollback to false or specify a desired configuration and try again."));
+            return Err(invalid(
+                "The request isn't valid. The AutoRollback parameter cannot be set to true when the DesiredConfiguration parameter is empty. Set AutoRollback to false or specify a desired configuration and try again.",
+            ));
         }
         can_roll_back(world, group).map_err(|error| invalid(&error.message))?;
     }

@@ -84,9 +84,9 @@ fn matches(world: &World, member: &Member, target: &Source) -> bool {
 
 /// In service, healthy, warmed up.
 fn ready(world: &World, name: &str, refresh: &Refresh, member: &Member) -> bool {
-    let warm = member
-        .in_service
-        .is_some_and(|since| since < refresh.started || world.now >= since + refresh.preferences.warmup * SECOND);
+    let warm = member.in_service.is_some_and(|since| {
+        since < refresh.started || world.now >= since + refresh.preferences.warmup * SECOND
+    });
     warm && life::healthy(world, name, member)
 }
 
@@ -363,7 +363,8 @@ fn alarmed(world: &mut World, name: &str) -> bool {
         return false;
     };
     let alarms = refresh.preferences.alarms.clone();
-    let firing = alarms.into_iter().find(|alarm| cloudwatch::alarm_state(world, alarm) == Some(AlarmState::Alarm));
+    let firing =
+        alarms.into_iter().find(|alarm| cloudwatch::alarm_state(world, alarm) == Some(AlarmState::Alarm));
     let Some(alarm) = firing else { return false };
     fail(world, name, &format!("The alarm {alarm} is in the ALARM state."));
     true

@@ -48,7 +48,12 @@ const NOTIFICATIONS: [&str; 5] = [
     "autoscaling:TEST_NOTIFICATION",
 ];
 
-fn names(input: &Json, member: &str, all: &[&str], what: &str) -> Result<Vec<String>, super::super::ApiError> {
+fn names(
+    input: &Json,
+    member: &str,
+    all: &[&str],
+    what: &str,
+) -> Result<Vec<String>, super::super::ApiError> {
     let given = input.texts(member);
     if let Some(bad) = given.iter().find(|name| !all.contains(name)) {
         return Err(invalid(&format!("Invalid {what}: {bad}")));

@@ -98,7 +98,8 @@ pub fn given(world: &World, input: &Json) -> Result<Option<Source>, ApiError> {
         (None, Some(given), None) => Ok(Some(Source::Mixed(mixed(world, given)?))),
         (None, None, Some(name)) => {
             if !world.autoscaling.launch_configurations.contains_key(name) {
-                let message = format!("Launch configuration name not found - Launch configuration {name} not found");
+                let message =
+                    format!("Launch configuration name not found - Launch configuration {name} not found");
                 return Err(invalid(&message));
             }
             Ok(Some(Source::Configuration(name.to_owned())))

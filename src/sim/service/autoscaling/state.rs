@@ -292,9 +292,9 @@ impl Group {
     /// What new instances are launched from: a running refresh launches what it was asked for, though
     /// the group's own settings change only when it succeeds.
     pub fn launches(&self) -> &Source {
-        let desired = self.refresh().filter(|refresh| {
-            refresh.rollback.is_none() && refresh.status != RefreshStatus::Cancelling
-        });
+        let desired = self
+            .refresh()
+            .filter(|refresh| refresh.rollback.is_none() && refresh.status != RefreshStatus::Cancelling);
         desired.and_then(|refresh| refresh.desired.as_ref()).unwrap_or(&self.source)
     }
 

@@ -89,7 +89,9 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
 }
 
 fn bad_filter(name: &str) -> ApiError {
-    invalid(&format!("Filter type {name} is not correct. Allowed Filter types are: auto-scaling-group key value propagate-at-launch"))
+    invalid(&format!(
+        "Filter type {name} is not correct. Allowed Filter types are: auto-scaling-group key value propagate-at-launch"
+    ))
 }
 
 /// DescribeAutoScalingGroups' filters.
@@ -102,7 +104,11 @@ pub fn group_matches(group: &Group, filters: &[Json]) -> Result<bool, ApiError> 
             "tag-value" => group.tags.values().any(|tag| values.contains(&tag.value.as_str())),
             _ => match name.strip_prefix("tag:") {
                 Some(key) => group.tags.get(key).is_some_and(|tag| values.contains(&tag.value.as_str())),
-                None => return Err(invalid(&format!("Filter type {name} is not correct. Allowed Filter types are: tag-key tag-value tag:<key>"))),
+                None => {
+                    return Err(invalid(&format!(
+                        "Filter type {name} is not correct. Allowed Filter types are: tag-key tag-value tag:<key>"
+                    )));
+                }
             },
         };
         if !pass {

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 
 fn check(world: &World, arns: &[String]) -> Result<(), ApiError> {
-    match arns.iter().find(|arn| !elbv2::target_group_exists(world, arn)) {
+    match arns.iter().find(|arn| elbv2::group_facts(world, arn).is_none()) {
         Some(bad) => Err(invalid(&format!(
             "Provided Target Groups may not be valid. Please ensure they exist and try again: {bad}"
         ))),
