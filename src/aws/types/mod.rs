@@ -2,6 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
+mod autoscaling_group;
 mod ec2;
 mod ecs;
 mod ecs_capacity_provider;
@@ -39,6 +40,7 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &autoscaling_group::AutoscalingGroup,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
