@@ -24,6 +24,11 @@ impl Clock {
         Self { origin, started: Instant::now() }
     }
 
+    /// The time of day, for lock files and the like; needs no runtime.
+    pub fn wall_now() -> Timestamp {
+        Timestamp::now()
+    }
+
     pub fn now(&self) -> Timestamp {
         self.origin + self.started.elapsed()
     }

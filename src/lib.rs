@@ -36,3 +36,5 @@ pub mod drift;
 pub mod render;
 
 pub mod sim;
+
+pub mod cli;

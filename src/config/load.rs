@@ -151,8 +151,6 @@ impl Sorter<'_> {
         let depends_on = self.depends_on(&mut body);
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
         let lifecycle = self.lifecycle(&mut body);
-        // `timeouts` tunes how long Terraform waits; our waits have their own deadlines.
-        body.blocks.retain(|b| &*b.kind.name != "timeouts");
         let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
         let resource = Resource {
             body,

@@ -10,5 +10,5 @@ pub use decl::{
     Call, CutoverBlock, DeclKey, Local, Lifecycle, Module, Output, ProviderBlock, Repetition, Resource, Validation,
     Variable,
 };
-pub use load::is_configuration;
+pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

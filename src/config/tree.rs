@@ -19,6 +19,12 @@ pub struct Config {
     pub root: ModuleNode,
 }
 
+impl Config {
+    pub fn empty() -> Self {
+        Self { root: ModuleNode { module: Arc::default(), children: BTreeMap::new() } }
+    }
+}
+
 /// Loads a root directory and the modules it calls. Problems are collected; the tree holds what could be
 /// read.
 pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Option<Config> {

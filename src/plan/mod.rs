@@ -2,7 +2,6 @@
 
 pub mod desired;
 pub mod repeat;
-pub mod saved;
 pub mod steps;
 pub mod values;
 pub mod walk;

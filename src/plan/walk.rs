@@ -29,6 +29,8 @@ pub enum Purpose {
     Plan,
     /// Everything in state goes.
     Destroy,
+    /// Only read what is in state.
+    Refresh,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +106,10 @@ impl<'a> Walk<'a> {
             self.configure_defaults().await?;
             self.recover(unfinished).await?;
             self.refresh().await?;
+        }
+        if self.purpose == Purpose::Refresh {
+            self.derive_all_tags();
+            return Ok(());
         }
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
@@ -237,6 +243,15 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    fn derive_all_tags(&mut self) {
+        for (address, live) in &mut self.live {
+            let (Some(live), Some(schema)) = (live, self.provider.resource(&address.type_name)) else { continue };
+            let provider = self.state.resources.get(address).map(|r| r.provider.as_str()).unwrap_or_default();
+            let settings = self.settings.get(provider).cloned().unwrap_or_default();
+            super::desired::derive_tags(live, schema.table, &settings, None);
+        }
     }
 
     /// The plan that this walk came to.

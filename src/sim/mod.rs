@@ -15,6 +15,7 @@ pub use connector::sdk_config;
 pub use world::{Event, World};
 
 use bytes::Bytes;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use world::Millis;
 
@@ -22,18 +23,31 @@ use world::Millis;
 #[derive(Clone, Debug)]
 pub struct Sim {
     world: Arc<Mutex<World>>,
+    /// Where every change is written before it is answered: a killed client finds the world as it left it.
+    file: Option<Arc<Path>>,
 }
 
 impl Sim {
     pub fn new(world: World) -> Self {
-        Self { world: Arc::new(Mutex::new(world)) }
+        Self { world: Arc::new(Mutex::new(world)), file: None }
+    }
+
+    pub fn saving_to(self, path: &Path) -> Self {
+        Self { file: Some(path.into()), ..self }
     }
 
     /// One AWS API call at `now`. The answer carries [`wire::Called`] as an extension.
     pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let mut world = self.lock();
         world.advance_to(now);
-        wire::handle(&mut world, request)
+        let response = wire::handle(&mut world, request);
+        let mutates = response.extensions().get::<wire::Called>().is_some_and(wire::Called::mutates);
+        if let (Some(file), true) = (&self.file, mutates) {
+            if let Err(error) = world.save(file) {
+                tracing::error!("{error}");
+            }
+        }
+        response
     }
 
     /// For saving, faults and reports; what clients want of the world they ask over the wire.

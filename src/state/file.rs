@@ -158,6 +158,17 @@ impl StateDir {
         }
     }
 
+    /// Removes state, journal and world: a new beginning.
+    pub fn forget(&self) -> Result<(), StateError> {
+        for path in [self.world(), self.journal(), self.snapshot()] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     pub fn open_journal(&self) -> Result<JournalFile, StateError> {
         self.create()?;
         let path = self.journal();

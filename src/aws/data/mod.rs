@@ -1,9 +1,33 @@
 //! One file a data source, and the list of all of them.
 
+mod ami;
+mod availability_zones;
+mod caller_identity;
+mod ec2;
+mod iam_policy_document;
+mod partition;
+mod region;
+mod ssm_parameter;
+mod subnet;
+mod subnets;
+mod vpc;
+
 use super::AwsData;
 
 /// Every data source, sorted by name.
-pub static ALL: &[&dyn AwsData] = &[];
+#[rustfmt::skip]
+pub static ALL: &[&dyn AwsData] = &[
+    &ami::Ami,
+    &availability_zones::AvailabilityZones,
+    &caller_identity::CallerIdentity,
+    &iam_policy_document::IamPolicyDocument,
+    &partition::Partition,
+    &region::Region,
+    &ssm_parameter::SsmParameter,
+    &subnet::Subnet,
+    &subnets::Subnets,
+    &vpc::Vpc,
+];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsData> {
     ALL.iter().find(|t| t.schema().name == name).copied()

@@ -245,7 +245,11 @@ pub mod check {
         parsed.map(drop).map_err(|_| format!("must be an IPv4 address, not {text:?}"))
     }
 
-    /// At most `max` characters.
+    pub fn ipv4_or_empty(value: &Value) -> Result<(), String> {
+        if value.as_str() == Some("") { Ok(()) } else { ipv4(value) }
+    }
+
+    /// From `min` to `max` characters.
     pub fn length(value: &Value, min: usize, max: usize) -> Result<(), String> {
         let count = value.as_str().unwrap_or_default().chars().count();
         if (min..=max).contains(&count) {

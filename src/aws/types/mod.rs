@@ -4,6 +4,7 @@ mod appautoscaling_policy;
 mod appautoscaling_target;
 mod autoscaling_group;
 mod ec2;
+mod cloudwatch_log_group;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -14,7 +15,14 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
+mod iam;
+mod iam_instance_profile;
+mod iam_policy;
+mod iam_role;
+mod iam_role_policy;
+mod iam_role_policy_attachment;
 mod internet_gateway;
+mod launch_template;
 mod lb;
 mod lb_listener;
 mod lb_listener_rule;
@@ -29,9 +37,10 @@ mod sg_permissions;
 mod sg_rule;
 mod subnet;
 mod timeouts;
-mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
@@ -41,13 +50,20 @@ pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
     &autoscaling_group::AutoscalingGroup,
+    &cloudwatch_log_group::CloudwatchLogGroup,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
     &ecs_service::EcsService,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_instance_profile::IamInstanceProfile,
+    &iam_policy::IamPolicy,
+    &iam_role::IamRole,
+    &iam_role_policy::IamRolePolicy,
+    &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
+    &launch_template::LaunchTemplate,
     &lb::Lb,
     &lb_listener::LbListener,
     &lb_listener_rule::LbListenerRule,

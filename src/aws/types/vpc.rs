@@ -227,7 +227,8 @@ fn ipv6_range(vpc: &aws_sdk_ec2::types::Vpc) -> Option<&VpcIpv6CidrBlockAssociat
     })
 }
 
-async fn switch(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {
+/// One of the attributes that AWS answers only one at a time.
+pub async fn switch(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {
     let request = aws.ec2.describe_vpc_attribute().vpc_id(id).attribute(name);
     let answer = request.send().await.op("DescribeVpcAttribute")?;
     let value = answer

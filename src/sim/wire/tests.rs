@@ -263,6 +263,11 @@ fn constraints_are_checked_in_each_services_words() {
     let error = check("ssm", "PutParameter", json!({"Name": "n", "Value": "v", "Type": "Text"}));
     assert_eq!(error.code, "ValidationException");
     assert!(error.message.contains("Value 'Text' at 'type'") && error.message.contains("enum value set"));
+    let long = "a".repeat(101);
+    let error = check("ssm", "LabelParameterVersion", json!({"Name": "n", "Labels": ["b", long]}));
+    let end = "at 'labels' failed to satisfy constraint: Member must satisfy constraint: [Member must have length \
+        less than or equal to 100, Member must have length greater than or equal to 1]";
+    assert!(error.message.ends_with(end), "{}", error.message);
     let error = check("ec2", "CreateSubnet", json!({"CidrBlock": "10.0.0.0/24"}));
     assert_eq!(error.code, "MissingParameter");
     assert_eq!(error.message, "The request must contain the parameter VpcId");

@@ -24,3 +24,9 @@ pub fn set_desired_capacity(_world: &mut World, _group_name: &str, _desired: i64
 
 /// ECS managed termination protection and draining ask this of an instance in a group.
 pub fn set_instance_protection(_world: &mut World, _instance_id: &str, _protected: bool) {}
+
+/// ec2 says: this instance runs now.
+pub fn instance_running(_world: &mut World, _instance_id: &str) {}
+
+/// ec2 says: this instance is terminated.
+pub fn instance_terminated(_world: &mut World, _instance_id: &str) {}

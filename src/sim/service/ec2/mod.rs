@@ -1,44 +1,168 @@
 //! The ec2 part of the embedded AWS.
+//!
+//! Behaviour follows the EC2 API Reference and the VPC and EC2 User Guides; error codes and messages are
+//! AWS's own.
+
+mod gateways;
+pub mod images;
+mod instance_types;
+mod instances;
+mod interfaces;
+mod key_pairs;
+mod launch_templates;
+mod network;
+mod network_acls;
+mod query;
+mod routes;
+mod run_instances;
+mod security_group_rules;
+mod security_groups;
+pub mod state;
+mod tags;
+mod volumes;
+mod zones;
+
+pub use instance_types::{InstanceType, instance_type};
+pub use interfaces::{create_interface, delete_interface, map_public_ip};
+pub use launch_templates::{Resolved, resolve};
+pub use run_instances::{LaunchSpec, launch, spec_from};
+pub use state::{Instance, InstanceState, Interface, State};
+pub use zones::{zone_id, zones};
 
 use super::Operations;
 use crate::sim::World;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct State {}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Event {}
-
-pub const OPERATIONS: Operations = &[];
-
-pub fn run(_world: &mut World, event: Event) {
-    match event {}
+pub enum Event {
+    /// With the boot it is about.
+    InstanceRunning(String, u32),
+    InstanceStopped(String, u32),
+    InstanceTerminated(String),
+    InstanceForgotten(String),
+    NatSettled(String),
+    NatDeleted(String),
+    NatForgotten(String),
 }
 
-/// What a new account has from the start.
-pub fn found(_world: &mut World) {}
+pub const OPERATIONS: Operations = &[
+    ("AllocateAddress", gateways::allocate_address),
+    ("AssociateAddress", gateways::associate_address),
+    ("AssociateRouteTable", routes::associate_route_table),
+    ("AssociateVpcCidrBlock", network::associate_vpc_cidr_block),
+    ("AttachInternetGateway", gateways::attach_internet_gateway),
+    ("AttachNetworkInterface", interfaces::attach_network_interface),
+    ("AuthorizeSecurityGroupEgress", security_group_rules::authorize_egress),
+    ("AuthorizeSecurityGroupIngress", security_group_rules::authorize_ingress),
+    ("CreateDefaultVpc", network::create_default_vpc),
+    ("CreateInternetGateway", gateways::create_internet_gateway),
+    ("CreateKeyPair", key_pairs::create_key_pair),
+    ("CreateLaunchTemplate", launch_templates::create_launch_template),
+    ("CreateLaunchTemplateVersion", launch_templates::create_launch_template_version),
+    ("CreateNatGateway", gateways::create_nat_gateway),
+    ("CreateNetworkAcl", network_acls::create_network_acl),
+    ("CreateNetworkAclEntry", network_acls::create_network_acl_entry),
+    ("CreateNetworkInterface", interfaces::create_network_interface),
+    ("CreateRoute", routes::create_route),
+    ("CreateRouteTable", routes::create_route_table),
+    ("CreateSecurityGroup", security_groups::create_security_group),
+    ("CreateSubnet", network::create_subnet),
+    ("CreateTags", tags::create_tags),
+    ("CreateVpc", network::create_vpc),
+    ("DeleteInternetGateway", gateways::delete_internet_gateway),
+    ("DeleteKeyPair", key_pairs::delete_key_pair),
+    ("DeleteLaunchTemplate", launch_templates::delete_launch_template),
+    ("DeleteLaunchTemplateVersions", launch_templates::delete_launch_template_versions),
+    ("DeleteNatGateway", gateways::delete_nat_gateway),
+    ("DeleteNetworkAcl", network_acls::delete_network_acl),
+    ("DeleteNetworkAclEntry", network_acls::delete_network_acl_entry),
+    ("DeleteNetworkInterface", interfaces::delete_network_interface),
+    ("DeleteRoute", routes::delete_route),
+    ("DeleteRouteTable", routes::delete_route_table),
+    ("DeleteSecurityGroup", security_groups::delete_security_group),
+    ("DeleteSubnet", network::delete_subnet),
+    ("DeleteTags", tags::delete_tags),
+    ("DeleteVpc", network::delete_vpc),
+    ("DescribeAccountAttributes", zones::describe_account_attributes),
+    ("DescribeAddresses", gateways::describe_addresses),
+    ("DescribeAddressesAttribute", gateways::describe_addresses_attribute),
+    ("DescribeAvailabilityZones", zones::describe_availability_zones),
+    ("DescribeDhcpOptions", network::describe_dhcp_options),
+    ("DescribeImageAttribute", images::describe_image_attribute),
+    ("DescribeImages", images::describe_images),
+    ("DescribeInstanceAttribute", instances::describe_instance_attribute),
+    ("DescribeInstanceCreditSpecifications", instances::describe_instance_credit_specifications),
+    ("DescribeInstanceStatus", instances::describe_instance_status),
+    ("DescribeInstanceTypeOfferings", instance_types::describe_instance_type_offerings),
+    ("DescribeInstanceTypes", instance_types::describe_instance_types),
+    ("DescribeInstances", instances::describe_instances),
+    ("DescribeInternetGateways", gateways::describe_internet_gateways),
+    ("DescribeKeyPairs", key_pairs::describe_key_pairs),
+    ("DescribeLaunchTemplateVersions", launch_templates::describe_launch_template_versions),
+    ("DescribeLaunchTemplates", launch_templates::describe_launch_templates),
+    ("DescribeNatGateways", gateways::describe_nat_gateways),
+    ("DescribeNetworkAcls", network_acls::describe_network_acls),
+    ("DescribeNetworkInterfaces", interfaces::describe_network_interfaces),
+    ("DescribeRegions", zones::describe_regions),
+    ("DescribeRouteTables", routes::describe_route_tables),
+    ("DescribeSecurityGroupRules", security_group_rules::describe_security_group_rules),
+    ("DescribeSecurityGroups", security_groups::describe_security_groups),
+    ("DescribeSubnets", network::describe_subnets),
+    ("DescribeTags", tags::describe_tags),
+    ("DescribeVolumes", volumes::describe_volumes),
+    ("DescribeVpcAttribute", network::describe_vpc_attribute),
+    ("DescribeVpcs", network::describe_vpcs),
+    ("DetachInternetGateway", gateways::detach_internet_gateway),
+    ("DetachNetworkInterface", interfaces::detach_network_interface),
+    ("DisassociateAddress", gateways::disassociate_address),
+    ("DisassociateRouteTable", routes::disassociate_route_table),
+    ("DisassociateVpcCidrBlock", network::disassociate_vpc_cidr_block),
+    ("ImportKeyPair", key_pairs::import_key_pair),
+    ("ModifyInstanceAttribute", instances::modify_instance_attribute),
+    ("ModifyInstanceCreditSpecification", instances::modify_instance_credit_specification),
+    ("ModifyInstanceMetadataOptions", instances::modify_instance_metadata_options),
+    ("ModifyLaunchTemplate", launch_templates::modify_launch_template),
+    ("ModifyNetworkInterfaceAttribute", interfaces::modify_network_interface_attribute),
+    ("ModifySecurityGroupRules", security_group_rules::modify_security_group_rules),
+    ("ModifySubnetAttribute", network::modify_subnet_attribute),
+    ("ModifyVpcAttribute", network::modify_vpc_attribute),
+    ("ModifyVpcTenancy", network::modify_vpc_tenancy),
+    ("MonitorInstances", instances::monitor_instances),
+    ("RebootInstances", instances::reboot_instances),
+    ("ReleaseAddress", gateways::release_address),
+    ("ReplaceNetworkAclAssociation", network_acls::replace_network_acl_association),
+    ("ReplaceNetworkAclEntry", network_acls::replace_network_acl_entry),
+    ("ReplaceRoute", routes::replace_route),
+    ("ReplaceRouteTableAssociation", routes::replace_route_table_association),
+    ("RevokeSecurityGroupEgress", security_group_rules::revoke_egress),
+    ("RevokeSecurityGroupIngress", security_group_rules::revoke_ingress),
+    ("RunInstances", run_instances::run_instances),
+    ("StartInstances", instances::start_instances),
+    ("StopInstances", instances::stop_instances),
+    ("TerminateInstances", instances::terminate_instances),
+    ("UnmonitorInstances", instances::unmonitor_instances),
+    ("UpdateSecurityGroupRuleDescriptionsEgress", security_group_rules::describe_egress_anew),
+    ("UpdateSecurityGroupRuleDescriptionsIngress", security_group_rules::describe_ingress_anew),
+];
 
-/// What an instance is launched from (by RunInstances or by a group), launch template already merged.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct LaunchSpec {
-    pub image_id: String,
-    pub instance_type: String,
-    pub subnet_id: String,
-    pub security_group_ids: Vec<String>,
-    pub instance_profile_arn: Option<String>,
-    /// Decoded text.
-    pub user_data: String,
-    pub launch_template: Option<(String, i64)>,
-    pub spot: bool,
-    pub tags: std::collections::BTreeMap<String, String>,
-    pub associate_public_ip: Option<bool>,
+pub fn run(world: &mut World, event: Event) {
+    match event {
+        Event::InstanceRunning(id, boot) => instances::running(world, &id, boot),
+        Event::InstanceStopped(id, boot) => instances::stopped(world, &id, boot),
+        Event::InstanceTerminated(id) => instances::terminated(world, &id),
+        Event::InstanceForgotten(id) => instances::forgotten(world, &id),
+        Event::NatSettled(id) => gateways::nat_settled(world, &id),
+        Event::NatDeleted(id) => gateways::nat_deleted(world, &id),
+        Event::NatForgotten(id) => gateways::nat_forgotten(world, &id),
+    }
 }
 
-/// Launches one instance: pending now, running later (then `ecs::instance_running` is told).
-pub fn launch(_world: &mut World, _spec: LaunchSpec) -> Result<String, super::ApiError> {
-    Err(super::ApiError::new("UnsupportedOperation", "launch"))
+/// What a new account has from the start: the region's DHCP options (no default VPC).
+pub fn found(world: &mut World) {
+    network::found(world);
 }
 
 /// shutting-down now, terminated later. Tells `ecs`, `elbv2` and `autoscaling` at once.
-pub fn terminate(_world: &mut World, _instance_id: &str) {}
+pub fn terminate(world: &mut World, instance_id: &str) {
+    instances::terminate(world, instance_id, "Client.UserInitiatedShutdown", "User initiated shutdown");
+}

@@ -52,8 +52,8 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new(
             "ImageAlreadyExistsException",
             format!(
-                "Image with digest '{digest}' and tag '{}' already exists in the repository with name '{name}' in \
-                 registry with id '{account}'",
+                "Image with digest '{digest}' and tag '{}' already exists in the repository with name \
+                 '{name}' in registry with id '{account}'",
                 tag.unwrap_or("null")
             ),
         ));
@@ -64,8 +64,8 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
             return Err(ApiError::new(
                 "ImageTagAlreadyExistsException",
                 format!(
-                    "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten \
-                     because the tag is immutable."
+                    "The image tag '{tag}' already exists in the '{name}' repository and cannot be \
+                     overwritten because the tag is immutable."
                 ),
             ));
         }

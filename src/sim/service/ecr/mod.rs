@@ -157,15 +157,15 @@ fn put_registry_scanning(world: &mut World, input: &Json) -> Answer {
     let scan_type = input.text("scanType").unwrap_or("BASIC");
     for rule in input.list("rules") {
         let frequency = rule.text("scanFrequency").unwrap_or_default();
-        // "For basic: SCAN_ON_PUSH and MANUAL; for enhanced: SCAN_ON_PUSH and CONTINUOUS_SCAN" (API reference).
+        // Which frequencies go with which scan type: API reference of RegistryScanningRule.
         let fits = match scan_type {
             "ENHANCED" => matches!(frequency, "SCAN_ON_PUSH" | "CONTINUOUS_SCAN"),
             _ => matches!(frequency, "SCAN_ON_PUSH" | "MANUAL"),
         };
         if !fits {
             return Err(invalid(format!(
-                "Invalid parameter at 'rules' failed to satisfy constraint: '{frequency} is not supported for the \
-                 {scan_type} scan type'"
+                "Invalid parameter at 'rules' failed to satisfy constraint: '{frequency} is not supported \
+                 for the {scan_type} scan type'"
             )));
         }
     }

@@ -39,8 +39,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(invalid(
-        "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression \
-         '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
+        "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular \
+         expression '(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*''",
     ))
 }
 
@@ -53,9 +53,9 @@ fn mutability(input: &Json) -> Result<(String, Vec<String>), ApiError> {
         .collect();
     if mutability.ends_with("_WITH_EXCLUSION") == filters.is_empty() {
         return Err(invalid(format!(
-            "Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: 'exclusion \
-             filters go with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION only, imageTagMutability is \
-             {mutability}'"
+            "Invalid parameter at 'imageTagMutabilityExclusionFilters' failed to satisfy constraint: \
+             'exclusion filters go with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION only, \
+             imageTagMutability is {mutability}'"
         )));
     }
     Ok((mutability.to_owned(), filters))
@@ -79,8 +79,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     let kms_key = match encryption.text("kmsKey") {
         Some(_) if kind == "AES256" => {
             return Err(invalid(
-                "Invalid parameter at 'encryptionConfiguration' failed to satisfy constraint: 'KMS Key must not be \
-                 specified when encryption type is AES256'",
+                "Invalid parameter at 'encryptionConfiguration' failed to satisfy constraint: 'KMS Key must \
+                 not be specified when encryption type is AES256'",
             ));
         }
         Some(key) => Some(key.to_owned()),
@@ -212,8 +212,8 @@ fn compact(json: &str) -> String {
 fn check_lifecycle(text: &str) -> Result<(), ApiError> {
     let fail = |what: String| {
         invalid(format!(
-            "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy validation \
-             failure: {what}'"
+            "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy \
+             validation failure: {what}'"
         ))
     };
     let policy: Json = serde_json::from_str(text).map_err(|error| fail(error.to_string()))?;
@@ -271,7 +271,8 @@ fn lifecycle_json(world: &World, repository: &Repository) -> Answer {
         return Err(ApiError::new(
             "LifecyclePolicyNotFoundException",
             format!(
-                "Lifecycle policy does not exist for the repository with name '{}' in the registry with id '{}'",
+                "Lifecycle policy does not exist for the repository with name '{}' in the registry with id \
+                 '{}'",
                 repository.name, world.account
             ),
         ));
@@ -298,7 +299,8 @@ fn policy_json(world: &World, repository: &Repository) -> Answer {
         return Err(ApiError::new(
             "RepositoryPolicyNotFoundException",
             format!(
-                "Repository policy does not exist for the repository with name '{}' in the registry with id '{}'",
+                "Repository policy does not exist for the repository with name '{}' in the registry with id \
+                 '{}'",
                 repository.name, world.account
             ),
         ));
@@ -313,7 +315,8 @@ pub fn set_policy(world: &mut World, input: &Json) -> Answer {
         .is_ok_and(|policy| policy.get("Statement").is_some_and(|s| s.is_array() || s.is_object()));
     if !valid {
         return Err(invalid(
-            "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'",
+            "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy \
+             provided'",
         ));
     }
     find_mut(world, input)?.policy = Some(text.to_owned());

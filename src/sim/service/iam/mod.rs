@@ -238,8 +238,8 @@ fn required<'a>(input: &'a Json, name: &str) -> Result<&'a str, ApiError> {
         ApiError::new(
             "ValidationError",
             format!(
-                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must \
-                 not be null"
+                "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member \
+                 must not be null"
             ),
         )
     })

@@ -189,8 +189,8 @@ pub fn create_version(world: &mut World, input: &Json) -> Answer {
     let policy = own(world, arn)?;
     if policy.versions.len() >= MAX_VERSIONS {
         return Err(limit_exceeded(format!(
-            "A managed policy can have up to {MAX_VERSIONS} versions. Before you create a new version, you must \
-             delete an existing version."
+            "A managed policy can have up to {MAX_VERSIONS} versions. Before you create a new version, you \
+             must delete an existing version."
         )));
     }
     let number = policy.next_version;

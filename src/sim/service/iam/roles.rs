@@ -51,7 +51,8 @@ pub(super) fn modifiable<'a>(world: &'a mut World, name: &str) -> Result<&'a mut
         return Err(ApiError::new(
             "UnmodifiableEntity",
             format!(
-                "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+                "Cannot perform the operation on the protected role '{name}' - this role is only modifiable \
+                 by AWS"
             ),
         ));
     }
@@ -103,8 +104,8 @@ fn session_seconds(input: &Json) -> Result<i64, ApiError> {
     Err(ApiError::new(
         "ValidationError",
         format!(
-            "1 validation error detected: Value '{seconds}' at 'maxSessionDuration' failed to satisfy constraint: \
-             Member must have value {bound}"
+            "1 validation error detected: Value '{seconds}' at 'maxSessionDuration' failed to satisfy \
+             constraint: Member must have value {bound}"
         ),
     ))
 }

@@ -1,7 +1,8 @@
 use super::document::encoded;
 use super::*;
 
-const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+    "Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const EXECUTION: &str = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
@@ -123,8 +124,9 @@ fn malformed_documents_are_refused_with_the_reason() {
     assert_eq!(refused(TRUST, Identity), "Policy document should not specify a principal.");
     let stranger = TRUST.replace("ecs-tasks.amazonaws.com", "ecs-tasks");
     assert_eq!(refused(&stranger, Trust), "Invalid principal in policy: \"SERVICE\":\"ecs-tasks\"");
-    let ghost = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/ghost"},"Action":"sts:AssumeRole"}]}"#;
-    assert!(refused(ghost, Trust).starts_with("Invalid principal in policy: \"AWS\""));
+    let arn = r#""AWS":"arn:aws:iam::123456789012:role/ghost""#;
+    let ghost = TRUST.replace(r#""Service":"ecs-tasks.amazonaws.com""#, arn);
+    assert!(refused(&ghost, Trust).starts_with("Invalid principal in policy: \"AWS\""));
 }
 
 #[test]

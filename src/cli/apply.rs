@@ -1,0 +1,173 @@
+use super::Done;
+use super::environment::EnvironmentArgs;
+use super::error::{CliError, aws_error, color, style};
+use super::plan::schema_of;
+use super::saved::Saved;
+use super::session::{Session, load_checked, with_walk, with_walk_of};
+use crate::apply::{self, Event, Failure, Outcome};
+use crate::diag::render::render_text;
+use crate::plan::walk::{Purpose, Walk};
+use crate::plan::{Change, Plan};
+use crate::render::progress::Progress;
+use crate::render::{self, Palette, counted};
+use crate::state::journal::Entry;
+use std::cell::RefCell;
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Make AWS be as declared
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An environment's directory, or a plan saved with `plan --out`, as the first argument
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    #[command(flatten)]
+    apply: ApplyArgs,
+}
+
+/// What `apply` and `destroy` share.
+#[derive(Debug, clap::Args)]
+pub struct ApplyArgs {
+    /// Do not ask
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// How many resources to work on at once
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub parallelism: usize,
+}
+
+pub fn run(args: Args) -> Result<Done, CliError> {
+    if args.environment.dir.is_file() {
+        return apply_saved(args);
+    }
+    with_walk(&args.environment, Purpose::Plan, Some("apply"), async |walk, session| {
+        carry_out(walk, session, &args.apply, "apply").await
+    })
+}
+
+/// A saved plan: planned again from its snapshot of the configuration, and refused if that differs.
+fn apply_saved(args: Args) -> Result<Done, CliError> {
+    let saved = Saved::load(&args.environment.dir)?;
+    let unpacked = saved.unpack(&args.environment.variables.given)?;
+    let snapshot = EnvironmentArgs {
+        dir: unpacked.config_dir.clone(),
+        variables: unpacked.variables.clone(),
+        cloud: args.environment.cloud,
+    };
+    let mut environment = load_checked(&snapshot)?;
+    environment.live_at(&unpacked.environment);
+    saved.check_secrets(&environment)?;
+    let purpose = if saved.destroys() { Purpose::Destroy } else { Purpose::Plan };
+    let approved = ApplyArgs { auto_approve: true, ..args.apply };
+    with_walk_of(environment, purpose, Some("apply"), async |walk, session| {
+        saved.check(&walk.plan(), walk)?;
+        carry_out(walk, session, &approved, "apply").await
+    })
+}
+
+/// Shows the plan, asks, applies, reports.
+pub async fn carry_out(
+    walk: &mut Walk<'_>,
+    session: Session<'_>,
+    args: &ApplyArgs,
+    operation: &str,
+) -> Result<Done, CliError> {
+    let plan = walk.plan();
+    session.environment.show_warnings();
+    show(&plan, walk);
+    if plan.is_empty() {
+        if operation == "apply" {
+            print_outputs(&plan, walk);
+        }
+        // What a killed run left in the journal is folded in now.
+        session.environment.state.save(&walk.state)?;
+        return Ok(Done::Ok);
+    }
+    if !args.auto_approve && !approved(operation, session.environment.name())? {
+        eprintln!("Nothing was changed.");
+        return Ok(Done::Failed);
+    }
+    // The identity of a new state, and what a killed run left, are on disk before the first call.
+    session.environment.state.save(&walk.state)?;
+    let mut journal = session.environment.state.open_journal()?;
+    let at = session.clock.now().to_string();
+    journal.append(&Entry::Begin { operation: operation.to_owned(), at })?;
+    let progress = RefCell::new(Progress::new(Palette { color: color(&std::io::stderr()) }));
+    let show_event = |event: Event| {
+        if let Some(line) = progress.borrow_mut().line(&event) {
+            eprintln!("{line}");
+        }
+    };
+    let clock = session.clock.clone();
+    let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, &session.stop).await;
+    session.environment.state.save(&walk.state)?;
+    Ok(report(walk, &outcome, operation, &session))
+}
+
+fn show(plan: &Plan, walk: &Walk<'_>) {
+    let schemas = |change: &Change| schema_of(walk, change);
+    print!("{}", render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) }));
+}
+
+fn approved(operation: &str, environment: String) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::usage(
+            format!("cannot ask whether to {operation}: there is no terminal"),
+            format!("look at the plan, then use `cutover {operation} --auto-approve`, or apply a plan saved with `plan --out`"),
+        ));
+    }
+    eprint!("\nDo this in {environment}? Only \"yes\" does it: ");
+    let failed = |error| CliError::Io { what: "cannot ask".to_owned(), error };
+    std::io::stderr().flush().map_err(failed)?;
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).map_err(failed)?;
+    Ok(line.trim() == "yes")
+}
+
+fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session<'_>) -> Done {
+    let palette = Palette { color: color(&std::io::stderr()) };
+    for failure in &outcome.failures {
+        eprint!("\n{}", describe(failure, session));
+    }
+    let mut done = format!(
+        "{} created, {} changed, {} destroyed.",
+        outcome.created, outcome.updated, outcome.deleted
+    );
+    let skipped = outcome.failures.iter().filter(|f| matches!(f, Failure::Skipped { .. })).count();
+    let failed = outcome.failures.len() - skipped;
+    if outcome.interrupted {
+        eprintln!("\n{}", palette.red(&format!("Interrupted: {done} Run the same command again to go on.")));
+        return Done::Interrupted;
+    }
+    if failed > 0 {
+        done += &format!(" {} failed, {} not begun.", failed, counted(skipped, "resource"));
+        eprintln!("\n{}", palette.red(&format!("Not finished: {done} Run the same command again to go on.")));
+        return Done::Failed;
+    }
+    eprintln!("\n{}", palette.green(&format!("Done: {done}")));
+    if operation == "apply" {
+        print_outputs(&walk.plan(), walk);
+    }
+    Done::Ok
+}
+
+fn describe(failure: &Failure, session: &Session<'_>) -> String {
+    match failure {
+        Failure::Aws { address, error } => aws_error(&address.to_string(), error),
+        Failure::Config(diags) => {
+            render_text(&diags.clone().into_sorted(), &session.environment.sources, style())
+        }
+        Failure::Skipped { address } => format!("not begun: {address} (something it needs failed)\n"),
+        Failure::State(error) => format!("error: {error}\n"),
+    }
+}
+
+fn print_outputs(plan: &Plan, _walk: &Walk<'_>) {
+    if plan.outputs.is_empty() {
+        return;
+    }
+    println!("\nOutputs:\n");
+    for (name, output) in &plan.outputs {
+        let text = if output.sensitive { render::value::SENSITIVE.to_owned() } else { render::value::hcl(&output.after) };
+        println!("{name} = {text}");
+    }
+}

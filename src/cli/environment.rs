@@ -1,0 +1,193 @@
+//! An environment as a command finds it: configuration, variables, state.
+
+use super::cloud::CloudKind;
+use super::error::{CliError, style};
+use crate::config::variables::{Argument, Given, VariableValue, root_values};
+use crate::config::{Config, load};
+use crate::diag::render::render_text;
+use crate::diag::{Diagnostic, Diagnostics, Severity, Sources, nearest};
+use crate::state::StateDir;
+use clap::ArgMatches;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Arguments of every command that reads an environment.
+#[derive(Debug, clap::Args)]
+pub struct EnvironmentArgs {
+    /// Directory of the environment
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub dir: PathBuf,
+    #[command(flatten)]
+    pub variables: VariableArgs,
+    /// Cloud to use instead of the one in cutover.hcl
+    #[arg(long, value_enum)]
+    pub cloud: Option<CloudKind>,
+}
+
+/// `-var` and `-var-file` in the order written.
+#[derive(Clone, Debug, Default)]
+pub struct VariableArgs {
+    pub given: Vec<Argument>,
+}
+
+impl clap::FromArgMatches for VariableArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut given: Vec<(usize, Argument)> = Vec::new();
+        let positions = |name: &str| matches.indices_of(name).into_iter().flatten().collect::<Vec<_>>();
+        if let Some(values) = matches.get_many::<String>("var") {
+            given.extend(positions("var").into_iter().zip(values.map(|v| Argument::Var(v.clone()))));
+        }
+        if let Some(values) = matches.get_many::<PathBuf>("var-file") {
+            given.extend(positions("var-file").into_iter().zip(values.map(|v| Argument::File(v.clone()))));
+        }
+        given.sort_by_key(|(at, _)| *at);
+        Ok(Self { given: given.into_iter().map(|(_, argument)| argument).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for VariableArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let var = clap::Arg::new("var")
+            .long("var")
+            .value_name("NAME=VALUE")
+            .action(clap::ArgAction::Append)
+            .help("Value of a variable; may be repeated");
+        let file = clap::Arg::new("var-file")
+            .long("var-file")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .action(clap::ArgAction::Append)
+            .help("File with values of variables; may be repeated, later ones win");
+        command.arg(var).arg(file)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// What `cutover { … }` says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub cloud: CloudKind,
+    /// Seed of the embedded AWS.
+    pub seed: u64,
+}
+
+pub struct Environment {
+    pub dir: PathBuf,
+    pub sources: Sources,
+    pub config: Config,
+    pub settings: Settings,
+    pub values: BTreeMap<Arc<str>, VariableValue>,
+    pub state: StateDir,
+    pub diags: Diagnostics,
+}
+
+impl Environment {
+    /// Reads the configuration and the variables; mistakes are in `diags`.
+    pub fn load(args: &EnvironmentArgs) -> Result<Self, CliError> {
+        let mut sources = Sources::default();
+        let mut diags = Diagnostics::default();
+        let Some(config) = load(&args.dir, &mut sources, &mut diags) else {
+            return Err(CliError::Config { diags, sources });
+        };
+        let module = config.root.module.clone();
+        let mut settings = settings(&module, &mut diags);
+        if let Some(cloud) = args.cloud {
+            settings.cloud = cloud;
+        }
+        if let (CloudKind::Aws, Some(backend)) = (settings.cloud, &module.backend) {
+            if backend.labels.first().is_some_and(|l| &*l.name != "local") {
+                diags.push(
+                    Diagnostic::error("unsupported-backend", "only local state is supported yet")
+                        .at(backend.header)
+                        .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
+                );
+            }
+        }
+        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }.with_environment(std::env::vars());
+        let values = root_values(&module, &given, &mut sources, &mut diags);
+        let state = StateDir::of(&args.dir);
+        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+    }
+
+    /// Configuration from a snapshot, state and world where the environment really is.
+    pub fn live_at(&mut self, dir: &Path) {
+        self.state = StateDir::of(dir);
+    }
+
+    /// Errors end the command; warnings are shown once.
+    pub fn check(&mut self, found: Diagnostics) -> Result<(), CliError> {
+        self.diags.extend(found);
+        if self.diags.has_errors() {
+            let (diags, sources) = (std::mem::take(&mut self.diags), std::mem::take(&mut self.sources));
+            return Err(CliError::Config { diags, sources });
+        }
+        Ok(())
+    }
+
+    pub fn show_warnings(&mut self) {
+        let warnings: Vec<Diagnostic> = std::mem::take(&mut self.diags).into_sorted();
+        if warnings.iter().any(|d| d.severity == Severity::Warning) {
+            eprint!("{}", render_text(&warnings, &self.sources, style()));
+        }
+    }
+
+    /// `envs/dev`, as written by the user.
+    pub fn name(&self) -> String {
+        let path = crate::config::tree::normal(&self.dir);
+        if path == Path::new(".") {
+            let absolute = std::path::absolute(&path).unwrap_or_default();
+            return absolute.file_name().map_or(".".to_owned(), |n| n.to_string_lossy().into_owned());
+        }
+        path.display().to_string()
+    }
+}
+
+fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings {
+    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1 };
+    let Some(block) = &module.cutover else { return settings };
+    for attribute in &block.body.attributes {
+        let text = crate::config::constant_string(&attribute.expr);
+        let name = &*attribute.name.name;
+        match (name, text.as_deref()) {
+            ("cloud", Some("embedded")) => settings.cloud = CloudKind::Embedded,
+            ("cloud", Some("aws")) => settings.cloud = CloudKind::Aws,
+            ("cloud", _) => diags.push(
+                Diagnostic::error("invalid-value", "`cloud` must be \"embedded\" or \"aws\"")
+                    .at(attribute.expr.span)
+                    .help("\"embedded\" is the simulator inside Cutover, \"aws\" the real one"),
+            ),
+            ("seed", _) => match literal_seed(&attribute.expr) {
+                Some(seed) => settings.seed = seed,
+                None => diags.push(
+                    Diagnostic::error("invalid-value", "`seed` must be a whole number").at(attribute.expr.span),
+                ),
+            },
+            _ => {
+                let d = Diagnostic::error("unknown-attribute", format!("`cutover` has no argument `{name}`"));
+                let help = nearest(name, ["cloud", "seed"]).map_or("it takes cloud and seed".into(), |n| format!("did you mean `{n}`?"));
+                diags.push(d.at(attribute.name.span).help(help));
+            }
+        }
+    }
+    for inner in &block.body.blocks {
+        let d = Diagnostic::error("unknown-block", format!("`cutover` has no block `{}`", inner.kind.name));
+        diags.push(d.at(inner.header).help("remove it"));
+    }
+    settings
+}
+
+fn literal_seed(expr: &crate::lang::syntax::Expr) -> Option<u64> {
+    match &expr.kind {
+        crate::lang::syntax::ExprKind::Literal(value) => u64::try_from(value.as_i64()?).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line: one file a command.
+
+mod apply;
+mod cloud;
+mod destroy;
+mod drift;
+mod environment;
+mod error;
+mod graph;
+mod output;
+mod plan;
+mod saved;
+mod session;
+mod sim;
+mod state;
+mod validate;
+
+pub use error::CliError;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Plans and applies AWS infrastructure for containers on ECS without dropping a request.
+#[derive(Debug, Parser)]
+#[command(name = "cutover", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Destroy(destroy::Args),
+    Drift(drift::Args),
+    Validate(validate::Args),
+    Output(output::Args),
+    State(state::Args),
+    Graph(graph::Args),
+    Sim(sim::Args),
+}
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    Ok,
+    /// With `--detailed-exitcode`: there are changes, or drift.
+    Changes,
+    /// Something could not be applied; it has been reported.
+    Failed,
+    Interrupted,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> Self {
+        ExitCode::from(match done {
+            Done::Ok => 0,
+            Done::Failed => 1,
+            Done::Changes => 2,
+            Done::Interrupted => 130,
+        })
+    }
+}
+
+/// Runs the command that `arguments` (program name first) ask for.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    start_logging();
+    let cli = match Cli::try_parse_from(arguments.into_iter().map(double_dash)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Usage errors are errors like any other; help and version are not errors.
+            let code = if error.use_stderr() { 1 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Plan(args) => plan::run(args),
+        Command::Apply(args) => apply::run(args),
+        Command::Destroy(args) => destroy::run(args),
+        Command::Drift(args) => drift::run(args),
+        Command::Validate(args) => validate::run(args),
+        Command::Output(args) => output::run(args),
+        Command::State(args) => state::run(args),
+        Command::Graph(args) => graph::run(args),
+        Command::Sim(args) => sim::run(args),
+    };
+    match result {
+        Ok(done) => done.into(),
+        Err(error) => {
+            error.print();
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// `-var` as Terraform's users write it → `--var`. Single letters stay what they are.
+fn double_dash(argument: OsString) -> OsString {
+    let Some(text) = argument.to_str() else { return argument };
+    let mut chars = text.chars();
+    let single = chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_lowercase());
+    let name = text.trim_start_matches('-').split('=').next().unwrap_or_default();
+    if single && name.len() > 1 { OsString::from(format!("-{text}")) } else { argument }
+}
+
+/// `CUTOVER_LOG=debug` (or a filter such as `aws_config=trace`) writes a log to stderr.
+fn start_logging() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("CUTOVER_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_dash_will_do_for_long_flags() {
+        let converted = |s: &str| double_dash(s.into()).into_string().expect("text");
+        assert_eq!(converted("-var"), "--var");
+        assert_eq!(converted("-var-file=x"), "--var-file=x");
+        assert_eq!(converted("--var"), "--var");
+        assert_eq!(converted("-h"), "-h");
+        assert_eq!(converted("-"), "-");
+        assert_eq!(converted("a=-b"), "a=-b");
+        assert_eq!(converted("-5"), "-5");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,153 @@
+//! What commands that look at AWS share: load, check, connect, walk.
+
+use super::cloud::{Cloud, Connector};
+use super::environment::{Environment, EnvironmentArgs};
+use super::error::CliError;
+use crate::clock::Clock;
+use crate::diag::Diagnostics;
+use crate::graph::Graph;
+use crate::plan::values::Place;
+use crate::plan::walk::{Purpose, Walk};
+use crate::provider::{AwsProvider, Provider, ProviderSettings};
+use crate::state::{State, StateDir};
+use jiff::Timestamp;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Around a finished walk.
+pub struct Session<'s> {
+    pub environment: &'s mut Environment,
+    pub cloud: &'s Cloud,
+    pub clock: Clock,
+    pub stop: Rc<Cell<bool>>,
+}
+
+/// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
+pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
+    let mut environment = Environment::load(args)?;
+    let found = validate(&environment);
+    environment.check(found)?;
+    Ok(environment)
+}
+
+fn place(environment: &Environment, now: Timestamp) -> Place {
+    Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
+}
+
+fn validate(environment: &Environment) -> Diagnostics {
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&environment.config, &mut diags);
+    let provider = AwsProvider::new(Connector::none());
+    let place = place(environment, Timestamp::UNIX_EPOCH);
+    let values = environment.values.clone();
+    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    // Validating never waits: there is no AWS in it.
+    if let Err(error) = futures::executor::block_on(walk.run(&[])) {
+        unreachable!("validation asked AWS: {error}");
+    }
+    diags.extend(walk.diags);
+    diags
+}
+
+/// Walks the environment against its cloud and hands the walk on. `operation`: takes the state's lock for
+/// it; commands that only read take none.
+pub fn with_walk<R>(
+    args: &EnvironmentArgs,
+    purpose: Purpose,
+    operation: Option<&str>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_walk_of(load_checked(args)?, purpose, operation, then)
+}
+
+/// The same for an environment that has been loaded and checked.
+pub fn with_walk_of<R>(
+    mut environment: Environment,
+    purpose: Purpose,
+    operation: Option<&str>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let now = Clock::wall_now().to_string();
+    let _lock = operation.map(|operation| environment.state.lock(operation, &now)).transpose()?;
+    let cloud = Cloud::open(&environment)?;
+    let runtime = cloud.runtime()?;
+    runtime.block_on(async {
+        let clock = cloud.clock();
+        let stop = Rc::new(Cell::new(false));
+        let work = walk_then(&mut environment, &cloud, clock.clone(), purpose, stop.clone(), then);
+        let result = until_interrupted(work, &stop).await;
+        cloud.save(&clock)?;
+        result
+    })
+}
+
+async fn walk_then<R>(
+    environment: &mut Environment,
+    cloud: &Cloud,
+    clock: Clock,
+    purpose: Purpose,
+    stop: Rc<Cell<bool>>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&config, &mut diags);
+    let provider = AwsProvider::new(cloud.connector(&clock));
+    let (mut state, unfinished) = environment.state.load()?;
+    begin(&mut state, cloud);
+    let place = place(environment, clock.now());
+    let mut walk = Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
+    walk.defaults = ProviderSettings::default();
+    walk.run(&unfinished).await?;
+    let found = std::mem::take(&mut walk.diags);
+    environment.check(found)?;
+    then(&mut walk, Session { environment, cloud, clock, stop }).await
+}
+
+/// A state that was never written gets its identity.
+fn begin(state: &mut State, cloud: &Cloud) {
+    if !state.lineage.is_empty() {
+        return;
+    }
+    let fresh = |what: &str| match cloud {
+        // The same seed tells the same story.
+        Cloud::Embedded { sim, .. } => {
+            let seed = sim.with(|w| w.seed);
+            uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{what} {seed}").as_bytes())
+        }
+        _ => uuid::Uuid::new_v4(),
+    };
+    state.lineage = fresh("lineage").to_string();
+    state.salt = fresh("salt").simple().to_string();
+}
+
+/// Runs `work`; the first Ctrl-C asks it to stop at the next safe point, the second one ends the process.
+async fn until_interrupted<R>(work: impl Future<Output = R>, stop: &Cell<bool>) -> R {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            result = &mut work => return result,
+            signal = tokio::signal::ctrl_c() => {
+                if signal.is_err() {
+                    continue;
+                }
+                if stop.replace(true) {
+                    eprintln!("stopped at once; the journal knows what was under way, and the next run goes on with it");
+                    std::process::exit(130);
+                }
+                eprintln!("stopping: waiting for what is under way (once more: stop at once)");
+            }
+        }
+    }
+}
+
+/// The state of an environment, for commands that read only that.
+pub fn load_state(dir: &std::path::Path) -> Result<State, CliError> {
+    if !dir.is_dir() {
+        return Err(CliError::usage(
+            format!("`{}` is not a directory", dir.display()),
+            "name the directory of an environment, such as `envs/dev`",
+        ));
+    }
+    Ok(StateDir::of(dir).load()?.0)
+}

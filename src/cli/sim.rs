@@ -1,0 +1,129 @@
+use super::Done;
+use super::cloud::{CloudKind, load_or_new, own_world};
+use super::environment::{Environment, EnvironmentArgs};
+use super::error::CliError;
+use crate::sim::{Sim, server};
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+/// Work with an environment's embedded AWS
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Let the aws CLI, boto3 and others use it, on 127.0.0.1
+    Serve {
+        /// Directory of the environment
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+        /// Port to listen on; 0 takes a free one
+        #[arg(long, default_value_t = 4566)]
+        port: u16,
+        /// How many seconds pass in the world in one real second
+        #[arg(long, default_value_t = 1.0, value_parser = speed)]
+        speed: f64,
+    },
+    /// Start over with an empty account; refused while the state still holds resources
+    Reset {
+        /// Directory of the environment
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+        /// Forget the recorded resources too
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed <= 100_000.0 => Ok(speed),
+        _ => Err("it must be a number above 0 and at most 100000".to_owned()),
+    }
+}
+
+pub fn run(args: Args) -> Result<Done, CliError> {
+    match args.command {
+        Command::Serve { dir, port, speed } => serve(dir, port, speed),
+        Command::Reset { dir, force } => reset(dir, force),
+    }
+}
+
+fn environment(dir: PathBuf) -> Result<Environment, CliError> {
+    let args = EnvironmentArgs { dir, variables: Default::default(), cloud: None };
+    let environment = Environment::load(&args)?;
+    if environment.settings.cloud != CloudKind::Embedded {
+        return Err(CliError::usage(
+            format!("{} does not use the embedded AWS", environment.name()),
+            "write `cutover { cloud = \"embedded\" }` in its cutover.hcl",
+        ));
+    }
+    environment.state.create()?;
+    Ok(environment)
+}
+
+fn busy(holder: &str) -> CliError {
+    let problem = match holder {
+        "" => "another command is using this environment's embedded AWS".to_owned(),
+        endpoint => format!("this environment's embedded AWS is already served at {endpoint}"),
+    };
+    CliError::Conflict { problem, help: "use that one, or end it first".to_owned() }
+}
+
+fn serve(dir: PathBuf, port: u16, speed: f64) -> Result<Done, CliError> {
+    let environment = environment(dir)?;
+    let io = |what: &str| {
+        let what = what.to_owned();
+        move |error| CliError::Io { what, error }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(io("cannot start the runtime"))?.block_on(async {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await;
+        let listener = listener.map_err(io(&format!("cannot listen on 127.0.0.1:{port}")))?;
+        let endpoint = format!("http://{}", listener.local_addr().map_err(io("cannot listen"))?);
+        let _owner = own_world(&environment, &endpoint)?.map_err(|holder| busy(&holder))?;
+        let path = environment.state.world();
+        let sim = Sim::new(load_or_new(&environment)?).saving_to(&path);
+        eprintln!("embedded AWS of {} at {endpoint} (Ctrl-C ends it); for other clients:", environment.name());
+        println!("export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} AWS_ACCESS_KEY_ID=embedded AWS_SECRET_ACCESS_KEY=embedded", sim.with(|w| w.region.clone()));
+        let stop = async {
+            let _ = ended().await;
+        };
+        server::serve(sim.clone(), listener, speed, stop, |_| {}).await.map_err(io("serving failed"))?;
+        sim.with(|world| world.save(&path))?;
+        Ok(Done::Ok)
+    })
+}
+
+/// Ctrl-C, or what a supervisor sends.
+async fn ended() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+fn reset(dir: PathBuf, force: bool) -> Result<Done, CliError> {
+    let environment = environment(dir)?;
+    let _owner = own_world(&environment, "")?.map_err(|holder| busy(&holder))?;
+    let (state, _) = environment.state.load()?;
+    if !state.resources.is_empty() && !force {
+        return Err(CliError::usage(
+            format!("the state of {} still holds {} resources", environment.name(), state.resources.len()),
+            "run `cutover destroy` first, or use --force to forget them with their world",
+        ));
+    }
+    environment.state.forget()?;
+    println!("{}: the embedded AWS is empty again.", environment.name());
+    Ok(Done::Ok)
+}

@@ -1,0 +1,72 @@
+use super::Done;
+use super::error::CliError;
+use super::session::load_state;
+use crate::addr::Address;
+use crate::aws;
+use crate::render::value::hcl;
+use crate::value::{Value, from_json};
+use std::path::PathBuf;
+
+/// Look at what is recorded
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the addresses of all resources
+    List {
+        /// Directory of the environment
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Show one resource as it was after the last apply
+    Show {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Address, such as module.network.aws_vpc.this
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
+}
+
+pub fn run(args: Args) -> Result<Done, CliError> {
+    match args.command {
+        Command::List { dir } => {
+            for address in load_state(&dir)?.resources.keys() {
+                println!("{address}");
+            }
+        }
+        Command::Show { dir, address } => show(&load_state(&dir)?, &address)?,
+    }
+    Ok(Done::Ok)
+}
+
+fn show(state: &crate::state::State, text: &str) -> Result<(), CliError> {
+    let address: Address =
+        text.parse().map_err(|e: crate::addr::AddressError| CliError::usage(e.to_string(), "see `cutover state list`"))?;
+    let Some(resource) = state.resources.get(&address) else {
+        let names: Vec<String> = state.resources.keys().map(|a| a.to_string()).collect();
+        let help = match crate::diag::nearest(text, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "see `cutover state list`".to_owned(),
+        };
+        return Err(CliError::usage(format!("there is no `{address}` in the state"), help));
+    };
+    println!("# {address} [{}], provider {}", resource.id, resource.provider);
+    for needed in &resource.depends_on {
+        println!("# needs {needed}");
+    }
+    let object = aws::types::find(&address.type_name).map(|t| resource.seen(t.schema().table));
+    let values: Vec<(String, Value)> = match object {
+        Some(object) => object.0.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
+        None => resource.seen.iter().map(|(k, v)| (k.clone(), from_json(v))).collect(),
+    };
+    for (name, value) in values {
+        println!("{name} = {}", hcl(&value));
+    }
+    Ok(())
+}

@@ -1,0 +1,360 @@
+//! Metric data: put, kept for 15 days, read as statistics. Metric math is not evaluated.
+
+use super::*;
+use crate::sim::service::tree::Output;
+
+const KEPT: Millis = 15 * 24 * 60 * MINUTE;
+const KEPT_POINTS: usize = 25_000;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statistic {
+    SampleCount,
+    Average,
+    Sum,
+    Minimum,
+    Maximum,
+    /// `p99`. A point that was put as a set counts as its average.
+    Percentile(f64),
+}
+
+impl Statistic {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "SampleCount" => Statistic::SampleCount,
+            "Average" => Statistic::Average,
+            "Sum" => Statistic::Sum,
+            "Minimum" => Statistic::Minimum,
+            "Maximum" => Statistic::Maximum,
+            other => {
+                let percent: f64 = other.strip_prefix('p')?.parse().ok()?;
+                Statistic::Percentile((0.0..=100.0).contains(&percent).then_some(percent)?)
+            }
+        })
+    }
+}
+
+/// For services that report on themselves: one value now.
+pub fn record(
+    world: &mut World,
+    namespace: &str,
+    metric: &str,
+    dims: &[(&str, &str)],
+    value: f64,
+    unit: &str,
+) {
+    let dimensions = dims.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let point = Point { at: world.now, count: 1.0, sum: value, min: value, max: value };
+    add(world, namespace, metric, dimensions, unit, point);
+}
+
+fn add(
+    world: &mut World,
+    namespace: &str,
+    metric: &str,
+    dimensions: BTreeMap<String, String>,
+    unit: &str,
+    point: Point,
+) {
+    let oldest = world.now - KEPT;
+    let all = &mut world.cloudwatch.series;
+    let known = all.iter().position(|series| {
+        series.namespace == namespace
+            && series.metric == metric
+            && series.dimensions == dimensions
+            && series.unit == unit
+    });
+    let index = known.unwrap_or_else(|| {
+        all.push(Series {
+            namespace: namespace.to_owned(),
+            metric: metric.to_owned(),
+            dimensions: dimensions.clone(),
+            unit: unit.to_owned(),
+            points: Vec::new(),
+        });
+        all.len() - 1
+    });
+    let points = &mut all[index].points;
+    let place = points.partition_point(|other| other.at <= point.at);
+    points.insert(place, point);
+    let stale =
+        points.partition_point(|point| point.at < oldest).max(points.len().saturating_sub(KEPT_POINTS));
+    points.drain(..stale);
+    wake_alarms(world, namespace, metric, &dimensions);
+}
+
+/// Alarms on this metric look at it when its period is over.
+fn wake_alarms(world: &mut World, namespace: &str, metric: &str, dims: &BTreeMap<String, String>) {
+    let watching: Vec<(String, Millis)> = world
+        .cloudwatch
+        .alarms
+        .values()
+        .filter(|alarm| {
+            alarm.settings.text("Namespace") == Some(namespace)
+                && alarm.settings.text("MetricName") == Some(metric)
+                && dimensions(alarm.settings.list("Dimensions")) == *dims
+        })
+        .map(|alarm| (alarm.name.clone(), alarm.settings.int("Period").unwrap_or(60) * SECOND))
+        .collect();
+    for (alarm, period) in watching {
+        let after = period - world.now.rem_euclid(period);
+        world.schedule(after, world::Event::Cloudwatch(Event::Evaluate { alarm }));
+    }
+}
+
+/// The points of a metric, all units together unless one is asked for.
+pub fn matching(
+    state: &State,
+    namespace: &str,
+    metric: &str,
+    dimensions: &BTreeMap<String, String>,
+    unit: Option<&str>,
+) -> Vec<Point> {
+    let series = state.series.iter().filter(|series| {
+        series.namespace == namespace
+            && series.metric == metric
+            && series.dimensions == *dimensions
+            && unit.is_none_or(|unit| series.unit == unit)
+    });
+    let mut points: Vec<Point> = series.flat_map(|series| series.points.iter().cloned()).collect();
+    points.sort_by_key(|point| point.at);
+    points
+}
+
+/// The statistic over `from <= at < to`; None without data. `points` are in order of time.
+pub fn aggregate(points: &[Point], from: Millis, to: Millis, statistic: &Statistic) -> Option<f64> {
+    let start = points.partition_point(|point| point.at < from);
+    let end = points.partition_point(|point| point.at < to);
+    let points = points.get(start..end).filter(|points| !points.is_empty())?;
+    let count: f64 = points.iter().map(|point| point.count).sum();
+    let sum: f64 = points.iter().map(|point| point.sum).sum();
+    Some(match statistic {
+        Statistic::SampleCount => count,
+        Statistic::Sum => sum,
+        Statistic::Average => sum / count,
+        Statistic::Minimum => points.iter().map(|point| point.min).fold(f64::INFINITY, f64::min),
+        Statistic::Maximum => points.iter().map(|point| point.max).fold(f64::NEG_INFINITY, f64::max),
+        Statistic::Percentile(percent) => percentile(points, count, *percent),
+    })
+}
+
+fn percentile(points: &[Point], count: f64, percent: f64) -> f64 {
+    let mut means: Vec<(f64, f64)> =
+        points.iter().map(|point| (point.sum / point.count, point.count)).collect();
+    means.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let rank = count * percent / 100.0;
+    let mut passed = 0.0;
+    for (mean, weight) in &means {
+        passed += weight;
+        if passed >= rank {
+            return *mean;
+        }
+    }
+    means.last().map_or(0.0, |(mean, _)| *mean)
+}
+
+pub fn put(world: &mut World, input: &Json) -> Answer {
+    let namespace = input.text("Namespace").unwrap_or_default();
+    if namespace.starts_with("AWS/") {
+        return Err(ApiError::new(
+            "InvalidParameterValue",
+            "The value AWS/ for parameter Namespace is invalid.",
+        ));
+    }
+    let entities = input.list("EntityMetricData").iter().flat_map(|entity| entity.list("MetricData"));
+    let data: Vec<Json> = input.list("MetricData").iter().chain(entities).cloned().collect();
+    let parsed: Result<Vec<_>, _> = data.iter().map(|datum| points(world.now, datum)).collect();
+    for (datum, points) in data.iter().zip(parsed?) {
+        for point in points {
+            let unit = datum.text("Unit").unwrap_or("None");
+            let metric = datum.text("MetricName").unwrap_or_default();
+            add(world, namespace, metric, dimensions(datum.list("Dimensions")), unit, point);
+        }
+    }
+    Ok(json!({}))
+}
+
+fn points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
+    let at = datum.text("Timestamp").and_then(millis).unwrap_or(now);
+    // "Time stamps that are up to two weeks in the past and up to two hours into the future".
+    if at < now - 14 * 24 * 60 * MINUTE || at > now + 120 * MINUTE {
+        let message = "The parameter MetricData.member.1.Timestamp must specify a time no more than two \
+                       weeks in the past and no more than two hours in the future.";
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    let number = |json: &Json, name: &str| json.get(name).and_then(Json::as_f64);
+    let single = |value: f64, count: f64| Point { at, count, sum: value * count, min: value, max: value };
+    if let Some(set) = datum.get("StatisticValues") {
+        let of = |name| number(set, name).unwrap_or_default();
+        let count = of("SampleCount");
+        if count <= 0.0 {
+            let message =
+                "The parameter MetricData.member.1.StatisticValues.SampleCount must be greater than 0.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        return Ok(vec![Point { at, count, sum: of("Sum"), min: of("Minimum"), max: of("Maximum") }]);
+    }
+    let values: Vec<f64> = datum.list("Values").iter().filter_map(Json::as_f64).collect();
+    let counts: Vec<f64> = datum.list("Counts").iter().filter_map(Json::as_f64).collect();
+    if !values.is_empty() {
+        if !counts.is_empty() && counts.len() != values.len() {
+            let message = "The parameters MetricData.member.1.Values and MetricData.member.1.Counts must be \
+                           of the same size.";
+            return Err(ApiError::new("InvalidParameterValue", message));
+        }
+        let counts = counts.into_iter().chain(std::iter::repeat(1.0));
+        return Ok(values.into_iter().zip(counts).map(|(value, count)| single(value, count)).collect());
+    }
+    match number(datum, "Value") {
+        Some(value) => Ok(vec![single(value, 1.0)]),
+        None => Err(ApiError::new(
+            "InvalidParameterCombination",
+            "At least one of the parameters MetricData.member.1.Value, Values or StatisticValues must be \
+             specified.",
+        )),
+    }
+}
+
+fn time(input: &Json, name: &str) -> Result<Millis, ApiError> {
+    let text = input.text(name).unwrap_or_default();
+    millis(text).ok_or_else(|| {
+        ApiError::new(
+            "InvalidParameterValue",
+            format!("The parameter {name} must be a time, not \"{text}\"."),
+        )
+    })
+}
+
+/// Start of each period with data in `[start, end)`, and the statistic there.
+fn periods(
+    points: &[Point],
+    (start, end): (Millis, Millis),
+    period: Millis,
+    statistic: &Statistic,
+) -> Vec<(Millis, f64)> {
+    let mut at = start - start.rem_euclid(period);
+    let mut found = Vec::new();
+    // From point to point: long empty stretches cost nothing.
+    while at < end {
+        let next = points.partition_point(|point| point.at < at);
+        let Some(first) = points.get(next) else { break };
+        at = at.max(first.at - first.at.rem_euclid(period));
+        if at >= end {
+            break;
+        }
+        if let Some(value) = aggregate(points, at, at + period, statistic) {
+            found.push((at, value));
+        }
+        at += period;
+    }
+    found
+}
+
+pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
+    let range = (time(input, "StartTime")?, time(input, "EndTime")?);
+    if range.0 >= range.1 {
+        let message = "The parameter StartTime must be less than the parameter EndTime.";
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    let period = input.int("Period").unwrap_or(60).max(1) * SECOND;
+    let metric = input.text("MetricName").unwrap_or_default();
+    let points = matching(
+        &world.cloudwatch,
+        input.text("Namespace").unwrap_or_default(),
+        metric,
+        &dimensions(input.list("Dimensions")),
+        input.text("Unit"),
+    );
+    let unit = world
+        .cloudwatch
+        .series
+        .iter()
+        .find(|series| series.metric == metric)
+        .map(|series| series.unit.clone());
+    let mut found: BTreeMap<Millis, Json> = BTreeMap::new();
+    for (member, extended) in [("Statistics", false), ("ExtendedStatistics", true)] {
+        for name in input.texts(member) {
+            let Some(statistic) = Statistic::parse(name) else {
+                let message = format!("The value {name} for parameter {member} is not supported.");
+                return Err(ApiError::new("InvalidParameterValue", message));
+            };
+            for (at, value) in periods(&points, range, period, &statistic) {
+                let point = found.entry(at).or_insert_with(|| {
+                    json!({ "Timestamp": World::timestamp(at) }).with("Unit", unit.clone())
+                });
+                if extended {
+                    point["ExtendedStatistics"][name] = value.into();
+                } else {
+                    point[name] = value.into();
+                }
+            }
+        }
+    }
+    Ok(json!({ "Label": metric, "Datapoints": found.into_values().collect::<Vec<_>>() }))
+}
+
+pub fn get_data(world: &mut World, input: &Json) -> Answer {
+    let range = (time(input, "StartTime")?, time(input, "EndTime")?);
+    let mut results = Vec::new();
+    for query in input.list("MetricDataQueries") {
+        let id = query.text("Id").unwrap_or_default();
+        let Some(stat) = query.get("MetricStat") else {
+            return Err(validation(format!(
+                "The embedded AWS does not evaluate metric math (query {id}): give a MetricStat."
+            )));
+        };
+        if query.flag("ReturnData") == Some(false) {
+            continue;
+        }
+        let metric = stat.get("Metric").unwrap_or(&Json::Null);
+        let name = metric.text("MetricName").unwrap_or_default();
+        let text = stat.text("Stat").unwrap_or_default();
+        let statistic = Statistic::parse(text)
+            .ok_or_else(|| validation(format!("The value {text} for parameter Stat is not supported.")))?;
+        let points = matching(
+            &world.cloudwatch,
+            metric.text("Namespace").unwrap_or_default(),
+            name,
+            &dimensions(metric.list("Dimensions")),
+            stat.text("Unit"),
+        );
+        let period = stat.int("Period").unwrap_or(60).max(1) * SECOND;
+        let mut found = periods(&points, range, period, &statistic);
+        if input.text("ScanBy") != Some("TimestampAscending") {
+            found.reverse();
+        }
+        results.push(json!({
+            "Id": id,
+            "Label": query.text("Label").unwrap_or(name),
+            "Timestamps": found.iter().map(|(at, _)| World::timestamp(*at)).collect::<Vec<_>>(),
+            "Values": found.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            "StatusCode": "Complete",
+        }));
+    }
+    Ok(json!({ "MetricDataResults": results, "Messages": [] }))
+}
+
+pub fn list(world: &mut World, input: &Json) -> Answer {
+    let wanted = input.list("Dimensions");
+    let fits = |series: &&Series| {
+        input.text("Namespace").is_none_or(|namespace| series.namespace == namespace)
+            && input.text("MetricName").is_none_or(|metric| series.metric == metric)
+            && wanted.iter().all(|filter| {
+                let value = series.dimensions.get(filter.text("Name").unwrap_or_default());
+                value.is_some_and(|value| filter.text("Value").is_none_or(|wanted| value == wanted))
+            })
+    };
+    // Series that differ by unit only are one metric.
+    let mut all: Vec<Json> = Vec::new();
+    for series in world.cloudwatch.series.iter().filter(fits) {
+        let metric = json!({
+            "Namespace": series.namespace,
+            "MetricName": series.metric,
+            "Dimensions": dimensions_json(&series.dimensions),
+        });
+        if !all.contains(&metric) {
+            all.push(metric);
+        }
+    }
+    let (metrics, next) = page(all, input.text("NextToken"), 500);
+    Ok(json!({ "Metrics": metrics }).with("NextToken", next))
+}

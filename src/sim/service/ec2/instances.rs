@@ -1,0 +1,620 @@
+//! Instances: their life, what clients read of it and may change.
+
+use super::Event;
+use super::images::image;
+use super::instance_types::instance_type;
+use super::interfaces::{
+    association_json, delete_interface, groups_json, private_name, public_ip_of, public_name,
+};
+use super::query::{attribute, fail, filtered, lean, need, tags_of};
+use super::state::{Instance, InstanceState};
+use crate::sim::World;
+use crate::sim::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
+use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use serde_json::{Value as Json, json};
+
+/// shutting-down → terminated, and how long after that an instance can still be read.
+const SHUTS_DOWN: Millis = 40 * SECOND;
+const STOPS: Millis = 30 * SECOND;
+const FORGOTTEN: Millis = 60 * MINUTE;
+
+pub fn no_instance(id: &str) -> ApiError {
+    no_instances(&[id])
+}
+
+fn no_instances(ids: &[&str]) -> ApiError {
+    if let Some(bad) = ids.iter().find(|id| !id.starts_with("i-")) {
+        let message = format!("Invalid id: \"{bad}\" (expecting \"i-...\")");
+        return ApiError::new("InvalidInstanceID.Malformed", message);
+    }
+    let message = match ids {
+        [id] => format!("The instance ID '{id}' does not exist"),
+        _ => format!("The instance IDs '{}' do not exist", ids.join(", ")),
+    };
+    ApiError::new("InvalidInstanceID.NotFound", message)
+}
+
+pub fn running(world: &mut World, id: &str, boot: u32) {
+    match world.ec2.instances.get_mut(id) {
+        Some(instance) if instance.state == InstanceState::Pending && instance.boots == boot => {
+            instance.state = InstanceState::Running;
+        }
+        _ => return,
+    }
+    autoscaling::instance_running(world, id);
+    ecs::instance_running(world, id);
+}
+
+pub fn stopped(world: &mut World, id: &str, boot: u32) {
+    if let Some(instance) = world.ec2.instances.get_mut(id)
+        && instance.state == InstanceState::Stopping
+        && instance.boots == boot
+    {
+        instance.state = InstanceState::Stopped;
+    }
+}
+
+/// shutting-down now, terminated later; `code` and `reason` are the state reason.
+pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
+    let when = gmt(world.now);
+    let Some(instance) = world.ec2.instances.get_mut(id).filter(|instance| instance.state.lives()) else {
+        return;
+    };
+    instance.state = InstanceState::ShuttingDown;
+    instance.reason = Some((code.to_owned(), format!("{code}: {reason}")));
+    instance.transition = format!("User initiated ({when})");
+    let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
+    world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
+    ecs::instance_gone(world, id);
+    elbv2::instance_gone(world, id);
+    autoscaling::instance_gone(world, id);
+}
+
+/// `2026-11-21 09:12:33 GMT`
+fn gmt(now: Millis) -> String {
+    let text = World::timestamp(now / 1000 * 1000);
+    text.as_str().unwrap_or_default().replace('T', " ").replace('Z', " GMT")
+}
+
+pub fn terminated(world: &mut World, id: &str) {
+    let Some(instance) = world.ec2.instances.get_mut(id) else { return };
+    instance.state = InstanceState::Terminated;
+    instance.interface = None;
+    instance.volumes.clear();
+    instance.public_ip = None;
+    let attached: Vec<(String, bool)> = world
+        .ec2
+        .interfaces
+        .values()
+        .filter(|eni| eni.instance() == Some(id))
+        .map(|eni| (eni.id.clone(), eni.attachment.as_ref().is_some_and(|a| a.delete_on_termination)))
+        .collect();
+    for (eni, with_instance) in attached {
+        if with_instance {
+            delete_interface(world, &eni);
+        } else if let Some(eni) = world.ec2.interfaces.get_mut(&eni) {
+            eni.attachment = None;
+        }
+    }
+    let ec2 = &mut world.ec2;
+    let mine = |volume: &super::state::Volume| volume.instance.as_deref() == Some(id);
+    let gone = ec2.volumes.extract_if(.., |_, volume| mine(volume) && volume.delete_on_termination);
+    for (volume, _) in gone {
+        ec2.tags.remove(&volume);
+    }
+    for volume in ec2.volumes.values_mut().filter(|volume| mine(volume)) {
+        volume.instance = None;
+    }
+    world.schedule(FORGOTTEN, world::Event::Ec2(Event::InstanceForgotten(id.to_owned())));
+    autoscaling::instance_terminated(world, id);
+}
+
+pub fn forgotten(world: &mut World, id: &str) {
+    world.ec2.instances.remove(id);
+    world.ec2.tags.remove(id);
+}
+
+/// Takes back a launch whose request failed after it.
+pub fn vanish(world: &mut World, id: &str) {
+    if let Some(instance) = world.ec2.instances.remove(id) {
+        for (_, volume) in &instance.volumes {
+            world.ec2.volumes.remove(volume);
+            world.ec2.tags.remove(volume);
+        }
+        if let Some(eni) = &instance.interface {
+            delete_interface(world, eni);
+        }
+        world.ec2.tags.remove(id);
+    }
+}
+
+/// MetadataOptions as they take effect: images that say so require version 2.
+fn metadata(instance: &Instance) -> Json {
+    let given = instance.spec.metadata.as_ref();
+    let modern = image(&instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
+    let text = |name: &str, default: &str| {
+        given.and_then(|options| options.text(name)).unwrap_or(default).to_owned()
+    };
+    let hops = given.and_then(|options| options.int("HttpPutResponseHopLimit"));
+    json!({
+        "State": "applied", "HttpTokens": text("HttpTokens", if modern { "required" } else { "optional" }),
+        "HttpPutResponseHopLimit": hops.unwrap_or(if modern { 2 } else { 1 }),
+        "HttpEndpoint": text("HttpEndpoint", "enabled"),
+        "HttpProtocolIpv6": text("HttpProtocolIpv6", "disabled"),
+        "InstanceMetadataTags": text("InstanceMetadataTags", "disabled"),
+    })
+}
+
+pub fn instance_json(world: &World, id: &str) -> Option<Json> {
+    let instance = world.ec2.instances.get(id)?;
+    let spec = &instance.spec;
+    let kind = instance_type(&spec.instance_type);
+    let image = image(&spec.image_id);
+    let has_network = instance.interface.is_some();
+    let eni = instance.interface.as_ref().and_then(|eni| world.ec2.interfaces.get(eni));
+    let public_ip = eni.and_then(|eni| public_ip_of(world, eni));
+    let groups = groups_json(world, &spec.security_group_ids);
+    let (cores, threads) = kind.map_or((1, 1), |kind| {
+        let threads = if kind.arch == "arm64" || kind.vcpus == 1 { 1 } else { 2 };
+        (kind.vcpus / threads, threads)
+    });
+    let devices: Vec<Json> =
+        instance.volumes.iter().map(|(device, id)| device_json(world, device, id)).collect();
+    let name = private_name(world, &instance.private_ip);
+    let mut json = json!({
+        "InstanceId": id, "ImageId": spec.image_id, "InstanceType": spec.instance_type,
+        "State": {"Code": instance.state.code(), "Name": instance.state.name()},
+        "StateReason": instance.reason.as_ref().map(|(code, message)| json!({"Code": code, "Message": message})),
+        "StateTransitionReason": instance.transition, "LaunchTime": World::timestamp(instance.launched),
+        "AmiLaunchIndex": instance.launch_index, "ClientToken": spec.client_token.clone().unwrap_or_default(),
+        "Architecture": image.map(|image| image.arch), "Hypervisor": "xen", "VirtualizationType": "hvm",
+        "RootDeviceName": image.map(|image| image.root_device), "RootDeviceType": "ebs",
+        "BlockDeviceMappings": devices, "EbsOptimized": spec.ebs_optimized, "EnaSupport": true,
+        "PlatformDetails": "Linux/UNIX", "ProductCodes": [],
+        "UsageOperation": "RunInstances", "UsageOperationUpdateTime": World::timestamp(instance.launched),
+        "Placement": {
+            "AvailabilityZone": instance.zone, "AvailabilityZoneId": super::zone_id(world, &instance.zone),
+            "GroupName": "", "Tenancy": spec.tenancy.as_deref().unwrap_or("default"),
+        },
+        "KeyName": spec.key_name, "InstanceLifecycle": spec.spot.then_some("spot"),
+        "SpotInstanceRequestId": spec.spot.then(|| format!("sir-{}", &id[id.len() - 8..])),
+        "IamInstanceProfile": spec.instance_profile_arn.as_ref().map(|arn| {
+            json!({"Arn": arn, "Id": profile_id(arn)})
+        }),
+        "Tags": tags_of(world, id),
+    });
+    let network_and_options = json!({
+        "PrivateIpAddress": has_network.then_some(&instance.private_ip),
+        "PrivateDnsName": if has_network { name } else { String::new() },
+        "PublicIpAddress": public_ip,
+        "PublicDnsName": public_ip.as_ref().map_or(String::new(), |ip| public_name(world, &instance.vpc, ip)),
+        "SubnetId": has_network.then_some(&spec.subnet_id), "VpcId": has_network.then_some(&instance.vpc),
+        "SecurityGroups": if has_network { groups } else { vec![] },
+        "NetworkInterfaces": eni.map_or(json!([]), |eni| json!([eni_json(world, eni)])),
+        "SourceDestCheck": has_network.then_some(instance.source_dest_check),
+        "Monitoring": {"State": if spec.monitoring { "enabled" } else { "disabled" }},
+        "MetadataOptions": metadata(instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+        "HibernationOptions": {"Configured": false}, "EnclaveOptions": {"Enabled": false},
+        "MaintenanceOptions": {"AutoRecovery": "default"}, "BootMode": "uefi-preferred",
+        "PrivateDnsNameOptions": {
+            "HostnameType": "ip-name", "EnableResourceNameDnsARecord": false,
+            "EnableResourceNameDnsAAAARecord": false,
+        },
+    });
+    super::launch_templates::overlay(&mut json, &network_and_options);
+    Some(lean(json))
+}
+
+/// Profiles have ids of their own; ours are made of the name.
+fn profile_id(arn: &str) -> String {
+    let sum = arn
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("AIPA{sum:016X}")
+}
+
+fn device_json(world: &World, device: &str, id: &str) -> Json {
+    let volume = world.ec2.volumes.get(id);
+    json!({
+        "DeviceName": device,
+        "Ebs": {
+            "VolumeId": id, "Status": "attached",
+            "AttachTime": volume.map(|volume| World::timestamp(volume.created)),
+            "DeleteOnTermination": volume.map(|volume| volume.delete_on_termination),
+        },
+    })
+}
+
+fn eni_json(world: &World, eni: &super::Interface) -> Json {
+    let association = association_json(world, eni);
+    let attachment = eni.attachment.as_ref().map(|attachment| {
+        json!({
+            "AttachmentId": attachment.id, "AttachTime": World::timestamp(attachment.at),
+            "DeleteOnTermination": attachment.delete_on_termination,
+            "DeviceIndex": attachment.device_index, "NetworkCardIndex": 0, "Status": "attached",
+        })
+    });
+    let name = private_name(world, &eni.private_ip);
+    json!({
+        "NetworkInterfaceId": eni.id, "SubnetId": eni.subnet, "VpcId": eni.vpc, "OwnerId": world.account,
+        "Description": eni.description, "MacAddress": eni.mac, "InterfaceType": eni.kind, "Status": "in-use",
+        "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name,
+        "PrivateIpAddresses": [{
+            "Primary": true, "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name, "Association": association,
+        }],
+        "Ipv6Addresses": [], "Groups": groups_json(world, &eni.groups), "Association": association,
+        "Attachment": attachment, "SourceDestCheck": eni.source_dest_check,
+    })
+}
+
+pub const FILTERS: super::query::Table = &[
+    ("architecture", "Architecture"),
+    ("availability-zone", "Placement.AvailabilityZone"),
+    ("availability-zone-id", "Placement.AvailabilityZoneId"),
+    ("block-device-mapping.device-name", "BlockDeviceMappings.DeviceName"),
+    ("block-device-mapping.volume-id", "BlockDeviceMappings.Ebs.VolumeId"),
+    ("client-token", "ClientToken"),
+    ("dns-name", "PublicDnsName"),
+    ("group-id", "SecurityGroups.GroupId"),
+    ("group-name", "SecurityGroups.GroupName"),
+    ("hypervisor", "Hypervisor"),
+    ("iam-instance-profile.arn", "IamInstanceProfile.Arn"),
+    ("image-id", "ImageId"),
+    ("instance-id", "InstanceId"),
+    ("instance-lifecycle", "InstanceLifecycle"),
+    ("instance-state-code", "State.Code"),
+    ("instance-state-name", "State.Name"),
+    ("instance-type", "InstanceType"),
+    ("instance.group-id", "SecurityGroups.GroupId"),
+    ("instance.group-name", "SecurityGroups.GroupName"),
+    ("ip-address", "PublicIpAddress"),
+    ("key-name", "KeyName"),
+    ("launch-time", "LaunchTime"),
+    ("metadata-options.http-tokens", "MetadataOptions.HttpTokens"),
+    ("monitoring-state", "Monitoring.State"),
+    ("network-interface.network-interface-id", "NetworkInterfaces.NetworkInterfaceId"),
+    ("network-interface.subnet-id", "NetworkInterfaces.SubnetId"),
+    ("network-interface.vpc-id", "NetworkInterfaces.VpcId"),
+    ("owner-id", "OwnerId"),
+    ("private-dns-name", "PrivateDnsName"),
+    ("private-ip-address", "PrivateIpAddress"),
+    ("requester-id", "RequesterId"),
+    ("reservation-id", "ReservationId"),
+    ("root-device-name", "RootDeviceName"),
+    ("root-device-type", "RootDeviceType"),
+    ("source-dest-check", "SourceDestCheck"),
+    ("state-reason-code", "StateReason.Code"),
+    ("subnet-id", "SubnetId"),
+    ("tenancy", "Placement.Tenancy"),
+    ("virtualization-type", "VirtualizationType"),
+    ("vpc-id", "VpcId"),
+];
+
+/// The instances asked for, or all; every unknown id is named.
+fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
+    let wanted = input.texts("InstanceIds");
+    let unknown: Vec<&str> =
+        wanted.iter().filter(|id| !world.ec2.instances.contains_key(**id)).copied().collect();
+    if !unknown.is_empty() {
+        return Err(no_instances(&unknown));
+    }
+    if wanted.is_empty() {
+        return Ok(world.ec2.instances.keys().cloned().collect());
+    }
+    Ok(wanted.into_iter().map(str::to_owned).collect())
+}
+
+pub fn describe_instances(world: &mut World, input: &Json) -> Answer {
+    let mut items = Vec::new();
+    for id in asked(world, input)? {
+        let mut json = instance_json(world, &id).expect("asked() knows them all");
+        // What the reservation says, for the filters that look there.
+        json["ReservationId"] = json!(world.ec2.instances[&id].reservation);
+        json["OwnerId"] = json!(world.account);
+        items.push(json);
+    }
+    let items = filtered(items, input.list("Filters"), FILTERS)?;
+    let limit = input.int("MaxResults").map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(1).max(1));
+    let (items, next) = page(items, input.text("NextToken"), limit);
+    let mut reservations: Vec<Json> = Vec::new();
+    for mut item in items {
+        let members = item.as_object_mut().expect("an object");
+        let id = members.remove("ReservationId").expect("set above");
+        members.remove("OwnerId");
+        match reservations.iter_mut().find(|reservation| reservation["ReservationId"] == id) {
+            Some(reservation) => reservation["Instances"].as_array_mut().expect("a list").push(item),
+            None => reservations.push(json!({
+                "ReservationId": id, "OwnerId": world.account, "Groups": [], "Instances": [item],
+            })),
+        }
+    }
+    Ok(lean(json!({"Reservations": reservations, "NextToken": next})))
+}
+
+pub fn describe_instance_status(world: &mut World, input: &Json) -> Answer {
+    let all = input.flag("IncludeAllInstances").unwrap_or(false);
+    let mut items = Vec::new();
+    for id in asked(world, input)? {
+        let instance = &world.ec2.instances[&id];
+        if !all && instance.state != InstanceState::Running {
+            continue;
+        }
+        let (status, detail) = match instance.state {
+            InstanceState::Running if world.now >= instance.checks_pass => ("ok", Some("passed")),
+            InstanceState::Running => ("initializing", Some("initializing")),
+            _ => ("not-applicable", None),
+        };
+        let details: Vec<Json> =
+            detail.iter().map(|detail| json!({"Name": "reachability", "Status": detail})).collect();
+        let summary = json!({"Status": status, "Details": details});
+        items.push(json!({
+            "InstanceId": id, "AvailabilityZone": instance.zone, "Events": [],
+            "InstanceState": {"Code": instance.state.code(), "Name": instance.state.name()},
+            "InstanceStatus": summary, "SystemStatus": summary, "AttachedEbsStatus": summary,
+        }));
+    }
+    let table = &[
+        ("availability-zone", "AvailabilityZone"),
+        ("instance-state-code", "InstanceState.Code"),
+        ("instance-state-name", "InstanceState.Name"),
+        ("instance-status.reachability", "InstanceStatus.Details.Status"),
+        ("instance-status.status", "InstanceStatus.Status"),
+        ("system-status.reachability", "SystemStatus.Details.Status"),
+        ("system-status.status", "SystemStatus.Status"),
+    ];
+    super::query::paged(input, "InstanceStatuses", filtered(items, input.list("Filters"), table)?)
+}
+
+fn change_json(id: &str, before: InstanceState, after: InstanceState) -> Json {
+    let state = |state: InstanceState| json!({"Code": state.code(), "Name": state.name()});
+    json!({"InstanceId": id, "PreviousState": state(before), "CurrentState": state(after)})
+}
+
+/// Does `act` to every instance named and answers how its state changed.
+fn each(world: &mut World, input: &Json, output: &str, act: fn(&mut World, &str)) -> Answer {
+    need_ids(input)?;
+    let mut changes = Vec::new();
+    for id in asked(world, input)? {
+        let before = world.ec2.instances[&id].state;
+        act(world, &id);
+        changes.push(change_json(&id, before, world.ec2.instances[&id].state));
+    }
+    Ok(json!({output: changes}))
+}
+
+fn need_ids(input: &Json) -> Result<(), ApiError> {
+    if input.texts("InstanceIds").is_empty() { Err(super::query::absent("InstanceIds")) } else { Ok(()) }
+}
+
+pub fn terminate_instances(world: &mut World, input: &Json) -> Answer {
+    for id in asked(world, input)? {
+        let instance = &world.ec2.instances[&id];
+        if instance.spec.no_api_termination && instance.state.lives() {
+            let message = format!(
+                "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance \
+                 attribute and try again."
+            );
+            return fail("OperationNotPermitted", message);
+        }
+    }
+    each(world, input, "TerminatingInstances", super::terminate)
+}
+
+pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
+    for id in asked(world, input)? {
+        let instance = &world.ec2.instances[&id];
+        if instance.spec.spot {
+            let message = format!(
+                "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests."
+            );
+            return fail("UnsupportedOperation", message);
+        }
+        if !instance.state.lives() {
+            return Err(wrong_state(&id, "stopped"));
+        }
+    }
+    each(world, input, "StoppingInstances", |world, id| {
+        let when = gmt(world.now);
+        let instance = world.ec2.instances.get_mut(id).expect("seen by the caller");
+        if !matches!(instance.state, InstanceState::Running | InstanceState::Pending) {
+            return;
+        }
+        instance.state = InstanceState::Stopping;
+        instance.transition = format!("User initiated ({when})");
+        let code = "Client.UserInitiatedShutdown";
+        instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
+        let boot = instance.boots;
+        world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
+        ecs::instance_gone(world, id);
+        elbv2::instance_gone(world, id);
+        autoscaling::instance_gone(world, id);
+    })
+}
+
+fn wrong_state(id: &str, wish: &str) -> ApiError {
+    let message = format!("The instance '{id}' is not in a state from which it can be {wish}.");
+    ApiError::new("IncorrectInstanceState", message)
+}
+
+pub fn start_instances(world: &mut World, input: &Json) -> Answer {
+    for id in asked(world, input)? {
+        let state = world.ec2.instances[&id].state;
+        if !matches!(state, InstanceState::Stopped | InstanceState::Running | InstanceState::Pending) {
+            return Err(wrong_state(&id, "started"));
+        }
+    }
+    each(world, input, "StartingInstances", |world, id| {
+        let after = 20 * SECOND + super::gateways::jitter(world, 20);
+        let now = world.now;
+        let instance = world.ec2.instances.get_mut(id).expect("seen by the caller");
+        if instance.state != InstanceState::Stopped {
+            return;
+        }
+        instance.state = InstanceState::Pending;
+        instance.boots += 1;
+        instance.reason = None;
+        instance.transition.clear();
+        instance.launched = now;
+        instance.checks_pass = now + after + 2 * MINUTE;
+        let boot = instance.boots;
+        world.schedule(after, world::Event::Ec2(Event::InstanceRunning(id.to_owned(), boot)));
+    })
+}
+
+pub fn reboot_instances(world: &mut World, input: &Json) -> Answer {
+    need_ids(input)?;
+    asked(world, input)?;
+    Ok(json!({}))
+}
+
+fn instance_mut<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Instance, ApiError> {
+    let id = need(input, "InstanceId")?;
+    world.ec2.instances.get_mut(id).ok_or_else(|| no_instance(id))
+}
+
+pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
+    use base64::Engine;
+    let id = need(input, "InstanceId")?.to_owned();
+    let instance = instance_mut(world, input)?.clone();
+    let spec = &instance.spec;
+    let value = |value: Json| json!({"Value": value});
+    let (member, value) = match need(input, "Attribute")? {
+        "instanceType" => ("InstanceType", value(json!(spec.instance_type))),
+        "userData" if spec.user_data.is_empty() => ("UserData", json!({})),
+        "userData" => {
+            let text = base64::engine::general_purpose::STANDARD.encode(&spec.user_data);
+            ("UserData", value(json!(text)))
+        }
+        "disableApiTermination" => ("DisableApiTermination", value(json!(spec.no_api_termination))),
+        "disableApiStop" => ("DisableApiStop", value(json!(spec.no_api_stop))),
+        "instanceInitiatedShutdownBehavior" => (
+            "InstanceInitiatedShutdownBehavior",
+            value(json!(spec.shutdown_behavior.as_deref().unwrap_or("stop"))),
+        ),
+        "rootDeviceName" => {
+            ("RootDeviceName", value(json!(image(&spec.image_id).map(|image| image.root_device))))
+        }
+        "sourceDestCheck" => ("SourceDestCheck", value(json!(instance.source_dest_check))),
+        "groupSet" => ("Groups", json!(groups_json(world, &spec.security_group_ids))),
+        "ebsOptimized" => ("EbsOptimized", value(json!(spec.ebs_optimized))),
+        "enaSupport" => ("EnaSupport", value(json!(true))),
+        "sriovNetSupport" => ("SriovNetSupport", json!({})),
+        "enclaveOptions" => ("EnclaveOptions", json!({"Enabled": false})),
+        "productCodes" => ("ProductCodes", json!([])),
+        "kernel" => ("KernelId", json!({})),
+        "ramdisk" => ("RamdiskId", json!({})),
+        "blockDeviceMapping" => {
+            let devices = instance.volumes.iter().map(|(device, id)| device_json(world, device, id));
+            ("BlockDeviceMappings", Json::Array(devices.collect()))
+        }
+        other => {
+            let message = format!("Value ({other}) for parameter attribute is invalid. Unknown attribute.");
+            return fail("InvalidParameterValue", message);
+        }
+    };
+    Ok(lean(json!({"InstanceId": id, member: value})))
+}
+
+pub fn modify_instance_attribute(world: &mut World, input: &Json) -> Answer {
+    let groups: Vec<String> = input.texts("Groups").into_iter().map(str::to_owned).collect();
+    let instance = instance_mut(world, input)?;
+    let stopped = instance.state == InstanceState::Stopped;
+    if let Some(kind) = input.get("InstanceType").and_then(|value| value.text("Value")) {
+        if !stopped {
+            let message = format!(
+                "The instance '{}' is not in the 'stopped' state. Stop the instance and try again.",
+                instance.id
+            );
+            return fail("IncorrectInstanceState", message);
+        }
+        instance.spec.instance_type = kind.to_owned();
+    }
+    let set = |field: &mut bool, name: &str| *field = attribute(input, name).unwrap_or(*field);
+    set(&mut instance.spec.no_api_termination, "DisableApiTermination");
+    set(&mut instance.spec.no_api_stop, "DisableApiStop");
+    set(&mut instance.spec.ebs_optimized, "EbsOptimized");
+    set(&mut instance.source_dest_check, "SourceDestCheck");
+    let behavior = input.get("InstanceInitiatedShutdownBehavior").and_then(|value| value.text("Value"));
+    if let Some(behavior) = behavior {
+        instance.spec.shutdown_behavior = Some(behavior.to_owned());
+    }
+    let (eni, vpc, check) = (instance.interface.clone(), instance.vpc.clone(), instance.source_dest_check);
+    if !groups.is_empty() {
+        super::interfaces::check_groups(world, &groups, &vpc)?;
+        instance_mut(world, input)?.spec.security_group_ids.clone_from(&groups);
+    }
+    if let Some(eni) = eni.and_then(|eni| world.ec2.interfaces.get_mut(&eni)) {
+        eni.source_dest_check = check;
+        if !groups.is_empty() {
+            eni.groups = groups;
+        }
+    }
+    Ok(json!({}))
+}
+
+pub fn modify_instance_metadata_options(world: &mut World, input: &Json) -> Answer {
+    let instance = instance_mut(world, input)?;
+    let mut options = instance.spec.metadata.take().unwrap_or_else(|| json!({}));
+    for name in
+        ["HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtocolIpv6", "InstanceMetadataTags"]
+    {
+        if let Some(value) = input.get(name) {
+            options[name] = value.clone();
+        }
+    }
+    instance.spec.metadata = Some(options);
+    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(instance)}))
+}
+
+pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) -> Answer {
+    let mut items = Vec::new();
+    for id in asked(world, input)? {
+        let spec = &world.ec2.instances[&id].spec;
+        if instance_type(&spec.instance_type).is_some_and(|kind| kind.burstable) {
+            let default = if spec.instance_type.starts_with("t2.") { "standard" } else { "unlimited" };
+            let credits = spec.credits.as_deref().unwrap_or(default);
+            items.push(json!({"InstanceId": id, "CpuCredits": credits}));
+        }
+    }
+    super::query::paged(input, "InstanceCreditSpecifications", items)
+}
+
+pub fn modify_instance_credit_specification(world: &mut World, input: &Json) -> Answer {
+    let (mut good, mut bad) = (vec![], vec![]);
+    for change in input.list("InstanceCreditSpecifications") {
+        let id = change.text("InstanceId").unwrap_or_default();
+        match world.ec2.instances.get_mut(id) {
+            Some(instance) => {
+                instance.spec.credits = change.text("CpuCredits").map(str::to_owned);
+                good.push(json!({"InstanceId": id}));
+            }
+            None => bad.push(json!({
+                "InstanceId": id,
+                "Error": {"Code": "InvalidInstanceID.NotFound", "Message": no_instance(id).message},
+            })),
+        }
+    }
+    Ok(json!({
+        "SuccessfulInstanceCreditSpecifications": good, "UnsuccessfulInstanceCreditSpecifications": bad,
+    }))
+}
+
+pub fn monitor_instances(world: &mut World, input: &Json) -> Answer {
+    set_monitoring(world, input, true)
+}
+
+pub fn unmonitor_instances(world: &mut World, input: &Json) -> Answer {
+    set_monitoring(world, input, false)
+}
+
+fn set_monitoring(world: &mut World, input: &Json, on: bool) -> Answer {
+    need_ids(input)?;
+    let mut items = Vec::new();
+    for id in asked(world, input)? {
+        world.ec2.instances.get_mut(&id).expect("asked() knows them all").spec.monitoring = on;
+        let state = if on { "enabled" } else { "disabled" };
+        items.push(json!({"InstanceId": id, "Monitoring": {"State": state}}));
+    }
+    Ok(json!({"InstanceMonitorings": items}))
+}

@@ -1,0 +1,371 @@
+//! Launching: the request over its launch template to a complete specification, then to an instance.
+
+use super::images::{image, no_image};
+use super::instance_types::instance_type;
+use super::interfaces::{new_interface, public_address};
+use super::launch_templates::{overlay, resolve};
+use super::network::{default_vpc, no_subnet};
+use super::query::{absent, check_tags, fail, lean, new_tags, once, tags_from};
+use super::state::{Attachment, Instance, InstanceState, Tags, Volume};
+use super::{Event, images, instances};
+use crate::sim::World;
+use crate::sim::service::{Answer, ApiError, Input};
+use crate::sim::world::{self, Millis, SECOND};
+use base64::Engine;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+/// pending → running takes half a minute to a minute; status checks pass some two minutes later.
+const BOOTS: Millis = 30 * SECOND;
+const CHECKS: Millis = 120 * SECOND;
+
+/// What an instance is launched from (by RunInstances or by a group), launch template already merged.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    pub image_id: String,
+    pub instance_type: String,
+    pub subnet_id: String,
+    pub security_group_ids: Vec<String>,
+    pub instance_profile_arn: Option<String>,
+    /// Decoded text.
+    pub user_data: String,
+    pub launch_template: Option<(String, i64)>,
+    pub spot: bool,
+    pub tags: Tags,
+    pub associate_public_ip: Option<bool>,
+    pub key_name: Option<String>,
+    pub private_ip: Option<String>,
+    /// An interface made before, instead of a new one.
+    pub interface: Option<String>,
+    pub volume_tags: Tags,
+    pub interface_tags: Tags,
+    pub client_token: Option<String>,
+    /// BlockDeviceMappings over the image's own.
+    pub block_devices: Vec<Json>,
+    /// MetadataOptions as given.
+    pub metadata: Option<Json>,
+    pub credits: Option<String>,
+    pub monitoring: bool,
+    pub ebs_optimized: bool,
+    pub no_api_termination: bool,
+    pub no_api_stop: bool,
+    pub shutdown_behavior: Option<String>,
+    pub tenancy: Option<String>,
+}
+
+/// From launch data (a template's, or one with a request's members laid over it). The subnet may be
+/// given later by whoever launches.
+pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
+    let eni = data.list("NetworkInterfaces").iter().find(|eni| eni.int("DeviceIndex").unwrap_or(0) == 0);
+    let from_eni = |name: &str| eni.and_then(|eni| eni.text(name));
+    let owned = |texts: Vec<&str>| -> Vec<String> { texts.into_iter().map(str::to_owned).collect() };
+    let mut groups = owned(data.texts("SecurityGroupIds"));
+    if let Some(eni) = eni.filter(|eni| !eni.list("Groups").is_empty()) {
+        groups = owned(eni.texts("Groups"));
+    }
+    let tags = |kind: &str| new_tags(data, kind);
+    let placement = data.get("Placement");
+    let market = data.get("InstanceMarketOptions").and_then(|options| options.text("MarketType"));
+    Ok(LaunchSpec {
+        image_id: image_id(data.text("ImageId").unwrap_or_default())?,
+        instance_type: data.text("InstanceType").unwrap_or("m1.small").to_owned(),
+        subnet_id: data.text("SubnetId").or(from_eni("SubnetId")).unwrap_or_default().to_owned(),
+        security_group_ids: groups,
+        instance_profile_arn: profile(world, data.get("IamInstanceProfile"))?,
+        user_data: plain(data.text("UserData").unwrap_or_default())?,
+        launch_template: None,
+        spot: market == Some("spot"),
+        tags: tags("instance"),
+        associate_public_ip: eni.and_then(|eni| eni.flag("AssociatePublicIpAddress")),
+        key_name: data.text("KeyName").map(str::to_owned),
+        private_ip: data.text("PrivateIpAddress").or(from_eni("PrivateIpAddress")).map(str::to_owned),
+        interface: from_eni("NetworkInterfaceId").map(str::to_owned),
+        volume_tags: tags("volume"),
+        interface_tags: tags("network-interface"),
+        client_token: data.text("ClientToken").map(str::to_owned),
+        block_devices: data.list("BlockDeviceMappings").to_vec(),
+        metadata: data.get("MetadataOptions").cloned(),
+        credits: data.get("CreditSpecification").and_then(|c| c.text("CpuCredits")).map(str::to_owned),
+        monitoring: data.get("Monitoring").and_then(|m| m.flag("Enabled")).unwrap_or(false),
+        ebs_optimized: data.flag("EbsOptimized").unwrap_or(false),
+        no_api_termination: data.flag("DisableApiTermination").unwrap_or(false),
+        no_api_stop: data.flag("DisableApiStop").unwrap_or(false),
+        shutdown_behavior: data.text("InstanceInitiatedShutdownBehavior").map(str::to_owned),
+        tenancy: placement.and_then(|placement| placement.text("Tenancy")).map(str::to_owned),
+    })
+}
+
+/// `resolve:ssm:` stands for the parameter's value at launch.
+fn image_id(given: &str) -> Result<String, ApiError> {
+    let Some(parameter) = given.strip_prefix("resolve:ssm:") else { return Ok(given.to_owned()) };
+    let name = parameter.split(':').next().unwrap_or_default();
+    let known = images::public_parameter(name).map(str::to_owned);
+    known.ok_or_else(|| {
+        let message = format!("Could not resolve the SSM parameter {name} to an image id");
+        ApiError::new("InvalidParameterValue", message)
+    })
+}
+
+fn plain(user_data: &str) -> Result<String, ApiError> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(user_data.trim());
+    let bytes =
+        bytes.map_err(|_| ApiError::new("InvalidParameterValue", "Invalid BASE64 encoding of user data."))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn profile(world: &World, given: Option<&Json>) -> Result<Option<String>, ApiError> {
+    let Some(given) = given else { return Ok(None) };
+    Ok(match (given.text("Arn"), given.text("Name")) {
+        (Some(arn), _) => Some(arn.to_owned()),
+        (None, Some(name)) => Some(world.arn("iam", &format!("instance-profile/{name}"))),
+        (None, None) => None,
+    })
+}
+
+/// Launches one instance: pending now, running later (then `ecs::instance_running` is told).
+pub fn launch(world: &mut World, spec: LaunchSpec) -> Result<String, ApiError> {
+    let reservation = world.id("r");
+    launch_in(world, spec, &reservation, 0)
+}
+
+fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
+    if spec.image_id.is_empty() {
+        return Err(absent("ImageId"));
+    }
+    let image = image(&spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
+    let Some(kind) = instance_type(&spec.instance_type) else {
+        let message = format!("Invalid value '{}' for InstanceType.", spec.instance_type);
+        return fail("InvalidParameterValue", message);
+    };
+    if kind.arch != image.arch {
+        let message = format!(
+            "The architecture '{}' of the specified instance type does not match the architecture '{}' of the \
+             specified AMI. Specify an instance type and an AMI that have matching architectures, and try \
+             again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture \
+             of the instance type or AMI.",
+            kind.arch, image.arch
+        );
+        return fail("InvalidParameterValue", message);
+    }
+    if let Some(key) = &spec.key_name
+        && !world.ec2.key_pairs.contains_key(key)
+    {
+        return fail("InvalidKeyPair.NotFound", format!("The key pair '{key}' does not exist"));
+    }
+    Ok(())
+}
+
+pub fn launch_in(
+    world: &mut World,
+    spec: LaunchSpec,
+    reservation: &str,
+    launch_index: i64,
+) -> Result<String, ApiError> {
+    check(world, &spec)?;
+    let eni = match &spec.interface {
+        Some(eni) => {
+            let found = world.ec2.interfaces.get(eni).ok_or_else(|| super::interfaces::no_interface(eni))?;
+            if found.attachment.is_some() {
+                return fail("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."));
+            }
+            eni.clone()
+        }
+        None => {
+            let groups = &spec.security_group_ids;
+            new_interface(world, &spec.subnet_id, "", groups, spec.private_ip.as_deref())?
+        }
+    };
+    let id = world.id("i");
+    let public = spec
+        .associate_public_ip
+        .unwrap_or_else(|| world.ec2.subnets.get(&spec.subnet_id).is_some_and(|subnet| subnet.map_public_ip));
+    let public_ip = public.then(|| public_address(world));
+    let attachment = Attachment {
+        id: world.id("eni-attach"),
+        instance: Some(id.clone()),
+        device_index: 0,
+        at: world.now,
+        delete_on_termination: spec.interface.is_none(),
+    };
+    let interface = world.ec2.interfaces.get_mut(&eni).expect("made or seen above");
+    interface.attachment = Some(attachment);
+    if spec.interface.is_none() {
+        interface.public_ip.clone_from(&public_ip);
+    }
+    let (vpc, zone) = (interface.vpc.clone(), interface.zone.clone());
+    let (subnet_id, groups) = (interface.subnet.clone(), interface.groups.clone());
+    let private_ip = interface.private_ip.clone();
+    let volumes = volumes(world, &spec, &id, &zone);
+    let boots = BOOTS + super::gateways::jitter(world, 30);
+    for (tagged, tags) in [(&id, &spec.tags), (&eni, &spec.interface_tags)] {
+        if !tags.is_empty() {
+            world.ec2.tags.entry(tagged.clone()).or_default().extend(tags.clone());
+        }
+    }
+    let instance = Instance {
+        id: id.clone(),
+        reservation: reservation.to_owned(),
+        launch_index,
+        spec: LaunchSpec { subnet_id, security_group_ids: groups, ..spec },
+        state: InstanceState::Pending,
+        boots: 1,
+        vpc,
+        zone,
+        private_ip,
+        public_ip,
+        interface: Some(eni),
+        volumes,
+        launched: world.now,
+        checks_pass: world.now + boots + CHECKS,
+        reason: None,
+        transition: String::new(),
+        source_dest_check: true,
+    };
+    world.ec2.instances.insert(id.clone(), instance);
+    world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
+    Ok(id)
+}
+
+/// The image's root volume, changed and joined by the mappings of the request.
+fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
+    let image = image(&spec.image_id).expect("checked before");
+    let root = json!({"DeviceName": image.root_device, "Ebs": {}});
+    let mut mappings = vec![root];
+    for given in &spec.block_devices {
+        let device = given.text("DeviceName").unwrap_or_default();
+        match mappings.iter_mut().find(|mapping| mapping.text("DeviceName") == Some(device)) {
+            Some(mapping) => *mapping = given.clone(),
+            None => mappings.push(given.clone()),
+        }
+    }
+    let mut made = Vec::new();
+    for mapping in mappings {
+        let Some(ebs) = mapping.get("Ebs").filter(|_| mapping.get("NoDevice").is_none()) else { continue };
+        let device = mapping.text("DeviceName").unwrap_or_default().to_owned();
+        let root = device == image.root_device;
+        let kind = ebs.text("VolumeType").unwrap_or(if root { "gp3" } else { "gp2" }).to_owned();
+        let gp3 = kind == "gp3";
+        let id = world.id("vol");
+        let snapshot = ebs.text("SnapshotId").map(str::to_owned);
+        let volume = Volume {
+            id: id.clone(),
+            size: ebs.int("VolumeSize").unwrap_or(if root { image.size } else { 8 }),
+            kind,
+            encrypted: ebs.flag("Encrypted").unwrap_or(false),
+            kms_key: ebs.text("KmsKeyId").map(str::to_owned),
+            iops: ebs.int("Iops").or(gp3.then_some(3000)),
+            throughput: ebs.int("Throughput").or(gp3.then_some(125)),
+            snapshot: snapshot.or(root.then(|| image.snapshot.to_owned())),
+            zone: zone.to_owned(),
+            created: world.now,
+            instance: Some(instance.to_owned()),
+            device: device.clone(),
+            delete_on_termination: ebs.flag("DeleteOnTermination").unwrap_or(true),
+        };
+        world.ec2.volumes.insert(id.clone(), volume);
+        if !spec.volume_tags.is_empty() {
+            world.ec2.tags.insert(id.clone(), spec.volume_tags.clone());
+        }
+        made.push((device, id));
+    }
+    made
+}
+
+pub fn run_instances(world: &mut World, input: &Json) -> Answer {
+    check_tags(
+        input,
+        &[
+            "instance",
+            "volume",
+            "network-interface",
+            "spot-instances-request",
+            "elastic-gpu",
+            "capacity-reservation",
+        ],
+    )?;
+    once(world, "RunInstances", input, |world, input| {
+        let (data, template) = match input.get("LaunchTemplate") {
+            None => (input.clone(), None),
+            Some(specification) => {
+                let found = resolve(world, specification)?;
+                let mut data = found.data;
+                let tags = merged_tags(&data, input);
+                overlay(&mut data, input);
+                data["TagSpecifications"] = tags;
+                (data, Some((found.id, found.version)))
+            }
+        };
+        let mut spec = spec_from(world, &data)?;
+        spec.launch_template = template;
+        place(world, &data, &mut spec)?;
+        let most = input.int("MaxCount").unwrap_or(1);
+        let least = input.int("MinCount").unwrap_or(1);
+        if least < 1 || most < least {
+            let message = format!(
+                "Value ({most}) for parameter maxCount is invalid. Must be at least minCount, which must be at least 1."
+            );
+            return fail("InvalidParameterValue", message);
+        }
+        let reservation = world.id("r");
+        let mut made = Vec::new();
+        for index in 0..most {
+            match launch_in(world, spec.clone(), &reservation, index) {
+                Ok(id) => made.push(id),
+                // Between the least and the most, EC2 launches as many as it can.
+                Err(error) if (made.len() as i64) < least => {
+                    made.iter().for_each(|id| instances::vanish(world, id));
+                    return Err(error);
+                }
+                Err(_) => break,
+            }
+        }
+        Ok(lean(json!({
+            "ReservationId": reservation, "OwnerId": world.account, "Groups": [],
+            "Instances": made.iter().map(|id| instances::instance_json(world, id)).collect::<Vec<_>>(),
+        })))
+    })
+}
+
+/// Tags of template and request are merged a resource type; the request wins a key.
+fn merged_tags(template: &Json, input: &Json) -> Json {
+    let kinds = template.list("TagSpecifications").iter().chain(input.list("TagSpecifications"));
+    let mut merged: std::collections::BTreeMap<&str, Tags> = Default::default();
+    for spec in kinds {
+        let kind = spec.text("ResourceType").unwrap_or_default();
+        merged.entry(kind).or_default().extend(tags_from(spec.list("Tags")));
+    }
+    let spec = |(kind, tags): (&&str, &Tags)| {
+        let tags = super::query::tags_json(Some(tags));
+        json!({"ResourceType": kind, "Tags": tags})
+    };
+    Json::Array(merged.iter().map(spec).collect())
+}
+
+/// Without a subnet, one of the default VPC's in the wanted zone.
+fn place(world: &World, data: &Json, spec: &mut LaunchSpec) -> Result<(), ApiError> {
+    if spec.interface.is_some() {
+        return Ok(());
+    }
+    if spec.subnet_id.is_empty() {
+        let zone = data.get("Placement").and_then(|placement| placement.text("AvailabilityZone"));
+        let Some(vpc) = default_vpc(world) else {
+            let message =
+                "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
+            return fail("VPCIdNotSpecified", message);
+        };
+        let mut all = world.ec2.subnets.values().filter(|subnet| subnet.vpc == vpc.id);
+        let found = all.find(|subnet| zone.is_none_or(|zone| subnet.zone == zone));
+        let Some(subnet) = found else {
+            return fail("MissingInput", "No subnets found for the default VPC");
+        };
+        spec.subnet_id.clone_from(&subnet.id);
+    }
+    let subnet = world.ec2.subnets.get(&spec.subnet_id).ok_or_else(|| no_subnet(&spec.subnet_id))?;
+    for name in data.texts("SecurityGroups") {
+        let mut all = world.ec2.security_groups.values();
+        let found = all.find(|group| group.vpc == subnet.vpc && group.name == name);
+        let group = found.ok_or_else(|| super::security_groups::no_group(name))?;
+        spec.security_group_ids.push(group.id.clone());
+    }
+    Ok(())
+}

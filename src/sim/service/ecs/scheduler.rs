@@ -1,0 +1,536 @@
+//! The service scheduler: one look compares what a service should have with what it has, and starts or
+//! stops tasks within the deployment's minimum and maximum percent.
+
+use super::super::Input;
+use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
+use super::settle::say;
+use super::tasks::{self, Order, Stop};
+use super::{capacity, deployments, kick, placement, short, task_sets};
+use crate::sim::World;
+use crate::sim::service::elbv2;
+use crate::sim::world::SECOND;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// One task as the scheduler sees it.
+#[derive(Clone, Debug)]
+struct Seen {
+    arn: String,
+    primary: bool,
+    running: bool,
+    leaving_host: bool,
+    healthy: bool,
+    unhealthy: bool,
+    zone: String,
+    created: i64,
+    host: Option<String>,
+}
+
+pub(super) fn look(world: &mut World, arn: &str, at: i64) {
+    let Some(service) = world.ecs.services.get_mut(arn) else { return };
+    if service.looks_at != Some(at) {
+        return;
+    }
+    service.looks_at = None;
+    let (status, external) = (service.status.clone(), !service.is_rolling());
+    match status.as_str() {
+        "INACTIVE" => {}
+        "DRAINING" => wind_down(world, arn),
+        _ if external => task_sets::look(world, arn),
+        _ => {
+            deployments::started(world, arn);
+            retire_unhealthy(world, arn);
+            deployments::watch(world, arn);
+            if world.ecs.services.get(arn).is_some_and(|service| service.daemon) {
+                daemon(world, arn);
+            } else {
+                replica(world, arn);
+            }
+            finish(world, arn);
+        }
+    }
+}
+
+impl Service {
+    /// ECS itself rolls this service's deployments out.
+    pub(super) fn is_rolling(&self) -> bool {
+        matches!(self.controller.as_deref(), None | Some("ECS"))
+    }
+
+    /// Tasks that must stay healthy, and tasks that may live at once.
+    fn bounds(&self) -> (i64, i64) {
+        let (min, max) = if self.daemon { (0, 100) } else { (100, 200) };
+        let min = self.percent("minimumHealthyPercent", min);
+        let max = self.percent("maximumPercent", max);
+        ((self.desired * min + 99) / 100, self.desired * max / 100)
+    }
+}
+
+fn tasks_of(world: &World, service: &Service) -> Vec<Task> {
+    service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)).cloned().collect()
+}
+
+/// Health checks of a task have failed, and its grace period is over; Err is how long that still lasts.
+fn is_unhealthy(world: &World, task: &Task, grace: i64) -> Result<Option<String>, i64> {
+    if task.status != TaskStatus::Running {
+        return Ok(None);
+    }
+    let reason = task
+        .targets
+        .iter()
+        .find(|(group, id, port)| {
+            elbv2::target_health(world, group, id, Some(*port)).as_deref() == Some("unhealthy")
+        })
+        .map(|(group, ..)| format!("Task failed ELB health checks in (target-group {group})"))
+        .or_else(|| {
+            let sick =
+                |one: &super::model::Container| one.essential && one.health == ContainerHealth::Unhealthy;
+            task.containers.iter().any(sick).then(|| "Task failed container health checks".to_owned())
+        });
+    let over = task.started.unwrap_or(world.now) + grace * SECOND;
+    match reason {
+        Some(_) if over > world.now => Err(over - world.now),
+        reason => Ok(reason),
+    }
+}
+
+/// Stops tasks that never became healthy. One that was is replaced before it is stopped (see `replica`).
+fn retire_unhealthy(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let grace = service.grace_seconds.unwrap_or(0);
+    for task in tasks_of(world, service).into_iter().filter(|task| task.wanted) {
+        let reason = match is_unhealthy(world, &task, grace) {
+            Ok(Some(reason)) => reason,
+            Ok(None) => continue,
+            Err(wait) => {
+                kick(world, arn, wait);
+                continue;
+            }
+        };
+        if task.proven {
+            continue;
+        }
+        tell_unhealthy(world, arn, &task);
+        super::settle::failed(world, &task.arn);
+        tasks::stop(world, &task.arn, Stop::new("ServiceSchedulerInitiated", reason));
+    }
+}
+
+fn tell_unhealthy(world: &mut World, service: &str, task: &Task) {
+    let unhealthy = task.targets.iter().find(|(group, id, port)| {
+        elbv2::target_health(world, group, id, Some(*port)).as_deref() == Some("unhealthy")
+    });
+    let id = short(&task.arn).to_owned();
+    match unhealthy {
+        Some((group, target, port)) => {
+            let reason = elbv2::reason(world, group, target, Some(*port)).unwrap_or_default();
+            let who =
+                if task.interface.is_some() { format!("task {id}") } else { format!("instance {target}") };
+            let who = if task.interface.is_some() { who } else { format!("{who}) (port {port}") };
+            say(world, service, |name| {
+                format!(
+                    "(service {name}) ({who}) is unhealthy in (target-group {group}) due to (reason {reason})"
+                )
+            });
+        }
+        None => say(world, service, |name| {
+            format!("(service {name}) (task {id}) failed container health checks.")
+        }),
+    }
+}
+
+fn see(world: &World, service: &Service) -> Vec<Seen> {
+    let primary = service.primary().map(|one| one.id.clone());
+    let grace = service.grace_seconds.unwrap_or(0);
+    tasks_of(world, service)
+        .into_iter()
+        .filter(|task| task.wanted)
+        .map(|task| Seen {
+            primary: task.deployment == primary,
+            running: task.status == TaskStatus::Running,
+            leaving_host: task
+                .host
+                .as_ref()
+                .is_some_and(|host| world.ecs.hosts.get(host).is_none_or(|host| host.draining)),
+            healthy: tasks::counts_healthy(world, &task) == Ok(true),
+            unhealthy: matches!(is_unhealthy(world, &task, grace), Ok(Some(_))),
+            zone: task.zone.clone(),
+            created: task.created,
+            host: task.host.clone(),
+            arn: task.arn,
+        })
+        .collect()
+}
+
+fn replica(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let Some(primary) = service.primary() else { return };
+    let halted = primary.rollout == Rollout::Failed;
+    let (min, max) = service.bounds();
+    let desired = service.desired;
+    let throttled = service.throttled_until - world.now;
+    let seen = see(world, service);
+    let (good, out): (Vec<&Seen>, Vec<&Seen>) =
+        seen.iter().partition(|one| one.primary && !one.leaving_host && !one.unhealthy);
+    let need = desired - good.len() as i64;
+    let room = max - seen.len() as i64;
+    let mut started = 0;
+    if need > 0 && !halted {
+        if throttled > 0 {
+            kick(world, arn, throttled);
+        } else {
+            started = start(world, arn, need.min(room));
+        }
+    }
+    if halted {
+        return;
+    }
+    let surplus = good.len() as i64 - desired;
+    if surplus > 0 {
+        scale_in(world, arn, &good, surplus as usize);
+    }
+    let blocked = started < need;
+    let healthy = seen.iter().filter(|one| one.healthy && !one.unhealthy).count() as i64;
+    let replaced = good.iter().filter(|one| one.healthy).count() as i64 >= desired;
+    let floor = if blocked { min } else { min.max(desired) };
+    let stopped = stop_outdated(world, arn, &out, healthy - floor, blocked || replaced);
+    // Neither may anything start nor stop: AWS says so instead of waiting in silence.
+    if need > 0 && started == 0 && stopped == 0 && min >= desired && max <= desired && !out.is_empty() {
+        complain(world, arn, |name| {
+            format!(
+                "(service {name}) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+            )
+        });
+    }
+}
+
+/// Says something once, until the cause is resolved.
+fn complain(world: &mut World, arn: &str, text: impl FnOnce(&str) -> String) {
+    let Some(service) = world.ecs.services.get_mut(arn) else { return };
+    let message = text(&service.name);
+    if service.complaint.as_ref() != Some(&message) {
+        service.complaint = Some(message.clone());
+        say(world, arn, |_| message);
+    }
+}
+
+fn start(world: &mut World, arn: &str, count: i64) -> i64 {
+    let mut started: Vec<String> = Vec::new();
+    for _ in 0..count.max(0) {
+        match launch(world, arn, None) {
+            Ok(task) => started.push(format!("(task {})", short(&task))),
+            Err(why) => {
+                complain(world, arn, |name| {
+                    format!(
+                        "(service {name}) was unable to place a task because no container instance met all of its requirements. {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+                    )
+                });
+                wait_for_room(world, arn);
+                break;
+            }
+        }
+    }
+    if !started.is_empty() {
+        if let Some(service) = world.ecs.services.get_mut(arn) {
+            service.steady = false;
+            if started.len() as i64 == count {
+                service.complaint = None;
+            }
+        }
+        let (count, list) = (started.len(), started.join(" "));
+        say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
+    }
+    started.len() as i64
+}
+
+fn wait_for_room(world: &mut World, arn: &str) {
+    let Some(cluster) = world.ecs.services.get(arn).map(|service| service.cluster.clone()) else { return };
+    if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
+        cluster.waiting.insert(arn.to_owned());
+    }
+}
+
+/// The provider that is furthest behind its share: first the base, then the weights.
+pub(super) fn pick_provider(strategy: &[StrategyItem], counts: &BTreeMap<String, i64>) -> Option<String> {
+    let count = |item: &StrategyItem| counts.get(&item.capacity_provider).copied().unwrap_or(0);
+    if let Some(item) = strategy.iter().find(|item| item.base > count(item)) {
+        return Some(item.capacity_provider.clone());
+    }
+    let weighted = strategy.iter().filter(|item| item.weight > 0);
+    let behind = weighted.min_by(|a, b| {
+        let share = |item: &StrategyItem| (count(item) - item.base).max(0) * 1_000_000 / item.weight;
+        share(a).cmp(&share(b))
+    });
+    behind.or(strategy.first()).map(|item| item.capacity_provider.clone())
+}
+
+/// Starts one task of the primary deployment, on this host if one is named.
+fn launch(world: &mut World, arn: &str, on: Option<&str>) -> Result<String, String> {
+    let service = world.ecs.services.get(arn).ok_or("The service does not exist.")?;
+    let deployment = service.primary().ok_or("The service has no deployment.")?;
+    let revision = world.ecs.revisions.get(&deployment.revision).ok_or("The revision does not exist.")?;
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for task in service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)) {
+        if task.wanted
+            && task.deployment.as_ref() == Some(&deployment.id)
+            && let Some(provider) = &task.provider
+        {
+            *counts.entry(provider.clone()).or_default() += 1;
+        }
+    }
+    let provider = pick_provider(&revision.strategy, &counts);
+    let fargate = revision.launch_type.as_deref() == Some("FARGATE")
+        || provider.as_deref().is_some_and(capacity::is_fargate);
+    let group = format!("service:{}", service.name);
+    let host = match on {
+        Some(host) => Some(host.to_owned()),
+        None if fargate => None,
+        None => {
+            let ask = placement::ask(
+                world,
+                service,
+                &revision.task_definition,
+                provider.as_deref(),
+                revision.network.as_ref(),
+                &group,
+            );
+            match placement::choose(world, &ask) {
+                Ok(host) => Some(host),
+                // Managed scaling brings a host: the task waits for it in PROVISIONING.
+                Err(_) if provider.as_deref().is_some_and(|name| scales(world, name)) => None,
+                Err(why) => return Err(why),
+            }
+        }
+    };
+    let order = Order {
+        cluster: service.cluster.clone(),
+        definition: revision.task_definition.clone(),
+        group,
+        started_by: Some(deployment.id.clone()),
+        service: Some(arn.to_owned()),
+        deployment: Some(deployment.id.clone()),
+        launch_type: if fargate { "FARGATE" } else { "EC2" }.to_owned(),
+        platform_version: fargate.then(|| platform(revision.platform_version.as_deref())),
+        provider,
+        network: revision.network.clone(),
+        overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+        execute_command: service.execute_command,
+        tags: propagated(world, service, &revision.task_definition),
+        host,
+    };
+    Ok(tasks::create(world, order))
+}
+
+pub(super) fn platform(version: Option<&str>) -> String {
+    match version {
+        None | Some("LATEST") => "1.4.0".to_owned(),
+        Some(version) => version.to_owned(),
+    }
+}
+
+fn scales(world: &World, provider: &str) -> bool {
+    capacity::get(world, provider).is_some_and(|provider| provider.managed_scaling)
+}
+
+fn propagated(world: &World, service: &Service, definition: &str) -> super::Tags {
+    let mut tags = match service.propagate_tags.as_str() {
+        "SERVICE" => service.tags.clone(),
+        "TASK_DEFINITION" => world.ecs.definition(definition).map(|one| one.tags.clone()).unwrap_or_default(),
+        _ => super::Tags::new(),
+    };
+    if service.managed_tags {
+        tags.insert("aws:ecs:clusterName".to_owned(), service.cluster.clone());
+        tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
+    }
+    tags
+}
+
+/// Takes tasks that do not run yet first, then from the fullest zone, the newest one.
+fn scale_in(world: &mut World, arn: &str, good: &[&Seen], count: usize) {
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in good {
+        *zones.entry(&one.zone).or_default() += 1;
+    }
+    let mut left: Vec<&Seen> = good.to_vec();
+    let mut going: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let next = left.iter().enumerate().max_by_key(|(_, one)| {
+            (!one.running, zones.get(one.zone.as_str()).copied().unwrap_or(0), one.created, one.arn.clone())
+        });
+        let Some((at, _)) = next else { break };
+        let one = left.remove(at);
+        if let Some(count) = zones.get_mut(one.zone.as_str()) {
+            *count -= 1;
+        }
+        going.push(one.arn.clone());
+    }
+    stop_all(world, arn, &going);
+}
+
+fn stop_all(world: &mut World, arn: &str, going: &[String]) {
+    if going.is_empty() {
+        return;
+    }
+    let deployment =
+        world.ecs.services.get(arn).and_then(|service| service.primary()).map(|one| one.id.clone());
+    let list: Vec<String> = going.iter().map(|task| format!("(task {})", short(task))).collect();
+    let (count, list) = (going.len(), list.join(" "));
+    say(world, arn, |name| format!("(service {name}) has stopped {count} running tasks: {list}."));
+    for task in going {
+        tasks::stop(world, task, Stop::scheduler(deployment.as_deref()));
+    }
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.steady = false;
+    }
+}
+
+/// Stops what belongs to older deployments, to draining hosts or is sick, as far as healthy tasks can be
+/// spared; what is not healthy anyway need not be spared.
+fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, replaced: bool) -> i64 {
+    let mut order: Vec<&&Seen> = out.iter().collect();
+    order.sort_by_key(|one| (one.healthy, one.running, one.created, one.arn.clone()));
+    let mut going: Vec<String> = Vec::new();
+    for one in order {
+        let useless = !one.healthy || one.unhealthy;
+        let free = useless && (!one.primary || replaced || one.leaving_host && !one.running);
+        if free || (!useless && spare > 0) {
+            if !useless {
+                spare -= 1;
+            }
+            going.push(one.arn.clone());
+        }
+    }
+    stop_all(world, arn, &going);
+    going.len() as i64
+}
+
+/// One task on every host that can take it; on each, the old one goes before the new one comes.
+fn daemon(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    if service.primary().is_none_or(|one| one.rollout == Rollout::Failed) {
+        return;
+    }
+    let Some(cluster) = world.ecs.clusters.get(&service.cluster) else { return };
+    let constraints = service.placement_constraints.clone();
+    let hosts: Vec<String> = cluster
+        .hosts
+        .iter()
+        .filter_map(|arn| world.ecs.hosts.get(arn))
+        .filter(|host| {
+            constraints
+                .iter()
+                .filter(|one| one.text("type") == Some("memberOf"))
+                .all(|one| placement::expression_holds(one.text("expression").unwrap_or_default(), host))
+        })
+        .map(|host| host.arn.clone())
+        .collect();
+    let seen = see(world, service);
+    let desired = hosts.len() as i64;
+    let (min, _) = service.bounds();
+    let mut spare = seen.iter().filter(|one| one.healthy).count() as i64 - min;
+    let (mut going, mut starting) = (Vec::new(), Vec::new());
+    for host in &hosts {
+        let mine: Vec<&Seen> = seen.iter().filter(|one| one.host.as_ref() == Some(host)).collect();
+        let current = mine.iter().any(|one| one.primary && !one.unhealthy);
+        for old in mine.iter().filter(|one| !one.primary || one.unhealthy) {
+            if !old.healthy || spare > 0 {
+                spare -= i64::from(old.healthy);
+                going.push(old.arn.clone());
+            }
+        }
+        let occupied = !mine.is_empty();
+        if !current && !occupied {
+            starting.push(host.clone());
+        }
+    }
+    going.extend(
+        seen.iter()
+            .filter(|one| one.host.as_ref().is_none_or(|host| !hosts.contains(host)))
+            .map(|one| one.arn.clone()),
+    );
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.desired = desired;
+    }
+    stop_all(world, arn, &going);
+    let mut list = Vec::new();
+    for host in starting {
+        if let Ok(task) = launch(world, arn, Some(&host)) {
+            list.push(format!("(task {})", short(&task)));
+        }
+    }
+    if !list.is_empty() {
+        let (count, list) = (list.len(), list.join(" "));
+        say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
+    }
+}
+
+/// Old deployments without tasks leave the list; a deployment whose tasks are all there and healthy, with
+/// nothing else left, is complete; a service at rest says so once.
+fn finish(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let all = tasks_of(world, service);
+    let primary = service.primary().map(|one| one.id.clone());
+    let settled = all.len() as i64 == service.desired
+        && all.iter().all(|task| {
+            task.wanted
+                && task.deployment == primary
+                && tasks::counts_healthy(world, task) == Ok(true)
+                && task
+                    .host
+                    .as_ref()
+                    .is_none_or(|host| world.ecs.hosts.get(host).is_some_and(|host| !host.draining))
+        });
+    let service = world.ecs.services.get_mut(arn).expect("looked up above");
+    let used: Vec<&String> = all.iter().filter_map(|task| task.deployment.as_ref()).collect();
+    let mut first = true;
+    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&&one.id));
+    if !settled {
+        service.steady = false;
+        return;
+    }
+    let running = service.primary().is_some_and(|one| one.rollout == Rollout::InProgress);
+    let fresh = !service.steady;
+    service.steady = true;
+    service.complaint = None;
+    if running {
+        deployments::complete(world, arn);
+    }
+    if fresh || running {
+        say(world, arn, |name| format!("(service {name}) has reached a steady state."));
+    }
+}
+
+/// A deleted service stops its tasks and is INACTIVE when the last one is gone.
+fn wind_down(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let wanted: Vec<String> =
+        tasks_of(world, service).into_iter().filter(|task| task.wanted).map(|task| task.arn).collect();
+    stop_all(world, arn, &wanted);
+    let Some(service) = world.ecs.services.get_mut(arn) else { return };
+    if service.tasks.is_empty() {
+        service.status = "INACTIVE".to_owned();
+        service.deployments.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(name: &str, weight: i64, base: i64) -> StrategyItem {
+        StrategyItem { capacity_provider: name.to_owned(), weight, base }
+    }
+
+    #[test]
+    fn base_comes_first_then_weights() {
+        let strategy = [item("spot", 3, 0), item("demand", 1, 2)];
+        let mut counts = BTreeMap::new();
+        let mut order = Vec::new();
+        for _ in 0..6 {
+            let name = pick_provider(&strategy, &counts).expect("a provider");
+            *counts.entry(name.clone()).or_insert(0) += 1;
+            order.push(name);
+        }
+        assert_eq!(order, ["demand", "demand", "spot", "demand", "spot", "spot"]);
+    }
+}

@@ -1,0 +1,375 @@
+//! Tasks over the API: run, start, stop, describe, list.
+
+use super::super::{Answer, ApiError, Input};
+use super::model::{ContainerHealth, Task, TaskStatus};
+use super::tasks::{self, Order, Stop};
+use super::{
+    capacity, client, cluster_name, clusters, definitions, hosts, includes, invalid, missing, paged,
+    placement, put,
+};
+use super::{network, scheduler, short, tag_list, tags_of, time, view};
+use crate::sim::World;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+fn container_status(task: &Task, container: &super::model::Container) -> &'static str {
+    if container.running {
+        "RUNNING"
+    } else if container.exit_code.is_some() || task.status == TaskStatus::Stopped {
+        "STOPPED"
+    } else {
+        "PENDING"
+    }
+}
+
+fn health(health: ContainerHealth) -> &'static str {
+    match health {
+        ContainerHealth::None | ContainerHealth::Unknown => "UNKNOWN",
+        ContainerHealth::Healthy => "HEALTHY",
+        ContainerHealth::Unhealthy => "UNHEALTHY",
+    }
+}
+
+fn container_view(world: &World, task: &Task, at: usize) -> Json {
+    let container = &task.containers[at];
+    let defined =
+        world.ecs.definition(&task.definition).and_then(|one| one.body.list("containerDefinitions").get(at));
+    let member = |name: &str| defined.and_then(|one| one.int(name)).map(|number| number.to_string());
+    let mut one = json!({
+        "containerArn": container.arn,
+        "taskArn": task.arn,
+        "name": container.name,
+        "image": container.image,
+        "lastStatus": container_status(task, container),
+        "healthStatus": health(container.health),
+        "cpu": member("cpu").unwrap_or("0".to_owned()),
+    });
+    put(&mut one, "memory", member("memory"));
+    put(&mut one, "memoryReservation", member("memoryReservation"));
+    put(&mut one, "exitCode", container.exit_code);
+    put(&mut one, "reason", container.reason.clone());
+    if task.pull_stopped.is_some() {
+        one["imageDigest"] = json!(container.digest);
+        one["runtimeId"] = json!(format!("{}-{}", short(&task.arn), 1_000_000_000 + at));
+    }
+    match &task.interface {
+        Some(interface) => {
+            one["networkBindings"] = json!([]);
+            one["networkInterfaces"] =
+                json!([{"attachmentId": interface.attachment, "privateIpv4Address": interface.private_ip}]);
+        }
+        None => {
+            let started = container.running || container.exit_code.is_some();
+            let bindings: Vec<Json> = container
+                .bindings
+                .iter()
+                .filter(|_| started)
+                .map(|(inner, outer, protocol)| {
+                    json!({"bindIP": "0.0.0.0", "containerPort": inner, "hostPort": outer, "protocol": protocol})
+                })
+                .collect();
+            one["networkBindings"] = json!(bindings);
+            one["networkInterfaces"] = json!([]);
+        }
+    }
+    one
+}
+
+/// The worst of the essential containers that have a check.
+fn task_health(task: &Task) -> &'static str {
+    let all: Vec<ContainerHealth> =
+        task.containers.iter().filter(|one| one.essential).map(|one| one.health).collect();
+    if all.contains(&ContainerHealth::Unhealthy) {
+        "UNHEALTHY"
+    } else if all.contains(&ContainerHealth::Unknown) || all.iter().all(|one| *one == ContainerHealth::None) {
+        "UNKNOWN"
+    } else {
+        "HEALTHY"
+    }
+}
+
+pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
+    let containers: Vec<Json> =
+        (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
+    let attachments: Vec<Json> = tasks::attachment(world, task).into_iter().collect();
+    let mut view = json!({
+        "attachments": attachments,
+        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "clusterArn": world.arn("ecs", &format!("cluster/{}", task.cluster)),
+        "containers": containers,
+        "cpu": task.cpu.to_string(),
+        "createdAt": World::timestamp(task.created),
+        "desiredStatus": if task.wanted { "RUNNING" } else { "STOPPED" },
+        "enableExecuteCommand": task.execute_command,
+        "group": task.group,
+        "healthStatus": task_health(task),
+        "inferenceAccelerators": [],
+        "lastStatus": task.status.text(),
+        "launchType": task.launch_type,
+        "memory": task.memory.to_string(),
+        "overrides": task.overrides,
+        "tags": if tags { tag_list(&task.tags) } else { json!([]) },
+        "taskArn": task.arn,
+        "taskDefinitionArn": task.definition,
+        "version": task.version,
+    });
+    put(&mut view, "containerInstanceArn", task.host.clone());
+    put(&mut view, "capacityProviderName", task.provider.clone());
+    put(&mut view, "startedBy", task.started_by.clone());
+    put(&mut view, "stopCode", task.stop_code.clone());
+    put(&mut view, "stoppedReason", task.stopped_reason.clone());
+    if !task.zone.is_empty() {
+        view["availabilityZone"] = json!(task.zone);
+    }
+    if let Some(version) = &task.platform_version {
+        view["platformVersion"] = json!(version);
+        view["platformFamily"] = json!("Linux");
+        view["ephemeralStorage"] = json!({"sizeInGiB": 20});
+    }
+    if let Some(at) = task.pull_started {
+        view["connectivity"] = json!("CONNECTED");
+        view["connectivityAt"] = World::timestamp(at);
+    }
+    let times = [
+        ("pullStartedAt", task.pull_started),
+        ("pullStoppedAt", task.pull_stopped),
+        ("startedAt", task.started),
+        ("stoppingAt", task.stopping),
+        ("executionStoppedAt", task.stopped),
+        ("stoppedAt", task.stopped),
+    ];
+    for (name, at) in times {
+        put(&mut view, name, time(at));
+    }
+    view
+}
+
+fn find<'a>(world: &'a World, cluster: &str, name: &str) -> Option<&'a Task> {
+    let arn = if name.starts_with("arn:") {
+        name.to_owned()
+    } else {
+        world.arn("ecs", &format!("task/{cluster}/{name}"))
+    };
+    world.ecs.tasks.get(&arn).filter(|task| task.cluster == cluster)
+}
+
+pub(super) fn describe_tasks(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?;
+    let names = input.texts("tasks");
+    if names.is_empty() {
+        return Err(invalid("Tasks cannot be empty."));
+    }
+    if names.len() > 100 {
+        return Err(invalid("Tasks cannot have more than 100 elements."));
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for name in names {
+        match find(world, cluster, name) {
+            Some(task) => found.push(task_view(world, task, includes(input, "TAGS"))),
+            None if name.starts_with("arn:") => failures.push(missing(name)),
+            None => failures.push(missing(world.arn("ecs", &format!("task/{cluster}/{name}")))),
+        }
+    }
+    Ok(json!({"tasks": found, "failures": failures}))
+}
+
+/// Tasks that should run, unless stopped ones are asked for; those are known for an hour.
+pub(super) fn list_tasks(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?;
+    let running = input.text("desiredStatus").unwrap_or("RUNNING") != "STOPPED";
+    let service = match input.text("serviceName") {
+        Some(name) => {
+            let arn = world.arn("ecs", &format!("service/{cluster}/{}", short(name)));
+            if !world.ecs.services.contains_key(&arn) {
+                return Err(ApiError::new("ServiceNotFoundException", "Service not found."));
+            }
+            Some(arn)
+        }
+        None => None,
+    };
+    let host =
+        match input.text("containerInstance") {
+            Some(name) => Some(hosts::find(world, cluster, name).ok_or_else(|| {
+                invalid(format!("Referenced container instance {} not found.", short(name)))
+            })?),
+            None => None,
+        };
+    let family = input.text("family");
+    let of_family = |task: &Task| short(&task.definition).split(':').next() == family;
+    let arns = world
+        .ecs
+        .tasks
+        .values()
+        .filter(|task| task.cluster == cluster && task.wanted == running)
+        .filter(|task| service.is_none() || task.service == service)
+        .filter(|task| host.is_none() || task.host == host)
+        .filter(|task| family.is_none() || of_family(task))
+        .filter(|task| input.text("startedBy").is_none_or(|by| task.started_by.as_deref() == Some(by)))
+        .filter(|task| input.text("launchType").is_none_or(|kind| task.launch_type == kind))
+        .map(|task| json!(task.arn))
+        .collect();
+    Ok(paged(input, "taskArns", arns, 100))
+}
+
+/// What RunTask and StartTask have in common.
+fn order(world: &World, input: &Json, cluster: &str) -> Result<Order, ApiError> {
+    let definition = definitions::active_arn(world, input.text("taskDefinition").unwrap_or_default())?;
+    let body = &world.ecs.definition(&definition).ok_or_else(|| client("TaskDefinition not found."))?.body;
+    let family = body.text("family").unwrap_or_default();
+    let network = view::network(input);
+    let awsvpc = body.text("networkMode") == Some("awsvpc");
+    if awsvpc && network.is_none() {
+        return Err(invalid(
+            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+        ));
+    }
+    if let Some(vpc) = network.as_ref().and_then(|one| one.get("awsvpcConfiguration"))
+        && let Some(id) = vpc.texts("subnets").into_iter().find(|id| network::subnet(world, id).is_none())
+    {
+        return Err(invalid(format!(
+            "Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"
+        )));
+    }
+    let mut tags = match input.text("propagateTags") {
+        Some("TASK_DEFINITION") => {
+            world.ecs.definition(&definition).map(|one| one.tags.clone()).unwrap_or_default()
+        }
+        _ => Default::default(),
+    };
+    tags.extend(tags_of(input)?);
+    let overrides = input.get("overrides").filter(|one| !one.is_null()).cloned();
+    Ok(Order {
+        cluster: cluster.to_owned(),
+        group: input.text("group").map_or_else(|| format!("family:{family}"), str::to_owned),
+        definition,
+        started_by: input.text("startedBy").map(str::to_owned),
+        service: None,
+        deployment: None,
+        launch_type: "EC2".to_owned(),
+        provider: None,
+        platform_version: None,
+        network,
+        overrides: overrides
+            .unwrap_or_else(|| json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []})),
+        execute_command: input.flag("enableExecuteCommand").unwrap_or(false),
+        tags,
+        host: None,
+    })
+}
+
+/// Why RunTask could not place: `RESOURCE:MEMORY` and the like.
+fn failure(world: &World, cluster: &str, why: &str) -> Json {
+    let reason = if why.contains("insufficient memory") {
+        "RESOURCE:MEMORY"
+    } else if why.contains("insufficient CPU") {
+        "RESOURCE:CPU"
+    } else if why.contains("port required") {
+        "RESOURCE:PORTS"
+    } else if why.contains("RESOURCE:ENI") {
+        "RESOURCE:ENI"
+    } else if why.contains("attribute") {
+        "ATTRIBUTE"
+    } else {
+        return json!({"reason": "No Container Instances were found in your cluster."});
+    };
+    let id = why.split_whitespace().nth(4).unwrap_or_default();
+    json!({"arn": world.arn("ecs", &format!("container-instance/{cluster}/{id}")), "reason": reason})
+}
+
+pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?.to_owned();
+    let count = input.int("count").unwrap_or(1);
+    if !(1..=10).contains(&count) {
+        return Err(invalid("Count must be between 1 and 10."));
+    }
+    let token = input.text("clientToken").map(|token| format!("task {token}"));
+    if let Some(made) = token.as_ref().and_then(|token| world.ecs.tokens.get(token)) {
+        let views: Vec<Json> = made
+            .iter()
+            .filter_map(|arn| world.ecs.tasks.get(arn))
+            .map(|task| task_view(world, task, true))
+            .collect();
+        return Ok(json!({"tasks": views, "failures": []}));
+    }
+    let mut order = order(world, input, &cluster)?;
+    let mut strategy = clusters::strategy(input, "capacityProviderStrategy")?;
+    clusters::check_strategy(&strategy, &world.ecs.clusters[&cluster].capacity_providers)?;
+    match input.text("launchType") {
+        Some(kind) if strategy.is_empty() => kind.clone_into(&mut order.launch_type),
+        Some(_) => {
+            return Err(invalid(
+                "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+            ));
+        }
+        None if strategy.is_empty() => strategy.clone_from(&world.ecs.clusters[&cluster].default_strategy),
+        None => {}
+    }
+    let (mut made, mut failures) = (Vec::new(), Vec::new());
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    for _ in 0..count {
+        let mut order = order.clone();
+        order.provider = scheduler::pick_provider(&strategy, &counts);
+        if let Some(provider) = &order.provider {
+            *counts.entry(provider.clone()).or_default() += 1;
+        }
+        if order.launch_type == "FARGATE" || order.provider.as_deref().is_some_and(capacity::is_fargate) {
+            order.launch_type = "FARGATE".to_owned();
+            order.platform_version = Some(scheduler::platform(input.text("platformVersion")));
+        } else {
+            let ask = placement::Ask {
+                cluster: &cluster,
+                definition: &order.definition,
+                provider: order.provider.as_deref(),
+                constraints: input.list("placementConstraints"),
+                strategy: input.list("placementStrategy"),
+                group: &order.group,
+                zones: placement::zones(world, &order.definition, order.network.as_ref()),
+            };
+            let waits = order.provider.as_deref().and_then(|name| capacity::get(world, name));
+            match placement::choose(world, &ask) {
+                Ok(host) => order.host = Some(host),
+                Err(_) if waits.is_some_and(|provider| provider.managed_scaling) => {}
+                Err(why) => {
+                    failures.push(failure(world, &cluster, &why));
+                    continue;
+                }
+            }
+        }
+        made.push(tasks::create(world, order));
+    }
+    let views: Vec<Json> = made
+        .iter()
+        .filter_map(|arn| world.ecs.tasks.get(arn))
+        .map(|task| task_view(world, task, true))
+        .collect();
+    if let Some(token) = token {
+        world.ecs.tokens.insert(token, made);
+    }
+    Ok(json!({"tasks": views, "failures": failures}))
+}
+
+pub(super) fn start_task(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?.to_owned();
+    let order = order(world, input, &cluster)?;
+    let (mut views, mut failures) = (Vec::new(), Vec::new());
+    for name in input.texts("containerInstances") {
+        match hosts::find(world, &cluster, name) {
+            Some(host) => {
+                let arn = tasks::create(world, Order { host: Some(host), ..order.clone() });
+                views.push(task_view(world, &world.ecs.tasks[&arn], true));
+            }
+            None => failures.push(missing(name)),
+        }
+    }
+    Ok(json!({"tasks": views, "failures": failures}))
+}
+
+pub(super) fn stop_task(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?;
+    let found = find(world, cluster, input.text("task").unwrap_or_default());
+    let arn =
+        found.map(|task| task.arn.clone()).ok_or_else(|| invalid("The referenced task was not found."))?;
+    let reason = input.text("reason").unwrap_or("Task stopped by user");
+    tasks::stop(world, &arn, Stop::new("UserInitiated", reason));
+    Ok(json!({"task": task_view(world, &world.ecs.tasks[&arn], true)}))
+}

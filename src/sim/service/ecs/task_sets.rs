@@ -1,0 +1,256 @@
+//! Task sets of services whose deployments someone else controls (EXTERNAL, CODE_DEPLOY).
+
+use super::super::{Answer, ApiError, Input};
+use super::model::{Revision, Service, TaskSet, TaskStatus};
+use super::tasks::{self, Order, Stop};
+use super::{
+    capacity, clusters, definitions, invalid, kick, missing, placement, put, scheduler, services, tag_list,
+    tags_of, view,
+};
+use crate::sim::World;
+use crate::sim::world::SECOND;
+use serde_json::{Value as Json, json};
+
+fn not_found() -> ApiError {
+    ApiError::new("TaskSetNotFoundException", "The specified task set was not found.")
+}
+
+fn set_view(world: &World, service: &Service, set: &TaskSet) -> Json {
+    let (running, pending) = view::counts(world, service, Some(&set.id));
+    let revision = world.ecs.revisions.get(&set.revision).cloned().unwrap_or_default();
+    let wanted = computed(service, set);
+    let steady = running == wanted && pending == 0;
+    let mut one = json!({
+        "id": set.id,
+        "taskSetArn": set.arn,
+        "serviceArn": service.arn,
+        "clusterArn": world.arn("ecs", &format!("cluster/{}", service.cluster)),
+        "status": if set.primary { "PRIMARY" } else { "ACTIVE" },
+        "taskDefinition": revision.task_definition,
+        "computedDesiredCount": wanted,
+        "pendingCount": pending,
+        "runningCount": running,
+        "createdAt": World::timestamp(set.created),
+        "updatedAt": World::timestamp(set.updated),
+        "loadBalancers": revision.load_balancers,
+        "serviceRegistries": revision.registries,
+        "scale": {"value": set.scale, "unit": "PERCENT"},
+        "stabilityStatus": if steady { "STEADY_STATE" } else { "STABILIZING" },
+        "stabilityStatusAt": World::timestamp(set.updated),
+        "tags": tag_list(&set.tags),
+    });
+    view::lay_revision(&mut one, &revision);
+    put(&mut one, "externalId", set.external_id.clone());
+    one
+}
+
+pub(super) fn views(world: &World, service: &Service) -> Json {
+    service.task_sets.iter().map(|set| set_view(world, service, set)).collect()
+}
+
+/// A share of the service's desired count, rounded up.
+fn computed(service: &Service, set: &TaskSet) -> i64 {
+    (service.desired as f64 * set.scale / 100.0).ceil() as i64
+}
+
+fn active(world: &World, input: &Json) -> Result<String, ApiError> {
+    let service = services::find(world, input, "service")?;
+    if service.status != "ACTIVE" {
+        return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
+    }
+    if service.is_rolling() {
+        return Err(invalid(
+            "Task sets are supported with the EXTERNAL and CODE_DEPLOY deployment controllers only.",
+        ));
+    }
+    Ok(service.arn.clone())
+}
+
+fn scale(input: &Json) -> Option<f64> {
+    input.get("scale").and_then(|scale| scale.get("value")).and_then(Json::as_f64)
+}
+
+pub(super) fn create_task_set(world: &mut World, input: &Json) -> Answer {
+    let arn = active(world, input)?;
+    let service = &world.ecs.services[&arn];
+    let (cluster, name) = (service.cluster.clone(), service.name.clone());
+    let strategy = clusters::strategy(input, "capacityProviderStrategy")?;
+    clusters::check_strategy(&strategy, &world.ecs.clusters[&cluster].capacity_providers)?;
+    let launch_type =
+        input.text("launchType").map(str::to_owned).or(strategy.is_empty().then(|| "EC2".to_owned()));
+    let random = world.random();
+    let number = world.ecs.next_number(random);
+    let revision = Revision {
+        arn: world.arn("ecs", &format!("service-revision/{cluster}/{name}/{number}")),
+        service: arn.clone(),
+        task_definition: definitions::active_arn(world, input.text("taskDefinition").unwrap_or_default())?,
+        launch_type,
+        strategy,
+        platform_version: input.text("platformVersion").map(str::to_owned),
+        network: view::network(input),
+        load_balancers: input.list("loadBalancers").to_vec(),
+        registries: input.list("serviceRegistries").to_vec(),
+        created: world.now,
+        ..Revision::default()
+    };
+    let id = format!("ecs-svc/{}", world.ecs.next_number(random));
+    let set = TaskSet {
+        arn: world.arn("ecs", &format!("task-set/{cluster}/{name}/{id}")),
+        id,
+        revision: revision.arn.clone(),
+        primary: false,
+        scale: scale(input).unwrap_or(0.0),
+        external_id: input.text("externalId").map(str::to_owned),
+        created: world.now,
+        updated: world.now,
+        tags: tags_of(input)?,
+    };
+    world.ecs.revisions.insert(revision.arn.clone(), revision);
+    if let Some(service) = world.ecs.services.get_mut(&arn) {
+        service.task_sets.push(set.clone());
+    }
+    kick(world, &arn, SECOND);
+    Ok(json!({"taskSet": set_view(world, &world.ecs.services[&arn], &set)}))
+}
+
+fn find(world: &World, arn: &str, name: &str) -> Option<usize> {
+    world.ecs.services.get(arn)?.task_sets.iter().position(|set| set.arn == name || set.id == name)
+}
+
+fn change(
+    world: &mut World,
+    input: &Json,
+    member: &str,
+    change: impl FnOnce(&mut Vec<TaskSet>, usize),
+) -> Answer {
+    let arn = active(world, input)?;
+    let at = find(world, &arn, input.text(member).unwrap_or_default()).ok_or_else(not_found)?;
+    let now = world.now;
+    let service = world.ecs.services.get_mut(&arn).ok_or_else(not_found)?;
+    change(&mut service.task_sets, at);
+    service.task_sets[at].updated = now;
+    kick(world, &arn, SECOND);
+    let service = &world.ecs.services[&arn];
+    Ok(json!({"taskSet": set_view(world, service, &service.task_sets[at])}))
+}
+
+pub(super) fn update_task_set(world: &mut World, input: &Json) -> Answer {
+    let value = scale(input);
+    change(world, input, "taskSet", |sets, at| {
+        if let Some(value) = value {
+            sets[at].scale = value;
+        }
+    })
+}
+
+pub(super) fn update_service_primary_task_set(world: &mut World, input: &Json) -> Answer {
+    change(world, input, "primaryTaskSet", |sets, at| {
+        for (index, set) in sets.iter_mut().enumerate() {
+            set.primary = index == at;
+        }
+    })
+}
+
+pub(super) fn delete_task_set(world: &mut World, input: &Json) -> Answer {
+    let arn = active(world, input)?;
+    let at = find(world, &arn, input.text("taskSet").unwrap_or_default()).ok_or_else(not_found)?;
+    let service = world.ecs.services.get_mut(&arn).ok_or_else(not_found)?;
+    let set = &service.task_sets[at];
+    if set.scale > 0.0 && input.flag("force") != Some(true) {
+        return Err(invalid("The task set cannot be deleted while it is scaled above 0."));
+    }
+    let set = service.task_sets.remove(at);
+    let tasks: Vec<String> = service.tasks.iter().cloned().collect();
+    for task in tasks {
+        if world.ecs.tasks.get(&task).is_some_and(|task| task.deployment.as_ref() == Some(&set.id)) {
+            tasks::stop(world, &task, Stop::scheduler(Some(&set.id)));
+        }
+    }
+    let mut view = set_view(world, &world.ecs.services[&arn], &set);
+    view["status"] = json!("DRAINING");
+    Ok(json!({"taskSet": view}))
+}
+
+pub(super) fn describe_task_sets(world: &mut World, input: &Json) -> Answer {
+    let arn = active(world, input)?;
+    let service = &world.ecs.services[&arn];
+    let asked = input.texts("taskSets");
+    let found: Vec<Json> = service
+        .task_sets
+        .iter()
+        .filter(|set| asked.is_empty() || asked.iter().any(|name| set.arn == *name || set.id == *name))
+        .map(|set| set_view(world, service, set))
+        .collect();
+    let failures: Vec<Json> =
+        asked.iter().filter(|name| find(world, &arn, name).is_none()).map(|name| missing(*name)).collect();
+    Ok(json!({"taskSets": found, "failures": failures}))
+}
+
+/// Every task set gets its share of the desired count.
+pub(super) fn look(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    for set in service.task_sets.clone() {
+        let Some(service) = world.ecs.services.get(arn) else { return };
+        let mut live: Vec<(bool, String)> = service
+            .tasks
+            .iter()
+            .filter_map(|task| world.ecs.tasks.get(task))
+            .filter(|task| task.wanted && task.deployment.as_ref() == Some(&set.id))
+            .map(|task| (task.status == TaskStatus::Running, task.arn.clone()))
+            .collect();
+        live.sort();
+        let wanted = computed(service, &set);
+        for _ in live.len() as i64..wanted {
+            if !start(world, arn, &set) {
+                break;
+            }
+        }
+        for (_, task) in live.iter().take((live.len() as i64 - wanted).max(0) as usize) {
+            tasks::stop(world, task, Stop::scheduler(Some(&set.id)));
+        }
+    }
+}
+
+fn start(world: &mut World, arn: &str, set: &TaskSet) -> bool {
+    let Some(service) = world.ecs.services.get(arn) else { return false };
+    let Some(revision) = world.ecs.revisions.get(&set.revision) else { return false };
+    let provider = scheduler::pick_provider(&revision.strategy, &Default::default());
+    let fargate = revision.launch_type.as_deref() == Some("FARGATE")
+        || provider.as_deref().is_some_and(capacity::is_fargate);
+    let group = format!("service:{}", service.name);
+    let host = if fargate {
+        None
+    } else {
+        let network = revision.network.as_ref();
+        let ask =
+            placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
+        match placement::choose(world, &ask) {
+            Ok(host) => Some(host),
+            Err(_) => {
+                let cluster = service.cluster.clone();
+                if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
+                    cluster.waiting.insert(arn.to_owned());
+                }
+                return false;
+            }
+        }
+    };
+    let order = Order {
+        cluster: service.cluster.clone(),
+        definition: revision.task_definition.clone(),
+        group,
+        started_by: Some(set.id.clone()),
+        service: Some(arn.to_owned()),
+        deployment: Some(set.id.clone()),
+        launch_type: if fargate { "FARGATE" } else { "EC2" }.to_owned(),
+        platform_version: fargate.then(|| scheduler::platform(revision.platform_version.as_deref())),
+        provider,
+        network: revision.network.clone(),
+        overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+        execute_command: service.execute_command,
+        tags: set.tags.clone(),
+        host,
+    };
+    tasks::create(world, order);
+    true
+}

@@ -1,0 +1,831 @@
+//! The life of a task: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING →
+//! DEPROVISIONING → STOPPED.
+
+use super::super::Input;
+use super::definitions;
+use super::hosts::{self, Share};
+use super::model::{Container, ContainerHealth, Task, TaskInterface, TaskStatus};
+use super::{Event, capacity, images, kick, network, placement};
+use crate::sim::World;
+use crate::sim::service::elbv2;
+use crate::sim::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
+
+/// Stopped tasks can be described for an hour.
+const REMEMBERED: Millis = 60 * MINUTE;
+/// A task that no host takes is given up after this time.
+const PLACEMENT_TIMEOUT: Millis = 30 * MINUTE;
+/// Without any health check a task counts as healthy this long after it runs (API reference,
+/// `minimumHealthyPercent`).
+pub(super) const SETTLING: Millis = 40 * SECOND;
+
+/// What happens to a task next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Step {
+    /// Its interface is attached: pull the images.
+    Provisioned,
+    /// Images are there: start the containers.
+    Pulled,
+    /// Registered with its target groups.
+    Activated,
+    /// The application of a container answers.
+    Booted {
+        container: usize,
+    },
+    /// A container's own health check has come to a result.
+    HealthChecked {
+        container: usize,
+    },
+    /// A container ended by itself.
+    Exited {
+        container: usize,
+    },
+    /// The containers have been asked to stop and did.
+    Terminated,
+    /// The interface is gone: the task is STOPPED.
+    Deprovisioned,
+    /// No host took it in time.
+    Unplaceable,
+    Forgotten,
+}
+
+/// Why a task is stopped: code and reason.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    pub code: &'static str,
+    pub reason: String,
+}
+
+impl Stop {
+    pub fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Stop { code, reason: reason.into() }
+    }
+
+    pub fn scheduler(deployment: Option<&str>) -> Self {
+        let by = deployment.map_or(String::new(), |id| format!(" (deployment {id})"));
+        Stop::new("ServiceSchedulerInitiated", format!("Scaling activity initiated by{by}"))
+    }
+
+    pub fn host_terminated(instance: &str) -> Self {
+        Stop::new("TerminationNotice", format!("Host EC2 (instance {instance}) terminated."))
+    }
+
+    pub fn host_deregistered() -> Self {
+        Stop::new("ServiceSchedulerInitiated", "Container instance deregistration forced by user.")
+    }
+}
+
+/// A task as it is asked for, before it has a place.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    pub cluster: String,
+    pub definition: String,
+    pub group: String,
+    pub started_by: Option<String>,
+    pub service: Option<String>,
+    pub deployment: Option<String>,
+    pub launch_type: String,
+    pub provider: Option<String>,
+    pub platform_version: Option<String>,
+    pub network: Option<Json>,
+    pub overrides: Json,
+    pub execute_command: bool,
+    pub tags: super::Tags,
+    /// A host that was chosen already; None for Fargate, and for tasks that wait for capacity.
+    pub host: Option<String>,
+}
+
+fn schedule(world: &mut World, arn: &str, after: Millis, step: Step) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let event = Event::Task { task: arn.to_owned(), generation: task.generation, step };
+    world.schedule(after, WorldEvent::Ecs(event));
+}
+
+fn jitter(world: &mut World, seconds: u64) -> Millis {
+    (world.random() % (seconds * 1_000)) as Millis
+}
+
+fn digest(image: &str) -> String {
+    use sha2::{Digest, Sha256};
+    format!("sha256:{}", hex::encode(Sha256::digest(image.as_bytes())))
+}
+
+fn containers(world: &mut World, cluster: &str, task: &str, definition: &Json) -> Vec<Container> {
+    let list = definition.list("containerDefinitions");
+    let mut made = Vec::new();
+    for one in list {
+        let id = world.uuid();
+        let image = one.text("image").unwrap_or_default().to_owned();
+        let has_check = one.get("healthCheck").is_some_and(|check| !check.is_null());
+        made.push(Container {
+            arn: world.arn("ecs", &format!("container/{cluster}/{task}/{id}")),
+            name: one.text("name").unwrap_or_default().to_owned(),
+            digest: digest(&image),
+            image,
+            essential: one.flag("essential").unwrap_or(true),
+            running: false,
+            exit_code: None,
+            reason: None,
+            bindings: Vec::new(),
+            health: if has_check { ContainerHealth::Unknown } else { ContainerHealth::None },
+            answers: None,
+        });
+    }
+    made
+}
+
+/// Makes the task; it goes on by itself. The task definition must exist.
+pub(super) fn create(world: &mut World, order: Order) -> String {
+    let id = world.hex(32);
+    let arn = world.arn("ecs", &format!("task/{}/{id}", order.cluster));
+    let body = world.ecs.definition(&order.definition).map(|one| one.body.clone()).unwrap_or_default();
+    let needs = definitions::needs(world, &order.definition);
+    let (cpu, memory) = needs.as_ref().map_or((0, 0), |needs| (needs.cpu, needs.memory));
+    let containers = containers(world, &order.cluster, &id, &body);
+    let task = Task {
+        arn: arn.clone(),
+        cluster: order.cluster.clone(),
+        definition: order.definition,
+        group: order.group,
+        started_by: order.started_by,
+        service: order.service.clone(),
+        deployment: order.deployment,
+        launch_type: order.launch_type,
+        provider: order.provider,
+        platform_version: order.platform_version,
+        host: None,
+        zone: String::new(),
+        network: order.network,
+        interface: None,
+        status: TaskStatus::Provisioning,
+        wanted: true,
+        cpu,
+        memory,
+        containers,
+        targets: Vec::new(),
+        created: world.now,
+        pull_started: None,
+        pull_stopped: None,
+        started: None,
+        stopping: None,
+        stopped: None,
+        stop_code: None,
+        stopped_reason: None,
+        overrides: order.overrides,
+        execute_command: order.execute_command,
+        tags: order.tags,
+        version: 1,
+        proven: false,
+        generation: 0,
+    };
+    world.ecs.tasks.insert(arn.clone(), task);
+    if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
+        cluster.tasks.insert(arn.clone());
+    }
+    if let Some(service) = order.service.as_ref().and_then(|service| world.ecs.services.get_mut(service)) {
+        service.tasks.insert(arn.clone());
+    }
+    match order.host {
+        Some(host) => place(world, &arn, &host),
+        None if is_fargate(world, &arn) => provision(world, &arn),
+        None => {
+            if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
+                cluster.unplaced.insert(arn.clone());
+            }
+            super::scaling::wake_cluster(world, &order.cluster);
+            schedule(world, &arn, PLACEMENT_TIMEOUT, Step::Unplaceable);
+        }
+    }
+    arn
+}
+
+fn is_fargate(world: &World, arn: &str) -> bool {
+    world.ecs.tasks.get(arn).is_some_and(|task| {
+        task.launch_type == "FARGATE" || task.provider.as_deref().is_some_and(capacity::is_fargate)
+    })
+}
+
+/// A task that waits for capacity is tried again.
+pub(super) fn try_placement(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn).filter(|task| task.wanted && task.host.is_none()) else {
+        return;
+    };
+    let service = task.service.as_ref().and_then(|service| world.ecs.services.get(service));
+    let ask = match service {
+        Some(service) => placement::ask(
+            world,
+            service,
+            &task.definition,
+            task.provider.as_deref(),
+            task.network.as_ref(),
+            &task.group,
+        ),
+        None => placement::Ask {
+            cluster: &task.cluster,
+            definition: &task.definition,
+            provider: task.provider.as_deref(),
+            constraints: &[],
+            strategy: &[],
+            group: &task.group,
+            zones: placement::zones(world, &task.definition, task.network.as_ref()),
+        },
+    };
+    if let Ok(host) = placement::choose(world, &ask) {
+        let cluster = task.cluster.clone();
+        if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
+            cluster.unplaced.remove(arn);
+        }
+        if let Some(task) = world.ecs.tasks.get_mut(arn) {
+            task.generation += 1;
+        }
+        place(world, arn, &host);
+        super::scaling::wake_cluster(world, &cluster);
+    }
+}
+
+fn place(world: &mut World, arn: &str, host: &str) {
+    let Some(found) = world.ecs.hosts.get(host) else { return };
+    let zone = found.zone.clone();
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.host = Some(host.to_owned());
+        task.zone = zone;
+    }
+    bind_ports(world, arn, host);
+    let share = share(world, arn);
+    hosts::take(world, host, arn, &share);
+    let own = world.ecs.tasks.get(arn).and_then(|task| definitions::needs(world, &task.definition));
+    if own.is_some_and(|needs| needs.own_interface) {
+        provision(world, arn);
+    } else {
+        step(world, arn, generation(world, arn), Step::Provisioned);
+    }
+}
+
+fn generation(world: &World, arn: &str) -> u64 {
+    world.ecs.tasks.get(arn).map_or(0, |task| task.generation)
+}
+
+/// Host ports: static ones as they are, dynamic ones from 32768 up. With its own interface a task listens
+/// on its container ports.
+fn bind_ports(world: &mut World, arn: &str, host: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let Some(definition) = world.ecs.definition(&task.definition) else { return };
+    let own = definition.body.text("networkMode") == Some("awsvpc");
+    let mut next = world.ecs.hosts.get(host).map_or(32_768, |host| host.next_port);
+    let taken = world.ecs.hosts.get(host).map(|host| host.ports.clone()).unwrap_or_default();
+    let mut bindings: Vec<Vec<(i64, i64, String)>> = Vec::new();
+    for container in definition.body.list("containerDefinitions") {
+        let mut list = Vec::new();
+        for port in container.list("portMappings") {
+            let inner = port.int("containerPort").unwrap_or(0);
+            let outer = match port.int("hostPort") {
+                _ if own => inner,
+                Some(0) | None => {
+                    while taken.contains(&next) {
+                        next += 1;
+                    }
+                    next += 1;
+                    next - 1
+                }
+                Some(port) => port,
+            };
+            list.push((inner, outer, port.text("protocol").unwrap_or("tcp").to_owned()));
+        }
+        bindings.push(list);
+    }
+    if let Some(host) = world.ecs.hosts.get_mut(host) {
+        // Docker hands out the ephemeral range round-robin.
+        host.next_port = if next > 60_000 { 32_768 } else { next };
+    }
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        for (container, list) in task.containers.iter_mut().zip(bindings) {
+            container.bindings = list;
+        }
+    }
+}
+
+fn share(world: &World, arn: &str) -> Share {
+    let Some(task) = world.ecs.tasks.get(arn) else {
+        return Share { cpu: 0, memory: 0, interfaces: 0, ports: Vec::new() };
+    };
+    let own = definitions::needs(world, &task.definition).is_some_and(|needs| needs.own_interface);
+    let outer = task.containers.iter().flat_map(|container| &container.bindings).map(|(_, outer, _)| *outer);
+    Share {
+        cpu: task.cpu,
+        memory: task.memory,
+        interfaces: i64::from(own),
+        ports: if own { Vec::new() } else { outer.collect() },
+    }
+}
+
+/// The subnet with the fewest tasks of the same group; on a host, only those of its zone.
+fn pick_subnet(world: &World, task: &Task) -> Option<String> {
+    let subnets = task.network.as_ref()?.get("awsvpcConfiguration")?.texts("subnets");
+    let mut load: Vec<(usize, &str)> = Vec::new();
+    for id in subnets {
+        let Some(subnet) = network::subnet(world, id) else { continue };
+        if task.host.is_some() && subnet.zone != task.zone {
+            continue;
+        }
+        let same =
+            task.service.as_ref().and_then(|service| world.ecs.services.get(service)).map_or(0, |service| {
+                let tasks = service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn));
+                tasks
+                    .filter(|other| {
+                        other.wanted && other.interface.as_ref().is_some_and(|eni| eni.subnet == id)
+                    })
+                    .count()
+            });
+        load.push((same, id));
+    }
+    load.into_iter().min().map(|(_, id)| id.to_owned())
+}
+
+/// Gives the task its network interface.
+fn provision(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let configuration = task.network.as_ref().and_then(|network| network.get("awsvpcConfiguration"));
+    let groups: Vec<String> = configuration
+        .map(|one| one.texts("securityGroups").iter().map(|id| (*id).to_owned()).collect())
+        .unwrap_or_default();
+    let public = configuration.and_then(|one| one.text("assignPublicIp")) == Some("ENABLED");
+    let on_host = task.host.is_some();
+    let attachment = world.uuid();
+    let description = format!("arn:aws:ecs:{}:{}:attachment/{attachment}", world.region, world.account);
+    let subnet = world.ecs.tasks.get(arn).and_then(|task| pick_subnet(world, task));
+    let made = match &subnet {
+        Some(subnet) => network::create_interface(world, subnet, &groups, &description),
+        None => Err(super::invalid("Unable to find a subnet for the task.")),
+    };
+    let interface = match made {
+        Ok(interface) => interface,
+        Err(error) => {
+            let reason = format!(
+                "ResourceInitializationError: unable to create a network interface: {}",
+                error.message
+            );
+            stop(world, arn, Stop::new("TaskFailedToStart", reason));
+            return;
+        }
+    };
+    if public && !on_host {
+        network::map_public_ip(world, &interface.id);
+    }
+    let subnet = subnet.unwrap_or_default();
+    let zone = network::subnet(world, &subnet).map(|subnet| subnet.zone).unwrap_or_default();
+    world.ecs.addresses.insert(interface.private_ip.clone(), arn.to_owned());
+    let definition = world.ecs.tasks.get(arn).map(|task| task.definition.clone()).unwrap_or_default();
+    let ports: Vec<Vec<(i64, i64, String)>> =
+        world.ecs.definition(&definition).map_or(Vec::new(), |definition| {
+            definition.body.list("containerDefinitions").iter().map(own_ports).collect()
+        });
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.zone = zone;
+        for (container, list) in task.containers.iter_mut().zip(ports) {
+            container.bindings = list;
+        }
+        task.interface = Some(TaskInterface {
+            attachment,
+            id: interface.id,
+            subnet,
+            private_ip: interface.private_ip,
+            mac: interface.mac,
+        });
+    }
+    let delay = if on_host { 4 * SECOND } else { 10 * SECOND } + jitter(world, 5);
+    schedule(world, arn, delay, Step::Provisioned);
+}
+
+fn own_ports(container: &Json) -> Vec<(i64, i64, String)> {
+    let ports = container.list("portMappings").iter();
+    ports
+        .filter_map(|port| port.int("containerPort").map(|inner| (inner, port)))
+        .map(|(inner, port)| (inner, inner, port.text("protocol").unwrap_or("tcp").to_owned()))
+        .collect()
+}
+
+pub(super) fn step(world: &mut World, arn: &str, generation: u64, step: Step) {
+    let Some(task) = world.ecs.tasks.get(arn).filter(|task| task.generation == generation) else { return };
+    let pull = if is_fargate(world, arn) { 15 * SECOND } else { 5 * SECOND };
+    match step {
+        Step::Provisioned => {
+            let now = world.now;
+            set(world, arn, TaskStatus::Pending, |task| task.pull_started = Some(now));
+            let delay = pull + jitter(world, 8);
+            schedule(world, arn, delay, Step::Pulled);
+        }
+        Step::Pulled => start_containers(world, arn),
+        Step::Activated => {
+            set(world, arn, TaskStatus::Running, |_| ());
+            settle(world, arn);
+        }
+        Step::Booted { container } => booted(world, arn, container),
+        Step::HealthChecked { container } => health_checked(world, arn, container),
+        Step::Exited { container } => exited(world, arn, container),
+        Step::Terminated => terminated(world, arn),
+        Step::Deprovisioned => stopped(world, arn),
+        Step::Unplaceable => {
+            let reason = "Timed out waiting for capacity to place the task.";
+            if task.host.is_none() {
+                stop(world, arn, Stop::new("TaskFailedToStart", reason));
+            }
+        }
+        Step::Forgotten => {
+            world.ecs.tasks.remove(arn);
+        }
+    }
+}
+
+fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mut Task)) {
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    task.status = status;
+    task.version += 1;
+    change(task);
+    if let Some(service) = task.service.clone() {
+        kick(world, &service, SECOND);
+    }
+}
+
+fn start_containers(world: &mut World, arn: &str) {
+    let now = world.now;
+    set(world, arn, TaskStatus::Activating, |task| {
+        task.pull_stopped = Some(now);
+        task.started = Some(now);
+        for container in &mut task.containers {
+            container.running = true;
+        }
+    });
+    listen(world, arn);
+    let images: Vec<String> =
+        world.ecs.tasks[arn].containers.iter().map(|container| container.image.clone()).collect();
+    for (at, image) in images.iter().enumerate() {
+        let behaviour = images::behaviour(world, image);
+        let crashes = (world.random() % 10_000) as f64 / 10_000.0 < behaviour.crash;
+        if crashes {
+            let after = 2 * SECOND + jitter(world, 3);
+            schedule(world, arn, after, Step::Exited { container: at });
+            continue;
+        }
+        schedule(world, arn, behaviour.boot_ms, Step::Booted { container: at });
+        if let Some(after) = check_result(world, arn, at, &behaviour) {
+            schedule(world, arn, after, Step::HealthChecked { container: at });
+        }
+    }
+    register_targets(world, arn);
+    let delay = if world.ecs.tasks[arn].targets.is_empty() { 0 } else { 2 * SECOND };
+    schedule(world, arn, delay, Step::Activated);
+}
+
+/// When a container's own health check has a result: the first check after the boot, or as many failed
+/// ones in a row as `retries` says, not counting those in `startPeriod`.
+fn check_result(world: &World, arn: &str, at: usize, behaviour: &images::ImageBehaviour) -> Option<Millis> {
+    let task = world.ecs.tasks.get(arn)?;
+    let body = &world.ecs.definition(&task.definition)?.body;
+    let check = body.list("containerDefinitions").get(at)?.get("healthCheck").filter(|one| !one.is_null())?;
+    let interval = check.int("interval").unwrap_or(30).max(1) * SECOND;
+    let start = check.int("startPeriod").unwrap_or(0) * SECOND;
+    let retries = check.int("retries").unwrap_or(3);
+    let in_time = behaviour.boot_ms <= start + interval * retries;
+    Some(if behaviour.healthy && in_time {
+        (behaviour.boot_ms + interval - 1) / interval * interval
+    } else {
+        start + interval * retries
+    })
+}
+
+/// Where the task's containers can be reached.
+fn places(world: &World, task: &Task) -> Vec<(String, i64)> {
+    let ports = task.containers.iter().flat_map(|container| &container.bindings);
+    match (&task.interface, task.host.as_ref().and_then(|host| world.ecs.hosts.get(host))) {
+        (Some(interface), _) => ports.map(|(inner, _, _)| (interface.private_ip.clone(), *inner)).collect(),
+        (None, Some(host)) => ports.map(|(_, outer, _)| (host.instance_id.clone(), *outer)).collect(),
+        (None, None) => Vec::new(),
+    }
+}
+
+fn listen(world: &mut World, arn: &str) {
+    let places = world.ecs.tasks.get(arn).map(|task| places(world, task)).unwrap_or_default();
+    for (id, port) in places {
+        world.ecs.listening.insert(format!("{id}:{port}"), arn.to_owned());
+    }
+}
+
+fn tell_balancers(world: &mut World, arn: &str) {
+    let places = world.ecs.tasks.get(arn).map(|task| places(world, task)).unwrap_or_default();
+    for (id, port) in places {
+        elbv2::app_changed(world, &id, port);
+    }
+}
+
+fn register_targets(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let Some(service) = task.service.as_ref().and_then(|service| world.ecs.services.get(service)) else {
+        return;
+    };
+    let revision = service
+        .deployments
+        .iter()
+        .find(|one| Some(&one.id) == task.deployment.as_ref())
+        .map(|one| &one.revision)
+        .or_else(|| {
+            service
+                .task_sets
+                .iter()
+                .find(|set| Some(&set.id) == task.deployment.as_ref())
+                .map(|set| &set.revision)
+        })
+        .and_then(|revision| world.ecs.revisions.get(revision));
+    let Some(revision) = revision else { return };
+    let mut targets = Vec::new();
+    for balancer in &revision.load_balancers {
+        let Some(group) = balancer.text("targetGroupArn") else { continue };
+        let wanted = balancer.int("containerPort").unwrap_or(0);
+        let container =
+            task.containers.iter().find(|one| Some(one.name.as_str()) == balancer.text("containerName"));
+        let binding = container.and_then(|one| one.bindings.iter().find(|(inner, ..)| *inner == wanted));
+        let Some((inner, outer, _)) = binding else { continue };
+        let target = match (&task.interface, task.host.as_ref().and_then(|host| world.ecs.hosts.get(host))) {
+            (Some(interface), _) => (group.to_owned(), interface.private_ip.clone(), *inner),
+            (None, Some(host)) => (group.to_owned(), host.instance_id.clone(), *outer),
+            (None, None) => continue,
+        };
+        targets.push(target);
+    }
+    let service = service.arn.clone();
+    for (group, id, port) in &targets {
+        elbv2::register(world, group, id, Some(*port));
+        super::settle::say(world, &service, |name| {
+            format!("(service {name}) registered 1 targets in (target-group {group})")
+        });
+    }
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.targets = targets;
+    }
+}
+
+fn booted(world: &mut World, arn: &str, at: usize) {
+    let image =
+        world.ecs.tasks.get(arn).and_then(|task| task.containers.get(at)).map(|one| one.image.clone());
+    let Some(image) = image else { return };
+    let healthy = images::behaviour(world, &image).healthy;
+    if let Some(container) = world.ecs.tasks.get_mut(arn).and_then(|task| task.containers.get_mut(at)) {
+        container.answers = Some(healthy);
+    }
+    tell_balancers(world, arn);
+}
+
+fn health_checked(world: &mut World, arn: &str, at: usize) {
+    let Some(container) = world.ecs.tasks.get_mut(arn).and_then(|task| task.containers.get_mut(at)) else {
+        return;
+    };
+    container.health =
+        if container.answers == Some(true) { ContainerHealth::Healthy } else { ContainerHealth::Unhealthy };
+    settle(world, arn);
+}
+
+/// A container ended with code 1. An essential one takes its task with it.
+fn exited(world: &mut World, arn: &str, at: usize) {
+    let Some(container) = world.ecs.tasks.get_mut(arn).and_then(|task| task.containers.get_mut(at)) else {
+        return;
+    };
+    container.running = false;
+    container.exit_code = Some(1);
+    container.answers = None;
+    let essential = container.essential;
+    tell_balancers(world, arn);
+    if essential {
+        super::settle::failed(world, arn);
+        stop(world, arn, Stop::new("EssentialContainerExited", "Essential container in task exited"));
+    }
+}
+
+/// elbv2: one of the task's targets is healthy, unhealthy or gone.
+pub(super) fn target_changed(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    if task.status == TaskStatus::Deactivating {
+        let left = task
+            .targets
+            .iter()
+            .any(|(group, id, port)| elbv2::target_health(world, group, id, Some(*port)).is_some());
+        if !left {
+            terminate(world, arn);
+        }
+        return;
+    }
+    settle(world, arn);
+}
+
+/// Something that decides about the task's health changed.
+fn settle(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get(arn) else { return };
+    let Some(service) = task.service.clone() else { return };
+    match counts_healthy(world, task) {
+        Ok(true) if !task.proven => super::settle::proven(world, arn),
+        Err(wait) => kick(world, &service, wait),
+        _ => {}
+    }
+    kick(world, &service, SECOND);
+}
+
+/// Whether the service may count on the task; Err is how long until that can be said.
+pub(super) fn counts_healthy(world: &World, task: &Task) -> Result<bool, Millis> {
+    if task.status != TaskStatus::Running {
+        return Ok(false);
+    }
+    let checks = task.containers.iter().filter(|one| one.essential).map(|one| one.health);
+    let mut checked = false;
+    for health in checks {
+        match health {
+            ContainerHealth::None => {}
+            ContainerHealth::Healthy => checked = true,
+            ContainerHealth::Unknown | ContainerHealth::Unhealthy => return Ok(false),
+        }
+    }
+    for (group, id, port) in &task.targets {
+        match elbv2::target_health(world, group, id, Some(*port)).as_deref() {
+            Some("healthy" | "unused") => checked = true,
+            _ => return Ok(false),
+        }
+    }
+    let due = task.started.unwrap_or(world.now) + SETTLING;
+    if checked || due <= world.now { Ok(true) } else { Err(due - world.now) }
+}
+
+/// Begins to stop a task, whatever it is doing; a second call changes nothing.
+pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
+    let now = world.now;
+    let Some(task) = world.ecs.tasks.get_mut(arn).filter(|task| task.wanted) else { return };
+    task.wanted = false;
+    task.generation += 1;
+    task.version += 1;
+    task.stopping = Some(now);
+    task.stop_code = Some(why.code.to_owned());
+    task.stopped_reason = Some(why.reason);
+    let (targets, status, service) = (task.targets.clone(), task.status, task.service.clone());
+    if let Some(cluster) = world.ecs.clusters.get_mut(&task.cluster) {
+        cluster.unplaced.remove(arn);
+    }
+    if let Some(service) = &service {
+        kick(world, service, SECOND);
+    }
+    if status == TaskStatus::Provisioning && task_has_no_place(world, arn) {
+        stopped(world, arn);
+        return;
+    }
+    if targets.is_empty() {
+        terminate(world, arn);
+        return;
+    }
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        task.status = TaskStatus::Deactivating;
+    }
+    for (group, id, port) in &targets {
+        elbv2::deregister(world, group, id, Some(*port));
+        if let Some(service) = &service {
+            super::settle::say(world, service, |name| {
+                format!("(service {name}) deregistered 1 targets in (target-group {group})")
+            });
+        }
+    }
+    if let Some(service) = &service {
+        super::settle::say(world, service, |name| {
+            format!("(service {name}) has begun draining connections on 1 tasks.")
+        });
+    }
+    let alive = world
+        .ecs
+        .tasks
+        .get(arn)
+        .is_some_and(|task| task.containers.iter().any(|one| one.essential && one.exit_code.is_none()));
+    // A group without balancer or delay is left at once; what has crashed has nothing to drain.
+    if alive { target_changed(world, arn) } else { terminate(world, arn) }
+}
+
+fn task_has_no_place(world: &World, arn: &str) -> bool {
+    world.ecs.tasks.get(arn).is_some_and(|task| task.host.is_none() && task.interface.is_none())
+}
+
+/// SIGTERM to the containers.
+fn terminate(world: &mut World, arn: &str) {
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    if task.status >= TaskStatus::Stopping {
+        return;
+    }
+    task.status = TaskStatus::Stopping;
+    task.generation += 1;
+    schedule(world, arn, hosts::STOPS_IN, Step::Terminated);
+}
+
+fn terminated(world: &mut World, arn: &str) {
+    silence(world, arn);
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    for container in task.containers.iter_mut().filter(|container| container.running) {
+        container.running = false;
+        container.exit_code = Some(0);
+    }
+    task.status = TaskStatus::Deprovisioning;
+    task.version += 1;
+    let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
+    schedule(world, arn, delay, Step::Deprovisioned);
+}
+
+/// Nothing answers behind the task's places any more.
+fn silence(world: &mut World, arn: &str) {
+    let places = world.ecs.tasks.get(arn).map(|task| places(world, task)).unwrap_or_default();
+    if let Some(task) = world.ecs.tasks.get_mut(arn) {
+        for container in &mut task.containers {
+            container.answers = None;
+        }
+    }
+    for (id, port) in places {
+        let key = format!("{id}:{port}");
+        if world.ecs.listening.get(&key).is_some_and(|task| task == arn) {
+            world.ecs.listening.remove(&key);
+        }
+        elbv2::app_changed(world, &id, port);
+    }
+}
+
+fn stopped(world: &mut World, arn: &str) {
+    let share = share(world, arn);
+    let now = world.now;
+    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    task.status = TaskStatus::Stopped;
+    task.stopped = Some(now);
+    task.version += 1;
+    task.generation += 1;
+    let (host, interface, service) = (task.host.clone(), task.interface.clone(), task.service.clone());
+    let cluster = task.cluster.clone();
+    if let Some(interface) = interface {
+        world.ecs.addresses.remove(&interface.private_ip);
+        network::release_interface(world, &interface.id);
+    }
+    if let Some(found) = world.ecs.clusters.get_mut(&cluster) {
+        found.tasks.remove(arn);
+        found.unplaced.remove(arn);
+    }
+    if let Some(found) = service.as_ref().and_then(|service| world.ecs.services.get_mut(service)) {
+        found.tasks.remove(arn);
+    }
+    if let Some(host) = host {
+        hosts::give_back(world, &host, arn, &share);
+    }
+    if let Some(service) = service {
+        kick(world, &service, SECOND);
+    }
+    schedule(world, arn, REMEMBERED, Step::Forgotten);
+}
+
+/// The host is gone under the task: it is STOPPED at once.
+pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
+    let now = world.now;
+    let Some(task) = world.ecs.tasks.get_mut(arn).filter(|task| task.status != TaskStatus::Stopped) else {
+        return;
+    };
+    if task.wanted {
+        task.wanted = false;
+        task.stopping = Some(now);
+        task.stop_code = Some(why.code.to_owned());
+        task.stopped_reason = Some(why.reason);
+    }
+    for container in task.containers.iter_mut().filter(|container| container.running) {
+        container.running = false;
+        container.exit_code = Some(137);
+    }
+    let targets = task.targets.clone();
+    silence(world, arn);
+    for (group, id, port) in targets {
+        elbv2::deregister(world, &group, &id, Some(port));
+    }
+    stopped(world, arn);
+}
+
+/// `{"type": "ElasticNetworkInterface", …}`.
+pub(super) fn attachment(world: &World, task: &Task) -> Option<Json> {
+    let interface = task.interface.as_ref()?;
+    let status = match task.status {
+        TaskStatus::Provisioning => "ATTACHING",
+        TaskStatus::Deprovisioning => "DETACHING",
+        TaskStatus::Stopped => "DELETED",
+        _ => "ATTACHED",
+    };
+    let name = format!("ip-{}.ec2.internal", interface.private_ip.replace('.', "-"));
+    let name = if world.region == "us-east-1" {
+        name
+    } else {
+        name.replace("ec2.", &format!("{}.compute.", world.region))
+    };
+    let details = [
+        ("subnetId", interface.subnet.as_str()),
+        ("networkInterfaceId", &interface.id),
+        ("macAddress", &interface.mac),
+        ("privateDnsName", &name),
+        ("privateIPv4Address", &interface.private_ip),
+    ];
+    let details: Vec<Json> =
+        details.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    Some(json!({
+        "id": interface.attachment, "type": "ElasticNetworkInterface", "status": status, "details": details,
+    }))
+}

@@ -1,0 +1,388 @@
+//! Targets: initial → healthy ⇄ unhealthy by the group's checks, draining for the deregistration delay.
+
+use super::super::{Answer, ApiError, Input};
+use super::model::{Group, Health, Target};
+use super::{Event, groups, validation};
+use crate::sim::World;
+use crate::sim::service::ecs::{self, network};
+use crate::sim::world::{Event as WorldEvent, Millis, SECOND};
+use serde_json::{Value as Json, json};
+
+/// The balancer's nodes learn of a new target after a moment; then the first check runs.
+const FIRST_CHECK: Millis = 5 * SECOND;
+
+fn key(id: &str, port: Option<i64>) -> String {
+    match port {
+        Some(port) => format!("{id}:{port}"),
+        None => id.to_owned(),
+    }
+}
+
+/// `traffic-port` or a fixed one.
+fn check_port(group: &Group, target: &Target) -> i64 {
+    group.check.port.parse().ok().or(target.port).or(group.port).unwrap_or(0)
+}
+
+pub fn register(world: &mut World, group_arn: &str, id: &str, port: Option<i64>) {
+    let zone = network::zone_of(world, id);
+    let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
+    let port = port.or(group.port);
+    let key = key(id, port);
+    if group.targets.get(&key).is_some_and(|target| target.health != Health::Draining) {
+        return;
+    }
+    let target = Target {
+        id: id.to_owned(),
+        port,
+        zone,
+        health: Health::Initial,
+        checks_from: None,
+        answer: None,
+        generation: 0,
+    };
+    group.targets.insert(key.clone(), target);
+    world.elbv2.registrations.entry(id.to_owned()).or_default().insert((group_arn.to_owned(), key.clone()));
+    refresh_target(world, group_arn, &key);
+}
+
+pub fn deregister(world: &mut World, group_arn: &str, id: &str, port: Option<i64>) {
+    let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
+    let key = key(id, port.or(group.port));
+    let delay: i64 = group.attribute("deregistration_delay.timeout_seconds").parse().unwrap_or(300);
+    let in_use = world.elbv2.uses.contains_key(group_arn);
+    let generation = world.elbv2.next_generation();
+    let Some(target) = world.elbv2.groups.get_mut(group_arn).and_then(|group| group.targets.get_mut(&key))
+    else {
+        return;
+    };
+    if target.health == Health::Draining {
+        return;
+    }
+    if !in_use || delay == 0 {
+        forget(world, group_arn, &key);
+        return;
+    }
+    target.health = Health::Draining;
+    target.generation = generation;
+    let (group, target) = (group_arn.to_owned(), key);
+    world.schedule(delay * SECOND, WorldEvent::Elbv2(Event::Drained { group, target, generation }));
+}
+
+pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>) -> Option<String> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    let target = group.targets.get(&key(id, port.or(group.port)))?;
+    Some(state(world, group, target).0.to_owned())
+}
+
+/// An instance that is shutting down answers no more; its registration goes at once.
+pub fn instance_gone(world: &mut World, instance_id: &str) {
+    let registered = world.elbv2.registrations.get(instance_id).cloned().unwrap_or_default();
+    for (group, key) in registered {
+        forget(world, &group, &key);
+    }
+}
+
+/// `ecs` says: what answers behind this address or instance and port has changed.
+pub fn app_changed(world: &mut World, id: &str, port: i64) {
+    let registered = world.elbv2.registrations.get(id).cloned().unwrap_or_default();
+    for (group_arn, key) in registered {
+        let concerned = world.elbv2.groups.get(&group_arn).is_some_and(|group| {
+            group.targets.get(&key).is_some_and(|target| check_port(group, target) == port)
+        });
+        if concerned {
+            decide(world, &group_arn, &key);
+        }
+    }
+}
+
+fn forget(world: &mut World, group_arn: &str, key: &str) {
+    let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
+    let Some(target) = group.targets.remove(key) else { return };
+    if let Some(set) = world.elbv2.registrations.get_mut(&target.id) {
+        set.remove(&(group_arn.to_owned(), key.to_owned()));
+        if set.is_empty() {
+            world.elbv2.registrations.remove(&target.id);
+        }
+    }
+    ecs::target_changed(world, group_arn, &target.id, target.port);
+}
+
+pub(super) fn forget_group(world: &mut World, group_arn: &str) {
+    let keys: Vec<String> = world
+        .elbv2
+        .groups
+        .get(group_arn)
+        .map(|group| group.targets.keys().cloned().collect())
+        .unwrap_or_default();
+    for key in keys {
+        forget(world, group_arn, &key);
+    }
+}
+
+pub(super) fn refresh_balancer(world: &mut World, balancer: &str) {
+    let groups: Vec<String> = world
+        .elbv2
+        .uses
+        .iter()
+        .filter(|(_, users)| users.contains(balancer))
+        .map(|(group, _)| group.clone())
+        .collect();
+    for group in groups {
+        refresh_group(world, &group);
+    }
+}
+
+/// The group came into use or out of it, or its checks changed.
+pub(super) fn refresh_group(world: &mut World, group_arn: &str) {
+    let keys: Vec<String> = world
+        .elbv2
+        .groups
+        .get(group_arn)
+        .map(|group| group.targets.keys().cloned().collect())
+        .unwrap_or_default();
+    for key in keys {
+        refresh_target(world, group_arn, &key);
+    }
+}
+
+fn serving(world: &World, group_arn: &str) -> bool {
+    let users = world.elbv2.uses.get(group_arn);
+    users.into_iter().flatten().any(|arn| world.elbv2.balancers.get(arn).is_some_and(|one| one.active))
+}
+
+fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
+    let serving = serving(world, group_arn);
+    let now = world.now;
+    let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
+    let Some(target) = group.targets.get_mut(key) else { return };
+    match (serving, target.checks_from) {
+        (true, None) => target.checks_from = Some(now + FIRST_CHECK),
+        (false, Some(_)) => {
+            target.checks_from = None;
+            if target.health != Health::Draining {
+                target.health = Health::Initial;
+            }
+        }
+        _ => {}
+    }
+    decide(world, group_arn, key);
+}
+
+/// Asks the application, and schedules the moment at which enough checks in a row will have run for the
+/// target to change its state, if the answer stays.
+fn decide(world: &mut World, group_arn: &str, key: &str) {
+    let Some(group) = world.elbv2.groups.get(group_arn) else { return };
+    let Some(target) = group.targets.get(key) else { return };
+    let Some(from) = target.checks_from.filter(|_| target.health != Health::Draining) else { return };
+    let answer = ecs::answers(world, &target.id, check_port(group, target));
+    let healthy = answer == Some(true) || !group.check.enabled;
+    let settled = match target.health {
+        Health::Healthy => healthy,
+        Health::Unhealthy => !healthy,
+        Health::Initial | Health::Draining => false,
+    };
+    let checks = if healthy { group.check.healthy } else { group.check.unhealthy };
+    let interval = group.check.interval * SECOND;
+    let passed = (world.now - from).max(0);
+    let first = from + (passed + interval - 1) / interval * interval;
+    let due = first + (checks - 1).max(0) * interval;
+    let generation = world.elbv2.next_generation();
+    let target = world.elbv2.groups.get_mut(group_arn).and_then(|group| group.targets.get_mut(key));
+    if let Some(target) = target {
+        target.answer = answer;
+        target.generation = generation;
+    }
+    if !settled {
+        let (group, target) = (group_arn.to_owned(), key.to_owned());
+        let after = (due - world.now).max(0);
+        world.schedule(after, WorldEvent::Elbv2(Event::Checked { group, target, generation }));
+    }
+}
+
+pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation: u64) {
+    let Some(group) = world.elbv2.groups.get(group_arn) else { return };
+    let Some(target) = group.targets.get(key).filter(|target| target.generation == generation) else {
+        return;
+    };
+    let answer = ecs::answers(world, &target.id, check_port(group, target));
+    let health =
+        if answer == Some(true) || !group.check.enabled { Health::Healthy } else { Health::Unhealthy };
+    let (id, port) = (target.id.clone(), target.port);
+    if let Some(target) = world.elbv2.groups.get_mut(group_arn).and_then(|group| group.targets.get_mut(key)) {
+        target.health = health;
+        target.answer = answer;
+    }
+    ecs::target_changed(world, group_arn, &id, port);
+}
+
+pub(super) fn drained(world: &mut World, group_arn: &str, key: &str, generation: u64) {
+    let target = world.elbv2.groups.get(group_arn).and_then(|group| group.targets.get(key));
+    if target.is_some_and(|target| target.generation == generation && target.health == Health::Draining) {
+        forget(world, group_arn, key);
+    }
+}
+
+/// State, reason and description as DescribeTargetHealth answers them.
+fn state(
+    world: &World,
+    group: &Group,
+    target: &Target,
+) -> (&'static str, Option<&'static str>, Option<String>) {
+    let say = |state, reason, text: &str| (state, Some(reason), Some(text.to_owned()));
+    if target.health == Health::Draining {
+        return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
+    }
+    let Some(users) = world.elbv2.uses.get(&group.arn) else {
+        let text = "Target group is not configured to receive traffic from the load balancer";
+        return say("unused", "Target.NotInUse", text);
+    };
+    let enabled = |zone: &String| {
+        users
+            .iter()
+            .filter_map(|arn| world.elbv2.balancers.get(arn))
+            .any(|balancer| balancer.zones.iter().any(|one| one.name == *zone))
+    };
+    if target.zone.as_ref().is_some_and(|zone| !enabled(zone)) {
+        let text = "Target is in an Availability Zone that is not enabled for the load balancer";
+        return say("unused", "Target.NotInUse", text);
+    }
+    match (target.health, target.checks_from, target.answer) {
+        (Health::Initial, Some(from), _) if from <= world.now => {
+            say("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+        }
+        (Health::Initial, ..) => {
+            say("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
+        }
+        (Health::Unhealthy, _, Some(false)) => {
+            say("unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]")
+        }
+        (Health::Unhealthy, ..) => say("unhealthy", "Target.FailedHealthChecks", "Health checks failed"),
+        (health, ..) => (health.text(), None, None),
+    }
+}
+
+/// Why a target is unhealthy, in AWS's words (ECS repeats them in its events).
+pub(in crate::sim::service) fn reason(
+    world: &World,
+    group_arn: &str,
+    id: &str,
+    port: Option<i64>,
+) -> Option<String> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    let target = group.targets.get(&key(id, port.or(group.port)))?;
+    state(world, group, target).2
+}
+
+fn described(world: &World, group: &Group, target: &Target) -> Json {
+    let (state, reason, description) = state(world, group, target);
+    let mut health = json!({"State": state});
+    if let Some(reason) = reason {
+        health["Reason"] = json!(reason);
+    }
+    if let Some(description) = description {
+        health["Description"] = json!(description);
+    }
+    let mut who = json!({"Id": target.id});
+    if let Some(port) = target.port {
+        who["Port"] = json!(port);
+    }
+    if group.target_type == "ip"
+        && let Some(zone) = &target.zone
+    {
+        who["AvailabilityZone"] = json!(zone);
+    }
+    let port = check_port(group, target).to_string();
+    json!({
+        "Target": who,
+        "HealthCheckPort": port,
+        "TargetHealth": health,
+        "AdministrativeOverride": {
+            "State": "no_override",
+            "Reason": "AdministrativeOverride.NoOverride",
+            "Description": "No override is currently active on target",
+        },
+    })
+}
+
+pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer {
+    let arn = input.text("TargetGroupArn").unwrap_or_default();
+    let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
+    let asked = input.list("Targets");
+    let views: Vec<Json> = if asked.is_empty() {
+        group.targets.values().map(|target| described(world, group, target)).collect()
+    } else {
+        asked
+            .iter()
+            .map(|one| {
+                let id = one.text("Id").unwrap_or_default();
+                match group.targets.get(&key(id, one.int("Port").or(group.port))) {
+                    Some(target) => described(world, group, target),
+                    None => json!({"Target": one, "TargetHealth": {
+                        "State": "unused",
+                        "Reason": "Target.NotRegistered",
+                        "Description": "Target is not registered to the target group",
+                    }}),
+                }
+            })
+            .collect()
+    };
+    Ok(json!({"TargetHealthDescriptions": views}))
+}
+
+fn check_target(world: &World, group: &Group, target: &Json) -> Result<(), ApiError> {
+    let id = target.text("Id").unwrap_or_default();
+    let invalid = |message: String| Err(ApiError::new("InvalidTarget", message));
+    match group.target_type.as_str() {
+        "instance" => match network::host(world, id) {
+            None => invalid(format!("Instance ID '{id}' is not valid")),
+            Some(host) if host.vpc_id.is_some() && host.vpc_id != group.vpc_id => invalid(format!(
+                "The following targets are not in the target group VPC '{}': '{id}'",
+                group.vpc_id.as_deref().unwrap_or_default()
+            )),
+            Some(host) if !host.running => invalid(format!(
+                "The following targets are not in a running state and cannot be registered: '{id}'"
+            )),
+            Some(_) => Ok(()),
+        },
+        "ip" if id.parse::<std::net::IpAddr>().is_err() => {
+            Err(validation(format!("The IP address '{id}' is not a valid IPv4 address")))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn register_targets(world: &mut World, input: &Json) -> Answer {
+    let arn = input.text("TargetGroupArn").unwrap_or_default();
+    let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
+    for target in input.list("Targets") {
+        check_target(world, group, target)?;
+    }
+    for target in input.list("Targets") {
+        register(world, arn, target.text("Id").unwrap_or_default(), target.int("Port"));
+    }
+    Ok(json!({}))
+}
+
+pub(super) fn deregister_targets(world: &mut World, input: &Json) -> Answer {
+    let arn = input.text("TargetGroupArn").unwrap_or_default();
+    let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
+    // Without a port every registration of that id goes, whatever its port.
+    let mut going: Vec<(String, Option<i64>)> = Vec::new();
+    for asked in input.list("Targets") {
+        let (id, port) = (asked.text("Id").unwrap_or_default(), asked.int("Port"));
+        let registered =
+            group.targets.values().filter(|one| one.id == id && (port.is_none() || one.port == port));
+        let before = going.len();
+        going.extend(registered.map(|one| (one.id.clone(), one.port)));
+        if going.len() == before {
+            return Err(ApiError::new(
+                "InvalidTarget",
+                format!("The following targets are not registered with the target group: '{id}'"),
+            ));
+        }
+    }
+    for (id, port) in going {
+        deregister(world, arn, &id, port);
+    }
+    Ok(json!({}))
+}

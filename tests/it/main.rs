@@ -1,0 +1,10 @@
+//! The one integration test binary: whole commands, as a user runs them.
+
+mod bad_input;
+mod environment;
+mod lifecycle;
+mod moto;
+mod others;
+mod provider_schema;
+mod scenarios;
+mod tidy;
