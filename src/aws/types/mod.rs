@@ -3,7 +3,6 @@
 mod appautoscaling_policy;
 mod appautoscaling_target;
 mod autoscaling_group;
-mod ec2;
 mod cloudwatch_log_group;
 mod ecs;
 mod ecs_capacity_provider;
