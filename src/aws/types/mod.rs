@@ -2,6 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
+mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
 mod ecr_lifecycle_policy;
@@ -51,6 +52,7 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
