@@ -5,5 +5,6 @@ mod environment;
 mod lifecycle;
 mod moto;
 mod others;
+mod provider_schema;
 mod scenarios;
 mod tidy;

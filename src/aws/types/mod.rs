@@ -2,18 +2,26 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-pub(super) mod ec2;
+mod autoscaling_group;
+mod cloudwatch_log_group;
+mod cloudwatch_metric_alarm;
+mod ecr_lifecycle_policy;
+mod ecr_repository;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
+mod ecs_service;
 mod ecs_task_definition;
 mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
 mod iam;
+mod iam_instance_profile;
+mod iam_policy;
 mod iam_role;
+mod iam_role_policy;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod launch_template;
@@ -29,24 +37,36 @@ mod routes;
 mod security_group;
 mod sg_permissions;
 mod sg_rule;
+mod ssm_parameter;
 mod subnet;
 mod timeouts;
-pub(super) mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
 /// Every resource type, sorted by name.
+#[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &autoscaling_group::AutoscalingGroup,
+    &cloudwatch_log_group::CloudwatchLogGroup,
+    &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &ecr_lifecycle_policy::EcrLifecyclePolicy,
+    &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_service::EcsService,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_instance_profile::IamInstanceProfile,
+    &iam_policy::IamPolicy,
     &iam_role::IamRole,
+    &iam_role_policy::IamRolePolicy,
     &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
     &launch_template::LaunchTemplate,
@@ -59,6 +79,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
