@@ -16,7 +16,7 @@ pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, 
     let hidden = Hidden { key: false, names: value.marks.sensitive };
     let found = match &value.kind {
         Kind::Null(_) => {
-            return Err(Diagnostic::error("null-value", format!("A null value has no attribute `{name}`"))
+            return Err(Diagnostic::error("null-value", format!("a null value has no attribute `{name}`"))
                 .at(span)
                 .help("test for null first, or use try()"));
         }
@@ -43,7 +43,7 @@ pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, 
 }
 
 fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnostic) -> Diagnostic {
-    let diagnostic = unsupported(format!("{} has no attribute `{name}`", capital(&ty.a_noun())));
+    let diagnostic = unsupported(format!("{} has no attribute `{name}`", ty.a_noun()));
     match ty {
         Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => diagnostic
             .help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`")),
@@ -72,7 +72,7 @@ fn no_attribute<'a>(
     hidden: Hidden,
     span: Span,
 ) -> Diagnostic {
-    let summary = format!("This object has no attribute {}", hidden.shown(name));
+    let summary = format!("this object has no attribute {}", hidden.shown(name));
     let diagnostic = Diagnostic::error("unknown-attribute", summary).at(span);
     if hidden.names {
         return diagnostic;
@@ -90,7 +90,7 @@ fn no_attribute<'a>(
 }
 
 fn no_element(key: &str, items: &Map, hidden: Hidden, span: Span) -> Diagnostic {
-    let summary = format!("This map has no element {}", hidden.shown(key));
+    let summary = format!("this map has no element {}", hidden.shown(key));
     let diagnostic = Diagnostic::error("missing-element", summary).at(span);
     match did_you_mean(key, items.keys()).filter(|_| !hidden.names) {
         Some(help) => diagnostic.help(help),
@@ -98,21 +98,16 @@ fn no_element(key: &str, items: &Map, hidden: Hidden, span: Span) -> Diagnostic 
     }
 }
 
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
-}
-
 /// `value[key]`
 pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Diagnostic> {
     let invalid = |summary: String| Diagnostic::error("invalid-index", summary).at(span);
     if value.is_null() {
-        return Err(Diagnostic::error("null-value", "A null value has no elements")
+        return Err(Diagnostic::error("null-value", "a null value has no elements")
             .at(span)
             .help("test for null first, or use try()"));
     }
     if key.is_null() {
-        return Err(invalid("The index is null".to_owned()));
+        return Err(invalid("the index is null".to_owned()));
     }
     let marks = value.marks.union(key.marks);
     let hidden = Hidden { key: key.marks.sensitive, names: marks.sensitive };
@@ -124,13 +119,13 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         Type::List(_) | Type::Tuple(_) => Type::Number,
         Type::Map(_) | Type::Object(_) => Type::String,
         Type::Set(_) => {
-            return Err(invalid("The elements of a set have no index".to_owned())
+            return Err(invalid("the elements of a set have no index".to_owned())
                 .help("use tolist() first; its order is that of the values"));
         }
-        other => return Err(invalid(format!("{} has no elements", capital(&other.a_noun())))),
+        other => return Err(invalid(format!("{} has no elements", other.a_noun()))),
     };
     let key =
-        convert(key, &wanted).map_err(|error| invalid(format!("The index is unsuitable: {}", error.what)))?;
+        convert(key, &wanted).map_err(|error| invalid(format!("the index is unsuitable: {}", error.what)))?;
     let found = match (&value.kind, &key.kind) {
         (_, Kind::Unknown(_)) => match &ty {
             Type::List(element) | Type::Map(element) => Value::unknown((**element).clone()),
@@ -170,7 +165,7 @@ fn shape(value: &Value) -> Type {
 fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnostic) -> Diagnostic {
     let length = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
     let shown = describe(key);
-    let diagnostic = invalid(format!("There is no element {shown}: the collection has {length}"));
+    let diagnostic = invalid(format!("there is no element {shown}: the collection has {length}"));
     match key.as_number() {
         Some(n) if n.is_negative() => {
             diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`")

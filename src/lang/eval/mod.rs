@@ -161,7 +161,7 @@ impl<'s> Evaluator<'s> {
         diags.extend(self.diags);
         if infinite {
             diags.push(
-                Diagnostic::error("infinite-number", "The result is an infinite number")
+                Diagnostic::error("infinite-number", "the result is an infinite number")
                     .at(span)
                     .detail("Something was divided by zero, or grew beyond what can be written down.")
                     .help("make sure that no divisor is 0"),
@@ -218,7 +218,7 @@ impl<'s> Evaluator<'s> {
     fn expr(&mut self, expr: &Expr, env: &Env) -> Value {
         if self.depth >= DEEPEST {
             self.push(
-                Diagnostic::error("nested-too-deeply", "This expression nests too deeply")
+                Diagnostic::error("nested-too-deeply", "this expression nests too deeply")
                     .at(expr.span)
                     .help("move a part of it to a local value"),
             );
@@ -323,7 +323,7 @@ impl<'s> Evaluator<'s> {
         };
         let Some(ty) = ty else {
             let diagnostic =
-                Diagnostic::error("conditional-types", "The two results have types that do not go together")
+                Diagnostic::error("conditional-types", "the two results have types that do not go together")
                     .label(if_true.span, format!("this is {}", yes.ty().a_noun()))
                     .label(if_false.span, format!("this is {}", no.ty().a_noun()))
                     .detail("Whichever is chosen, the result must be of one type.")
@@ -359,7 +359,7 @@ impl<'s> Evaluator<'s> {
     /// A bool, known or not, for an `if` or `?`; None after reporting why it is none.
     fn condition(&mut self, value: &Value, expr: &Expr, what: &str, env: &Env) -> Option<Value> {
         if value.is_null() {
-            let diagnostic = Diagnostic::error("null-condition", format!("The {what} is null"))
+            let diagnostic = Diagnostic::error("null-condition", format!("the {what} is null"))
                 .at(expr.span)
                 .help("it must be true or false: compare with null, or use coalesce()");
             self.report(diagnostic, expr, env);
@@ -402,7 +402,7 @@ fn follow(value: Value, steps: &[Step]) -> Option<Value> {
 
 /// A conversion error as a diagnostic, its place inside the value told (unless keys in it may be secret).
 fn unsuitable(code: &'static str, error: &ConvertError, value: &Value) -> Diagnostic {
-    let diagnostic = Diagnostic::error(code, access::capital(&error.what));
+    let diagnostic = Diagnostic::error(code, error.what.clone());
     if error.path.is_empty() || value.contains_sensitive() {
         diagnostic
     } else {
