@@ -5,6 +5,7 @@ use super::{Env, Evaluator};
 use crate::diag::{Diagnostic, Span};
 use crate::value::{Kind, Map, Marks, Type, Value, convert, describe, unify};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 impl Evaluator<'_> {
@@ -170,15 +171,22 @@ impl Evaluator<'_> {
         };
         if f.group {
             out.groups.entry(text).or_default().push(value);
-        } else if out.entries.contains_key(&text) {
-            let shown =
-                if key.marks.sensitive { "a sensitive key".to_owned() } else { format!("the key `{text}`") };
-            let diagnostic = Diagnostic::error("duplicate-key", format!("two elements have {shown}"))
-                .at(key_expr.span)
-                .help("make the keys unique, or group the values: put `...` after the value");
-            self.report(diagnostic, key_expr, env);
-        } else {
-            out.entries.insert(text, value);
+            return;
+        }
+        match out.entries.entry(text) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(place) => {
+                let shown = match key.marks.sensitive {
+                    true => "a sensitive key".to_owned(),
+                    false => format!("the key `{}`", place.key()),
+                };
+                let diagnostic = Diagnostic::error("duplicate-key", format!("two elements have {shown}"))
+                    .at(key_expr.span)
+                    .help("make the keys unique, or group the values: put `...` after the value");
+                self.report(diagnostic, key_expr, env);
+            }
         }
     }
 

@@ -52,7 +52,6 @@ pub fn issensitive(call: &Call) -> Result {
     })
 }
 
-
 /// Null in place of whatever is ephemeral, so that the rest may be kept.
 pub fn ephemeralasnull(call: &Call) -> Result {
     Ok(without_ephemeral(&call.args[0]))
