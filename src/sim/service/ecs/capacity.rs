@@ -40,16 +40,13 @@ fn enabled(is: bool) -> &'static str {
 fn view(world: &World, provider: &Provider, tags: bool) -> Json {
     let busy = provider.busy_until > world.now;
     let deleted = !provider.is_active();
-    let mut scaling = json!({"status": enabled(provider.managed_scaling)});
-    if provider.managed_scaling || provider.target_capacity != 100 {
-        scaling = json!({
-            "status": enabled(provider.managed_scaling),
-            "targetCapacity": provider.target_capacity,
-            "minimumScalingStepSize": provider.min_step,
-            "maximumScalingStepSize": provider.max_step,
-            "instanceWarmupPeriod": provider.warmup,
-        });
-    }
+    let scaling = json!({
+        "status": enabled(provider.managed_scaling),
+        "targetCapacity": provider.target_capacity,
+        "minimumScalingStepSize": provider.min_step,
+        "maximumScalingStepSize": provider.max_step,
+        "instanceWarmupPeriod": provider.warmup,
+    });
     let mut view = json!({
         "capacityProviderArn": provider.arn,
         "name": provider.name,

@@ -475,3 +475,80 @@ fn registration_fills_in_defaults_and_counts_revisions() {
     let third = ok(&mut world, "ecs", "RegisterTaskDefinition", input);
     assert_eq!(third["taskDefinition"]["revision"], 3);
 }
+
+#[test]
+fn a_daemon_runs_once_on_every_host() {
+    let (mut world, net) = world();
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 2);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "agent", "containerDefinitions": [{"name": "agent", "image": "agent:v1", "memory": 64}],
+        }),
+    );
+    ok(
+        &mut world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "agent", "schedulingStrategy": "DAEMON",
+        }),
+    );
+    pass(&mut world, 2 * MINUTE);
+    assert_eq!(service(&mut world)["runningCount"], 2);
+    hosts(&mut world, &net, "t3.small", 1);
+    pass(&mut world, 2 * MINUTE);
+    let now = service(&mut world);
+    assert_eq!((&now["runningCount"], &now["desiredCount"]), (&json!(3), &json!(3)));
+    assert_eq!(now["deployments"][0]["rolloutState"], "COMPLETED");
+}
+
+#[test]
+fn a_saved_world_goes_on_where_it_was() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "ip");
+    let first = define(&mut world, "repo/web:v1");
+    fargate(&mut world, &net, &group, &first);
+    pass(&mut world, 40 * SECOND);
+    let saved = serde_json::to_string(&world).expect("saved");
+    let mut loaded: World = serde_json::from_str(&saved).expect("loaded");
+    pass(&mut world, 5 * MINUTE);
+    pass(&mut loaded, 5 * MINUTE);
+    assert_eq!(serde_json::to_string(&world).unwrap(), serde_json::to_string(&loaded).unwrap());
+    assert_eq!(service(&mut loaded)["deployments"][0]["rolloutState"], "COMPLETED");
+}
+
+#[test]
+fn run_task_starts_what_stop_task_stops() {
+    let (mut world, net) = world();
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 1);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{
+                "name": "job", "image": "job:v1", "memory": 64, "portMappings": [{"containerPort": 80, "hostPort": 80}],
+            }],
+        }),
+    );
+    let input = json!({"cluster": "main", "taskDefinition": "job", "count": 2});
+    let answer = ok(&mut world, "ecs", "RunTask", input);
+    assert_eq!(answer["failures"][0]["reason"], "RESOURCE:PORTS");
+    let arn = answer["tasks"][0]["taskArn"].clone();
+    pass(&mut world, MINUTE);
+    let describe = |world: &mut World| {
+        ok(world, "ecs", "DescribeTasks", json!({"cluster": "main", "tasks": [arn]}))["tasks"][0].clone()
+    };
+    assert_eq!(describe(&mut world)["lastStatus"], "RUNNING");
+    ok(&mut world, "ecs", "StopTask", json!({"cluster": "main", "task": arn, "reason": "enough"}));
+    pass(&mut world, MINUTE);
+    let stopped = describe(&mut world);
+    assert_eq!((&stopped["lastStatus"], &stopped["stoppedReason"]), (&json!("STOPPED"), &json!("enough")));
+    pass(&mut world, 61 * MINUTE);
+    assert_eq!(describe(&mut world), Json::Null);
+}
