@@ -420,6 +420,7 @@ fn finish(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let all = tasks_of(world, service);
     let primary = service.primary().map(|one| one.id.clone());
+    let waits = all.iter().filter_map(|task| tasks::counts_healthy(world, task).err()).min();
     let settled = all.len() as i64 == service.desired
         && all.iter().all(|task| {
             task.wanted
@@ -433,6 +434,9 @@ fn finish(world: &mut World, arn: &str) {
     service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&&one.id));
     if !settled {
         service.steady = false;
+        if let Some(wait) = waits {
+            kick(world, arn, wait);
+        }
         return;
     }
     let running = service.primary().is_some_and(|one| one.rollout == Rollout::InProgress);
