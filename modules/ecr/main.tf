@@ -12,7 +12,10 @@
 #
 # prevent_destroy must be a literal in the language: so there are two forms of the repository, and the
 # variable chooses. Switching it for an existing repository is a move, not a change:
-#   moved { from = module.ecr.aws_ecr_repository.this[0]  to = module.ecr.aws_ecr_repository.protected[0] }
+#   moved {
+#     from = module.ecr.aws_ecr_repository.this[0]
+#     to   = module.ecr.aws_ecr_repository.protected[0]
+#   }
 
 locals {
   repository = one(concat(aws_ecr_repository.this, aws_ecr_repository.protected))

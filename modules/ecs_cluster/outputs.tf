@@ -15,3 +15,8 @@ output "ec2_capacity_provider" {
   # A service may use it only once it is attached to the cluster.
   depends_on = [aws_ecs_cluster_capacity_providers.this]
 }
+
+output "exec_log_group_arn" {
+  description = "ARN of the log group of ECS Exec sessions: what a service needs to allow them."
+  value       = aws_cloudwatch_log_group.exec.arn
+}

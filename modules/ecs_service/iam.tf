@@ -60,22 +60,13 @@ data "aws_iam_policy_document" "execution" {
     }
   }
 
+  # Each action fits only one of the two kinds of ARN: together they allow no more than apart.
   dynamic "statement" {
-    for_each = length(local.parameter_arns) > 0 ? [local.parameter_arns] : []
-
-    content {
-      sid       = "Parameters"
-      actions   = ["ssm:GetParameters"]
-      resources = statement.value
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.secret_arns) > 0 ? [local.secret_arns] : []
+    for_each = length(var.secrets) > 0 ? [local.secret_arns] : []
 
     content {
       sid       = "Secrets"
-      actions   = ["secretsmanager:GetSecretValue"]
+      actions   = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
       resources = statement.value
     }
   }
@@ -105,11 +96,14 @@ resource "aws_iam_role" "task" {
   tags = var.tags
 }
 
-# The channels of ECS Exec. AWS knows no narrower resource for them.
 data "aws_iam_policy_document" "exec" {
+  count = var.execute_command == null ? 0 : 1
+
+  # AWS knows no narrower resource for the channels of a session, nor for listing log groups.
   statement {
-    sid = "ExecChannels"
+    sid = "ExecSession"
     actions = [
+      "logs:DescribeLogGroups",
       "ssmmessages:CreateControlChannel",
       "ssmmessages:CreateDataChannel",
       "ssmmessages:OpenControlChannel",
@@ -117,12 +111,18 @@ data "aws_iam_policy_document" "exec" {
     ]
     resources = ["*"]
   }
+
+  statement {
+    sid       = "ExecLog"
+    actions   = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    resources = ["${var.execute_command.log_group_arn}:*"]
+  }
 }
 
 resource "aws_iam_role_policy" "task" {
   for_each = merge(
     var.task_policies,
-    var.execute_command ? { ecs-exec = data.aws_iam_policy_document.exec.json } : {},
+    var.execute_command == null ? {} : { ecs-exec = data.aws_iam_policy_document.exec[0].json },
   )
 
   name   = each.key

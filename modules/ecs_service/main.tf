@@ -34,11 +34,9 @@ locals {
   account        = data.aws_caller_identity.current.account_id
   region         = data.aws_region.current.name
 
-  # Secrets by the service that keeps them; the part of an ARN that names a JSON key is not the secret's.
-  parameter_arns = [for arn in values(var.secrets) : arn if can(regex("^arn:[^:]+:ssm:", arn))]
+  # Without the part of a Secrets Manager reference that picks a JSON key or a version: it is not the secret's.
   secret_arns = [
-    for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, 7))
-    if can(regex("^arn:[^:]+:secretsmanager:", arn))
+    for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, min(7, length(split(":", arn)))))
   ]
 
   container = merge(
@@ -126,7 +124,7 @@ resource "aws_ecs_service" "this" {
   health_check_grace_period_seconds  = var.load_balancer == null ? null : var.health_check_grace_seconds
   enable_ecs_managed_tags            = true
   propagate_tags                     = "SERVICE"
-  enable_execute_command             = var.execute_command
+  enable_execute_command             = var.execute_command != null
   wait_for_steady_state              = var.wait_for_steady_state
 
   capacity_provider_strategy {

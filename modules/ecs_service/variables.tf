@@ -302,9 +302,16 @@ variable "alarm_actions" {
 }
 
 variable "execute_command" {
-  description = "Whether a shell in a running container can be had (ECS Exec)."
-  type        = bool
-  default     = false
+  description = "Whether a shell in a running container can be had (ECS Exec), and where its log goes; null for no."
+  type = object({
+    log_group_arn = string
+  })
+  default = null
+
+  validation {
+    condition     = var.execute_command == null || !var.readonly_root_filesystem
+    error_message = "execute_command needs readonly_root_filesystem = false: the agent writes to the container."
+  }
 }
 
 variable "wait_for_steady_state" {
