@@ -19,6 +19,8 @@ mod security_group_rules;
 mod security_groups;
 pub mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod volumes;
 mod zones;
 
