@@ -286,15 +286,19 @@ fn stopping_a_deployment_rolls_it_back() {
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
 }
 
+fn host_image(world: &mut World) -> String {
+    let name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id";
+    let answer = ok(world, "ssm", "GetParameter", json!({"Name": name}));
+    answer["Parameter"]["Value"].as_str().expect("an image").to_owned()
+}
+
 /// Instances that join the cluster `main`, one a subnet in turn.
 pub fn hosts(world: &mut World, net: &Net, kind: &str, count: usize) -> Vec<String> {
-    let image = crate::sim::service::ec2::images::public_parameter(
-        "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
-    );
+    let image = host_image(world);
     let mut ids = Vec::new();
     for at in 0..count {
         let spec = LaunchSpec {
-            image_id: image.expect("an image").to_owned(),
+            image_id: image.clone(),
             instance_type: kind.to_owned(),
             subnet_id: net.subnets[at % net.subnets.len()].clone(),
             instance_profile_arn: Some("arn:aws:iam::123456789012:instance-profile/host".to_owned()),
@@ -556,9 +560,7 @@ fn run_task_starts_what_stop_task_stops() {
 /// A group of t3.small hosts for the cluster `main`, and a capacity provider `pool` on it.
 fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
     use base64::Engine;
-    let image = ec2::images::public_parameter(
-        "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
-    );
+    let image = host_image(world);
     let script = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n";
     ok(
         world,
