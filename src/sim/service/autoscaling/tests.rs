@@ -1,5 +1,5 @@
 use crate::sim::World;
-use crate::sim::service::{ApiError, Input, operations};
+use crate::sim::service::{ApiError, Input, ec2, operations};
 use crate::sim::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -24,8 +24,7 @@ fn id(answer: &Json, path: &str) -> String {
 }
 
 fn image() -> &'static str {
-    let all = crate::sim::service::ssm::public::IMAGES;
-    all.iter().find(|image| image.architecture == "x86_64" && image.ecs_path.is_some()).expect("there").id
+    ec2::images::ecs_optimized_ami("x86_64", "amazon-linux-2023")
 }
 
 /// A VPC with subnets in two zones, a launch template `web`.

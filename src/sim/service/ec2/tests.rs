@@ -300,8 +300,7 @@ fn template_versions_build_on_each_other() {
 }
 
 fn image(arch: &str) -> &'static str {
-    let all = crate::sim::service::ssm::public::IMAGES;
-    all.iter().find(|image| image.architecture == arch && image.ecs_path.is_some()).expect("there is one").id
+    ec2::images::ecs_optimized_ami(arch, "amazon-linux-2023")
 }
 
 #[test]
@@ -372,7 +371,7 @@ fn launches_refuse_a_foreign_architecture_and_a_full_subnet() {
 fn a_service_interface_takes_an_address_and_gives_it_back() {
     let mut world = world();
     let net = net(&mut world);
-    let eni = ec2::create_interface(&mut world, &net.subnet, &[], "ELB app/x/1", "amazon-elb").expect("free");
+    let eni = ec2::create_interface(&mut world, &net.subnet, "ELB app/x/1", &[]).expect("free");
     ec2::map_public_ip(&mut world, &eni.id);
     let found = call(&mut world, "DescribeNetworkInterfaces", json!({"NetworkInterfaceIds": [eni.id]}));
     assert_eq!(found["NetworkInterfaces"][0]["RequesterId"], "amazon-elb");
@@ -387,7 +386,7 @@ fn a_service_interface_takes_an_address_and_gives_it_back() {
 fn images_are_found_by_name_and_owner() {
     let mut world = world();
     let input = json!({"Owners": ["amazon"], "Filters": [
-        {"Name": "name", "Values": ["al2023-ami-ecs-hvm-*-x86_64"]},
+        {"Name": "name", "Values": ["al2023-ami-ecs-hvm-*-x86_64-ebs"]},
         {"Name": "state", "Values": ["available"]},
     ]});
     let answer = call(&mut world, "DescribeImages", input);
