@@ -50,9 +50,8 @@ pub fn create_interface(
     subnet: &str,
     groups: &[String],
     description: &str,
-    requester: &str,
 ) -> Result<ec2::Interface, ApiError> {
-    ec2::create_interface(world, subnet, groups, description, requester)
+    ec2::create_interface(world, subnet, description, groups)
 }
 
 pub fn map_public_ip(world: &mut World, id: &str) {
@@ -60,7 +59,9 @@ pub fn map_public_ip(world: &mut World, id: &str) {
 }
 
 pub fn set_interface_groups(world: &mut World, id: &str, groups: &[String]) {
-    ec2::set_interface_groups(world, id, groups);
+    if let Some(interface) = world.ec2.interfaces.get_mut(id) {
+        interface.groups = groups.to_vec();
+    }
 }
 
 pub fn release_interface(world: &mut World, id: &str) {
