@@ -2,6 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
+mod default_security_group;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -26,6 +27,7 @@ mod route_table;
 mod route_table_association;
 mod routes;
 mod security_group;
+mod security_group_rule;
 mod sg_permissions;
 mod sg_rule;
 mod subnet;
@@ -42,6 +44,7 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &default_security_group::DefaultSecurityGroup,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
@@ -60,6 +63,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &security_group_rule::SecurityGroupRule,
     &subnet::Subnet,
     &vpc::Vpc,
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,
