@@ -34,7 +34,9 @@ pub fn decide(seen: &Observation, now: Timestamp) -> Decision {
     match seen.status.as_str() {
         "Successful" => return Decision::Done,
         "Failed" => return failed("failed"),
-        "Cancelled" => return failed("was cancelled by someone else; instances already replaced stay replaced"),
+        "Cancelled" => {
+            return failed("was cancelled by someone else; instances already replaced stay replaced");
+        }
         "RollbackSuccessful" => return failed("was rolled back by AWS"),
         "RollbackFailed" => return failed("failed, and so did AWS's rollback"),
         _ => {}
@@ -70,7 +72,12 @@ mod tests {
     }
 
     fn seen(status: &str) -> Observation {
-        Observation { id: "r-1".into(), status: status.into(), last_progress: at(0), ..Observation::default() }
+        Observation {
+            id: "r-1".into(),
+            status: status.into(),
+            last_progress: at(0),
+            ..Observation::default()
+        }
     }
 
     #[test]
@@ -79,7 +86,8 @@ mod tests {
         for status in ["Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed"] {
             assert!(matches!(decide(&seen(status), at(1)), Decision::Failed(_)), "{status}");
         }
-        for status in ["Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress", "SomethingNew"] {
+        for status in ["Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress", "SomethingNew"]
+        {
             assert!(matches!(decide(&seen(status), at(1)), Decision::Wait(_)), "{status}");
         }
     }
@@ -91,7 +99,8 @@ mod tests {
             failures: vec!["no capacity in us-east-1a".into(), "no capacity in us-east-1a".into()],
             ..seen("RollbackSuccessful")
         };
-        let text = "instance refresh r-1 was rolled back by AWS: health check failed\n  - no capacity in us-east-1a";
+        let text =
+            "instance refresh r-1 was rolled back by AWS: health check failed\n  - no capacity in us-east-1a";
         assert_eq!(decide(&observation, at(1)), Decision::Failed(text.into()));
     }
 

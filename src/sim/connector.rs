@@ -212,6 +212,92 @@ mod tests {
         });
     }
 
+    /// REST with XML: labels, a header, a body, an error of a shape of its own.
+    #[test]
+    fn route53_zones_take_records_once() {
+        use aws_sdk_route53::types::{
+            Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
+        };
+        let record = ResourceRecord::builder().value("\"v=1; <a> & b\"").build().expect("complete");
+        let set = ResourceRecordSet::builder().name("a.example.com").r#type(RrType::Txt).ttl(60);
+        let set = set.resource_records(record).build().expect("complete");
+        let change = Change::builder().action(ChangeAction::Create).resource_record_set(set.clone());
+        let changes = ChangeBatch::builder().changes(change.build().expect("complete"));
+        let changes = changes.build().expect("complete");
+        in_world(|config, _| async move {
+            let client = aws_sdk_route53::Client::new(&config);
+            let zone = client.create_hosted_zone().name("example.com").caller_reference("once");
+            let zone = zone.send().await.expect("made");
+            let id = zone.hosted_zone().expect("answered").id().to_owned();
+            assert!(zone.location().ends_with(id.trim_start_matches("/hostedzone/")), "{}", zone.location());
+            let add =
+                || client.change_resource_record_sets().hosted_zone_id(&id).change_batch(changes.clone());
+            add().send().await.expect("added");
+            let found = client.list_resource_record_sets().hosted_zone_id(&id).send().await.expect("listed");
+            let found = found.resource_record_sets().iter().find(|s| s.r#type() == &RrType::Txt);
+            assert_eq!(found.expect("it is there").resource_records(), set.resource_records());
+            let error = add().send().await.expect_err("it is there already").into_service_error();
+            assert!(error.is_invalid_change_batch(), "{error:?}");
+        });
+    }
+
+    /// CBOR: numbers, times, and an error known by its old code.
+    #[test]
+    fn cloudwatch_keeps_metrics() {
+        use aws_sdk_cloudwatch::primitives::DateTime;
+        use aws_sdk_cloudwatch::types::{MetricDatum, Statistic};
+        in_world(|config, clock| async move {
+            let client = aws_sdk_cloudwatch::Client::new(&config);
+            let now = clock.now().as_second();
+            let datum = |value| {
+                let datum = MetricDatum::builder().metric_name("Requests").value(value);
+                datum.timestamp(DateTime::from_secs(now)).build()
+            };
+            // Large enough for the SDK to compress it.
+            let many = (0..500).map(|i| datum(f64::from(i)));
+            let put = client.put_metric_data().namespace("App").set_metric_data(Some(many.collect()));
+            put.send().await.expect("put");
+            let get = client.get_metric_statistics().namespace("App").metric_name("Requests").period(60);
+            let get = get.start_time(DateTime::from_secs(now - 60)).end_time(DateTime::from_secs(now + 60));
+            let found = get.statistics(Statistic::SampleCount).statistics(Statistic::Maximum);
+            let found = found.send().await.expect("answered");
+            let [point] = found.datapoints() else { panic!("{found:?}") };
+            assert_eq!((point.sample_count(), point.maximum()), (Some(500.0), Some(499.0)));
+            assert_eq!(point.timestamp().expect("has one").secs(), now / 60 * 60);
+            let none = client.set_alarm_state().alarm_name("none").state_value("OK".into()).state_reason("r");
+            let error = none.send().await.expect_err("there is none").into_service_error();
+            assert!(error.is_resource_not_found(), "{error:?}");
+        });
+    }
+
+    /// ec2Query: flat lists both ways, filters, dry runs, errors by code.
+    #[test]
+    fn ec2_subnets_come_back_as_made() {
+        use aws_sdk_ec2::error::ProvideErrorMetadata;
+        use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+        in_world(|config, _| async move {
+            let client = aws_sdk_ec2::Client::new(&config);
+            let vpc = client.create_vpc().cidr_block("10.0.0.0/16").send().await.expect("made");
+            let vpc = vpc.vpc().and_then(|v| v.vpc_id()).expect("has an id").to_owned();
+            let tag = Tag::builder().key("Name").value("a <b> & \"c\"").build();
+            let tags =
+                TagSpecification::builder().resource_type(ResourceType::Subnet).tags(tag.clone()).build();
+            let subnet = || client.create_subnet().vpc_id(&vpc).cidr_block("10.0.1.0/24");
+            let dry = subnet().dry_run(true).send().await.expect_err("only asked");
+            assert_eq!(dry.code(), Some("DryRunOperation"));
+            let made = subnet().tag_specifications(tags).send().await.expect("made");
+            let made = made.subnet().expect("answered").clone();
+            assert_eq!(made.tags(), [tag]);
+            let filter = Filter::builder().name("vpc-id").values(&vpc).build();
+            let found = client.describe_subnets().filters(filter).send().await.expect("listed");
+            assert_eq!(found.subnets(), [made]);
+            let error = client.delete_vpc().vpc_id("vpc-0123456789abcdef0").send().await.expect_err("none");
+            assert_eq!(error.code(), Some("InvalidVpcID.NotFound"));
+            let error = client.create_subnet().vpc_id(&vpc).send().await.expect_err("no CIDR block");
+            assert_eq!(error.code(), Some("MissingParameter"));
+        });
+    }
+
     #[test]
     fn what_is_not_supported_is_not_tried_again() {
         use aws_sdk_ec2::error::ProvideErrorMetadata;

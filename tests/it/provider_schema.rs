@@ -16,10 +16,22 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("aws_lb_listener_rule", "action.authenticate_oidc.scope", AWS_CHOOSES),
     ("aws_lb_listener_rule", "action.authenticate_oidc.session_cookie_name", AWS_CHOOSES),
     ("aws_lb_listener_rule", "action.authenticate_oidc.session_timeout", AWS_CHOOSES),
+    ("aws_appautoscaling_policy", "step_scaling_policy_configuration.cooldown", FILLED_IN),
+    ("aws_appautoscaling_policy", "step_scaling_policy_configuration.metric_aggregation_type", FILLED_IN),
+    ("aws_appautoscaling_policy", "target_tracking_scaling_policy_configuration.scale_in_cooldown", FILLED_IN),
+    ("aws_appautoscaling_policy", "target_tracking_scaling_policy_configuration.scale_out_cooldown", FILLED_IN),
+    ("aws_autoscaling_group", "scaled_by", "ours: who moves the desired capacity"),
+    ("aws_ecs_service", "autoscaling_min_capacity", "ours: between what the autoscaler moves the count"),
+    ("aws_ecs_service", "autoscaling_max_capacity", "ours: between what the autoscaler moves the count"),
+    ("aws_ecs_service", "deployment_configuration", VERSION_6),
+    ("aws_ecs_service", "sigint_rollback", VERSION_6),
+    ("aws_ecs_service", "load_balancer.advanced_configuration", VERSION_6),
     ("data *", "timeouts", "nothing is waited for"),
     ("data aws_ami", "uefi_data", "the provider accepts it and does nothing with it"),
 ];
 
+const FILLED_IN: &str = "AWS fills it in, and then it is no difference";
+const VERSION_6: &str = "from version 6 of the provider";
 const AWS_CHOOSES: &str = "AWS fills it in; listeners and rules share the block";
 
 fn excepted(type_name: &str, path: &str) -> bool {

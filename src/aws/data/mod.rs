@@ -2,9 +2,12 @@
 
 mod ami;
 mod availability_zones;
+mod caller_identity;
 mod ec2;
+mod iam_policy_document;
 mod partition;
 mod region;
+mod ssm_parameter;
 mod subnet;
 mod subnets;
 mod vpc;
@@ -16,8 +19,11 @@ use super::AwsData;
 pub static ALL: &[&dyn AwsData] = &[
     &ami::Ami,
     &availability_zones::AvailabilityZones,
+    &caller_identity::CallerIdentity,
+    &iam_policy_document::IamPolicyDocument,
     &partition::Partition,
     &region::Region,
+    &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &subnets::Subnets,
     &vpc::Vpc,

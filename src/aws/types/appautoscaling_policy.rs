@@ -64,8 +64,8 @@ mod tracking {
         TABLE:
         TARGET_VALUE: Float = required("target_value");
         DISABLE_SCALE_IN: Bool = optional("disable_scale_in").default_bool(false);
-        SCALE_IN_COOLDOWN: Int = optional("scale_in_cooldown");
-        SCALE_OUT_COOLDOWN: Int = optional("scale_out_cooldown");
+        SCALE_IN_COOLDOWN: Int = optional_computed("scale_in_cooldown");
+        SCALE_OUT_COOLDOWN: Int = optional_computed("scale_out_cooldown");
         PREDEFINED: Blocks = optional("predefined_metric_specification").single(&PREDEFINED_TABLE);
         CUSTOMIZED: Blocks = optional("customized_metric_specification").single(&customized::TABLE);
     }
@@ -82,8 +82,8 @@ mod step {
     attributes! {
         TABLE:
         ADJUSTMENT_TYPE: Str = optional("adjustment_type");
-        COOLDOWN: Int = optional("cooldown");
-        METRIC_AGGREGATION_TYPE: Str = optional("metric_aggregation_type");
+        COOLDOWN: Int = optional_computed("cooldown");
+        METRIC_AGGREGATION_TYPE: Str = optional_computed("metric_aggregation_type");
         MIN_ADJUSTMENT_MAGNITUDE: Int = optional("min_adjustment_magnitude");
         STEP_ADJUSTMENT: Blocks = optional("step_adjustment").set(&ADJUSTMENT_TABLE);
     }
@@ -174,7 +174,8 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
         _ => {}
     }
     if let Some(t) = want.block(&TRACKING) {
-        let (predefined, customized) = (t.has(tracking::PREDEFINED.row.name), t.has(tracking::CUSTOMIZED.row.name));
+        let (predefined, customized) =
+            (t.has(tracking::PREDEFINED.row.name), t.has(tracking::CUSTOMIZED.row.name));
         if predefined == customized {
             let text = "needs either predefined_metric_specification or customized_metric_specification";
             problems.push((TRACKING.row.name, text.to_owned()));

@@ -188,7 +188,8 @@ const PROPAGATION: Duration = Duration::from_secs(120);
 fn not_yet(e: &AwsError) -> bool {
     e.is(&["ConcurrentUpdateException"])
         || (e.is(&["ValidationException"])
-            && (e.message.contains("Unable to assume IAM role") || e.message.contains("service doesn't exist")))
+            && (e.message.contains("Unable to assume IAM role")
+                || e.message.contains("service doesn't exist")))
 }
 
 fn register(

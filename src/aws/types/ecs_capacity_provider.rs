@@ -122,7 +122,8 @@ impl AwsType for EcsCapacityProvider {
     async fn read(&self, aws: &Aws, items: &[Existing<'_>]) -> Result<Vec<Option<Object>>, AwsError> {
         let ids: Vec<String> = items.iter().map(|i| i.id.to_owned()).collect();
         let found = describe(aws, &ids).await?;
-        let is = |p: &&CapacityProvider, id: &str| p.capacity_provider_arn() == Some(id) || p.name() == Some(id);
+        let is =
+            |p: &&CapacityProvider, id: &str| p.capacity_provider_arn() == Some(id) || p.name() == Some(id);
         Ok(items.iter().map(|i| found.iter().find(|p| is(p, i.id)).map(object)).collect())
     }
 
@@ -149,10 +150,11 @@ impl AwsType for EcsCapacityProvider {
                 || e.message.contains("service linked role")
         };
         let deadline = Duration::from_secs(120);
-        let made = ecs::patiently(aws, "CreateCapacityProvider", deadline, job.progress, passing, async || {
-            call.clone().send().await.op("CreateCapacityProvider")
-        })
-        .await?;
+        let made =
+            ecs::patiently(aws, "CreateCapacityProvider", deadline, job.progress, passing, async || {
+                call.clone().send().await.op("CreateCapacityProvider")
+            })
+            .await?;
         let arn = made.capacity_provider().and_then(|p| p.capacity_provider_arn()).unwrap_or_default();
         wait_settled(aws, "CreateCapacityProvider", arn, job.progress).await?;
         Ok(arn.to_owned())
@@ -168,8 +170,11 @@ impl AwsType for EcsCapacityProvider {
                 )
                 .set_managed_draining(block.get(&provider::MANAGED_DRAINING).map(|d| d.as_str().into()))
                 .build();
-            let call =
-                aws.ecs.update_capacity_provider().name(job.want.need(&NAME)).auto_scaling_group_provider(update);
+            let call = aws
+                .ecs
+                .update_capacity_provider()
+                .name(job.want.need(&NAME))
+                .auto_scaling_group_provider(update);
             let passing = |e: &AwsError| e.is(&["UpdateInProgressException"]);
             let deadline = Duration::from_secs(600);
             ecs::patiently(aws, "UpdateCapacityProvider", deadline, job.progress, passing, async || {
@@ -197,7 +202,9 @@ impl AwsType for EcsCapacityProvider {
             })
             .await;
         match result {
-            Err(e) if e.is(&["ResourceNotFoundException"]) || e.message.contains("not found") => return Ok(()),
+            Err(e) if e.is(&["ResourceNotFoundException"]) || e.message.contains("not found") => {
+                return Ok(());
+            }
             other => other?,
         };
         wait(aws, "DeleteCapacityProvider", Duration::from_secs(5), deadline, job.progress, async || {
@@ -289,10 +296,13 @@ fn object(p: &CapacityProvider) -> Object {
         b
     };
     let mut o = Object::new();
-    o.set(&ID, p.capacity_provider_arn()).set(&ARN, p.capacity_provider_arn()).set(&NAME, p.name()).set_blocks(
-        &AUTO_SCALING_GROUP_PROVIDER,
-        p.auto_scaling_group_provider().map(group).into_iter().collect(),
-    );
+    o.set(&ID, p.capacity_provider_arn())
+        .set(&ARN, p.capacity_provider_arn())
+        .set(&NAME, p.name())
+        .set_blocks(
+            &AUTO_SCALING_GROUP_PROVIDER,
+            p.auto_scaling_group_provider().map(group).into_iter().collect(),
+        );
     tags::read(&mut o, ecs::pairs(p.tags()));
     o.complete(&TABLE)
 }

@@ -90,8 +90,7 @@ resource "aws_ecs_cluster" "main" {
 /// ECS names: letters, digits, hyphens and underscores, at most 255.
 pub fn name(value: &Value) -> Result<(), String> {
     let ok = value.as_str().is_some_and(|s| {
-        (1..=255).contains(&s.len())
-            && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        (1..=255).contains(&s.len()) && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     });
     if ok { Ok(()) } else { Err("must be 1 to 255 letters, digits, hyphens or underscores".to_owned()) }
 }

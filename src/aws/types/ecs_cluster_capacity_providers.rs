@@ -100,7 +100,8 @@ async fn put(
         .set_default_capacity_provider_strategy(Some(strategy));
     let passing = |e: &AwsError| e.is(&["ResourceInUseException", "UpdateInProgressException"]);
     let deadline = Duration::from_secs(20 * 60);
-    ecs::patiently(aws, PUT, deadline, job.progress, passing, async || call.clone().send().await.op(PUT)).await?;
+    ecs::patiently(aws, PUT, deadline, job.progress, passing, async || call.clone().send().await.op(PUT))
+        .await?;
     wait(aws, PUT, Duration::from_secs(5), deadline, job.progress, async || {
         let found = ecs_cluster::describe(aws, &[cluster.to_owned()]).await?;
         match found.first().and_then(|c| c.attachments_status()) {

@@ -14,11 +14,8 @@ pub async fn by_arn<T>(
     mut describe: impl AsyncFnMut(Vec<String>) -> Result<Vec<T>, AwsError>,
 ) -> Result<Vec<T>, AwsError> {
     let mut found = Vec::with_capacity(items.len());
-    let mut open: Vec<Vec<String>> = items
-        .chunks(20)
-        .map(|chunk| chunk.iter().map(|i| i.id.to_owned()).collect())
-        .rev()
-        .collect();
+    let mut open: Vec<Vec<String>> =
+        items.chunks(20).map(|chunk| chunk.iter().map(|i| i.id.to_owned()).collect()).rev().collect();
     while let Some(arns) = open.pop() {
         match describe(arns.clone()).await {
             Ok(some) => found.extend(some),

@@ -177,9 +177,8 @@ fn action(b: &Object, position: Option<i32>) -> Action {
         "authenticate-oidc" => {
             builder.set_authenticate_oidc_config(b.block(&AUTHENTICATE_OIDC).map(|o| oidc_config(&o)))
         }
-        "authenticate-cognito" => {
-            builder.set_authenticate_cognito_config(b.block(&AUTHENTICATE_COGNITO).map(|c| cognito_config(&c)))
-        }
+        "authenticate-cognito" => builder
+            .set_authenticate_cognito_config(b.block(&AUTHENTICATE_COGNITO).map(|c| cognito_config(&c))),
         _ => builder,
     }
     .build()
@@ -298,7 +297,10 @@ fn block(a: &Action) -> Object {
             .set(&oidc::SESSION_TIMEOUT, c.session_timeout())
             .set(&oidc::ON_UNAUTHENTICATED_REQUEST, c.on_unauthenticated_request().map(|s| s.as_str()));
         if let Some(params) = c.authentication_request_extra_params().filter(|p| !p.is_empty()) {
-            b.set(&oidc::EXTRA_PARAMS, params.clone().into_iter().collect::<std::collections::BTreeMap<_, _>>());
+            b.set(
+                &oidc::EXTRA_PARAMS,
+                params.clone().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            );
         }
         one(&AUTHENTICATE_OIDC, &mut o, b);
     }
@@ -362,7 +364,8 @@ pub fn same(live: &Value, want: &Value) -> bool {
 fn same_action(live: &Action, want: &Action) -> bool {
     let declared = |l: Option<&str>, w: Option<&str>| w.is_none() || l == w;
     let filled = |l: Option<&str>, w: Option<&str>| l.unwrap_or("") == w.unwrap_or("");
-    if live.r#type() != want.r#type() || groups(live) != groups(want) || stickiness(live) != stickiness(want) {
+    if live.r#type() != want.r#type() || groups(live) != groups(want) || stickiness(live) != stickiness(want)
+    {
         return false;
     }
     if live.redirect_config() != want.redirect_config() {
@@ -382,15 +385,19 @@ fn same_action(live: &Action, want: &Action) -> bool {
     }
     match (live.authenticate_oidc_config(), want.authenticate_oidc_config()) {
         (Some(l), Some(w)) => {
-            if (l.issuer(), l.client_id(), l.authorization_endpoint(), l.token_endpoint(), l.user_info_endpoint())
-                != (
-                    w.issuer(),
-                    w.client_id(),
-                    w.authorization_endpoint(),
-                    w.token_endpoint(),
-                    w.user_info_endpoint(),
-                )
-                || !declared(l.scope(), w.scope())
+            if (
+                l.issuer(),
+                l.client_id(),
+                l.authorization_endpoint(),
+                l.token_endpoint(),
+                l.user_info_endpoint(),
+            ) != (
+                w.issuer(),
+                w.client_id(),
+                w.authorization_endpoint(),
+                w.token_endpoint(),
+                w.user_info_endpoint(),
+            ) || !declared(l.scope(), w.scope())
                 || !declared(l.session_cookie_name(), w.session_cookie_name())
                 || (w.session_timeout().is_some() && l.session_timeout() != w.session_timeout())
                 || (w.on_unauthenticated_request().is_some()

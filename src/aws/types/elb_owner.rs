@@ -7,15 +7,8 @@ use std::collections::BTreeMap;
 /// Listener rule ARN → ARN of the service that declares it as its production or test rule. Asked only
 /// when some rule forwards to more than one group: clusters, then services 100 a page, then ten a call.
 pub async fn services_by_rule(aws: &Aws) -> Result<BTreeMap<String, String>, AwsError> {
-    let clusters: Vec<String> = aws
-        .ecs
-        .list_clusters()
-        .into_paginator()
-        .items()
-        .send()
-        .try_collect()
-        .await
-        .op("ListClusters")?;
+    let clusters: Vec<String> =
+        aws.ecs.list_clusters().into_paginator().items().send().try_collect().await.op("ListClusters")?;
     let mut owners = BTreeMap::new();
     for cluster in &clusters {
         let call = aws.ecs.list_services().cluster(cluster).max_results(100).into_paginator().items();

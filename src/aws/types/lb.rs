@@ -228,7 +228,11 @@ static KEYED: &[Keyed] = &[
         applies: |o| !application(o),
     },
     Keyed { name: "enable_deletion_protection", key: "deletion_protection.enabled", applies: |_| true },
-    Keyed { name: "enable_zonal_shift", key: "zonal_shift.config.enabled", applies: |o| kind(o) != "gateway" },
+    Keyed {
+        name: "enable_zonal_shift",
+        key: "zonal_shift.config.enabled",
+        applies: |o| kind(o) != "gateway",
+    },
 ];
 
 pub struct Lb;
@@ -241,7 +245,8 @@ impl AwsType for Lb {
 
     async fn read(&self, aws: &Aws, items: &[Existing<'_>]) -> Result<Vec<Option<Object>>, AwsError> {
         let found = elb::by_arn(items, GONE, async |arns| describe(aws, arns).await).await?;
-        let arns: Vec<String> = found.iter().filter_map(|b| b.load_balancer_arn().map(str::to_owned)).collect();
+        let arns: Vec<String> =
+            found.iter().filter_map(|b| b.load_balancer_arn().map(str::to_owned)).collect();
         let tags = elb::tags_of(aws, &arns).await?;
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
@@ -358,7 +363,9 @@ async fn wait_active(aws: &Aws, arn: &str, job: &Job<'_>) -> Result<(), AwsError
         let found = absent(describe(aws, vec![arn.to_owned()]).await, GONE)?.unwrap_or_default();
         let state = found.first().and_then(|b| b.state());
         match state.and_then(|s| s.code()) {
-            Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => Ok(Poll::Ready(())),
+            Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => {
+                Ok(Poll::Ready(()))
+            }
             Some(LoadBalancerStateEnum::Failed) => {
                 let reason = state.and_then(|s| s.reason()).unwrap_or("AWS gave no reason");
                 Err(AwsError::failed("CreateLoadBalancer", "NotStable", format!("it failed: {reason}")))
@@ -415,7 +422,12 @@ fn ipam_pools(want: &Object) -> Option<sdk::IpamPools> {
     Some(sdk::IpamPools::builder().ipv4_ipam_pool_id(block.need(&IPV4_IPAM_POOL_ID)).build())
 }
 
-async fn set_attributes(aws: &Aws, arn: &str, want: &Object, only: Option<&[String]>) -> Result<(), AwsError> {
+async fn set_attributes(
+    aws: &Aws,
+    arn: &str,
+    want: &Object,
+    only: Option<&[String]>,
+) -> Result<(), AwsError> {
     let mut pairs = elb::keyed_wanted(KEYED, want, only);
     let touched = |name: &str| match only {
         Some(names) => names.iter().any(|n| n == name),

@@ -167,7 +167,10 @@ static KEYED: &[Keyed] = &[
         "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
     ),
     request(REQUEST_MTLS_SUBJECT.row.name, "routing.http.request.x_amzn_mtls_clientcert_subject.header_name"),
-    request(REQUEST_MTLS_VALIDITY.row.name, "routing.http.request.x_amzn_mtls_clientcert_validity.header_name"),
+    request(
+        REQUEST_MTLS_VALIDITY.row.name,
+        "routing.http.request.x_amzn_mtls_clientcert_validity.header_name",
+    ),
     request(REQUEST_TLS_CIPHER.row.name, "routing.http.request.x_amzn_tls_cipher_suite.header_name"),
     request(REQUEST_TLS_VERSION.row.name, "routing.http.request.x_amzn_tls_version.header_name"),
     response(
@@ -182,7 +185,10 @@ static KEYED: &[Keyed] = &[
         RESPONSE_ALLOW_METHODS.row.name,
         "routing.http.response.access_control_allow_methods.header_value",
     ),
-    response(RESPONSE_ALLOW_ORIGIN.row.name, "routing.http.response.access_control_allow_origin.header_value"),
+    response(
+        RESPONSE_ALLOW_ORIGIN.row.name,
+        "routing.http.response.access_control_allow_origin.header_value",
+    ),
     response(
         RESPONSE_EXPOSE_HEADERS.row.name,
         "routing.http.response.access_control_expose_headers.header_value",
@@ -330,10 +336,7 @@ fn mutual_authentication(want: &Object) -> Option<sdk::MutualAuthenticationAttri
             .set_trust_store_arn(block.get(&mutual::TRUST_STORE_ARN).filter(|_| verify))
             .set_ignore_client_certificate_expiry(block.get(&mutual::IGNORE_EXPIRY).filter(|_| verify))
             .set_advertise_trust_store_ca_names(
-                block
-                    .get(&mutual::ADVERTISE)
-                    .filter(|a| verify && !a.is_empty())
-                    .map(|a| a.as_str().into()),
+                block.get(&mutual::ADVERTISE).filter(|a| verify && !a.is_empty()).map(|a| a.as_str().into()),
             )
             .build(),
     )
@@ -343,7 +346,8 @@ async fn set_attributes(aws: &Aws, arn: &str, pairs: Vec<(String, String)>) -> R
     if pairs.is_empty() {
         return Ok(());
     }
-    let attributes = pairs.iter().map(|(k, v)| ListenerAttribute::builder().key(k).value(v).build()).collect();
+    let attributes =
+        pairs.iter().map(|(k, v)| ListenerAttribute::builder().key(k).value(v).build()).collect();
     aws.elb
         .modify_listener_attributes()
         .listener_arn(arn)

@@ -65,7 +65,8 @@ mod condition {
     }
 
     fn methods(value: &Value) -> Result<(), String> {
-        let ok = |s: &&str| s.len() <= 40 && s.chars().all(|c| c.is_ascii_uppercase() || c == '-' || c == '_');
+        let ok =
+            |s: &&str| s.len() <= 40 && s.chars().all(|c| c.is_ascii_uppercase() || c == '-' || c == '_');
         match strings(value).find(|s| !ok(s)) {
             Some(s) => Err(format!("must be methods in capitals, `{s}` is not")),
             None => Ok(()),

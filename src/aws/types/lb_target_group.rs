@@ -29,7 +29,11 @@ mod health {
     fn port(value: &Value) -> Result<(), String> {
         let text = value.as_str().unwrap_or("");
         let is_port = text.parse::<u16>().is_ok_and(|p| p > 0);
-        if text == "traffic-port" || is_port { Ok(()) } else { Err("must be a port or \"traffic-port\"".into()) }
+        if text == "traffic-port" || is_port {
+            Ok(())
+        } else {
+            Err("must be a port or \"traffic-port\"".into())
+        }
     }
 }
 
@@ -206,7 +210,8 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
     let protocol = check.get(&health::PROTOCOL).unwrap_or_default().to_uppercase();
     if protocol == "TCP" {
         if lambda(want) || is_http(want) {
-            problems.push(("health_check", "must use HTTP or HTTPS for this kind of target group".to_owned()));
+            problems
+                .push(("health_check", "must use HTTP or HTTPS for this kind of target group".to_owned()));
         }
         for name in ["path", "matcher"] {
             if check.has(name) {
@@ -228,7 +233,8 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
             problems.push(("stickiness", "needs cookie_name with type \"app_cookie\"".to_owned()));
         }
         if name.and_then(Value::as_str).is_some_and(|n| n.starts_with("AWSALB")) {
-            problems.push(("stickiness", "cookie_name must not begin with AWSALB, which AWS uses".to_owned()));
+            problems
+                .push(("stickiness", "cookie_name must not begin with AWSALB, which AWS uses".to_owned()));
         }
         let known = want.get(&PROTOCOL).is_some();
         if known && is_http(want) == kind.starts_with("source_ip") && !kind.is_empty() {
@@ -288,7 +294,8 @@ impl AwsType for LbTargetGroup {
             Ok(call.op("DescribeTargetGroups")?.target_groups.unwrap_or_default())
         })
         .await?;
-        let arns: Vec<String> = found.iter().filter_map(|g| g.target_group_arn().map(str::to_owned)).collect();
+        let arns: Vec<String> =
+            found.iter().filter_map(|g| g.target_group_arn().map(str::to_owned)).collect();
         let tags = elb::tags_of(aws, &arns).await?;
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
@@ -333,7 +340,8 @@ impl AwsType for LbTargetGroup {
             .send()
             .await
             .op("CreateTargetGroup")?;
-        let arn = made.target_groups().first().and_then(|g| g.target_group_arn()).unwrap_or_default().to_owned();
+        let arn =
+            made.target_groups().first().and_then(|g| g.target_group_arn()).unwrap_or_default().to_owned();
         set_attributes(aws, &arn, want, None).await?;
         Ok(arn)
     }
@@ -398,13 +406,19 @@ fn matcher(want: &Object, check: &Object) -> Option<Matcher> {
     Some(if grpc { builder.grpc_code(codes) } else { builder.http_code(codes) }.build())
 }
 
-async fn set_attributes(aws: &Aws, arn: &str, want: &Object, only: Option<&[String]>) -> Result<(), AwsError> {
+async fn set_attributes(
+    aws: &Aws,
+    arn: &str,
+    want: &Object,
+    only: Option<&[String]>,
+) -> Result<(), AwsError> {
     let mut pairs = elb::keyed_wanted(KEYED, want, only);
     if only.is_none() {
         // What AWS starts with anyway need not be sent.
         let initial = [("deregistration_delay.timeout_seconds", "300"), ("slow_start.duration_seconds", "0")];
         pairs.retain(|(k, v)| {
-            !initial.contains(&(k.as_str(), v.as_str())) && !(v == "false" && k == "proxy_protocol_v2.enabled")
+            !initial.contains(&(k.as_str(), v.as_str()))
+                && !(v == "false" && k == "proxy_protocol_v2.enabled")
         });
     }
     let touched = |name: &str| only.is_none_or(|names| names.iter().any(|n| n == name));
@@ -419,7 +433,10 @@ async fn set_attributes(aws: &Aws, arn: &str, want: &Object, only: Option<&[Stri
         let on = b.need(&state::TERMINATION);
         pairs.push(("target_health_state.unhealthy.connection_termination.enabled".into(), on.to_string()));
         if let Some(seconds) = b.get(&state::DRAINING_INTERVAL).filter(|_| !on) {
-            pairs.push(("target_health_state.unhealthy.draining_interval_seconds".into(), seconds.to_string()));
+            pairs.push((
+                "target_health_state.unhealthy.draining_interval_seconds".into(),
+                seconds.to_string(),
+            ));
         }
     }
     if let Some(b) = want.block(&TARGET_GROUP_HEALTH).filter(|_| touched("target_group_health")) {

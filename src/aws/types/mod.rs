@@ -3,17 +3,26 @@
 mod appautoscaling_policy;
 mod appautoscaling_target;
 mod default_security_group;
+mod autoscaling_group;
+mod cloudwatch_log_group;
+mod cloudwatch_metric_alarm;
+mod ecr_lifecycle_policy;
+mod ecr_repository;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
 mod ecs_cluster_capacity_providers;
+mod ecs_service;
 mod ecs_task_definition;
 mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
 mod iam;
+mod iam_instance_profile;
+mod iam_policy;
 mod iam_role;
+mod iam_role_policy;
 mod iam_role_policy_attachment;
 mod internet_gateway;
 mod launch_template;
@@ -30,6 +39,7 @@ mod security_group;
 mod security_group_rule;
 mod sg_permissions;
 mod sg_rule;
+mod ssm_parameter;
 mod subnet;
 mod timeouts;
 mod vpc_security_group_egress_rule;
@@ -45,12 +55,21 @@ pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
     &default_security_group::DefaultSecurityGroup,
+    &autoscaling_group::AutoscalingGroup,
+    &cloudwatch_log_group::CloudwatchLogGroup,
+    &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &ecr_lifecycle_policy::EcrLifecyclePolicy,
+    &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
+    &ecs_service::EcsService,
     &ecs_task_definition::EcsTaskDefinition,
     &eip::Eip,
+    &iam_instance_profile::IamInstanceProfile,
+    &iam_policy::IamPolicy,
     &iam_role::IamRole,
+    &iam_role_policy::IamRolePolicy,
     &iam_role_policy_attachment::IamRolePolicyAttachment,
     &internet_gateway::InternetGateway,
     &launch_template::LaunchTemplate,
@@ -64,6 +83,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
     &security_group_rule::SecurityGroupRule,
+    &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,

@@ -1,6 +1,6 @@
 //! Inputs against the model's constraints, with each service's code and words for what is wrong.
 
-use super::model::{Kind, Member, Service, ShapeId, small_first};
+use super::model::{Kind, Member, Service, Shape, ShapeId, small_first};
 use super::query::query_name;
 use crate::sim::service::ApiError;
 use serde_json::Value as Json;
@@ -13,12 +13,22 @@ struct Violation {
     constraint: Constraint,
 }
 
+#[derive(Clone)]
 enum Constraint {
     Required,
     Length(Limit),
     Range(Limit),
-    Values(Vec<&'static str>),
+    Values(&'static [&'static str]),
     Pattern(&'static str),
+    /// On the scalars in a list or map: reported of the whole, with all constraints they have.
+    Items(Part, Vec<Constraint>),
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Member,
+    Key,
+    Value,
 }
 
 #[derive(Clone, Copy)]
@@ -27,7 +37,7 @@ enum Limit {
     AtMost(f64),
 }
 
-pub fn check(service: &Service, input: Option<ShapeId>, tree: &Json) -> Result<(), ApiError> {
+pub fn check(service: &'static Service, input: Option<ShapeId>, tree: &Json) -> Result<(), ApiError> {
     let Some(input) = input else { return Ok(()) };
     if service.name == "ec2" {
         return check_ec2(service, input, tree, "");
@@ -37,56 +47,32 @@ pub fn check(service: &Service, input: Option<ShapeId>, tree: &Json) -> Result<(
     if found.is_empty() { Ok(()) } else { Err(error(service.name, &found)) }
 }
 
-fn walk(service: &Service, id: ShapeId, value: &Json, at: &str, found: &mut Vec<Violation>) {
+fn walk(service: &'static Service, id: ShapeId, value: &Json, at: &str, found: &mut Vec<Violation>) {
     let shape = service.shape(id);
     let mut add = |constraint| found.push(Violation { at: at.to_owned(), value: shown(value), constraint });
-    let size = match (&shape.kind, value) {
-        (Kind::Text, Json::String(text)) => {
-            if !shape.values.is_empty() && !shape.values.contains(&text.as_str()) {
-                add(Constraint::Values(shape.values.clone()));
-            }
-            if let Some(pattern) = shape.pattern.filter(|_| !shape.matches(text)) {
-                add(Constraint::Pattern(pattern));
-            }
-            Some(text.chars().count() as f64)
-        }
-        (Kind::Integer | Kind::Float, Json::Number(n)) => n.as_f64(),
-        (Kind::List { .. }, Json::Array(items)) => Some(items.len() as f64),
-        (Kind::Map { .. }, Json::Object(entries)) => Some(entries.len() as f64),
-        _ => None,
+    constraints(shape).into_iter().filter(|c| c.broken_by(shape, value)).for_each(&mut add);
+    let scalars = |id: ShapeId, mut values: Box<dyn Iterator<Item = Json> + '_>| {
+        let shape = service.shape(id);
+        let all = constraints(shape);
+        values.any(|value| all.iter().any(|c| c.broken_by(shape, &value))).then_some(all)
     };
-    let number = matches!(shape.kind, Kind::Integer | Kind::Float);
-    let limited = |limit| if number { Constraint::Range(limit) } else { Constraint::Length(limit) };
-    if let (Some(size), Some(min)) = (size, shape.min)
-        && size < min
-    {
-        add(limited(Limit::AtLeast(min)));
-    }
-    if let (Some(size), Some(max)) = (size, shape.max)
-        && size > max
-    {
-        add(limited(Limit::AtMost(max)));
-    }
-    walk_into(service, id, value, at, found);
-}
-
-fn walk_into(service: &Service, id: ShapeId, value: &Json, at: &str, found: &mut Vec<Violation>) {
-    match (&service.shape(id).kind, value) {
+    match (&shape.kind, value) {
         (Kind::Structure(members), Json::Object(fields)) => {
             for member in members {
-                let name = small_first(member.name);
-                let at = if at.is_empty() { name } else { format!("{at}.{name}") };
+                let at = join(at, &small_first(member.name));
                 match fields.get(member.name) {
                     Some(value) => walk(service, member.shape, value, &at, found),
                     None if member.required => {
-                        found.push(Violation {
-                            at,
-                            value: "null".to_owned(),
-                            constraint: Constraint::Required,
-                        });
+                        let constraint = Constraint::Required;
+                        found.push(Violation { at, value: "null".to_owned(), constraint });
                     }
                     None => {}
                 }
+            }
+        }
+        (Kind::List { item, .. }, Json::Array(items)) if is_scalar(service.shape(*item)) => {
+            if let Some(all) = scalars(*item, Box::new(items.iter().cloned())) {
+                add(Constraint::Items(Part::Member, all));
             }
         }
         (Kind::List { item, .. }, Json::Array(items)) => {
@@ -95,12 +81,56 @@ fn walk_into(service: &Service, id: ShapeId, value: &Json, at: &str, found: &mut
             }
         }
         (Kind::Map { key, value: content, .. }, Json::Object(entries)) => {
+            if let Some(all) = scalars(*key, Box::new(entries.keys().map(|k| Json::from(k.as_str())))) {
+                add(Constraint::Items(Part::Key, all));
+            }
+            if is_scalar(service.shape(*content)) {
+                if let Some(all) = scalars(*content, Box::new(entries.values().cloned())) {
+                    add(Constraint::Items(Part::Value, all));
+                }
+                return;
+            }
             for (name, value) in entries {
-                walk(service, *key, &Json::from(name.as_str()), at, found);
                 walk(service, *content, value, &format!("{at}.{name}.member"), found);
             }
         }
         _ => {}
+    }
+}
+
+fn is_scalar(shape: &Shape) -> bool {
+    !matches!(shape.kind, Kind::Structure(_) | Kind::List { .. } | Kind::Map { .. })
+}
+
+/// All that a shape asks of a value, in the order AWS names them.
+fn constraints(shape: &'static Shape) -> Vec<Constraint> {
+    let number = matches!(shape.kind, Kind::Integer | Kind::Float);
+    let limited = |limit| if number { Constraint::Range(limit) } else { Constraint::Length(limit) };
+    let max = shape.max.map(|max| limited(Limit::AtMost(max)));
+    let min = shape.min.map(|min| limited(Limit::AtLeast(min)));
+    let values = (!shape.values.is_empty()).then_some(Constraint::Values(&shape.values));
+    [max, min, shape.pattern.map(Constraint::Pattern), values].into_iter().flatten().collect()
+}
+
+impl Constraint {
+    fn broken_by(&self, shape: &Shape, value: &Json) -> bool {
+        let text = value.as_str().unwrap_or("");
+        let size = match value {
+            Json::String(text) => Some(text.chars().count() as f64),
+            Json::Number(n) => n.as_f64(),
+            Json::Array(items) => Some(items.len() as f64),
+            Json::Object(entries) => Some(entries.len() as f64),
+            _ => None,
+        };
+        match self {
+            Constraint::Length(limit) | Constraint::Range(limit) => {
+                size.is_some_and(|size| limit.is_passed(size))
+            }
+            Constraint::Values(values) => !values.contains(&text),
+            Constraint::Pattern(_) => !shape.matches(text),
+            // Found while walking, not asked of one value.
+            Constraint::Required | Constraint::Items(..) => false,
+        }
     }
 }
 
@@ -124,8 +154,14 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
     }
     if service == "ecr" {
         let first = &found[0];
-        let message =
-            format!("Invalid parameter at '{}' failed to satisfy constraint: '{}'", first.at, first.words());
+        let words = first.constraint.words();
+        let words = words.strip_prefix("Member ").unwrap_or(&words);
+        let message = format!("Invalid parameter at '{}' failed to satisfy constraint: '{words}'", first.at);
+        return ApiError::new("InvalidParameterException", message);
+    }
+    // ECS words these itself: `launch type should be one of [EC2,FARGATE,EXTERNAL]`.
+    if let ("ecs", Violation { at, constraint: Constraint::Values(values), .. }) = (service, &found[0]) {
+        let message = format!("{} should be one of [{}]", spaced(at), values.join(","));
         return ApiError::new("InvalidParameterException", message);
     }
     let code = match service {
@@ -137,11 +173,24 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
     let each: Vec<_> = found
         .iter()
         .map(|v| {
-            format!("Value {} at '{}' failed to satisfy constraint: Member {}", v.value, v.at, v.words())
+            let words = v.constraint.words();
+            format!("Value {} at '{}' failed to satisfy constraint: {words}", v.value, v.at)
         })
         .collect();
     let errors = if each.len() == 1 { "error" } else { "errors" };
     ApiError::new(code, format!("{} validation {errors} detected: {}", each.len(), each.join("; ")))
+}
+
+/// `launchType` → `launch type`, of the last name in a path.
+fn spaced(at: &str) -> String {
+    let name = at.rsplit('.').next().unwrap_or(at);
+    name.chars().fold(String::new(), |mut text, c| {
+        if c.is_ascii_uppercase() {
+            text.push(' ');
+        }
+        text.push(c.to_ascii_lowercase());
+        text
+    })
 }
 
 fn capital_first(name: &str) -> String {
@@ -149,20 +198,39 @@ fn capital_first(name: &str) -> String {
     chars.next().map_or_else(String::new, |c| c.to_ascii_uppercase().to_string() + chars.as_str())
 }
 
-impl Violation {
-    /// Follows "Member …".
+impl Constraint {
     fn words(&self) -> String {
-        match &self.constraint {
-            Constraint::Required => "must not be null".to_owned(),
-            Constraint::Length(limit) => format!("must have length {}", limit.words()),
-            Constraint::Range(limit) => format!("must have value {}", limit.words()),
-            Constraint::Values(values) => format!("must satisfy enum value set: [{}]", values.join(", ")),
-            Constraint::Pattern(pattern) => format!("must satisfy regular expression pattern: {pattern}"),
+        match self {
+            Constraint::Required => "Member must not be null".to_owned(),
+            Constraint::Length(limit) => format!("Member must have length {}", limit.words()),
+            Constraint::Range(limit) => format!("Member must have value {}", limit.words()),
+            Constraint::Values(values) => {
+                format!("Member must satisfy enum value set: [{}]", values.join(", "))
+            }
+            Constraint::Pattern(pattern) => {
+                format!("Member must satisfy regular expression pattern: {pattern}")
+            }
+            Constraint::Items(part, all) => {
+                let part = match part {
+                    Part::Member => "Member",
+                    Part::Key => "Map keys",
+                    Part::Value => "Map value",
+                };
+                let all: Vec<_> = all.iter().map(Constraint::words).collect();
+                format!("{part} must satisfy constraint: [{}]", all.join(", "))
+            }
         }
     }
 }
 
 impl Limit {
+    fn is_passed(self, size: f64) -> bool {
+        match self {
+            Limit::AtLeast(min) => size < min,
+            Limit::AtMost(max) => size > max,
+        }
+    }
+
     fn words(self) -> String {
         match self {
             Limit::AtLeast(min) => format!("greater than or equal to {min}"),

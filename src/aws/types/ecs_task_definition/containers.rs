@@ -87,9 +87,8 @@ impl Wire for HashMap<String, String> {
 
 /// A key in any letter case, as AWS's own tools and the provider take it.
 fn field<T: Wire>(object: &JsonMap<String, Json>, key: &str, at: &str) -> Result<Option<T>, String> {
-    let found = object.get(key).or_else(|| {
-        object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v)
-    });
+    let found =
+        object.get(key).or_else(|| object.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)).map(|(_, v)| v));
     match found {
         Some(json) if !json.is_null() => T::read(json, &format!("{at}.{key}")).map(Some),
         _ => Ok(None),
@@ -480,7 +479,8 @@ mod tests {
             "resourceRequirements": [{"value": "1", "type": "GPU"}],
             "firelensConfiguration": {"type": "fluentbit", "options": {"a": "b"}}, "credentialSpecs": ["c"]
         }]);
-        let back: Json = serde_json::from_str(&text(&parse(&full.to_string()).expect("valid"))).expect("JSON");
+        let back: Json =
+            serde_json::from_str(&text(&parse(&full.to_string()).expect("valid"))).expect("JSON");
         assert_eq!(back, full);
     }
 }

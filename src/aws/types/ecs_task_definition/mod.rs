@@ -182,8 +182,7 @@ impl AwsType for EcsTaskDefinition {
         let want = job.want;
         let definitions = containers::parse(&want.need(&CONTAINER_DEFINITIONS))
             .map_err(|e| AwsError::failed(REGISTER, "InvalidContainerDefinitions", e))?;
-        let compatibilities =
-            want.all(&REQUIRES_COMPATIBILITIES).iter().map(|c| c.as_str().into()).collect();
+        let compatibilities = want.all(&REQUIRES_COMPATIBILITIES).iter().map(|c| c.as_str().into()).collect();
         let made = aws
             .ecs
             .register_task_definition()
@@ -391,7 +390,8 @@ fn set_small_blocks(o: &mut Object, d: &TaskDefinition) {
         let pair = |k: &sdk::KeyValuePair| {
             (k.name().unwrap_or_default().to_owned(), k.value().unwrap_or_default().to_owned())
         };
-        let properties: std::collections::BTreeMap<String, String> = p.properties().iter().map(pair).collect();
+        let properties: std::collections::BTreeMap<String, String> =
+            p.properties().iter().map(pair).collect();
         let mut b = Object::new();
         b.set(&PROXY_TYPE, p.r#type().map(|t| t.as_str()))
             .set(&PROXY_CONTAINER, p.container_name())

@@ -1,6 +1,7 @@
 //! Deployments of services: they begin, are watched, complete, fail and roll back. And the API of service
 //! deployments and revisions.
 
+use super::super::cloudwatch::{self, AlarmState};
 use super::super::{Answer, ApiError, Input};
 use super::model::{Deployment, Revision, Rollout, Service, ServiceDeployment, TaskStatus};
 use super::settle::say;
@@ -116,8 +117,8 @@ fn alarm_names(configuration: &Json) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn in_alarm(_world: &World, _name: &str) -> bool {
-    false
+fn in_alarm(world: &mut World, name: &str) -> bool {
+    cloudwatch::alarm_state(world, name) == Some(AlarmState::Alarm)
 }
 
 /// The service deployment that the primary deployment carries out.
@@ -170,13 +171,13 @@ pub(super) fn watch(world: &mut World, arn: &str) {
         .and_then(|arn| world.ecs.service_deployments.get(&arn))
         .map(|record| record.ignored_alarms.clone())
         .unwrap_or_default();
+    let rollback = configuration.get("alarms").and_then(|one| one.flag("rollback")) == Some(true);
     let ringing: Vec<String> =
         names.into_iter().filter(|name| !ignored.contains(name) && in_alarm(world, name)).collect();
     if ringing.is_empty() {
         kick(world, arn, ALARM_CHECK);
         return;
     }
-    let rollback = configuration.get("alarms").and_then(|one| one.flag("rollback")) == Some(true);
     fail(world, arn, &Cause::Alarms(ringing), rollback);
 }
 

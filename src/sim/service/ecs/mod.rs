@@ -26,7 +26,7 @@ mod task_api;
 mod task_sets;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod view;
 
 use super::{ApiError, Input, Operations};

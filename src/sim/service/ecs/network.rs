@@ -1,18 +1,12 @@
 //! What ECS and Elastic Load Balancing ask of EC2: subnets, hosts, network interfaces.
 
 use crate::sim::World;
-use crate::sim::service::ApiError;
+use crate::sim::service::{ApiError, ec2};
 use std::collections::BTreeMap;
 
 pub struct Subnet {
     pub vpc_id: String,
     pub zone: String,
-}
-
-pub struct Interface {
-    pub id: String,
-    pub private_ip: String,
-    pub mac: String,
 }
 
 /// An EC2 instance as ECS sees it.
@@ -33,50 +27,70 @@ pub struct Host {
     pub tags: BTreeMap<String, String>,
 }
 
-pub fn subnet(_world: &World, id: &str) -> Option<Subnet> {
-    let zone = char::from(b'a' + id.bytes().last()? % 3);
-    Some(Subnet { vpc_id: "vpc-1".into(), zone: format!("us-east-1{zone}") })
+pub fn subnet(world: &World, id: &str) -> Option<Subnet> {
+    let subnet = world.ec2.subnets.get(id)?;
+    Some(Subnet { vpc_id: subnet.vpc.clone(), zone: subnet.zone.clone() })
 }
 
-pub fn vpc_exists(_world: &World, _id: &str) -> bool {
-    true
+pub fn vpc_exists(world: &World, id: &str) -> bool {
+    world.ec2.vpcs.contains_key(id)
 }
 
-pub fn security_group_exists(_world: &World, _id: &str) -> bool {
-    true
+pub fn security_group_exists(world: &World, id: &str) -> bool {
+    world.ec2.security_groups.contains_key(id)
 }
 
-pub fn default_security_group(_world: &World, _vpc: &str) -> Option<String> {
-    None
+pub fn default_security_group(world: &World, vpc: &str) -> Option<String> {
+    let mut groups = world.ec2.security_groups.values();
+    groups.find(|group| group.vpc == vpc && group.name == "default").map(|group| group.id.clone())
 }
 
 pub fn create_interface(
     world: &mut World,
-    _subnet: &str,
-    _groups: &[String],
-    _description: &str,
-    _requester: &str,
-) -> Result<Interface, ApiError> {
-    let id = world.id("eni");
-    let n = world.random() % 60_000;
-    Ok(Interface {
-        id,
-        private_ip: format!("10.0.{}.{}", n / 250, 4 + n % 250),
-        mac: "02:00:00:00:00:01".into(),
-    })
+    subnet: &str,
+    groups: &[String],
+    description: &str,
+) -> Result<ec2::Interface, ApiError> {
+    ec2::create_interface(world, subnet, groups, description, "amazon-aws")
 }
 
-pub fn set_interface_groups(_world: &mut World, _id: &str, _groups: &[String]) {}
+pub fn map_public_ip(world: &mut World, id: &str) {
+    ec2::map_public_ip(world, id);
+}
 
-pub fn release_interface(_world: &mut World, _id: &str) {}
+pub fn set_interface_groups(world: &mut World, id: &str, groups: &[String]) {
+    if let Some(interface) = world.ec2.interfaces.get_mut(id) {
+        interface.groups = groups.to_vec();
+    }
+}
 
-pub fn host(_world: &World, _id: &str) -> Option<Host> {
-    None
+pub fn release_interface(world: &mut World, id: &str) {
+    ec2::delete_interface(world, id);
+}
+
+/// None for an instance that is not known, or on its way out.
+pub fn host(world: &World, id: &str) -> Option<Host> {
+    let instance = world.ec2.instances.get(id).filter(|instance| instance.state.lives())?;
+    let kind = ec2::instance_type(&instance.spec.instance_type)?;
+    Some(Host {
+        instance_type: kind.name.clone(),
+        vpc_id: Some(instance.vpc.clone()),
+        subnet_id: instance.spec.subnet_id.clone(),
+        zone: instance.zone.clone(),
+        image_id: instance.spec.image_id.clone(),
+        user_data: instance.spec.user_data.clone(),
+        has_profile: instance.spec.instance_profile_arn.is_some(),
+        running: instance.state == ec2::InstanceState::Running,
+        vcpus: kind.vcpus,
+        memory_mib: kind.memory_mib,
+        interfaces: kind.interfaces,
+        architecture: kind.arch.to_owned(),
+        tags: world.ec2.tags.get(id).cloned().unwrap_or_default(),
+    })
 }
 
 /// The availability zone of a target: an instance, or a task's address.
 pub fn zone_of(world: &World, id: &str) -> Option<String> {
-    host(world, id).map(|host| host.zone).or_else(|| world.ecs.zone_of_address(id))
+    let instance = world.ec2.instances.get(id);
+    instance.map(|instance| instance.zone.clone()).or_else(|| world.ecs.zone_of_address(id))
 }
-
-pub fn map_public_ip(_world: &mut World, _id: &str) {}

@@ -355,7 +355,7 @@ fn provision(world: &mut World, arn: &str) {
     let description = format!("arn:aws:ecs:{}:{}:attachment/{attachment}", world.region, world.account);
     let subnet = world.ecs.tasks.get(arn).and_then(|task| pick_subnet(world, task));
     let made = match &subnet {
-        Some(subnet) => network::create_interface(world, subnet, &groups, &description, "amazon-ecs"),
+        Some(subnet) => network::create_interface(world, subnet, &groups, &description),
         None => Err(super::invalid("Unable to find a subnet for the task.")),
     };
     let interface = match made {

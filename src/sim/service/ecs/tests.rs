@@ -1,6 +1,7 @@
 //! Services over virtual time, driven through the handlers.
 
 use crate::sim::World;
+use crate::sim::service::ec2::{self, LaunchSpec};
 use crate::sim::service::{ApiError, operations};
 use crate::sim::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
@@ -27,49 +28,87 @@ pub struct Net {
 
 /// A world with a VPC and two subnets in two zones.
 pub fn world() -> (World, Net) {
-    let world = World::new("123456789012", "us-east-1", 7, 1_750_000_000_000);
-    (world, Net { subnets: vec!["subnet-a".into(), "subnet-b".into()], vpc: "vpc-1".into() })
+    let mut world = World::new("123456789012", "us-east-1", 7, 1_750_000_000_000);
+    let vpc = ok(&mut world, "ec2", "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"}))["Vpc"]["VpcId"].clone();
+    let mut subnets = Vec::new();
+    for (at, zone) in ["us-east-1a", "us-east-1b"].iter().enumerate() {
+        let input = json!({"VpcId": vpc, "CidrBlock": format!("10.0.{at}.0/24"), "AvailabilityZone": zone});
+        let answer = ok(&mut world, "ec2", "CreateSubnet", input);
+        subnets.push(answer["Subnet"]["SubnetId"].as_str().expect("an id").to_owned());
+    }
+    (world, Net { subnets, vpc: vpc.as_str().expect("an id").to_owned() })
 }
 
 /// An active ALB with a listener that forwards to one target group of type `ip`.
 pub fn balanced(world: &mut World, net: &Net, kind: &str) -> String {
-    let answer = ok(world, "elasticloadbalancing", "CreateLoadBalancer", json!({"Name": "web", "Subnets": net.subnets}));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateLoadBalancer",
+        json!({"Name": "web", "Subnets": net.subnets}),
+    );
     let balancer = answer["LoadBalancers"][0]["LoadBalancerArn"].clone();
-    let answer = ok(world, "elasticloadbalancing", "CreateTargetGroup", json!({
-        "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
-        "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
-    }));
+    let answer = ok(
+        world,
+        "elasticloadbalancing",
+        "CreateTargetGroup",
+        json!({
+            "Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": kind,
+            "HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 2, "HealthCheckPath": "/health",
+        }),
+    );
     let group = answer["TargetGroups"][0]["TargetGroupArn"].as_str().expect("an ARN").to_owned();
-    ok(world, "elasticloadbalancing", "ModifyTargetGroupAttributes", json!({
-        "TargetGroupArn": group,
-        "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
-    }));
-    ok(world, "elasticloadbalancing", "CreateListener", json!({
-        "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
-        "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
-    }));
+    ok(
+        world,
+        "elasticloadbalancing",
+        "ModifyTargetGroupAttributes",
+        json!({
+            "TargetGroupArn": group,
+            "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
+        }),
+    );
+    ok(
+        world,
+        "elasticloadbalancing",
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": 80,
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }),
+    );
     pass(world, 3 * MINUTE);
     group
 }
 
 pub fn define(world: &mut World, image: &str) -> String {
-    let answer = ok(world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256", "memory": "512",
-        "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
-    }));
+    let answer = ok(
+        world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256", "memory": "512",
+            "containerDefinitions": [{"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}],
+        }),
+    );
     answer["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned()
 }
 
 pub fn fargate(world: &mut World, net: &Net, group: &str, definition: &str) -> Json {
     ok(world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(world, "ecs", "CreateService", json!({
-        "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
-        "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
-        "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
-        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
-    }))["service"].clone()
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": 2,
+            "launchType": "FARGATE", "healthCheckGracePeriodSeconds": 30,
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": net.subnets}},
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        }),
+    )["service"]
+        .clone()
 }
 
 pub fn service(world: &mut World) -> Json {
@@ -125,7 +164,12 @@ fn a_rolling_update_never_drops_below_the_desired_count() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:v2");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     assert_eq!(service(&mut world)["deployments"].as_array().map(Vec::len), Some(2));
     for _ in 0..120 {
         pass(&mut world, 3 * SECOND);
@@ -147,7 +191,12 @@ fn rolls_back(image: &str) {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, image);
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     for _ in 0..200 {
         pass(&mut world, 5 * SECOND);
         assert!(healthy(&mut world, &group) >= 2, "{:?}", states(&mut world, &group));
@@ -205,7 +254,8 @@ fn a_deleted_service_drains_and_its_cluster_can_go() {
     assert_eq!(service(&mut world)["status"], "INACTIVE");
     assert!(states(&mut world, &group).is_empty());
     ok(&mut world, "ecs", "DeleteCluster", json!({"cluster": "main"}));
-    let gone = call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
+    let gone =
+        call(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web"})).unwrap_err();
     assert_eq!(gone.code, "ClusterNotFoundException");
 }
 
@@ -217,22 +267,182 @@ fn stopping_a_deployment_rolls_it_back() {
     fargate(&mut world, &net, &group, &first);
     pass(&mut world, 5 * MINUTE);
     let second = define(&mut world, "repo/web:slow");
-    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "taskDefinition": second}));
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateService",
+        json!({"cluster": "main", "service": "web", "taskDefinition": second}),
+    );
     pass(&mut world, 30 * SECOND);
     let arn = deployment(&mut world)["serviceDeploymentArn"].clone();
-    ok(&mut world, "ecs", "StopServiceDeployment", json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}));
+    ok(
+        &mut world,
+        "ecs",
+        "StopServiceDeployment",
+        json!({"serviceDeploymentArn": arn, "stopType": "ROLLBACK"}),
+    );
     pass(&mut world, 5 * MINUTE);
     assert_eq!(service(&mut world)["taskDefinition"], json!(first));
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
+}
+
+/// Instances that join the cluster `main`, one a subnet in turn.
+pub fn hosts(world: &mut World, net: &Net, kind: &str, count: usize) -> Vec<String> {
+    let image = crate::sim::service::ec2::images::public_parameter(
+        "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
+    );
+    let mut ids = Vec::new();
+    for at in 0..count {
+        let spec = LaunchSpec {
+            image_id: image.expect("an image").to_owned(),
+            instance_type: kind.to_owned(),
+            subnet_id: net.subnets[at % net.subnets.len()].clone(),
+            instance_profile_arn: Some("arn:aws:iam::123456789012:instance-profile/host".to_owned()),
+            user_data: "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n".to_owned(),
+            ..LaunchSpec::default()
+        };
+        ids.push(ec2::launch(world, spec).expect("an instance"));
+    }
+    pass(world, 2 * MINUTE);
+    ids
+}
+
+fn on_hosts(world: &mut World, group: &str, image: &str, desired: i64) -> Json {
+    let definition = ok(world, "ecs", "RegisterTaskDefinition", json!({
+        "family": "host", "containerDefinitions": [{
+            "name": "web", "image": image, "memory": 256, "cpu": 256, "portMappings": [{"containerPort": 8080, "hostPort": 0}],
+        }],
+    }))["taskDefinition"]["taskDefinitionArn"].clone();
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": definition, "desiredCount": desired,
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 8080}],
+            "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        }),
+    )
+}
+
+#[test]
+fn hosts_take_tasks_with_dynamic_ports_spread_over_zones() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "instance");
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    let ids = hosts(&mut world, &net, "t3.small", 2);
+    on_hosts(&mut world, &group, "repo/web:v1", 4);
+    pass(&mut world, 5 * MINUTE);
+    assert_eq!(healthy(&mut world, &group), 4);
+    let list = ok(&mut world, "ecs", "ListContainerInstances", json!({"cluster": "main"}));
+    let described = ok(
+        &mut world,
+        "ecs",
+        "DescribeContainerInstances",
+        json!({
+            "cluster": "main", "containerInstances": list["containerInstanceArns"],
+        }),
+    );
+    for host in described["containerInstances"].as_array().expect("a list") {
+        assert_eq!(host["runningTasksCount"], 2);
+        assert!(ids.iter().any(|id| host["ec2InstanceId"] == json!(id)));
+    }
+    let tasks = ok(&mut world, "ecs", "ListTasks", json!({"cluster": "main", "serviceName": "web"}));
+    let tasks =
+        ok(&mut world, "ecs", "DescribeTasks", json!({"cluster": "main", "tasks": tasks["taskArns"]}));
+    let port = tasks["tasks"][0]["containers"][0]["networkBindings"][0]["hostPort"].as_i64().expect("a port");
+    assert!(port >= 32_768);
+}
+
+#[test]
+fn draining_a_host_moves_its_tasks_without_losing_any() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "instance");
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 2);
+    on_hosts(&mut world, &group, "repo/web:v1", 2);
+    pass(&mut world, 5 * MINUTE);
+    let list = ok(&mut world, "ecs", "ListContainerInstances", json!({"cluster": "main"}));
+    let first = list["containerInstanceArns"][0].clone();
+    ok(
+        &mut world,
+        "ecs",
+        "UpdateContainerInstancesState",
+        json!({
+            "cluster": "main", "containerInstances": [first], "status": "DRAINING",
+        }),
+    );
+    for _ in 0..60 {
+        pass(&mut world, 5 * SECOND);
+        assert!(healthy(&mut world, &group) >= 2);
+    }
+    let described = ok(
+        &mut world,
+        "ecs",
+        "DescribeContainerInstances",
+        json!({
+            "cluster": "main", "containerInstances": [first],
+        }),
+    );
+    assert_eq!(described["containerInstances"][0]["runningTasksCount"], 0);
+    assert_eq!(described["containerInstances"][0]["status"], "DRAINING");
+}
+
+#[test]
+fn a_terminated_host_takes_its_tasks_with_it_and_they_come_back_elsewhere() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "instance");
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    let ids = hosts(&mut world, &net, "t3.small", 2);
+    on_hosts(&mut world, &group, "repo/web:v1", 2);
+    pass(&mut world, 5 * MINUTE);
+    ec2::terminate(&mut world, &ids[0]);
+    assert_eq!(service(&mut world)["runningCount"], 1);
+    pass(&mut world, 5 * MINUTE);
+    assert_eq!(service(&mut world)["runningCount"], 2);
+    assert_eq!(states(&mut world, &group), ["healthy", "healthy"]);
+}
+
+#[test]
+fn a_full_host_is_named_in_the_events() {
+    let (mut world, net) = world();
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 1);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "big", "containerDefinitions": [{"name": "big", "image": "big:v1", "memory": 1500}],
+        }),
+    );
+    ok(
+        &mut world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "big", "desiredCount": 2,
+        }),
+    );
+    pass(&mut world, 2 * MINUTE);
+    let now = service(&mut world);
+    assert_eq!(now["runningCount"], 1);
+    let text = messages(&now).join("\n");
+    assert!(text.contains("has insufficient memory available."), "{text}");
 }
 
 #[test]
 fn the_same_token_makes_one_service() {
     let (mut world, _) = world();
     ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
-    ok(&mut world, "ecs", "RegisterTaskDefinition", json!({
-        "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
-    }));
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 128}],
+        }),
+    );
     let input = json!({"cluster": "main", "serviceName": "job", "taskDefinition": "job", "desiredCount": 1, "clientToken": "t1"});
     let first = ok(&mut world, "ecs", "CreateService", input.clone());
     let again = ok(&mut world, "ecs", "CreateService", input);

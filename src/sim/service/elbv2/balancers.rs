@@ -217,7 +217,7 @@ fn make_zones(
     let mut zones = Vec::new();
     for subnet in subnets {
         let description = format!("ELB {path}");
-        let interface = network::create_interface(world, &subnet.id, groups, &description, "amazon-elb")?;
+        let interface = network::create_interface(world, &subnet.id, groups, &description)?;
         zones.push(Zone {
             name: subnet.zone,
             subnet_id: subnet.id,

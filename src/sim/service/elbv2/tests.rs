@@ -1,1 +1,234 @@
-//! Tests
+//! Balancers, rules and targets, driven through the handlers.
+
+use crate::sim::World;
+use crate::sim::service::ApiError;
+use crate::sim::service::ecs::tests::{Net, balanced, call, ok, pass, world};
+use crate::sim::world::{MINUTE, SECOND};
+use serde_json::{Value as Json, json};
+
+fn lb(world: &mut World, name: &str, input: Json) -> Json {
+    ok(world, "elasticloadbalancing", name, input)
+}
+
+fn refused(world: &mut World, name: &str, input: Json) -> ApiError {
+    call(world, "elasticloadbalancing", name, input).unwrap_err()
+}
+
+fn group(world: &mut World, net: &Net, name: &str) -> Json {
+    let input = json!({"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": net.vpc, "TargetType": "ip"});
+    lb(world, "CreateTargetGroup", input)["TargetGroups"][0]["TargetGroupArn"].clone()
+}
+
+fn listener(world: &mut World) -> Json {
+    let balancer =
+        lb(world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    lb(world, "DescribeListeners", json!({"LoadBalancerArn": balancer}))["Listeners"][0]["ListenerArn"]
+        .clone()
+}
+
+fn fixed(text: &str) -> Json {
+    json!([{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": text}}])
+}
+
+fn path(pattern: &str) -> Json {
+    json!([{"Field": "path-pattern", "Values": [pattern]}])
+}
+
+#[test]
+fn a_balancer_is_provisioned_and_then_active() {
+    let (mut world, net) = world();
+    let input = json!({"Name": "web", "Subnets": net.subnets});
+    let made = lb(&mut world, "CreateLoadBalancer", input.clone());
+    assert_eq!(made["LoadBalancers"][0]["State"]["Code"], "provisioning");
+    assert_eq!(made["LoadBalancers"][0]["SecurityGroups"].as_array().map(Vec::len), Some(1));
+    assert_eq!(lb(&mut world, "CreateLoadBalancer", input), made);
+    let other = json!({"Name": "web", "Subnets": net.subnets, "Scheme": "internal"});
+    assert_eq!(refused(&mut world, "CreateLoadBalancer", other).code, "DuplicateLoadBalancerName");
+    pass(&mut world, 3 * MINUTE);
+    let now = lb(&mut world, "DescribeLoadBalancers", json!({"Names": ["web"]}));
+    assert_eq!(now["LoadBalancers"][0]["State"]["Code"], "active");
+}
+
+#[test]
+fn subnets_of_an_application_balancer_lie_in_two_zones() {
+    let (mut world, net) = world();
+    let one = refused(&mut world, "CreateLoadBalancer", json!({"Name": "web", "Subnets": [net.subnets[0]]}));
+    assert_eq!(one.message, "At least two subnets in two different Availability Zones must be specified");
+    let twin = ok(
+        &mut world,
+        "ec2",
+        "CreateSubnet",
+        json!({
+            "VpcId": net.vpc, "CidrBlock": "10.0.9.0/24", "AvailabilityZone": "us-east-1a",
+        }),
+    )["Subnet"]["SubnetId"]
+        .clone();
+    let input = json!({"Name": "web", "Subnets": [net.subnets[0], twin]});
+    assert_eq!(refused(&mut world, "CreateLoadBalancer", input).code, "InvalidConfigurationRequest");
+}
+
+#[test]
+fn deletion_protection_and_lingering_interfaces() {
+    let (mut world, net) = world();
+    balanced(&mut world, &net, "ip");
+    let arn =
+        lb(&mut world, "DescribeLoadBalancers", json!({}))["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let protect = |value: &str| {
+        json!({
+            "LoadBalancerArn": arn, "Attributes": [{"Key": "deletion_protection.enabled", "Value": value}],
+        })
+    };
+    lb(&mut world, "ModifyLoadBalancerAttributes", protect("true"));
+    let error = refused(&mut world, "DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
+    assert_eq!(error.code, "OperationNotPermitted");
+    lb(&mut world, "ModifyLoadBalancerAttributes", protect("false"));
+    assert_eq!(world.ec2.interfaces.len(), 2);
+    lb(&mut world, "DeleteLoadBalancer", json!({"LoadBalancerArn": arn}));
+    assert_eq!(world.ec2.interfaces.len(), 2);
+    pass(&mut world, MINUTE);
+    assert!(world.ec2.interfaces.is_empty());
+    assert!(world.elbv2.rules.is_empty() && world.elbv2.listeners.is_empty() && world.elbv2.uses.is_empty());
+}
+
+#[test]
+fn a_forward_is_answered_in_both_forms() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "ip");
+    let listener = listener(&mut world);
+    let answer = lb(&mut world, "DescribeListeners", json!({"ListenerArns": [listener]}));
+    assert_eq!(
+        answer["Listeners"][0]["DefaultActions"],
+        json!([{
+            "Type": "forward", "Order": 1, "TargetGroupArn": group,
+            "ForwardConfig": {
+                "TargetGroups": [{"TargetGroupArn": group, "Weight": 1}],
+                "TargetGroupStickinessConfig": {"Enabled": false},
+            },
+        }])
+    );
+    let error = refused(&mut world, "DeleteTargetGroup", json!({"TargetGroupArn": group}));
+    assert_eq!(error.code, "ResourceInUse");
+}
+
+#[test]
+fn priorities_are_unique_and_can_trade_places() {
+    let (mut world, net) = world();
+    balanced(&mut world, &net, "ip");
+    let listener = listener(&mut world);
+    let rule = |pattern: &str, priority: i64| {
+        json!({
+            "ListenerArn": listener, "Priority": priority, "Conditions": path(pattern), "Actions": fixed("x"),
+        })
+    };
+    let one = lb(&mut world, "CreateRule", rule("/a", 10))["Rules"][0].clone();
+    assert_eq!(one["Conditions"][0]["PathPatternConfig"]["Values"], json!(["/a"]));
+    assert_eq!(one["Conditions"][0]["Values"], json!(["/a"]));
+    let two = lb(&mut world, "CreateRule", rule("/b", 20))["Rules"][0].clone();
+    assert_eq!(refused(&mut world, "CreateRule", rule("/c", 10)).code, "PriorityInUse");
+    let clash = json!({"RulePriorities": [{"RuleArn": one["RuleArn"], "Priority": 20}]});
+    assert_eq!(refused(&mut world, "SetRulePriorities", clash).code, "PriorityInUse");
+    lb(
+        &mut world,
+        "SetRulePriorities",
+        json!({"RulePriorities": [
+            {"RuleArn": one["RuleArn"], "Priority": 20}, {"RuleArn": two["RuleArn"], "Priority": 10},
+        ]}),
+    );
+    let rules = lb(&mut world, "DescribeRules", json!({"ListenerArn": listener}));
+    let order: Vec<&str> = rules["Rules"]
+        .as_array()
+        .expect("rules")
+        .iter()
+        .filter_map(|rule| rule["Priority"].as_str())
+        .collect();
+    assert_eq!(order, ["10", "20", "default"]);
+    assert_eq!(rules["Rules"][0]["RuleArn"], two["RuleArn"]);
+    let default = rules["Rules"][2]["RuleArn"].clone();
+    assert_eq!(refused(&mut world, "DeleteRule", json!({"RuleArn": default})).code, "OperationNotPermitted");
+}
+
+#[test]
+fn a_group_serves_one_balancer() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "ip");
+    let second = lb(&mut world, "CreateLoadBalancer", json!({"Name": "second", "Subnets": net.subnets}));
+    let error = refused(
+        &mut world,
+        "CreateListener",
+        json!({
+            "LoadBalancerArn": second["LoadBalancers"][0]["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80,
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }),
+    );
+    assert_eq!(error.code, "TargetGroupAssociationLimit");
+}
+
+#[test]
+fn a_target_is_unused_then_initial_then_unhealthy_without_an_application() {
+    let (mut world, net) = world();
+    balanced(&mut world, &net, "ip");
+    let lonely = group(&mut world, &net, "lonely");
+    let targets = json!({"TargetGroupArn": lonely, "Targets": [{"Id": "10.0.0.77"}]});
+    lb(&mut world, "RegisterTargets", targets.clone());
+    let health = |world: &mut World| {
+        let answer = lb(world, "DescribeTargetHealth", json!({"TargetGroupArn": lonely}));
+        answer["TargetHealthDescriptions"][0]["TargetHealth"].clone()
+    };
+    assert_eq!(health(&mut world)["Reason"], "Target.NotInUse");
+    let listener = listener(&mut world);
+    lb(
+        &mut world,
+        "CreateRule",
+        json!({
+            "ListenerArn": listener, "Priority": 5, "Conditions": path("/x"),
+            "Actions": [{"Type": "forward", "TargetGroupArn": lonely}],
+        }),
+    );
+    assert_eq!(health(&mut world)["State"], "initial");
+    pass(&mut world, 20 * SECOND);
+    assert_eq!(health(&mut world)["Reason"], "Elb.InitialHealthChecking");
+    pass(&mut world, MINUTE);
+    assert_eq!(
+        health(&mut world),
+        json!({
+            "State": "unhealthy", "Reason": "Target.FailedHealthChecks", "Description": "Health checks failed",
+        })
+    );
+    lb(&mut world, "DeregisterTargets", targets);
+    assert_eq!(health(&mut world)["State"], "draining");
+    pass(&mut world, 5 * MINUTE);
+    assert_eq!(health(&mut world), Json::Null);
+}
+
+#[test]
+fn attributes_have_defaults_and_are_checked() {
+    let (mut world, net) = world();
+    let arn = group(&mut world, &net, "web");
+    let answer = lb(&mut world, "DescribeTargetGroupAttributes", json!({"TargetGroupArn": arn}));
+    let all = answer["Attributes"].as_array().expect("attributes").clone();
+    assert!(all.contains(&json!({"Key": "deregistration_delay.timeout_seconds", "Value": "300"})));
+    assert!(all.contains(&json!({"Key": "stickiness.type", "Value": "lb_cookie"})));
+    let set =
+        |key: &str, value: &str| json!({"TargetGroupArn": arn, "Attributes": [{"Key": key, "Value": value}]});
+    let wrong = refused(
+        &mut world,
+        "ModifyTargetGroupAttributes",
+        set("deregistration_delay.timeout_seconds", "9999"),
+    );
+    assert_eq!(wrong.code, "ValidationError");
+    let unknown = refused(&mut world, "ModifyTargetGroupAttributes", set("nonsense", "1"));
+    assert_eq!(unknown.message, "Target group attribute key 'nonsense' is not recognized");
+}
+
+#[test]
+fn lists_come_in_pages() {
+    let (mut world, net) = world();
+    for at in 0..5 {
+        group(&mut world, &net, &format!("g{at}"));
+    }
+    let first = lb(&mut world, "DescribeTargetGroups", json!({"PageSize": 2}));
+    assert_eq!(first["TargetGroups"].as_array().map(Vec::len), Some(2));
+    let rest = lb(&mut world, "DescribeTargetGroups", json!({"Marker": first["NextMarker"]}));
+    assert_eq!(rest["TargetGroups"].as_array().map(Vec::len), Some(3));
+    assert_eq!(rest.get("NextMarker"), None);
+}

@@ -1,0 +1,285 @@
+//! Instance refreshes of a group: started with the desired configuration, re-attached to, observed.
+
+use super::convert;
+use super::table::*;
+use super::versions;
+use crate::aws::types::ecs::{small, some};
+use crate::aws::types::timeouts;
+use crate::aws::{Aws, AwsError, Job, Op};
+use crate::rollout::Decision;
+use crate::rollout::instance_refresh::{self, Observation};
+use crate::schema::Object;
+use aws_sdk_autoscaling::types as sdk;
+use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, RefreshPreferences};
+use std::time::Duration;
+
+const START: &str = "StartInstanceRefresh";
+const EVERY: Duration = Duration::from_secs(15);
+
+/// Without an `instance_refresh` block a launch change rolls out all the same, with these.
+pub const SAFE_MIN: i64 = 90;
+pub const SAFE_MAX: i64 = 110;
+
+/// Minimum and maximum healthy percentage that a refresh will keep to.
+pub fn percentages(want: &Object) -> (i64, i64) {
+    match want.block(&INSTANCE_REFRESH).and_then(|r| r.block(&refresh::PREFERENCES)) {
+        Some(p) => (p.get(&refresh::MIN_HEALTHY).unwrap_or(90), p.get(&refresh::MAX_HEALTHY).unwrap_or(100)),
+        None => (SAFE_MIN, SAFE_MAX),
+    }
+}
+
+/// Starts the refresh to what is wanted and returns its id; one that already runs to just that is taken
+/// over, another one is never cancelled.
+pub async fn start(aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
+    let desired = desired_configuration(aws, job.want).await?;
+    if let Some(running) = running(aws, job.id).await? {
+        return attach(&running, desired.as_ref());
+    }
+    let preferences = preferences(job, desired.is_some());
+    let result = aws
+        .autoscaling
+        .start_instance_refresh()
+        .auto_scaling_group_name(job.id)
+        .strategy(sdk::RefreshStrategy::Rolling)
+        .set_desired_configuration(desired.clone())
+        .preferences(preferences)
+        .send()
+        .await
+        .op(START);
+    match result {
+        Ok(answer) => Ok(answer.instance_refresh_id.unwrap_or_default()),
+        // Someone was faster than our look.
+        Err(e) if e.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => {
+            match running(aws, job.id).await? {
+                Some(running) => attach(&running, desired.as_ref()),
+                None => Err(e),
+            }
+        }
+        Err(e) => Err(e),
+    }
+}
+
+fn attach(running: &InstanceRefresh, desired: Option<&DesiredConfiguration>) -> Result<String, AwsError> {
+    let id = running.instance_refresh_id().unwrap_or_default();
+    let status = running.status().map_or("", |s| s.as_str());
+    let usable = matches!(status, "Pending" | "InProgress" | "Baking");
+    if usable && key(running.desired_configuration()) == key(desired) {
+        return Ok(id.to_owned());
+    }
+    let message = format!(
+        "instance refresh {id}, which was not started for this, is {status} ({} %): wait until it has ended, or \
+         cancel it (aws autoscaling cancel-instance-refresh), then apply again",
+        running.percentage_complete().unwrap_or(0)
+    );
+    Err(AwsError::failed(START, "InstanceRefreshInProgress", message))
+}
+
+/// What makes two desired configurations the same, apart from what AWS fills in.
+fn key(desired: Option<&DesiredConfiguration>) -> Option<(Vec<String>, Vec<(String, String)>)> {
+    let desired = desired?;
+    let mixed = desired.mixed_instances_policy().and_then(|p| p.launch_template());
+    let spec = desired.launch_template().or(mixed.and_then(|t| t.launch_template_specification()))?;
+    let template = spec.launch_template_id().or(spec.launch_template_name()).unwrap_or_default();
+    let overrides = mixed.map(|t| t.overrides()).unwrap_or_default().iter();
+    let types = overrides.map(|o| {
+        (
+            o.instance_type().unwrap_or_default().to_owned(),
+            o.weighted_capacity().unwrap_or_default().to_owned(),
+        )
+    });
+    Some((vec![template.to_owned(), spec.version().unwrap_or_default().to_owned()], types.collect()))
+}
+
+/// The group's refresh that has not ended, if there is one.
+async fn running(aws: &Aws, group: &str) -> Result<Option<InstanceRefresh>, AwsError> {
+    let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group).max_records(10);
+    let found = call.send().await.op("DescribeInstanceRefreshes")?.instance_refreshes.unwrap_or_default();
+    let active = |r: &InstanceRefresh| {
+        matches!(
+            r.status().map(|s| s.as_str()),
+            Some("Pending" | "InProgress" | "Baking" | "Cancelling" | "RollbackInProgress")
+        )
+    };
+    Ok(found.into_iter().find(active))
+}
+
+/// What instances shall be launched from, with a numbered version. None for a launch configuration,
+/// which a refresh cannot carry: then the group was updated before.
+pub async fn desired_configuration(
+    aws: &Aws,
+    want: &Object,
+) -> Result<Option<DesiredConfiguration>, AwsError> {
+    if want.has("launch_configuration") {
+        return Ok(None);
+    }
+    let version = wanted_version(aws, want).await?;
+    let desired = DesiredConfiguration::builder();
+    Ok(match (want.block(&LAUNCH_TEMPLATE), want.block(&MIXED_INSTANCES_POLICY)) {
+        (Some(t), _) => Some(desired.launch_template(convert::launch_template(&t, version)).build()),
+        (None, Some(p)) => Some(desired.mixed_instances_policy(convert::mixed_policy(&p, version)).build()),
+        (None, None) => None,
+    })
+}
+
+/// The number of the version that is wanted now.
+pub async fn wanted_version(aws: &Aws, want: &Object) -> Result<Option<String>, AwsError> {
+    let Some((template, version)) = versions::declared(want) else { return Ok(None) };
+    if version.as_deref().is_some_and(|v| !v.starts_with('$')) {
+        return Ok(version);
+    }
+    let found = versions::templates(aws, vec![template.clone()]).await?;
+    Ok(found.number(&template, version.as_deref()).or(version))
+}
+
+fn preferences(job: &Job<'_>, carries_template: bool) -> RefreshPreferences {
+    let declared = job.want.block(&INSTANCE_REFRESH).and_then(|r| r.block(&refresh::PREFERENCES));
+    let (min, max) = percentages(job.want);
+    let builder = RefreshPreferences::builder()
+        .set_min_healthy_percentage(small(Some(min)))
+        .set_max_healthy_percentage(small(Some(max)));
+    let Some(p) = declared else {
+        // Protected instances would otherwise be left out silently: managed termination protection of an
+        // ECS capacity provider protects all of them.
+        return builder
+            .skip_matching(true)
+            .auto_rollback(carries_template && numbered(job.live))
+            .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh)
+            .standby_instances(sdk::StandbyInstances::Ignore)
+            .build();
+    };
+    let seconds = |attr| p.get(attr).and_then(|s: String| s.parse::<i32>().ok());
+    let checkpoints: Vec<i32> =
+        p.all(&refresh::CHECKPOINT_PERCENTAGES).into_iter().filter_map(|c| small(Some(c))).collect();
+    let alarms = p.block(&refresh::ALARM_SPECIFICATION).map(|a| a.all(&refresh::ALARMS));
+    builder
+        .set_instance_warmup(seconds(&refresh::INSTANCE_WARMUP))
+        .set_checkpoint_percentages(some(checkpoints))
+        .set_checkpoint_delay(seconds(&refresh::CHECKPOINT_DELAY))
+        .set_skip_matching(p.get(&refresh::SKIP_MATCHING))
+        .set_auto_rollback(p.get(&refresh::AUTO_ROLLBACK))
+        .set_scale_in_protected_instances(p.get(&refresh::SCALE_IN_PROTECTED).map(|s| s.as_str().into()))
+        .set_standby_instances(p.get(&refresh::STANDBY).map(|s| s.as_str().into()))
+        .set_alarm_specification(
+            alarms.map(|alarms| sdk::AlarmSpecification::builder().set_alarms(Some(alarms)).build()),
+        )
+        .build()
+}
+
+/// AWS refuses automatic rollback to a group whose template version is not a number.
+fn numbered(live: &Object) -> bool {
+    versions::declared(live).is_some_and(|(_, v)| v.is_some_and(|v| !v.starts_with('$')))
+}
+
+/// Waits until the refresh has ended well.
+pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsError> {
+    let end = aws.clock.now() + timeouts::limit(job.want, &timeouts::UPDATE, 48 * 60);
+    let mut since = aws.clock.now();
+    let mut key = None;
+    loop {
+        let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(job.id);
+        let answer = call.instance_refresh_ids(id).send().await.op("DescribeInstanceRefreshes")?;
+        let Some(r) = answer.instance_refreshes().first() else {
+            let text = format!("AWS does not know instance refresh {id} any more");
+            return Err(AwsError::failed(START, "RolloutFailed", text));
+        };
+        let now_key = (r.status().cloned(), r.percentage_complete(), r.instances_to_update());
+        if key.as_ref() != Some(&now_key) {
+            since = aws.clock.now();
+            key = Some(now_key);
+        }
+        let seen = observe(aws, job.id, r, since).await?;
+        match instance_refresh::decide(&seen, aws.clock.now()) {
+            Decision::Done => return Ok(()),
+            Decision::Failed(reason) => return Err(AwsError::failed(START, "RolloutFailed", reason)),
+            Decision::Wait(text) if aws.clock.now() >= end => {
+                let text = format!("instance refresh {id} is still {text}; it goes on without us");
+                return Err(AwsError::failed(START, "Timeout", text));
+            }
+            Decision::Wait(text) => (job.progress)(&text),
+        }
+        aws.clock.sleep(EVERY).await;
+    }
+}
+
+async fn observe(
+    aws: &Aws,
+    group: &str,
+    r: &InstanceRefresh,
+    last_progress: jiff::Timestamp,
+) -> Result<Observation, AwsError> {
+    let status = r.status().map_or("Pending", |s| s.as_str()).to_owned();
+    let rollback = r.rollback_details().and_then(|d| d.rollback_reason()).map(str::to_owned);
+    let preferences = r.preferences();
+    let pause = |seconds: Option<i32>| i64::from(seconds.unwrap_or(0));
+    let planned = preferences.map_or(0, |p| {
+        pause(p.checkpoint_delay().or((!p.checkpoint_percentages().is_empty()).then_some(3600)))
+            + pause(p.bake_time())
+            + pause(p.instance_warmup())
+    });
+    let began = r.start_time().copied();
+    let failures = if status == "Successful" { Vec::new() } else { failures(aws, group, began).await? };
+    Ok(Observation {
+        id: r.instance_refresh_id().unwrap_or_default().to_owned(),
+        status,
+        reason: rollback.or(r.status_reason().map(str::to_owned)),
+        percent: r.percentage_complete(),
+        instances_to_update: r.instances_to_update(),
+        last_progress,
+        planned_pause_seconds: planned,
+        failures,
+    })
+}
+
+/// Messages of the group's failed scaling activities since `began`, newest first.
+pub async fn failures(
+    aws: &Aws,
+    group: &str,
+    began: Option<aws_smithy_types::DateTime>,
+) -> Result<Vec<String>, AwsError> {
+    let call = aws.autoscaling.describe_scaling_activities().auto_scaling_group_name(group).max_records(20);
+    let activities = call.send().await.op("DescribeScalingActivities")?.activities.unwrap_or_default();
+    let failed = activities.iter().filter(|a| {
+        let bad = matches!(
+            a.status_code(),
+            Some(sdk::ScalingActivityStatusCode::Failed | sdk::ScalingActivityStatusCode::Cancelled)
+        );
+        bad && began.is_none_or(|b| a.start_time().is_none_or(|t| *t >= b))
+    });
+    Ok(failed.filter_map(|a| a.status_message().or(a.description()).map(str::to_owned)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(version: &str) -> DesiredConfiguration {
+        let spec = sdk::LaunchTemplateSpecification::builder().launch_template_id("lt-1").version(version);
+        DesiredConfiguration::builder().launch_template(spec.build()).build()
+    }
+
+    fn running_to(version: &str, status: &str) -> InstanceRefresh {
+        InstanceRefresh::builder()
+            .instance_refresh_id("r-1")
+            .status(status.into())
+            .desired_configuration(to(version))
+            .build()
+    }
+
+    #[test]
+    fn a_refresh_to_the_same_is_taken_over() {
+        assert_eq!(attach(&running_to("4", "InProgress"), Some(&to("4"))), Ok("r-1".to_owned()));
+    }
+
+    #[test]
+    fn anothers_refresh_is_never_cancelled() {
+        for (version, status) in [("3", "InProgress"), ("4", "Cancelling"), ("4", "RollbackInProgress")] {
+            let error = attach(&running_to(version, status), Some(&to("4"))).expect_err("not ours");
+            assert_eq!(error.code, "InstanceRefreshInProgress");
+        }
+    }
+
+    #[test]
+    fn without_a_block_the_percentages_are_safe() {
+        assert_eq!(percentages(&Object::new()), (SAFE_MIN, SAFE_MAX));
+    }
+}
