@@ -6,7 +6,7 @@ use super::ec2::{self, check};
 use super::sg_permissions::{self as permissions, Direction, Ports, Rule, Rules, Source};
 use super::timeouts::TIMEOUTS_CREATE;
 use super::{security_group, sg_rule};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
