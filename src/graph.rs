@@ -61,7 +61,8 @@ pub struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Reports references to nothing and cycles.
     pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
-        let mut graph = Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
+        let mut graph =
+            Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
         graph.add_module(&config.root, None, "".into(), PathBuf::from("."));
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
@@ -74,9 +75,16 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn add_module(&mut self, node: &'a ModuleNode, parent: Option<ModuleId>, name: Arc<str>, dir: PathBuf) -> ModuleId {
+    fn add_module(
+        &mut self,
+        node: &'a ModuleNode,
+        parent: Option<ModuleId>,
+        name: Arc<str>,
+        dir: PathBuf,
+    ) -> ModuleId {
         let id = self.modules.len();
-        let entry = ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir: dir.clone() };
+        let entry =
+            ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir: dir.clone() };
         self.modules.push(entry);
         for (name, child) in &node.children {
             let source = &node.module.calls[name].source;
@@ -127,7 +135,9 @@ impl<'a> Graph<'a> {
             let node = Node::Variable(id, variable.name.clone());
             let own = |t: &Traversal| &*t.root == "var" && t.attr(0) == Some(&variable.name);
             for validation in &variable.validations {
-                let found = references(&validation.condition).into_iter().chain(references(&validation.error_message));
+                let found = references(&validation.condition)
+                    .into_iter()
+                    .chain(references(&validation.error_message));
                 self.refer(id, found.filter(|t| !own(t)).collect(), &node, diags);
             }
         }
@@ -145,7 +155,8 @@ impl<'a> Graph<'a> {
             self.resource_edges(id, resource, diags);
         }
         if id != 0 {
-            let inner: Vec<Node> = self.index.keys().filter(|n| n.module() == id && **n != Node::Call(id)).cloned().collect();
+            let inner: Vec<Node> =
+                self.index.keys().filter(|n| n.module() == id && **n != Node::Call(id)).cloned().collect();
             inner.iter().for_each(|node| self.edge(&Node::Call(id), node));
         }
     }
@@ -160,7 +171,9 @@ impl<'a> Graph<'a> {
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
         found.extend(resource.lifecycle.replace_triggered_by.iter().flat_map(references));
         for condition in &resource.lifecycle.preconditions {
-            found.extend(references(&condition.condition).into_iter().chain(references(&condition.error_message)));
+            found.extend(
+                references(&condition.condition).into_iter().chain(references(&condition.error_message)),
+            );
         }
         for own_reference in found.iter().filter(|t| own(t)) {
             diags.push(
@@ -172,7 +185,8 @@ impl<'a> Graph<'a> {
         found.retain(|t| !own(t));
         // Postconditions may refer to `self` and to the resource itself.
         for condition in &resource.lifecycle.postconditions {
-            let both = references(&condition.condition).into_iter().chain(references(&condition.error_message));
+            let both =
+                references(&condition.condition).into_iter().chain(references(&condition.error_message));
             found.extend(both.filter(|t| !own(t)));
         }
         self.refer(id, found, &node, diags);
@@ -244,14 +258,18 @@ impl<'a> Graph<'a> {
                 let name = name("a variable of this module")?;
                 match module.variables.get_key_value(name) {
                     Some((name, _)) => Ok(vec![Node::Variable(id, name.clone())]),
-                    None => Err(undeclared("variable", name, t, module.variables.keys(), |n| format!("variable \"{n}\" {{ }}"))),
+                    None => Err(undeclared("variable", name, t, module.variables.keys(), |n| {
+                        format!("variable \"{n}\" {{ }}")
+                    })),
                 }
             }
             "local" => {
                 let name = name("a local of this module")?;
                 match module.locals.get_key_value(name) {
                     Some((name, _)) => Ok(vec![Node::Local(id, name.clone())]),
-                    None => Err(undeclared("local", name, t, module.locals.keys(), |n| format!("locals {{ {n} = … }}"))),
+                    None => Err(undeclared("local", name, t, module.locals.keys(), |n| {
+                        format!("locals {{ {n} = … }}")
+                    })),
                 }
             }
             "module" => {
@@ -260,7 +278,9 @@ impl<'a> Graph<'a> {
                     Some(child) => self.module_targets(*child, t),
                     // Its directory could not be read: already reported.
                     None if module.calls.contains_key(name) => Ok(Vec::new()),
-                    None => Err(undeclared("module", name, t, module.calls.keys(), |n| format!("module \"{n}\" {{ … }}"))),
+                    None => Err(undeclared("module", name, t, module.calls.keys(), |n| {
+                        format!("module \"{n}\" {{ … }}")
+                    })),
                 }
             }
             _ => self.resource_target(id, t),
@@ -301,7 +321,8 @@ impl<'a> Graph<'a> {
     fn resource_target(&self, id: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
         let module = self.modules[id].module;
         let Some((key, _)) = reference_key(t) else {
-            let mut d = Diagnostic::error("unknown-name", format!("there is nothing named `{}`", t.root)).at(t.span);
+            let mut d =
+                Diagnostic::error("unknown-name", format!("there is nothing named `{}`", t.root)).at(t.span);
             let roots = ["var", "local", "module", "data", "each", "count", "path", "terraform", "self"];
             d = match nearest(&t.root, roots) {
                 Some(near) => d.help(format!("did you mean `{near}.…`?")),
@@ -313,7 +334,9 @@ impl<'a> Graph<'a> {
             return Ok(vec![Node::Resource(id, key)]);
         }
         let what = if key.mode == Mode::Data { "data source" } else { "resource" };
-        let d = Diagnostic::error("undeclared-resource", format!("there is no {what} `{key}` in this module")).at(t.span);
+        let d =
+            Diagnostic::error("undeclared-resource", format!("there is no {what} `{key}` in this module"))
+                .at(t.span);
         let names: Vec<String> =
             module.resources.keys().filter(|k| k.mode == key.mode).map(|k| k.to_string()).collect();
         let wanted = key.to_string();
@@ -338,7 +361,9 @@ impl<'a> Graph<'a> {
                     d = d.label(span, name.clone());
                 }
             }
-            diags.push(d.note(names.join(", ")).help("break the circle: let one of them not refer to the others"));
+            diags.push(
+                d.note(names.join(", ")).help("break the circle: let one of them not refer to the others"),
+            );
         }
     }
 
@@ -384,7 +409,12 @@ impl<'a> Graph<'a> {
         let mut level: BTreeMap<NodeIndex, usize> = BTreeMap::new();
         let mut levels: Vec<Vec<Node>> = Vec::new();
         for index in order {
-            let at = self.dag.neighbors_directed(index, petgraph::Incoming).map(|n| level[&n] + 1).max().unwrap_or(0);
+            let at = self
+                .dag
+                .neighbors_directed(index, petgraph::Incoming)
+                .map(|n| level[&n] + 1)
+                .max()
+                .unwrap_or(0);
             level.insert(index, at);
             levels.resize_with(levels.len().max(at + 1), Vec::new);
             levels[at].push(self.dag[index].clone());
@@ -396,7 +426,10 @@ impl<'a> Graph<'a> {
     /// What a node needs directly.
     pub fn needs(&self, node: &Node) -> impl Iterator<Item = &Node> {
         let index = self.index.get(node).copied();
-        index.into_iter().flat_map(|i| self.dag.edges_directed(i, petgraph::Incoming)).map(|e| &self.dag[e.source()])
+        index
+            .into_iter()
+            .flat_map(|i| self.dag.edges_directed(i, petgraph::Incoming))
+            .map(|e| &self.dag[e.source()])
     }
 
     /// Everything a node needs, directly or not.

@@ -155,7 +155,8 @@ impl<C: Connect> Provider for AwsProvider<C> {
     }
 
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
-        let data = aws::data::find(type_name).expect("configuration was checked against the list of data sources");
+        let data =
+            aws::data::find(type_name).expect("configuration was checked against the list of data sources");
         data.read(&self.aws(provider)?, want).await
     }
 }

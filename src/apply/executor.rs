@@ -83,7 +83,8 @@ impl Executor<'_, '_> {
             .node_indices()
             .map(|n| (n, schedule.neighbors_directed(n, petgraph::Incoming).count()))
             .collect();
-        let mut ready: BTreeSet<NodeIndex> = waiting.iter().filter(|(_, n)| **n == 0).map(|(i, _)| *i).collect();
+        let mut ready: BTreeSet<NodeIndex> =
+            waiting.iter().filter(|(_, n)| **n == 0).map(|(i, _)| *i).collect();
         let mut running = FuturesUnordered::new();
         loop {
             while running.len() < parallelism.max(1) && !stop.get() {
@@ -146,7 +147,9 @@ impl Executor<'_, '_> {
             Err(failure) => {
                 let error = match failure {
                     Failure::Aws { error, .. } => error.to_string(),
-                    Failure::Config(diags) => diags.iter().next().map(|d| d.summary.clone()).unwrap_or_default(),
+                    Failure::Config(diags) => {
+                        diags.iter().next().map(|d| d.summary.clone()).unwrap_or_default()
+                    }
                     Failure::State(error) => error.to_string(),
                     Failure::Skipped { .. } => String::new(),
                 };
@@ -182,9 +185,15 @@ impl Executor<'_, '_> {
         let unknown = wanted.0.iter().find(|(_, v)| !v.is_wholly_known());
         if let (Some((name, _)), false) = (unknown, diags.has_errors()) {
             diags.push(
-                Diagnostic::error("still-unknown", format!("`{name}` of {} is not known although everything it needs was applied", change.address))
-                    .address(&change.address)
-                    .help("run `cutover apply` again; if it stays, this is a defect of Cutover"),
+                Diagnostic::error(
+                    "still-unknown",
+                    format!(
+                        "`{name}` of {} is not known although everything it needs was applied",
+                        change.address
+                    ),
+                )
+                .address(&change.address)
+                .help("run `cutover apply` again; if it stays, this is a defect of Cutover"),
             );
         }
         if diags.has_errors() { Err(Failure::Config(diags)) } else { Ok(wanted) }
@@ -227,7 +236,11 @@ impl Executor<'_, '_> {
                 // Half made is made: look for it, so that it is not lost.
                 match provider.find(&change.provider, type_name, &job).await {
                     Ok(Some(id)) => self.record(&self.created(change, id, &want))?,
-                    _ => self.record(&Entry::Failed { address: change.address.clone(), token, error: error.to_string() })?,
+                    _ => self.record(&Entry::Failed {
+                        address: change.address.clone(),
+                        token,
+                        error: error.to_string(),
+                    })?,
                 }
                 return Err(self.aws(change, error));
             }
@@ -252,8 +265,13 @@ impl Executor<'_, '_> {
             let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
             let old = walk.state.resources.get(&change.address);
             let applied = old.map(|o| o.applied(schema.table));
-            let sides =
-                Sides { desired: &want, applied: applied.as_ref(), seen: None, live: &live, salt: &walk.state.salt };
+            let sides = Sides {
+                desired: &want,
+                applied: applied.as_ref(),
+                seen: None,
+                live: &live,
+                salt: &walk.state.salt,
+            };
             diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
         };
         if !names.is_empty() {
@@ -270,7 +288,11 @@ impl Executor<'_, '_> {
                 progress: &progress,
             };
             if let Err(error) = self.send_update(change, &job, &live, &want, &names).await {
-                self.record(&Entry::Failed { address: change.address.clone(), token: token.clone(), error: error.to_string() })?;
+                self.record(&Entry::Failed {
+                    address: change.address.clone(),
+                    token: token.clone(),
+                    error: error.to_string(),
+                })?;
                 return Err(self.aws(change, error));
             }
             self.outcome.borrow_mut().updated += 1;
@@ -299,15 +321,22 @@ impl Executor<'_, '_> {
         for (i, step) in steps.iter().enumerate() {
             let (address, number) = (change.address.clone(), i + 1);
             let begun = self.clock.now();
-            (self.events)(Event::StepStarted { address: address.clone(), number, of, text: step.text.clone() });
-            carried = provider.run_step(&change.provider, type_name, job, &step.name, carried.as_deref()).await?;
+            (self.events)(Event::StepStarted {
+                address: address.clone(),
+                number,
+                of,
+                text: step.text.clone(),
+            });
+            carried =
+                provider.run_step(&change.provider, type_name, job, &step.name, carried.as_deref()).await?;
             let entry = Entry::Step {
                 address: address.clone(),
                 token: job.token.to_owned(),
                 step: step.name.clone(),
                 carried: carried.clone(),
             };
-            self.record(&entry).map_err(|_| AwsError::failed("journal", "Internal", "the journal cannot be written"))?;
+            self.record(&entry)
+                .map_err(|_| AwsError::failed("journal", "Internal", "the journal cannot be written"))?;
             let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
             (self.events)(Event::StepDone { address, number, of, seconds });
         }
@@ -324,10 +353,13 @@ impl Executor<'_, '_> {
         let applied = {
             let walk = self.walk.borrow();
             let schema = provider.resource(&change.address.type_name);
-            schema.map(|s| crate::state::object(&change.applied, s.table)).filter(|a| !a.0.is_empty()).unwrap_or_else(|| {
-                let _ = &walk;
-                change.desired.clone()
-            })
+            schema
+                .map(|s| crate::state::object(&change.applied, s.table))
+                .filter(|a| !a.0.is_empty())
+                .unwrap_or_else(|| {
+                    let _ = &walk;
+                    change.desired.clone()
+                })
         };
         let progress = |text: &str| self.progress(&change.address, text);
         let job = Job {
@@ -405,7 +437,8 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let mut outputs = BTreeMap::new();
             for (name, change) in walk.plan().outputs {
-                let value = if change.sensitive { seal(&change.after, &walk.state.salt) } else { change.after };
+                let value =
+                    if change.sensitive { seal(&change.after, &walk.state.salt) } else { change.after };
                 let Some(json) = to_json(&value).filter(|j| !j.is_null()) else { continue };
                 outputs.insert(name, Output { value: json, sensitive: change.sensitive });
             }

@@ -14,22 +14,52 @@ use crate::state::StateError;
 /// What happens while applying, for whoever shows it.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Started { address: Address, action: Action },
+    Started {
+        address: Address,
+        action: Action,
+    },
     /// Still at it: what it waits for.
-    Progress { address: Address, text: String },
-    StepStarted { address: Address, number: usize, of: usize, text: String },
-    StepDone { address: Address, number: usize, of: usize, seconds: u64 },
-    Done { address: Address, action: Action, id: String, seconds: u64 },
-    Failed { address: Address, action: Action, error: String },
+    Progress {
+        address: Address,
+        text: String,
+    },
+    StepStarted {
+        address: Address,
+        number: usize,
+        of: usize,
+        text: String,
+    },
+    StepDone {
+        address: Address,
+        number: usize,
+        of: usize,
+        seconds: u64,
+    },
+    Done {
+        address: Address,
+        action: Action,
+        id: String,
+        seconds: u64,
+    },
+    Failed {
+        address: Address,
+        action: Action,
+        error: String,
+    },
 }
 
 /// Why something could not be applied.
 #[derive(Debug)]
 pub enum Failure {
-    Aws { address: Address, error: AwsError },
+    Aws {
+        address: Address,
+        error: AwsError,
+    },
     /// Evaluating again with real values showed a mistake.
     Config(Diagnostics),
     /// Not begun, because what it needs failed.
-    Skipped { address: Address },
+    Skipped {
+        address: Address,
+    },
     State(StateError),
 }

@@ -139,7 +139,10 @@ impl Builder<'_> {
 }
 
 /// Addresses of what still waits when the schedule is cut short.
-pub fn addresses<'c>(tasks: impl IntoIterator<Item = &'c Task>, changes: &'c [Change]) -> BTreeSet<&'c Address> {
+pub fn addresses<'c>(
+    tasks: impl IntoIterator<Item = &'c Task>,
+    changes: &'c [Change],
+) -> BTreeSet<&'c Address> {
     let of = |task: &Task| match task {
         Task::Make(i) | Task::Remove(i) => Some(&changes[*i].address),
         Task::Settle(_) => None,

@@ -112,7 +112,9 @@ fn approved(operation: &str, environment: String) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
             format!("cannot ask whether to {operation}: there is no terminal"),
-            format!("look at the plan, then use `cutover {operation} --auto-approve`, or apply a plan saved with `plan --out`"),
+            format!(
+                "look at the plan, then use `cutover {operation} --auto-approve`, or apply a plan saved with `plan --out`"
+            ),
         ));
     }
     eprint!("\nDo this in {environment}? Only \"yes\" does it: ");
@@ -128,10 +130,8 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
     for failure in &outcome.failures {
         eprint!("\n{}", describe(failure, session));
     }
-    let mut done = format!(
-        "{} created, {} changed, {} destroyed.",
-        outcome.created, outcome.updated, outcome.deleted
-    );
+    let mut done =
+        format!("{} created, {} changed, {} destroyed.", outcome.created, outcome.updated, outcome.deleted);
     let skipped = outcome.failures.iter().filter(|f| matches!(f, Failure::Skipped { .. })).count();
     let failed = outcome.failures.len() - skipped;
     if outcome.interrupted {
@@ -167,7 +167,11 @@ fn print_outputs(plan: &Plan, _walk: &Walk<'_>) {
     }
     println!("\nOutputs:\n");
     for (name, output) in &plan.outputs {
-        let text = if output.sensitive { render::value::SENSITIVE.to_owned() } else { render::value::hcl(&output.after) };
+        let text = if output.sensitive {
+            render::value::SENSITIVE.to_owned()
+        } else {
+            render::value::hcl(&output.after)
+        };
         println!("{name} = {text}");
     }
 }

@@ -34,9 +34,15 @@ const WORLD_BEGINS: &str = "2026-01-01T00:00:00Z";
 
 pub enum Cloud {
     /// This process owns the world, until the lock is dropped.
-    Embedded { sim: Sim, path: PathBuf, _owner: File },
+    Embedded {
+        sim: Sim,
+        path: PathBuf,
+        _owner: File,
+    },
     /// Another process serves the world on a loopback port.
-    Served { endpoint: String },
+    Served {
+        endpoint: String,
+    },
     Aws,
 }
 
@@ -131,7 +137,10 @@ pub fn own_world(environment: &Environment, endpoint: &str) -> Result<Result<Fil
         OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {
-            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(endpoint.as_bytes())).map_err(failed)?;
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(endpoint.as_bytes()))
+                .map_err(failed)?;
             Ok(Ok(file))
         }
         Err(TryLockError::WouldBlock) => {
@@ -171,14 +180,19 @@ impl Connect for Connector {
             return Err(AwsError::failed("configure", "Internal", "validation does not ask AWS"));
         };
         let config = match &self.target {
-            Target::None => return Err(AwsError::failed("configure", "Internal", "validation does not ask AWS")),
+            Target::None => {
+                return Err(AwsError::failed("configure", "Internal", "validation does not ask AWS"));
+            }
             Target::Sim(sim) => {
                 let region = region.unwrap_or_else(|| sim.with(|w| w.region.clone()));
                 sdk_config(sim, clock, &region)
             }
             Target::Endpoint(endpoint) => {
                 let keys = Credentials::new("AKIAEMBEDDEDAWS00000", "embedded", None, None, "embedded");
-                let loader = loader(&ProviderSettings { region: region.or(Some(DEFAULT_REGION.into())), ..Default::default() });
+                let loader = loader(&ProviderSettings {
+                    region: region.or(Some(DEFAULT_REGION.into())),
+                    ..Default::default()
+                });
                 loader.credentials_provider(keys).endpoint_url(endpoint).load().await
             }
             Target::Aws => real(settings).await?,
@@ -204,7 +218,13 @@ fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
         loader = loader.endpoint_url(endpoint);
     }
     if let (Some(key), Some(secret)) = (&settings.access_key, &settings.secret_key) {
-        loader = loader.credentials_provider(Credentials::new(key, secret, settings.token.clone(), None, "provider block"));
+        loader = loader.credentials_provider(Credentials::new(
+            key,
+            secret,
+            settings.token.clone(),
+            None,
+            "provider block",
+        ));
     }
     loader
 }

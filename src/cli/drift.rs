@@ -24,7 +24,9 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     with_walk(&args.environment, Purpose::Refresh, None, async |walk, session| {
         let found = drift(&walk.state, &walk.live, |name| walk.provider.resource(name));
         match args.format {
-            Format::Text => print!("{}", render::drift::text(&found, Palette { color: color(&std::io::stdout()) })),
+            Format::Text => {
+                print!("{}", render::drift::text(&found, Palette { color: color(&std::io::stdout()) }))
+            }
             Format::Json => println!("{:#}", render::drift::json(&found)),
             Format::Markdown => print!("{}", render::drift::markdown(&found, &session.environment.name())),
         }

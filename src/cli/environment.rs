@@ -112,7 +112,8 @@ impl Environment {
                 );
             }
         }
-        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }.with_environment(std::env::vars());
+        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }
+            .with_environment(std::env::vars());
         let values = root_values(&module, &given, &mut sources, &mut diags);
         let state = StateDir::of(&args.dir);
         Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
@@ -168,12 +169,14 @@ fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings
             ("seed", _) => match literal_seed(&attribute.expr) {
                 Some(seed) => settings.seed = seed,
                 None => diags.push(
-                    Diagnostic::error("invalid-value", "`seed` must be a whole number").at(attribute.expr.span),
+                    Diagnostic::error("invalid-value", "`seed` must be a whole number")
+                        .at(attribute.expr.span),
                 ),
             },
             _ => {
                 let d = Diagnostic::error("unknown-attribute", format!("`cutover` has no argument `{name}`"));
-                let help = nearest(name, ["cloud", "seed"]).map_or("it takes cloud and seed".into(), |n| format!("did you mean `{n}`?"));
+                let help = nearest(name, ["cloud", "seed"])
+                    .map_or("it takes cloud and seed".into(), |n| format!("did you mean `{n}`?"));
                 diags.push(d.at(attribute.name.span).help(help));
             }
         }

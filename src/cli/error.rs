@@ -10,17 +10,32 @@ use crate::state::{LockError, StateError};
 #[derive(Debug)]
 pub enum CliError {
     /// The command line asks for something that cannot be.
-    Usage { problem: String, help: String },
+    Usage {
+        problem: String,
+        help: String,
+    },
     /// Mistakes in the user's files.
-    Config { diags: Diagnostics, sources: Sources },
+    Config {
+        diags: Diagnostics,
+        sources: Sources,
+    },
     /// AWS, or the way to it.
-    Provider { what: String, error: AwsError },
+    Provider {
+        what: String,
+        error: AwsError,
+    },
     /// Someone else is at it.
-    Conflict { problem: String, help: String },
+    Conflict {
+        problem: String,
+        help: String,
+    },
     State(StateError),
     World(StoreError),
     /// Anything else that the system refused.
-    Io { what: String, error: std::io::Error },
+    Io {
+        what: String,
+        error: std::io::Error,
+    },
 }
 
 impl From<StateError> for CliError {
@@ -89,7 +104,9 @@ impl CliError {
             }
             CliError::Provider { what, error } => eprint!("{}", aws_error(what, error)),
             CliError::State(error) => {
-                eprintln!("error: {error}\nhelp: nothing was changed; restore the file from a backup, or repair that line");
+                eprintln!(
+                    "error: {error}\nhelp: nothing was changed; restore the file from a backup, or repair that line"
+                );
             }
             CliError::World(error) => eprintln!("error: {error}"),
             CliError::Io { what, error } => eprintln!("error: {what}: {error}"),
@@ -112,21 +129,36 @@ pub fn aws_error(what: &str, error: &AwsError) -> String {
 fn advice(error: &AwsError) -> String {
     let code = error.code.as_str();
     let text = match code {
-        "NoCredentials" => "give credentials one of these ways, or use `cloud = \"embedded\"` to try without an account",
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => "the credentials have expired: log in again, then run the same command; it goes on where it stopped",
+        "NoCredentials" => {
+            "give credentials one of these ways, or use `cloud = \"embedded\"` to try without an account"
+        }
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+            "the credentials have expired: log in again, then run the same command; it goes on where it stopped"
+        }
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
-            return format!("the caller may not do this: allow the action for `{}` in its IAM policy, then run again", error.operation);
+            return format!(
+                "the caller may not do this: allow the action for `{}` in its IAM policy, then run again",
+                error.operation
+            );
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" | "SignatureDoesNotMatch" => {
             "AWS does not accept these credentials: check the profile, the keys and the clock"
         }
-        "DependencyViolation" | "ResourceInUse" | "DeleteConflict" => "something still uses it; find out what, remove that first, then run again",
+        "DependencyViolation" | "ResourceInUse" | "DeleteConflict" => {
+            "something still uses it; find out what, remove that first, then run again"
+        }
         "Timeout" => "it may still end well: look at it in AWS, then run again; nothing is made twice",
-        "RolloutFailed" => "the old version was kept or restored where AWS could; fix the cause above, then apply again",
+        "RolloutFailed" => {
+            "the old version was kept or restored where AWS could; fix the cause above, then apply again"
+        }
         "Unreachable" => "check the network, the region and the endpoint, then run again",
         _ if error.transient => "this can pass: run the same command again; it goes on where it stopped",
-        _ if code.contains("LimitExceeded") || code.contains("QuotaExceeded") => "raise the quota in Service Quotas, or free some, then run again",
-        _ if code.contains("NotFound") => "it is not there (any more): check that it was not deleted by hand, then run again",
+        _ if code.contains("LimitExceeded") || code.contains("QuotaExceeded") => {
+            "raise the quota in Service Quotas, or free some, then run again"
+        }
+        _ if code.contains("NotFound") => {
+            "it is not there (any more): check that it was not deleted by hand, then run again"
+        }
         _ => "correct what AWS says above, then run again; what was applied is recorded",
     };
     text.to_owned()

@@ -31,11 +31,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
                 let value = if o.sensitive { Json::Null } else { o.value.clone() };
                 json!({ "value": value, "sensitive": o.sensitive })
             };
-            let all: serde_json::Map<String, Json> = state.outputs.iter().map(|(n, o)| (n.clone(), entry(o))).collect();
+            let all: serde_json::Map<String, Json> =
+                state.outputs.iter().map(|(n, o)| (n.clone(), entry(o))).collect();
             println!("{:#}", Json::Object(all));
         } else {
             for (name, output) in &state.outputs {
-                let text = if output.sensitive { SENSITIVE.to_owned() } else { hcl(&from_json(&output.value)) };
+                let text =
+                    if output.sensitive { SENSITIVE.to_owned() } else { hcl(&from_json(&output.value)) };
                 println!("{name} = {text}");
             }
         }
@@ -60,7 +62,10 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         (Json::String(text), true) => println!("{text}"),
         (value, true) if !value.is_array() && !value.is_object() => println!("{value}"),
         (_, true) => {
-            return Err(CliError::usage(format!("output `{name}` is not a string, number or bool"), "use --json"));
+            return Err(CliError::usage(
+                format!("output `{name}` is not a string, number or bool"),
+                "use --json",
+            ));
         }
         (value, false) if args.json => println!("{value:#}"),
         (value, false) => println!("{}", hcl(&from_json(value))),

@@ -61,7 +61,9 @@ pub fn schema_of(walk: &Walk<'_>, change: &Change) -> Option<&'static TypeSchema
 fn print(plan: &Plan, walk: &Walk<'_>, format: Format, session: &Session<'_>) {
     let schemas = |change: &Change| schema_of(walk, change);
     match format {
-        Format::Text => print!("{}", render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) })),
+        Format::Text => {
+            print!("{}", render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) }))
+        }
         Format::Json => println!("{:#}", render::json::plan(plan)),
         Format::Markdown => print!("{}", render::markdown::plan(plan, &session.environment.name(), &schemas)),
     }

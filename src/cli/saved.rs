@@ -82,7 +82,9 @@ fn snapshot(walk: &Walk<'_>) -> Result<BTreeMap<PathBuf, String>, CliError> {
     let dirs: BTreeSet<&Path> = walk.graph.modules.iter().map(|m| m.module.dir.as_path()).collect();
     let mut files = BTreeMap::new();
     for dir in dirs {
-        let hidden = |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+        let hidden = |entry: &walkdir::DirEntry| {
+            entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
+        };
         for entry in walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(|e| !hidden(e)) {
             let Ok(entry) = entry else { continue };
             let name = entry.file_name().to_string_lossy();
@@ -107,7 +109,11 @@ impl Saved {
         match saved {
             Ok(saved) if saved.version == VERSION => Ok(saved),
             Ok(saved) => Err(CliError::usage(
-                format!("`{}` was saved in format {}, this Cutover reads {VERSION}", path.display(), saved.version),
+                format!(
+                    "`{}` was saved in format {}, this Cutover reads {VERSION}",
+                    path.display(),
+                    saved.version
+                ),
                 "plan again with this version",
             )),
             Err(error) => Err(CliError::usage(
@@ -129,7 +135,10 @@ impl Saved {
         for (path, text) in &self.files {
             let target = crate::config::tree::normal(&base.join(relative(path)));
             if !target.starts_with(dir.path()) {
-                return Err(CliError::usage(format!("the saved plan names `{}`, outside its snapshot", path.display()), "do not use it"));
+                return Err(CliError::usage(
+                    format!("the saved plan names `{}`, outside its snapshot", path.display()),
+                    "do not use it",
+                ));
             }
             let parent = target.parent().unwrap_or(&base);
             std::fs::create_dir_all(parent).map_err(io("create", parent))?;
@@ -149,7 +158,11 @@ impl Saved {
         for (name, digest) in &self.secrets {
             let given = environment.values.get(name.as_str()).map(|v| seal(&v.value, &self.salt));
             if given.as_ref().and_then(to_json).as_ref() != Some(digest) {
-                let what = if given.is_some() { "differs from what was planned with" } else { "is not in the saved plan" };
+                let what = if given.is_some() {
+                    "differs from what was planned with"
+                } else {
+                    "is not in the saved plan"
+                };
                 return Err(CliError::usage(
                     format!("variable `{name}` is secret and {what}"),
                     format!("give the same value again, with -var or TF_VAR_{name}"),
@@ -162,7 +175,10 @@ impl Saved {
     /// Refuses, naming what moved, unless planning again came to the same.
     pub fn check(&self, plan: &Plan, walk: &Walk<'_>) -> Result<(), CliError> {
         let conflict = |problem: String| {
-            Err(CliError::Conflict { problem, help: "plan again, look at it, and apply the new plan; nothing was changed".to_owned() })
+            Err(CliError::Conflict {
+                problem,
+                help: "plan again, look at it, and apply the new plan; nothing was changed".to_owned(),
+            })
         };
         if walk.state.lineage != self.lineage && self.serial > 0 {
             return conflict("the saved plan belongs to another state".to_owned());
@@ -178,7 +194,11 @@ impl Saved {
                 (None, _) => moved.push(format!("{address} (needs a change now)")),
             }
         }
-        if moved.is_empty() { Ok(()) } else { conflict(format!("this has moved since the plan was saved: {}", moved.join(", "))) }
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            conflict(format!("this has moved since the plan was saved: {}", moved.join(", ")))
+        }
     }
 }
 
@@ -189,7 +209,8 @@ fn by_address(plan: &Json) -> BTreeMap<String, Json> {
     let kept = changes.iter().filter(|c| c.get("action") != Some(&none));
     kept.map(|c| {
         let address = c.get("address").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let pick = ["action", "attributes", "id"].map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
+        let pick =
+            ["action", "attributes", "id"].map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
         (address, Json::Object(pick.into_iter().collect()))
     })
     .collect()
@@ -202,8 +223,14 @@ fn difference(then: &Json, now: &Json) -> String {
         list.into_iter().map(|a| (a["name"].as_str().unwrap_or_default().to_owned(), a)).collect()
     };
     let (a, b) = (names(then), names(now));
-    let differing: Vec<&str> =
-        a.keys().chain(b.keys()).filter(|n| a.get(*n) != b.get(*n)).map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect();
+    let differing: Vec<&str> = a
+        .keys()
+        .chain(b.keys())
+        .filter(|n| a.get(*n) != b.get(*n))
+        .map(String::as_str)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     if differing.is_empty() { "another action".to_owned() } else { differing.join(", ") }
 }
 

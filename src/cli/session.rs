@@ -96,7 +96,8 @@ async fn walk_then<R>(
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
     let place = place(environment, clock.now());
-    let mut walk = Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
+    let mut walk =
+        Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.run(&unfinished).await?;
     let found = std::mem::take(&mut walk.diags);

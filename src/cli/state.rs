@@ -46,8 +46,9 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 }
 
 fn show(state: &crate::state::State, text: &str) -> Result<(), CliError> {
-    let address: Address =
-        text.parse().map_err(|e: crate::addr::AddressError| CliError::usage(e.to_string(), "see `cutover state list`"))?;
+    let address: Address = text
+        .parse()
+        .map_err(|e: crate::addr::AddressError| CliError::usage(e.to_string(), "see `cutover state list`"))?;
     let Some(resource) = state.resources.get(&address) else {
         let names: Vec<String> = state.resources.keys().map(|a| a.to_string()).collect();
         let help = match crate::diag::nearest(text, names.iter().map(String::as_str)) {

@@ -11,7 +11,13 @@ use std::sync::Arc;
 
 /// Evaluates `body` to the desired object: declared values converted to the table's types, defaults filled
 /// in, everything else null. Problems are reported with their places; the result is then still usable.
-pub fn desired(schema: &TypeSchema, body: &Body, header: Span, scope: &dyn Scope, diags: &mut Diagnostics) -> Object {
+pub fn desired(
+    schema: &TypeSchema,
+    body: &Body,
+    header: Span,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
     let object = decoder.body(schema.table, body, header, scope, schema.name);
     if !decoder.diags.has_errors() {
@@ -110,7 +116,14 @@ struct Found {
 }
 
 impl Decoder<'_> {
-    fn body(&mut self, table: &'static Table, body: &Body, header: Span, scope: &dyn Scope, path: &str) -> Object {
+    fn body(
+        &mut self,
+        table: &'static Table,
+        body: &Body,
+        header: Span,
+        scope: &dyn Scope,
+        path: &str,
+    ) -> Object {
         let mut object = Object::new();
         for attribute in &body.attributes {
             self.attribute(table, attribute, scope, path, &mut object);
@@ -124,7 +137,14 @@ impl Decoder<'_> {
         object.complete(table)
     }
 
-    fn attribute(&mut self, table: &'static Table, attribute: &Attribute, scope: &dyn Scope, path: &str, into: &mut Object) {
+    fn attribute(
+        &mut self,
+        table: &'static Table,
+        attribute: &Attribute,
+        scope: &dyn Scope,
+        path: &str,
+        into: &mut Object,
+    ) {
         let name = &*attribute.name.name;
         let value = eval(&attribute.expr, scope, self.diags);
         let Some(row) = table.row(name).filter(|r| r.settable()) else {
@@ -159,7 +179,8 @@ impl Decoder<'_> {
     }
 
     fn unknown_name(&mut self, table: &Table, name: &str, span: Span, path: &str, what: &str) {
-        let mut d = Diagnostic::error("unknown-attribute", format!("`{path}` has no {what} `{name}`")).at(span);
+        let mut d =
+            Diagnostic::error("unknown-attribute", format!("`{path}` has no {what} `{name}`")).at(span);
         if table.row(name).is_some() {
             d = Diagnostic::error("computed-attribute", format!("`{name}` cannot be set")).at(span);
             d = d.help("AWS decides it; remove this line");
@@ -176,7 +197,8 @@ impl Decoder<'_> {
         if value.is_null() || value.is_unknown() {
             return;
         }
-        let shown = if value.contains_sensitive() { "the (sensitive) value".to_owned() } else { describe(value) };
+        let shown =
+            if value.contains_sensitive() { "the (sensitive) value".to_owned() } else { describe(value) };
         let span = attribute.expr.span;
         let mut fail = |problem: String, help: Option<String>| {
             let mut d = Diagnostic::error("invalid-value", problem).label(span, format!("this is {shown}"));
@@ -184,14 +206,19 @@ impl Decoder<'_> {
             self.diags.push(d);
         };
         if !row.one_of.is_empty() {
-            let wrong = |v: &Value| v.as_str().filter(|s| !s.is_empty() && !row.one_of.contains(s)).map(str::to_owned);
-            let first = wrong(value).or_else(|| value.as_slice().and_then(|items| items.iter().find_map(wrong)));
+            let wrong = |v: &Value| {
+                v.as_str().filter(|s| !s.is_empty() && !row.one_of.contains(s)).map(str::to_owned)
+            };
+            let first =
+                wrong(value).or_else(|| value.as_slice().and_then(|items| items.iter().find_map(wrong)));
             if let Some(text) = first {
                 let near = nearest(&text, row.one_of.iter().copied());
                 fail(
                     format!("`{}` cannot be \"{text}\"", row.name),
                     Some(match near {
-                        Some(near) => format!("did you mean \"{near}\"? It takes one of: {}", row.one_of.join(", ")),
+                        Some(near) => {
+                            format!("did you mean \"{near}\"? It takes one of: {}", row.one_of.join(", "))
+                        }
                         None => format!("it takes one of: {}", row.one_of.join(", ")),
                     }),
                 );
@@ -209,7 +236,13 @@ impl Decoder<'_> {
     }
 
     /// All blocks of a body by kind, dynamic ones expanded.
-    fn blocks(&mut self, table: &'static Table, body: &Body, scope: &dyn Scope, path: &str) -> BTreeMap<Arc<str>, Found> {
+    fn blocks(
+        &mut self,
+        table: &'static Table,
+        body: &Body,
+        scope: &dyn Scope,
+        path: &str,
+    ) -> BTreeMap<Arc<str>, Found> {
         let mut by_kind: BTreeMap<Arc<str>, Found> = BTreeMap::new();
         for block in &body.blocks {
             if &*block.kind.name == "dynamic" {
@@ -225,7 +258,8 @@ impl Decoder<'_> {
                 continue;
             }
             let kind = block.kind.name.clone();
-            let Some((_, inner)) = table.row(&kind).filter(|r| r.settable()).and_then(Row::block_table) else {
+            let Some((_, inner)) = table.row(&kind).filter(|r| r.settable()).and_then(Row::block_table)
+            else {
                 self.unknown_block(table, &kind, block.kind.span, path);
                 continue;
             };
@@ -264,7 +298,8 @@ impl Decoder<'_> {
         path: &str,
         by_kind: &mut BTreeMap<Arc<str>, Found>,
     ) {
-        let Some((_, inner)) = table.row(&dynamic.kind).filter(|r| r.settable()).and_then(Row::block_table) else {
+        let Some((_, inner)) = table.row(&dynamic.kind).filter(|r| r.settable()).and_then(Row::block_table)
+        else {
             return self.unknown_block(table, &dynamic.kind, dynamic.kind_span, path);
         };
         let (Some(for_each), Some(content)) = (dynamic.for_each, dynamic.content) else {
@@ -284,8 +319,11 @@ impl Decoder<'_> {
         }
         let Some(entries) = entries(&collection) else {
             self.diags.push(
-                Diagnostic::error("invalid-for-each", "`for_each` of a dynamic block needs a list, set or map")
-                    .label(for_each.expr.span, format!("this is {}", describe(&collection))),
+                Diagnostic::error(
+                    "invalid-for-each",
+                    "`for_each` of a dynamic block needs a list, set or map",
+                )
+                .label(for_each.expr.span, format!("this is {}", describe(&collection))),
             );
             return;
         };
@@ -298,7 +336,14 @@ impl Decoder<'_> {
         by_kind.entry(dynamic.kind.clone()).or_default().objects.extend(objects);
     }
 
-    fn store_blocks(&mut self, table: &'static Table, name: Arc<str>, found: Found, header: Span, into: &mut Object) {
+    fn store_blocks(
+        &mut self,
+        table: &'static Table,
+        name: Arc<str>,
+        found: Found,
+        header: Span,
+        into: &mut Object,
+    ) {
         let Some(row) = table.row(&name) else { return };
         let Some((nesting, inner)) = row.block_table() else { return };
         if found.unknown {
@@ -306,7 +351,8 @@ impl Decoder<'_> {
             return;
         }
         if row.max_items > 0 && found.objects.len() > row.max_items {
-            let most = if row.max_items == 1 { "once".to_owned() } else { format!("{} times", row.max_items) };
+            let most =
+                if row.max_items == 1 { "once".to_owned() } else { format!("{} times", row.max_items) };
             self.diags.push(
                 Diagnostic::error("too-many-blocks", format!("`{name}` may stand at most {most}"))
                     .at(found.first.unwrap_or(header))
@@ -325,18 +371,27 @@ impl Decoder<'_> {
     /// What only shows once everything is read: required things missing, conflicts, defaults.
     fn finish(&mut self, row: &'static Row, body: &Body, header: Span, path: &str, object: &mut Object) {
         let written = body.attribute(row.name).is_some()
-            || body.blocks.iter().any(|b| *b.kind.name == *row.name || dynamic_parts(b).is_some_and(|d| *d.kind == *row.name));
+            || body
+                .blocks
+                .iter()
+                .any(|b| *b.kind.name == *row.name || dynamic_parts(b).is_some_and(|d| *d.kind == *row.name));
         let blocks = matches!(row.shape, Shape::Blocks(..));
         let count = object.value(row.name).and_then(Value::as_slice).map_or(0, <[Value]>::len);
         let unknown = object.value(row.name).is_some_and(Value::is_unknown);
         let null = object.value(row.name).is_none_or(Value::is_null);
-        if row.presence == Presence::Required && !blocks && null && (!written || object.value(row.name).is_some()) {
-            let d = Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name)).at(header);
+        if row.presence == Presence::Required
+            && !blocks
+            && null
+            && (!written || object.value(row.name).is_some())
+        {
+            let d =
+                Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name)).at(header);
             self.diags.push(d.help(format!("add `{} = …` ({})", row.name, row.ty())));
         }
         let least = if row.presence == Presence::Required { row.min_items.max(1) } else { row.min_items };
         if blocks && !unknown && count < least && (row.presence == Presence::Required || count > 0) {
-            let d = Diagnostic::error("missing-block", format!("`{path}` needs a block `{}`", row.name)).at(header);
+            let d = Diagnostic::error("missing-block", format!("`{path}` needs a block `{}`", row.name))
+                .at(header);
             self.diags.push(d.help(format!("add `{} {{ … }}`", row.name)));
         }
         for other in row.conflicts_with {
@@ -352,7 +407,11 @@ impl Decoder<'_> {
         }
         if let (Some(text), true) = (row.deprecated, written) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
-            self.diags.push(Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name)).at(place).help(text));
+            self.diags.push(
+                Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name))
+                    .at(place)
+                    .help(text),
+            );
         }
         if null && !blocks {
             if let Some(default) = row.default {
@@ -410,7 +469,10 @@ pub fn describe(value: &Value) -> String {
         Kind::Object(items) => {
             let names: Vec<&str> = items.keys().take(6).map(|k| &**k).collect();
             let more = if items.len() > 6 { ", …" } else { "" };
-            format!("object with {}{more}", if names.is_empty() { "no attributes".into() } else { names.join(", ") })
+            format!(
+                "object with {}{more}",
+                if names.is_empty() { "no attributes".into() } else { names.join(", ") }
+            )
         }
     }
 }

@@ -48,8 +48,24 @@ struct Sorter<'a> {
 }
 
 const BLOCK_KINDS: &[&str] = &[
-    "resource", "data", "variable", "locals", "output", "module", "provider", "terraform", "moved", "removed",
-    "import", "check", "cutover", "rollout", "probe", "guard", "policy", "drift",
+    "resource",
+    "data",
+    "variable",
+    "locals",
+    "output",
+    "module",
+    "provider",
+    "terraform",
+    "moved",
+    "removed",
+    "import",
+    "check",
+    "cutover",
+    "rollout",
+    "probe",
+    "guard",
+    "policy",
+    "drift",
 ];
 
 impl Sorter<'_> {
@@ -77,7 +93,8 @@ impl Sorter<'_> {
             "provider" => self.provider(block),
             "terraform" => self.terraform(block),
             "cutover" if self.own_blocks => self.cutover(block),
-            kind @ ("moved" | "removed" | "import" | "check" | "rollout" | "probe" | "guard" | "policy" | "drift") => {
+            kind @ ("moved" | "removed" | "import" | "check" | "rollout" | "probe" | "guard" | "policy"
+            | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
                         .at(block.header)
@@ -85,7 +102,8 @@ impl Sorter<'_> {
                 );
             }
             kind => {
-                let mut d = Diagnostic::error("unknown-block", format!("there is no block `{kind}`")).at(block.kind.span);
+                let mut d = Diagnostic::error("unknown-block", format!("there is no block `{kind}`"))
+                    .at(block.kind.span);
                 if kind == "cutover" {
                     d = d.help("Cutover's own blocks stand in `.hcl` files, so that Terraform can read the `.tf` ones: move it to `cutover.hcl`");
                 } else if let Some(near) = crate::diag::nearest(kind, BLOCK_KINDS.iter().copied()) {
@@ -108,7 +126,13 @@ impl Sorter<'_> {
         self.diags.push(
             Diagnostic::error(
                 "block-labels",
-                format!("`{}` needs {} label{}, but has {}", block.kind.name, N, if N == 1 { "" } else { "s" }, block.labels.len()),
+                format!(
+                    "`{}` needs {} label{}, but has {}",
+                    block.kind.name,
+                    N,
+                    if N == 1 { "" } else { "s" },
+                    block.labels.len()
+                ),
             )
             .at(block.header)
             .help(format!("write `{}{form} {{ … }}`", block.kind.name)),
@@ -143,7 +167,12 @@ impl Sorter<'_> {
         let key = DeclKey { mode, type_name: type_name.name.clone(), name: name.name.clone() };
         if let Some(first) = self.module.resources.get(&key) {
             let first = first.header;
-            self.duplicate(if mode == Mode::Data { "data source" } else { "resource" }, &key.to_string(), block.header, first);
+            self.duplicate(
+                if mode == Mode::Data { "data source" } else { "resource" },
+                &key.to_string(),
+                block.header,
+                first,
+            );
             return;
         }
         let mut body = block.body;
@@ -234,7 +263,8 @@ impl Sorter<'_> {
 
     fn lifecycle(&mut self, body: &mut Body) -> Lifecycle {
         let mut lifecycle = Lifecycle::default();
-        let (blocks, rest) = std::mem::take(&mut body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");
+        let (blocks, rest) =
+            std::mem::take(&mut body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");
         body.blocks = rest;
         let blocks: Vec<Block> = blocks;
         for block in blocks {
@@ -246,8 +276,11 @@ impl Sorter<'_> {
                     "precondition" => lifecycle.preconditions.extend(self.validation(inner)),
                     "postcondition" => lifecycle.postconditions.extend(self.validation(inner)),
                     other => {
-                        let d = Diagnostic::error("unknown-block", format!("`lifecycle` has no block `{other}`"));
-                        self.diags.push(d.at(inner.header).help("it may hold `precondition` and `postcondition` blocks"));
+                        let d =
+                            Diagnostic::error("unknown-block", format!("`lifecycle` has no block `{other}`"));
+                        self.diags.push(
+                            d.at(inner.header).help("it may hold `precondition` and `postcondition` blocks"),
+                        );
                     }
                 }
             }
@@ -271,7 +304,8 @@ impl Sorter<'_> {
                 }
             }
             other => {
-                let known = ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+                let known =
+                    ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
                 self.diags.push(unknown_argument("lifecycle", other, attribute.name.span, &known));
             }
         }
@@ -296,9 +330,14 @@ impl Sorter<'_> {
         let text = constant_string(&attribute.expr);
         if text.is_none() {
             self.diags.push(
-                Diagnostic::error("expected-constant", format!("`{}` must be a plain string", attribute.name.name))
-                    .at(attribute.expr.span)
-                    .help("write it out in quotes, without `${…}`: it is needed before anything can be evaluated"),
+                Diagnostic::error(
+                    "expected-constant",
+                    format!("`{}` must be a plain string", attribute.name.name),
+                )
+                .at(attribute.expr.span)
+                .help(
+                    "write it out in quotes, without `${…}`: it is needed before anything can be evaluated",
+                ),
             );
         }
         text
@@ -309,15 +348,25 @@ impl Sorter<'_> {
         let condition = take(&mut body, "condition");
         let error_message = take(&mut body, "error_message");
         for extra in &body.attributes {
-            self.diags.push(unknown_argument(&block.kind.name, &extra.name.name, extra.name.span, &["condition", "error_message"]));
+            self.diags.push(unknown_argument(
+                &block.kind.name,
+                &extra.name.name,
+                extra.name.span,
+                &["condition", "error_message"],
+            ));
         }
         match (condition, error_message) {
-            (Some(c), Some(m)) => Some(Validation { condition: c.expr, error_message: m.expr, span: block.header }),
+            (Some(c), Some(m)) => {
+                Some(Validation { condition: c.expr, error_message: m.expr, span: block.header })
+            }
             _ => {
                 self.diags.push(
-                    Diagnostic::error("missing-argument", format!("`{}` needs `condition` and `error_message`", block.kind.name))
-                        .at(block.header)
-                        .help("say what must hold, and what to tell the user when it does not"),
+                    Diagnostic::error(
+                        "missing-argument",
+                        format!("`{}` needs `condition` and `error_message`", block.kind.name),
+                    )
+                    .at(block.header)
+                    .help("say what must hold, and what to tell the user when it does not"),
                 );
                 None
             }
@@ -363,7 +412,10 @@ impl Sorter<'_> {
             if &*inner.kind.name == "validation" {
                 variable.validations.extend(self.validation(inner));
             } else {
-                let d = Diagnostic::error("unknown-block", format!("`variable` has no block `{}`", inner.kind.name));
+                let d = Diagnostic::error(
+                    "unknown-block",
+                    format!("`variable` has no block `{}`", inner.kind.name),
+                );
                 self.diags.push(d.at(inner.header).help("it may hold `validation` blocks"));
             }
         }
@@ -382,7 +434,8 @@ impl Sorter<'_> {
         }
         for inner in block.body.blocks {
             let d = Diagnostic::error("unknown-block", "`locals` holds no blocks").at(inner.header);
-            self.diags.push(d.help(format!("to give a name to an object, write `{} = {{ … }}`", inner.kind.name)));
+            self.diags
+                .push(d.help(format!("to give a name to an object, write `{} = {{ … }}`", inner.kind.name)));
         }
     }
 
@@ -471,9 +524,8 @@ impl Sorter<'_> {
         items
             .iter()
             .filter_map(|item| {
-                let theirs = constant_string(&item.key)
-                    .map(Name::from)
-                    .or_else(|| self.provider_name(&item.key))?;
+                let theirs =
+                    constant_string(&item.key).map(Name::from).or_else(|| self.provider_name(&item.key))?;
                 Some((theirs, self.provider_name(&item.value)?))
             })
             .collect()
@@ -499,7 +551,8 @@ impl Sorter<'_> {
                 "required_providers" | "cloud" | "provider_meta" => {}
                 other => {
                     let d = Diagnostic::error("unknown-block", format!("`terraform` has no block `{other}`"));
-                    self.diags.push(d.at(inner.header).help("it may hold `required_providers` and `backend`"));
+                    self.diags
+                        .push(d.at(inner.header).help("it may hold `required_providers` and `backend`"));
                 }
             }
         }

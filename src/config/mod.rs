@@ -7,8 +7,8 @@ pub mod tree;
 pub mod variables;
 
 pub use decl::{
-    Call, CutoverBlock, DeclKey, Local, Lifecycle, Module, Output, ProviderBlock, Repetition, Resource, Validation,
-    Variable,
+    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, ProviderBlock, Repetition, Resource,
+    Validation, Variable,
 };
 pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

@@ -111,8 +111,9 @@ impl Loader<'_> {
         }
         let dir = normal(&parent.dir.join(source));
         if !dir.is_dir() {
-            let mut d = Diagnostic::error("missing-module", format!("there is no directory `{}`", dir.display()))
-                .label(call.source_span, "this module is not there");
+            let mut d =
+                Diagnostic::error("missing-module", format!("there is no directory `{}`", dir.display()))
+                    .label(call.source_span, "this module is not there");
             let near = dir.parent().and_then(|p| nearest_directory(p, &dir));
             d = match near {
                 Some(name) => d.help(format!("did you mean `{name}`?")),

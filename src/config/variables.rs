@@ -77,8 +77,11 @@ pub fn root_values(
 
 /// terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars(.json) by name.
 fn automatic_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> =
-        ["terraform.tfvars", "terraform.tfvars.json"].iter().map(|n| dir.join(n)).filter(|p| p.is_file()).collect();
+    let mut files: Vec<PathBuf> = ["terraform.tfvars", "terraform.tfvars.json"]
+        .iter()
+        .map(|n| dir.join(n))
+        .filter(|p| p.is_file())
+        .collect();
     let mut auto: Vec<PathBuf> = std::fs::read_dir(dir)
         .into_iter()
         .flatten()
@@ -107,8 +110,11 @@ impl Reader<'_> {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) => {
                 self.diags.push(
-                    Diagnostic::error("unreadable", format!("cannot read variable file `{}`: {error}", path.display()))
-                        .help("check the path given with -var-file"),
+                    Diagnostic::error(
+                        "unreadable",
+                        format!("cannot read variable file `{}`: {error}", path.display()),
+                    )
+                    .help("check the path given with -var-file"),
                 );
                 return;
             }
@@ -193,7 +199,8 @@ impl Reader<'_> {
     fn set(&mut self, name: &str, value: Value, span: Option<Span>, from_file: bool) {
         let Some(variable) = self.module.variables.get(name) else {
             if from_file {
-                let mut d = Diagnostic::warning("undeclared-variable", format!("there is no variable `{name}`"));
+                let mut d =
+                    Diagnostic::warning("undeclared-variable", format!("there is no variable `{name}`"));
                 d.labels.extend(span.map(|span| crate::diag::Label { span, text: String::new() }));
                 self.diags.push(match nearest(name, self.module.variables.keys().map(|k| &**k)) {
                     Some(near) => d.help(format!("did you mean `{near}`? The value is not used")),

@@ -1,5 +1,6 @@
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Index of a file in [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -28,6 +29,18 @@ impl Span {
 struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
+    /// Where each line starts; made when first asked for.
+    lines: OnceLock<Arc<[usize]>>,
+}
+
+impl SourceFile {
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            // A byte order mark is no part of the first line.
+            let first = if self.text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+            std::iter::once(first).chain(self.text.match_indices('\n').map(|(i, _)| i + 1)).collect()
+        })
+    }
 }
 
 /// The texts of all files read in a run, for snippets.
@@ -38,7 +51,7 @@ pub struct Sources {
 
 impl Sources {
     pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
-        self.files.push(SourceFile { path: path.into(), text: text.into() });
+        self.files.push(SourceFile { path: path.into(), text: text.into(), lines: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
     }
 
@@ -57,8 +70,19 @@ impl Sources {
     /// 1-based line and column (in characters) of a byte offset.
     pub fn line_column(&self, file: FileId, offset: u32) -> (usize, usize) {
         let text = self.text(file);
-        let before = &text[..text.floor_char_boundary(offset as usize)];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let lines = self.files[file.0 as usize].lines();
+        let offset = text.floor_char_boundary(offset as usize);
+        let line = lines.partition_point(|&start| start <= offset).max(1);
+        let start = lines[line - 1].min(offset);
+        (line, text[start..offset].chars().count() + 1)
+    }
+
+    /// The bytes of a line (1-based), without its line break.
+    pub fn line(&self, file: FileId, line: usize) -> Range<usize> {
+        let text = self.text(file);
+        let lines = self.files[file.0 as usize].lines();
+        let Some(&start) = lines.get(line.saturating_sub(1)) else { return text.len()..text.len() };
+        let end = lines.get(line).map_or(text.len(), |next| next - 1);
+        start..start + text[start..end].strip_suffix('\r').map_or(end - start, str::len)
     }
 }

@@ -26,7 +26,9 @@ fn shape_equal(shape: &'static Shape, live: &Value, desired: &Value, salt: &str)
         Shape::Json => json_equal(live, desired),
         Shape::Blocks(nesting, table) => blocks_equal(*nesting, table, live, desired, salt),
         Shape::List(inner) => match (live.as_slice(), desired.as_slice()) {
-            (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| shape_equal(inner, a, b, salt)),
+            (Some(a), Some(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| shape_equal(inner, a, b, salt))
+            }
             _ => is_nothing(live) && is_nothing(desired),
         },
         Shape::Set(inner) => match (live.as_slice(), desired.as_slice()) {
@@ -96,7 +98,10 @@ fn block_equal(table: &'static Table, live: &Value, desired: &Value, salt: &str)
         let nothing = || Value::null(row.ty());
         let live_value = live.value(row.name).cloned().unwrap_or_else(nothing);
         match desired.value(row.name).filter(|v| !is_absent(v)) {
-            Some(wanted) => equal(row, &live_value, wanted, salt) || row.owned_elsewhere.is_some_and(|o| o(&live, &desired)),
+            Some(wanted) => {
+                equal(row, &live_value, wanted, salt)
+                    || row.owned_elsewhere.is_some_and(|o| o(&live, &desired))
+            }
             None if row.presence == Presence::OptionalComputed || row.local => true,
             None => match row.default {
                 Some(default) => equal(row, &live_value, &default.value(), salt),

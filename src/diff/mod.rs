@@ -51,7 +51,9 @@ fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let after = match desired {
         Some(value) => value.clone(),
         // Undeclared: AWS's own business, unless we declared it before and it can be taken back.
-        None if before_apply.is_none() || live.is_none() || row.presence != Presence::Optional => return None,
+        None if before_apply.is_none() || live.is_none() || row.presence != Presence::Optional => {
+            return None;
+        }
         None => empty(row),
     };
     if row.owned_elsewhere.is_some_and(|owned| owned(sides.live, sides.desired)) {

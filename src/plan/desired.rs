@@ -10,7 +10,12 @@ use crate::value::{Kind, Map, Type, Value};
 use std::sync::Arc;
 
 /// Completes `tags_all`: declared tags over the provider's defaults.
-pub fn complete_tags(desired: &mut Object, table: &Table, settings: &ProviderSettings, applied: Option<&Object>) {
+pub fn complete_tags(
+    desired: &mut Object,
+    table: &Table,
+    settings: &ProviderSettings,
+    applied: Option<&Object>,
+) {
     if table.row("tags_all").is_none() {
         return;
     }
@@ -37,7 +42,8 @@ pub fn derive_tags(live: &mut Object, table: &Table, settings: &ProviderSettings
     }
     let mut all = live.all(&TAGS_ALL);
     all.retain(|k, _| {
-        !settings.ignore_tag_keys.contains(k) && !settings.ignore_tag_prefixes.iter().any(|p| k.starts_with(p))
+        !settings.ignore_tag_keys.contains(k)
+            && !settings.ignore_tag_prefixes.iter().any(|p| k.starts_with(p))
     });
     let declared = desired.map(|d| d.all(&TAGS)).unwrap_or_default();
     let mut own = all.clone();
@@ -114,8 +120,14 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
                         && (names.is_empty() || changes.iter().any(|c| names.contains(&c.name.as_str())))
                 };
                 match row.unknown_after {
-                    Some(names) if touched(names) && row.unknown_when.is_none_or(|when| when(live, desired)) => Value::unknown_not_null(row.ty()),
-                    _ if row.sensitive => after.value(row.name).cloned().unwrap_or_else(|| Value::null(row.ty())).sensitive(),
+                    Some(names)
+                        if touched(names) && row.unknown_when.is_none_or(|when| when(live, desired)) =>
+                    {
+                        Value::unknown_not_null(row.ty())
+                    }
+                    _ if row.sensitive => {
+                        after.value(row.name).cloned().unwrap_or_else(|| Value::null(row.ty())).sensitive()
+                    }
                     _ => continue,
                 }
             }
@@ -143,9 +155,11 @@ pub fn ignore_changes(desired: &mut Object, live: &Object, lifecycle: &Lifecycle
         let names: &[&str] = if name == "tags" { &["tags", "tags_all"] } else { &[name] };
         for name in names {
             let replacement = match (&key, desired.value(name), live.value(name)) {
-                (Some(key), Some(want), have) if want.as_map().is_some() => {
-                    Some(with_entry(want, key, have.and_then(Value::as_map).and_then(|m| m.get(key.as_str()))))
-                }
+                (Some(key), Some(want), have) if want.as_map().is_some() => Some(with_entry(
+                    want,
+                    key,
+                    have.and_then(Value::as_map).and_then(|m| m.get(key.as_str())),
+                )),
                 (_, _, have) => have.cloned(),
             };
             desired.put(name, replacement);

@@ -38,7 +38,12 @@ fn invalid(expr: &Expr, problem: &str, value: &Value) -> Diagnostic {
     Diagnostic::error("invalid-repetition", problem).label(expr.span, format!("this is {}", describe(value)))
 }
 
-fn count(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics, may_be_unknown: bool) -> Expansion<Repeated> {
+fn count(
+    expr: &Expr,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+    may_be_unknown: bool,
+) -> Expansion<Repeated> {
     let before = diags.error_count();
     let value = eval(expr, scope, diags);
     if diags.error_count() > before {
@@ -57,7 +62,9 @@ fn count(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics, may_be_unknown
             Expansion::Count((0..n as u64).map(each).collect())
         }
         _ => {
-            diags.push(invalid(expr, "`count` must be a whole number, 0 or more", &value).help("at most 100,000"));
+            diags.push(
+                invalid(expr, "`count` must be a whole number, 0 or more", &value).help("at most 100,000"),
+            );
             Expansion::Unknown
         }
     }
@@ -70,7 +77,12 @@ fn unknown_repetition(expr: &Expr, name: &str) -> Diagnostic {
         .help("let it depend on variables and locals only, such as the names that the resources get, not their ids")
 }
 
-fn for_each(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics, may_be_unknown: bool) -> Expansion<Repeated> {
+fn for_each(
+    expr: &Expr,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+    may_be_unknown: bool,
+) -> Expansion<Repeated> {
     let before = diags.error_count();
     let value = eval(expr, scope, diags);
     if diags.error_count() > before {
@@ -82,7 +94,9 @@ fn for_each(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics, may_be_unkn
         return Expansion::Unknown;
     }
     let pairs: BTreeMap<Arc<str>, Value> = match &value.kind {
-        Kind::Map(_, items) | Kind::Object(items) => items.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        Kind::Map(_, items) | Kind::Object(items) => {
+            items.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+        }
         Kind::Set(_, items) if items.iter().all(|v| v.as_str().is_some()) => {
             items.iter().filter_map(|v| Some((Arc::from(v.as_str()?), v.clone()))).collect()
         }

@@ -58,7 +58,10 @@ fn preparation(cause: &Change) -> String {
             format!("create a new version of launch template {}", cause.id.as_deref().unwrap_or("(new)"))
         }
         ("aws_ecs_task_definition", _) => {
-            format!("register a new revision of {}", family("family").unwrap_or_else(|| "the task definition".into()))
+            format!(
+                "register a new revision of {}",
+                family("family").unwrap_or_else(|| "the task definition".into())
+            )
         }
         _ => format!("create {}", cause.address),
     }

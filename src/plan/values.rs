@@ -53,7 +53,9 @@ impl<T> Expansion<T> {
         match self {
             Expansion::Single(t) => each(t),
             Expansion::Count(items) => Value::tuple(items.iter().map(each).collect()),
-            Expansion::ForEach(items) => Value::object(items.iter().map(|(k, t)| (k.clone(), each(t))).collect()),
+            Expansion::ForEach(items) => {
+                Value::object(items.iter().map(|(k, t)| (k.clone(), each(t))).collect())
+            }
             Expansion::Unknown => Value::dynamic(),
         }
     }
@@ -128,7 +130,9 @@ impl Scope for ModuleScope<'_> {
             "self" => self.this(t),
             "path" => self.path(t),
             "terraform" => match t.attr(0) {
-                Some("workspace" | "env") => Ok(Resolved { value: self.place.workspace.as_str().into(), steps_used: 1 }),
+                Some("workspace" | "env") => {
+                    Ok(Resolved { value: self.place.workspace.as_str().into(), steps_used: 1 })
+                }
                 _ => Err(Diagnostic::error("unknown-name", "`terraform` has only `workspace`").at(t.span)),
             },
             _ => self.declared(t),
@@ -155,7 +159,9 @@ impl ModuleScope<'_> {
             (Some("key"), Some(InstanceKey::Key(key))) => Value::string(key.clone()),
             (Some("key"), _) => Value::unknown_not_null(Type::String),
             (Some("value"), _) => value.clone(),
-            _ => return Err(Diagnostic::error("unknown-name", "`each` has only `key` and `value`").at(t.span)),
+            _ => {
+                return Err(Diagnostic::error("unknown-name", "`each` has only `key` and `value`").at(t.span));
+            }
         };
         Ok(Resolved { value, steps_used: 1 })
     }
@@ -165,9 +171,11 @@ impl ModuleScope<'_> {
             (Some("index"), Some(InstanceKey::Index(i))) if self.repeated.each_value.is_none() => {
                 Ok(Resolved { value: Value::int(*i as i64), steps_used: 1 })
             }
-            (Some("index"), _) => Err(Diagnostic::error("count-outside", "`count.index` is known only where `count` is set")
-                .at(t.span)
-                .help("add `count = …` to this block")),
+            (Some("index"), _) => {
+                Err(Diagnostic::error("count-outside", "`count.index` is known only where `count` is set")
+                    .at(t.span)
+                    .help("add `count = …` to this block"))
+            }
             _ => Err(Diagnostic::error("unknown-name", "`count` has only `index`").at(t.span)),
         }
     }
@@ -187,7 +195,8 @@ impl ModuleScope<'_> {
             Some("root") => ".".to_owned(),
             Some("cwd") => std::path::absolute(&self.place.root).unwrap_or_default().display().to_string(),
             _ => {
-                return Err(Diagnostic::error("unknown-name", "`path` has only `module`, `root` and `cwd`").at(t.span));
+                return Err(Diagnostic::error("unknown-name", "`path` has only `module`, `root` and `cwd`")
+                    .at(t.span));
             }
         };
         Ok(Resolved { value: text.into(), steps_used: 1 })
@@ -210,7 +219,12 @@ impl ModuleScope<'_> {
         }
     }
 
-    fn module_output(&self, values: &ModuleValues, name: &str, t: &Traversal) -> Result<Resolved, Diagnostic> {
+    fn module_output(
+        &self,
+        values: &ModuleValues,
+        name: &str,
+        t: &Traversal,
+    ) -> Result<Resolved, Diagnostic> {
         let Some(child) = self.graph.modules[self.module].children.get(name).copied() else {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         };
@@ -219,7 +233,11 @@ impl ModuleScope<'_> {
         };
         // Straight to one output of one instance: the others need not be known yet.
         let single = matches!(expansion, Expansion::Single(_));
-        let at = if single { Some((InstanceKey::None, 1)) } else { t.steps.get(1).and_then(instance_key).map(|k| (k, 2)) };
+        let at = if single {
+            Some((InstanceKey::None, 1))
+        } else {
+            t.steps.get(1).and_then(instance_key).map(|k| (k, 2))
+        };
         if let Some((key, used)) = at {
             let Some(Step::Attr(output, _)) = t.steps.get(used) else {
                 if expansion.get(&key).is_some() {
@@ -243,7 +261,8 @@ impl ModuleScope<'_> {
                 Value::tuple((0..items.len()).map(each).collect())
             }
             Expansion::ForEach(items) => {
-                let each = |k: &Arc<str>| self.outputs(child, &self.path.child(name, InstanceKey::Key(k.clone())));
+                let each =
+                    |k: &Arc<str>| self.outputs(child, &self.path.child(name, InstanceKey::Key(k.clone())));
                 Value::object(items.keys().map(|k| (k.clone(), each(k))).collect())
             }
         };
@@ -253,7 +272,9 @@ impl ModuleScope<'_> {
     fn outputs(&self, child: ModuleId, path: &ModulePath) -> Value {
         let declared = self.graph.modules[child].module.outputs.keys();
         let values = self.values.module(child, path);
-        let each = |name: &Arc<str>| values.and_then(|m| m.outputs.get(name)).cloned().unwrap_or_else(Value::dynamic);
+        let each = |name: &Arc<str>| {
+            values.and_then(|m| m.outputs.get(name)).cloned().unwrap_or_else(Value::dynamic)
+        };
         let outputs: Map = declared.map(|name| (name.clone(), each(name))).collect();
         Value::object(outputs)
     }
@@ -274,25 +295,39 @@ impl ModuleScope<'_> {
                 None => self.no_instance(t, expansion, &key.to_string()),
             };
         }
-        if let (Some(Step::Attr(attribute, span)), Expansion::Count(_) | Expansion::ForEach(_)) = (t.steps.get(used), expansion) {
+        if let (Some(Step::Attr(attribute, span)), Expansion::Count(_) | Expansion::ForEach(_)) =
+            (t.steps.get(used), expansion)
+        {
             let many = if matches!(expansion, Expansion::Count(_)) { "count" } else { "for_each" };
             let index = if many == "count" { "[0]" } else { "[\"key\"]" };
-            return Err(Diagnostic::error("missing-instance-key", format!("`{key}` has `{many}`: say which instance is meant"))
-                .at(*span)
-                .help(format!("write `{key}{index}.{attribute}`, or `{key}[*].{attribute}` for all")));
+            return Err(Diagnostic::error(
+                "missing-instance-key",
+                format!("`{key}` has `{many}`: say which instance is meant"),
+            )
+            .at(*span)
+            .help(format!("write `{key}{index}.{attribute}`, or `{key}[*].{attribute}` for all")));
         }
         Ok(Resolved { value: expansion.value(Value::clone), steps_used: used })
     }
 
-    fn no_instance<T>(&self, t: &Traversal, expansion: &Expansion<T>, what: &str) -> Result<Resolved, Diagnostic> {
+    fn no_instance<T>(
+        &self,
+        t: &Traversal,
+        expansion: &Expansion<T>,
+        what: &str,
+    ) -> Result<Resolved, Diagnostic> {
         if matches!(expansion, Expansion::Unknown) {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         }
         let keys: Vec<String> = expansion.keys().iter().map(|k| k.to_string()).take(8).collect();
         let d = Diagnostic::error("no-such-instance", format!("`{what}` has no such instance")).at(t.span);
         Err(match expansion {
-            Expansion::Single(_) => d.help(format!("it has neither `count` nor `for_each`: write `{what}` without a key")),
-            _ if keys.is_empty() => d.help("it has no instances at all here; use `one(…[*])` or `try(…)` where it may be absent"),
+            Expansion::Single(_) => {
+                d.help(format!("it has neither `count` nor `for_each`: write `{what}` without a key"))
+            }
+            _ if keys.is_empty() => {
+                d.help("it has no instances at all here; use `one(…[*])` or `try(…)` where it may be absent")
+            }
             _ => d.help(format!("its instances are {}", keys.join(", "))),
         })
     }

@@ -232,7 +232,8 @@ impl<'a> Walk<'a> {
         }
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
-            let items: Vec<Existing<'_>> = batch.iter().map(|(_, id, known)| Existing { id, known }).collect();
+            let items: Vec<Existing<'_>> =
+                batch.iter().map(|(_, id, known)| Existing { id, known }).collect();
             let answer = provider.read(name, type_name, &items).await;
             answer.map_err(|error| WalkError::Aws { what: format!("reading {type_name}"), error })
         });
@@ -247,7 +248,9 @@ impl<'a> Walk<'a> {
 
     fn derive_all_tags(&mut self) {
         for (address, live) in &mut self.live {
-            let (Some(live), Some(schema)) = (live, self.provider.resource(&address.type_name)) else { continue };
+            let (Some(live), Some(schema)) = (live, self.provider.resource(&address.type_name)) else {
+                continue;
+            };
             let provider = self.state.resources.get(address).map(|r| r.provider.as_str()).unwrap_or_default();
             let settings = self.settings.get(provider).cloned().unwrap_or_default();
             super::desired::derive_tags(live, schema.table, &settings, None);

@@ -11,7 +11,8 @@ fn edges(graph: &Graph<'_>) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     let names = nodes.iter().map(|n| graph.describe(n)).collect();
     let each = |node: &&Node| {
         let name = graph.describe(node);
-        let needed: Vec<_> = graph.resources_needed(node).into_iter().map(|n| (name.clone(), graph.describe(n))).collect();
+        let needed: Vec<_> =
+            graph.resources_needed(node).into_iter().map(|n| (name.clone(), graph.describe(n))).collect();
         needed
     };
     (names, nodes.iter().flat_map(each).collect())

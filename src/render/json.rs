@@ -75,7 +75,9 @@ fn change(change: &Change) -> Json {
 }
 
 fn object(object: &Object) -> Json {
-    Json::Object(object.0.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_string(), known(v))).collect())
+    Json::Object(
+        object.0.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_string(), known(v))).collect(),
+    )
 }
 
 /// The known parts; unknown and sensitive ones are null.
@@ -84,7 +86,9 @@ pub fn known(value: &Value) -> Json {
         return Json::Null;
     }
     match &value.kind {
-        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => Json::Array(items.iter().map(known).collect()),
+        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+            Json::Array(items.iter().map(known).collect())
+        }
         Kind::Map(_, items) | Kind::Object(items) => {
             Json::Object(items.iter().map(|(k, v)| (k.to_string(), known(v))).collect())
         }
@@ -101,9 +105,15 @@ pub fn unknown(value: &Value) -> Json {
         return Json::Bool(false);
     }
     match &value.kind {
-        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => Json::Array(items.iter().map(unknown).collect()),
+        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+            Json::Array(items.iter().map(unknown).collect())
+        }
         Kind::Map(_, items) | Kind::Object(items) => Json::Object(
-            items.iter().filter(|(_, v)| !v.is_wholly_known()).map(|(k, v)| (k.to_string(), unknown(v))).collect(),
+            items
+                .iter()
+                .filter(|(_, v)| !v.is_wholly_known())
+                .map(|(k, v)| (k.to_string(), unknown(v)))
+                .collect(),
         ),
         _ => Json::Bool(false),
     }

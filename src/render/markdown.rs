@@ -17,7 +17,8 @@ pub fn marker(environment: &str) -> String {
 pub fn plan(plan: &Plan, environment: &str, schemas: Schemas<'_>) -> String {
     let plain = Palette::default();
     let gone = plan.count(Action::Delete) + plan.count(Action::Replace);
-    let warning = if gone > 0 { format!(" ⚠️ destroys {}", counted(gone, "resource")) } else { String::new() };
+    let warning =
+        if gone > 0 { format!(" ⚠️ destroys {}", counted(gone, "resource")) } else { String::new() };
     let mut out = format!("{}\n### Plan for `{environment}`{warning}\n\n", marker(environment));
     let _ = writeln!(out, "{}\n", summary(plan, plain));
     for rollout in rollouts(plan) {
@@ -37,7 +38,10 @@ pub fn plan(plan: &Plan, environment: &str, schemas: Schemas<'_>) -> String {
         out.push('\n');
         let details = super::text::plan(plan, schemas, plain);
         let fence = if details.contains("```") { "~~~~" } else { "```" };
-        let block = format!("<details><summary>Details</summary>\n\n{fence}diff\n{}{fence}\n\n</details>\n", as_diff(&details));
+        let block = format!(
+            "<details><summary>Details</summary>\n\n{fence}diff\n{}{fence}\n\n</details>\n",
+            as_diff(&details)
+        );
         if out.len() + block.len() <= LIMIT {
             out += &block;
         } else {

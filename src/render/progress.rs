@@ -39,7 +39,9 @@ impl Progress {
                 self.last.insert(key, text.clone());
                 p.dim(&format!("{address}: {text}"))
             }
-            Event::StepStarted { address, number, of, text } => format!("{address}: step {number} of {of}: {text}"),
+            Event::StepStarted { address, number, of, text } => {
+                format!("{address}: step {number} of {of}: {text}")
+            }
             Event::StepDone { address, number, of, seconds } => {
                 format!("{address}: step {number} of {of} done ({})", duration(*seconds))
             }

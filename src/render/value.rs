@@ -1,6 +1,6 @@
 //! Values as people write them.
 
-use crate::schema::{is_absent, Object, Table};
+use crate::schema::{Object, Table, is_absent};
 use crate::value::{Kind, Value};
 use similar::{ChangeTag, TextDiff};
 

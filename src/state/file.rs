@@ -162,7 +162,9 @@ impl StateDir {
     pub fn forget(&self) -> Result<(), StateError> {
         for path in [self.world(), self.journal(), self.snapshot()] {
             match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io("remove", &path)(error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(io("remove", &path)(error));
+                }
                 _ => {}
             }
         }
@@ -172,7 +174,8 @@ impl StateDir {
     pub fn open_journal(&self) -> Result<JournalFile, StateError> {
         self.create()?;
         let path = self.journal();
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(io("open", &path))?;
+        let mut file =
+            OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(io("open", &path))?;
         // A line cut short by a crash must not run into the next one.
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io("read", &path))?;
@@ -194,7 +197,10 @@ pub struct JournalFile {
 impl JournalFile {
     pub fn append(&mut self, entry: &Entry) -> Result<(), StateError> {
         let line = serde_json::to_string(entry).expect("entries are plain data") + "\n";
-        self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).map_err(io("write", &self.path))
+        self.file
+            .write_all(line.as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(io("write", &self.path))
     }
 }
 

@@ -13,21 +13,54 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// A run of `apply` or `destroy` begins.
-    Begin { operation: String, at: String },
+    Begin {
+        operation: String,
+        at: String,
+    },
     /// A mutating call is about to be made.
-    Intent { address: Address, action: Action, token: String, provider: String, want: BTreeMap<String, Json> },
+    Intent {
+        address: Address,
+        action: Action,
+        token: String,
+        provider: String,
+        want: BTreeMap<String, Json>,
+    },
     /// A rollout step ended; `carried` goes to the next one.
-    Step { address: Address, token: String, step: String, carried: Option<String> },
+    Step {
+        address: Address,
+        token: String,
+        step: String,
+        carried: Option<String>,
+    },
     /// The resource is now this.
-    Stored { address: Address, resource: Box<Resource> },
+    Stored {
+        address: Address,
+        resource: Box<Resource>,
+    },
     /// It was created but could not be finished: it exists under this id.
-    Created { address: Address, provider: String, id: String, applied: BTreeMap<String, Json> },
-    Deleted { address: Address },
+    Created {
+        address: Address,
+        provider: String,
+        id: String,
+        applied: BTreeMap<String, Json>,
+    },
+    Deleted {
+        address: Address,
+    },
     /// The deposed resource of a replacement is gone.
-    DeposedDeleted { address: Address, id: String },
+    DeposedDeleted {
+        address: Address,
+        id: String,
+    },
     /// The call failed and made nothing.
-    Failed { address: Address, token: String, error: String },
-    Outputs { outputs: BTreeMap<String, super::Output> },
+    Failed {
+        address: Address,
+        token: String,
+        error: String,
+    },
+    Outputs {
+        outputs: BTreeMap<String, super::Output>,
+    },
     /// The run ended by itself.
     End,
 }
@@ -59,7 +92,8 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
         match entry {
             Entry::Begin { .. } | Entry::End => {}
             Entry::Intent { address, action, token, provider, want } => {
-                let unfinished = Unfinished { address: address.clone(), action, token, provider, want, step: None };
+                let unfinished =
+                    Unfinished { address: address.clone(), action, token, provider, want, step: None };
                 open.insert(address, unfinished);
             }
             Entry::Step { address, step, carried, .. } => {

@@ -2,18 +2,23 @@
 //!
 //! Collections are shared (`Arc`), so that cloning a value is cheap.
 
+mod compare;
 mod convert;
+mod describe;
 mod json;
 mod number;
 mod types;
 
-pub use convert::{ConvertError, convert, unify};
-pub use json::{from_json, to_json};
-pub use number::Number;
+pub use compare::{equal, order};
+pub use convert::{ConvertError, convert, convertible, unify};
+pub use describe::{describe, quote};
+pub use json::{from_json, json_text, parse_json, to_json};
+pub use number::{Number, NumberError};
 pub use types::{ObjectType, Type};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 pub type Map = BTreeMap<Arc<str>, Value>;
 
@@ -52,6 +57,14 @@ pub struct Marks {
 }
 
 impl Marks {
+    pub const NONE: Marks = Marks { sensitive: false, ephemeral: false };
+    pub const SENSITIVE: Marks = Marks { sensitive: true, ephemeral: false };
+    pub const EPHEMERAL: Marks = Marks { sensitive: false, ephemeral: true };
+
+    pub fn is_none(self) -> bool {
+        self == Marks::NONE
+    }
+
     pub fn union(self, other: Marks) -> Marks {
         Marks { sensitive: self.sensitive || other.sensitive, ephemeral: self.ephemeral || other.ephemeral }
     }
@@ -65,13 +78,16 @@ pub struct Value {
 
 impl From<Kind> for Value {
     fn from(kind: Kind) -> Self {
-        Self { kind, marks: Marks::default() }
+        Self { kind, marks: Marks::NONE }
     }
 }
 
 impl Value {
+    /// In Unicode normal form C, as all strings of the language are.
     pub fn string(s: impl Into<Arc<str>>) -> Self {
-        Kind::String(s.into()).into()
+        let s = s.into();
+        let normal = s.is_ascii() || is_nfc_quick(s.chars()) == IsNormalized::Yes;
+        Kind::String(if normal { s } else { s.nfc().collect::<String>().into() }).into()
     }
 
     pub fn bool(b: bool) -> Self {
@@ -96,7 +112,35 @@ impl Value {
 
     /// An unknown that will not be null: what a resource's computed attribute is before it exists.
     pub fn unknown_not_null(ty: Type) -> Self {
-        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length: None })).into()
+        Self::unknown(ty).refined_not_null()
+    }
+
+    /// An unknown string that is known to start with `prefix` (less what later characters could join).
+    pub fn unknown_prefixed(prefix: &str) -> Self {
+        let safe = safe_prefix(prefix);
+        Kind::Unknown(Box::new(Unknown {
+            ty: Type::String,
+            not_null: true,
+            prefix: (!safe.is_empty()).then(|| safe.into()),
+            length: None,
+        }))
+        .into()
+    }
+
+    /// An unknown collection whose length lies between these.
+    pub fn unknown_length(ty: Type, least: usize, most: usize) -> Self {
+        let length = Some((least, most));
+        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length })).into()
+    }
+
+    /// If this is unknown, it now is known not to be null. Nothing can be said of an unknown type.
+    pub fn refined_not_null(mut self) -> Self {
+        if let Kind::Unknown(u) = &mut self.kind
+            && u.ty != Type::Dynamic
+        {
+            u.not_null = true;
+        }
+        self
     }
 
     pub fn dynamic() -> Self {
@@ -119,12 +163,12 @@ impl Value {
         Kind::Object(Arc::new(items)).into()
     }
 
-    /// Sorts and removes duplicates.
+    /// Sorts and removes duplicates. Marks of elements become the set's: which element had them could
+    /// not be told after.
     pub fn set(element: Type, items: Vec<Value>) -> Self {
-        let mut items = items;
-        items.sort_by(order);
-        items.dedup();
-        Kind::Set(element, Arc::new(items)).into()
+        let marks = items.iter().fold(Marks::NONE, |m, v| m.union(v.all_marks()));
+        let items = if marks.is_none() { items } else { items.iter().map(Value::without_marks).collect() };
+        Value { kind: Kind::Set(element, Arc::new(compare::sorted_set(items))), marks }
     }
 
     pub fn marked(mut self, marks: Marks) -> Self {
@@ -133,7 +177,61 @@ impl Value {
     }
 
     pub fn sensitive(self) -> Self {
-        self.marked(Marks { sensitive: true, ephemeral: false })
+        self.marked(Marks::SENSITIVE)
+    }
+
+    /// The marks of this value and of all inside it.
+    pub fn all_marks(&self) -> Marks {
+        self.children().fold(self.marks, |marks, child| marks.union(child.all_marks()))
+    }
+
+    /// This value and all inside it without marks.
+    pub fn without_marks(&self) -> Value {
+        if self.all_marks().is_none() {
+            return self.clone();
+        }
+        let list = |items: &Arc<Vec<Value>>| Arc::new(items.iter().map(Value::without_marks).collect());
+        let map =
+            |items: &Arc<Map>| Arc::new(items.iter().map(|(k, v)| (k.clone(), v.without_marks())).collect());
+        let kind = match &self.kind {
+            Kind::List(ty, items) => Kind::List(ty.clone(), list(items)),
+            Kind::Set(ty, items) => Kind::Set(ty.clone(), list(items)),
+            Kind::Tuple(items) => Kind::Tuple(list(items)),
+            Kind::Map(ty, items) => Kind::Map(ty.clone(), map(items)),
+            Kind::Object(items) => Kind::Object(map(items)),
+            other => other.clone(),
+        };
+        kind.into()
+    }
+
+    /// Whether it surely is not null: known and not null, or an unknown that will not be.
+    pub fn is_surely_not_null(&self) -> bool {
+        match &self.kind {
+            Kind::Null(_) => false,
+            Kind::Unknown(u) => u.not_null,
+            _ => true,
+        }
+    }
+
+    /// Bounds of the length of a collection, tuple or object, known or not.
+    pub fn length_bounds(&self) -> Option<(usize, usize)> {
+        let exactly = |n: usize| Some((n, n));
+        match &self.kind {
+            Kind::List(_, items) | Kind::Tuple(items) => exactly(items.len()),
+            // Unknown elements may turn out to be the same as others.
+            Kind::Set(_, items) if items.iter().any(|v| !v.is_wholly_known()) => {
+                Some((items.len().min(1), items.len()))
+            }
+            Kind::Set(_, items) => exactly(items.len()),
+            Kind::Map(_, items) | Kind::Object(items) => exactly(items.len()),
+            Kind::Unknown(u) => match &u.ty {
+                Type::Tuple(items) => exactly(items.len()),
+                Type::Object(o) => exactly(o.attributes.len()),
+                Type::List(_) | Type::Set(_) | Type::Map(_) => Some(u.length.unwrap_or((0, usize::MAX))),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     pub fn is_null(&self) -> bool {
@@ -247,40 +345,11 @@ impl From<i64> for Value {
     }
 }
 
-/// A total order of values, so that sets iterate sorted: null, false, true, numbers, strings (by
-/// bytes), then collections element by element, then unknowns.
-pub fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
-    use std::cmp::Ordering::*;
-    fn rank(v: &Value) -> u8 {
-        match v.kind {
-            Kind::Null(_) => 0,
-            Kind::Bool(_) => 1,
-            Kind::Number(_) => 2,
-            Kind::String(_) => 3,
-            Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => 4,
-            Kind::Map(..) | Kind::Object(_) => 5,
-            Kind::Unknown(_) => 6,
-        }
-    }
-    match (&a.kind, &b.kind) {
-        (Kind::Bool(x), Kind::Bool(y)) => x.cmp(y),
-        (Kind::Number(x), Kind::Number(y)) => x.cmp(y),
-        (Kind::String(x), Kind::String(y)) => x.cmp(y),
-        _ if rank(a) != rank(b) => rank(a).cmp(&rank(b)),
-        _ => match (a.as_slice(), b.as_slice(), a.as_map(), b.as_map()) {
-            (Some(x), Some(y), _, _) => x
-                .iter()
-                .zip(y)
-                .map(|(x, y)| order(x, y))
-                .find(|o| *o != Equal)
-                .unwrap_or(x.len().cmp(&y.len())),
-            (_, _, Some(x), Some(y)) => x
-                .iter()
-                .zip(y)
-                .map(|((kx, vx), (ky, vy))| kx.cmp(ky).then_with(|| order(vx, vy)))
-                .find(|o| *o != Equal)
-                .unwrap_or(x.len().cmp(&y.len())),
-            _ => Equal,
-        },
+/// What of `prefix` stays as it is whatever follows: the last character may still combine with more.
+fn safe_prefix(prefix: &str) -> &str {
+    use unicode_segmentation::UnicodeSegmentation;
+    match prefix.chars().last() {
+        Some(c) if c.is_ascii_punctuation() && !matches!(c, '<' | '=' | '>') || c == ' ' => prefix,
+        _ => prefix.grapheme_indices(true).next_back().map_or("", |(i, _)| &prefix[..i]),
     }
 }

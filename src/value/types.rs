@@ -43,6 +43,36 @@ impl Type {
         }))
     }
 
+    pub fn tuple(items: impl IntoIterator<Item = Type>) -> Self {
+        Type::Tuple(items.into_iter().collect())
+    }
+
+    pub fn is_primitive(&self) -> bool {
+        matches!(self, Type::Bool | Type::Number | Type::String)
+    }
+
+    /// The element type of a list, set or map.
+    pub fn element(&self) -> Option<&Type> {
+        match self {
+            Type::List(t) | Type::Set(t) | Type::Map(t) => Some(t),
+            _ => None,
+        }
+    }
+
+    /// The same type with no attribute optional: what values are of.
+    pub fn without_optional(&self) -> Type {
+        match self {
+            Type::Dynamic | Type::Bool | Type::Number | Type::String => self.clone(),
+            Type::List(t) => Type::list(t.without_optional()),
+            Type::Set(t) => Type::set(t.without_optional()),
+            Type::Map(t) => Type::map(t.without_optional()),
+            Type::Tuple(items) => Type::tuple(items.iter().map(Type::without_optional)),
+            Type::Object(o) => {
+                Type::object(o.attributes.iter().map(|(k, t)| (k.clone(), t.without_optional())))
+            }
+        }
+    }
+
     pub fn has_dynamic(&self) -> bool {
         match self {
             Type::Dynamic => true,

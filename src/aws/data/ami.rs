@@ -190,10 +190,7 @@ fn set_map(o: &mut Object, attr: &Attr<StrMap>, entries: Vec<(&str, String)>) {
 fn state_reason(image: &Image) -> Vec<(&'static str, String)> {
     let reason = image.state_reason();
     let text = |t: Option<&str>| t.unwrap_or("UNSET").to_owned();
-    vec![
-        ("code", text(reason.and_then(|r| r.code()))),
-        ("message", text(reason.and_then(|r| r.message()))),
-    ]
+    vec![("code", text(reason.and_then(|r| r.code()))), ("message", text(reason.and_then(|r| r.message())))]
 }
 
 fn root_snapshot(image: &Image) -> String {

@@ -37,7 +37,9 @@ impl AwsData for Region {
                 let message = format!("`name` is {name}, but `endpoint` is that of {other}");
                 return Err(AwsError::failed("aws_region", "Ambiguous", message));
             }
-            (Some(name), _) if name != aws.region && description(&name).is_none() => return Err(unknown(&name)),
+            (Some(name), _) if name != aws.region && description(&name).is_none() => {
+                return Err(unknown(&name));
+            }
             (Some(name), _) => name,
             (None, Some(name)) => name.to_owned(),
             (None, None) => aws.region.clone(),

@@ -122,7 +122,8 @@ impl AwsType for IamRole {
         if job.changes(&["permissions_boundary"]) {
             match want.get(&BOUNDARY).filter(|b| !b.is_empty()) {
                 Some(arn) => {
-                    let call = aws.iam.put_role_permissions_boundary().role_name(job.id).permissions_boundary(arn);
+                    let call =
+                        aws.iam.put_role_permissions_boundary().role_name(job.id).permissions_boundary(arn);
                     call.send().await.op("PutRolePermissionsBoundary").map(drop)?;
                 }
                 None => {
@@ -144,7 +145,9 @@ impl AwsType for IamRole {
         let force = job.want.get(&FORCE_DETACH) == Some(true);
         if force || job.want.has("inline_policy") || job.want.has("managed_policy_arns") {
             let nothing = Object::new();
-            let Some(live) = read_one(aws, &Existing { id: job.id, known: &nothing }).await? else { return Ok(()) };
+            let Some(live) = read_one(aws, &Existing { id: job.id, known: &nothing }).await? else {
+                return Ok(());
+            };
             let mut none = Object::new();
             none.set_blocks(&INLINE_POLICY, Vec::new()).set(&MANAGED_POLICY_ARNS, Vec::<String>::new());
             set_inline(aws, job.id, &live, &none).await?;
@@ -169,7 +172,8 @@ impl AwsType for IamRole {
 async fn read_one(aws: &Aws, item: &Existing<'_>) -> Result<Option<Object>, AwsError> {
     let answer = aws.iam.get_role().role_name(item.id).send().await.op("GetRole");
     let Some(role) = absent(answer, GONE)?.and_then(|a| a.role) else { return Ok(None) };
-    let (inline, managed) = futures::try_join!(inline_policies(aws, item.id), managed_policies(aws, item.id))?;
+    let (inline, managed) =
+        futures::try_join!(inline_policies(aws, item.id), managed_policies(aws, item.id))?;
     let mut o = object(&role);
     o.set_blocks(&INLINE_POLICY, inline).set(&MANAGED_POLICY_ARNS, managed);
     o.set(&FORCE_DETACH, item.known.get(&FORCE_DETACH)).set(&NAME_PREFIX, item.known.get(&NAME_PREFIX));
@@ -193,7 +197,8 @@ fn object(role: &Live) -> Object {
 }
 
 async fn inline_policies(aws: &Aws, role: &str) -> Result<Vec<Object>, AwsError> {
-    let names = aws.iam.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
+    let names =
+        aws.iam.list_role_policies().role_name(role).into_paginator().items().send().try_collect().await;
     let names: Vec<String> = absent(names.op("ListRolePolicies"), GONE)?.unwrap_or_default();
     let reads = names.into_iter().map(async |name| {
         let call = aws.iam.get_role_policy().role_name(role).policy_name(&name);
@@ -220,7 +225,9 @@ async fn set_inline(aws: &Aws, role: &str, live: &Object, want: &Object) -> Resu
     }
     let wanted = want.all(&INLINE_POLICY);
     for policy in &wanted {
-        let (Some(name), Some(document)) = (policy.get(&inline::NAME), policy.get(&inline::POLICY)) else { continue };
+        let (Some(name), Some(document)) = (policy.get(&inline::NAME), policy.get(&inline::POLICY)) else {
+            continue;
+        };
         let call = aws.iam.put_role_policy().role_name(role).policy_name(name).policy_document(document);
         call.send().await.op("PutRolePolicy")?;
     }

@@ -45,7 +45,8 @@ impl AwsType for IamRolePolicyAttachment {
     async fn read(&self, aws: &Aws, items: &[Existing<'_>]) -> Result<Vec<Option<Object>>, AwsError> {
         let roles: BTreeSet<String> = items.iter().map(|i| i.known.all(&ROLE)).collect();
         let lists = roles.into_iter().map(async |role| {
-            let pages = aws.iam.list_attached_role_policies().role_name(&role).into_paginator().items().send();
+            let pages =
+                aws.iam.list_attached_role_policies().role_name(&role).into_paginator().items().send();
             let found = absent(pages.try_collect().await.op("ListAttachedRolePolicies"), GONE)?;
             let arns: BTreeSet<String> =
                 found.unwrap_or_default().iter().filter_map(|p| p.policy_arn().map(str::to_owned)).collect();
@@ -78,7 +79,8 @@ impl AwsType for IamRolePolicyAttachment {
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        let call = aws.iam.detach_role_policy().role_name(job.want.all(&ROLE)).policy_arn(job.want.all(&POLICY_ARN));
+        let call =
+            aws.iam.detach_role_policy().role_name(job.want.all(&ROLE)).policy_arn(job.want.all(&POLICY_ARN));
         absent(call.send().await.op("DetachRolePolicy"), GONE).map(drop)
     }
 

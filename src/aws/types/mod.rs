@@ -4,6 +4,9 @@ mod appautoscaling_policy;
 mod appautoscaling_target;
 mod autoscaling_group;
 mod cloudwatch_log_group;
+mod cloudwatch_metric_alarm;
+mod ecr_lifecycle_policy;
+mod ecr_repository;
 mod ecs;
 mod ecs_capacity_provider;
 mod ecs_cluster;
@@ -34,6 +37,7 @@ mod routes;
 mod security_group;
 mod sg_permissions;
 mod sg_rule;
+mod ssm_parameter;
 mod subnet;
 mod timeouts;
 mod vpc_security_group_egress_rule;
@@ -50,6 +54,9 @@ pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_target::AppautoscalingTarget,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
+    &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &ecr_lifecycle_policy::EcrLifecyclePolicy,
+    &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
     &ecs_cluster::EcsCluster,
     &ecs_cluster_capacity_providers::EcsClusterCapacityProviders,
@@ -72,6 +79,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,
     &vpc_security_group_egress_rule::VpcSecurityGroupEgressRule,

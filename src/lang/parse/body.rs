@@ -383,7 +383,8 @@ impl Parser<'_> {
             if let (Some(opened), Some(closed)) = (opened, closed)
                 && opened != closed
             {
-                let inside = token.start..close.end;
+                let line = self.line_near(token.start).unwrap_or(0) as u32;
+                let inside = line..close.end;
                 if self.diags.iter().any(|d| inside.contains(&begins(d))) {
                     return None;
                 }
@@ -399,16 +400,17 @@ impl Parser<'_> {
 
     /// Indentation of the line of `offset`; with `alone`, only if nothing is before it on its line.
     fn indent(&self, offset: u32, alone: bool) -> Option<&str> {
-        // Long lines are nobody's indentation, and looking for their start would take long.
-        let nearby = self.text.floor_char_boundary((offset as usize).saturating_sub(400));
-        let before = &self.text[nearby..offset as usize];
-        let line = match before.rfind('\n') {
-            Some(i) => &before[i + 1..],
-            None if nearby == 0 => before,
-            None => return None,
-        };
+        let line = &self.text[self.line_near(offset)?..offset as usize];
         let indent = &line[..line.len() - line.trim_start().len()];
         (!alone || indent.len() == line.len()).then_some(indent)
+    }
+
+    /// Where the line of `offset` starts. Long lines are nobody's indentation, and looking for their start
+    /// would take long.
+    fn line_near(&self, offset: u32) -> Option<usize> {
+        let nearby = self.text.floor_char_boundary((offset as usize).saturating_sub(400));
+        let line_break = self.text[nearby..offset as usize].rfind('\n').map(|i| nearby + i + 1);
+        line_break.or((nearby == 0).then_some(0))
     }
 
     // ---- recovery

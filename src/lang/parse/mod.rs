@@ -366,13 +366,21 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// An error that the lexer reported between two offsets is the cause of what went wrong there.
+    /// An error that the lexer reported between two offsets is the cause of what the parser, since it had
+    /// `diags` errors, found wrong there and behind it.
     fn drop_errors_after_lex_error(&mut self, diags: usize, start: u32, end: u32) {
-        let after =
-            |offset| self.lex_errors.partition_point(move |d| d.span().is_some_and(|s| s.start < offset));
-        if after(start) < after(end.saturating_add(1)) {
-            self.diags.truncate(diags);
+        if self.diags.len() <= diags {
+            return;
         }
+        let begins = |d: &Diagnostic| d.span().map_or(0, |s| s.start);
+        let first = self.lex_errors.partition_point(|d| begins(d) < start);
+        let errors = self.lex_errors[first..].iter().take_while(|d| begins(d) <= end);
+        let Some(cause) = errors.flat_map(|d| &d.labels).map(|l| l.span.start).min() else { return };
+        let mut index = 0;
+        self.diags.retain(|d| {
+            index += 1;
+            index <= diags || begins(d) < cause
+        });
     }
 
     // ---- nodes and depth

@@ -354,6 +354,7 @@ fn wrong_characters_are_named() {
         "a = <error>\nc = <error>",
     );
     check_errors("a = b & c\n", &["1:7 unsupported-operator"], "a = b");
+    check_errors("a = <<E\nb\rc\nE\n", &["2:2 invalid-character"], "a = \"b\\rc\\n\"");
     check_errors("a = 1; b = 2\n", &["1:6 invalid-character"], "a = 1\nb = 2");
     check_errors("a = 1.5.6\n", &["1:5 invalid-number"], "a = <error>");
     check_errors("a = 1 /* b\n", &["1:7 unterminated-comment"], "a = 1");
@@ -369,6 +370,40 @@ fn errors_are_counted_up_to_a_limit() {
     let (_, diags, _) = parse(&"a = )\n".repeat(1_000));
     assert_eq!(diags.last().expect("there are some").code, "too-many-errors");
     assert_eq!(diags.len(), 101);
+}
+
+#[test]
+fn an_error_shows_where_why_and_what_to_do() {
+    let mut sources = Sources::default();
+    let file = sources.add("main.hcl", "a = [\n  1,\n  2\nb = \"x ${y\"\nc = 1\n");
+    let (_, diags) = parse_file(&sources, file);
+    let text = crate::diag::render::render_text(&diags, &sources, crate::diag::render::Style::default());
+    let expect = r#"
+error[unclosed-bracket]: expected `,` or `]`, found `b`
+ --> main.hcl:4:1
+  |
+1 | a = [
+  |     - this is never closed
+...
+4 | b = "x ${y"
+  | ^
+  |
+  = help: close it with `]`
+
+error[unterminated-string]: this string does not end on its line
+ --> main.hcl:4:12
+  |
+4 | b = "x ${y"
+  |        -- -^ the line ends here
+  |        |  |
+  |        |  the string starts here
+  |        this has no `}`
+  |
+  = help: close it with `"`; for several lines use `\n` or a heredoc (`<<EOT`)
+
+2 errors
+"#;
+    assert_eq!(text.trim_end(), expect.trim(), "\n{text}");
 }
 
 // ---- depth

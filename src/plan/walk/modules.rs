@@ -22,12 +22,22 @@ impl Walk<'_> {
         let call = &self.graph.modules[parent].module.calls[&name];
         for attribute in &call.arguments.attributes {
             if !entry.module.variables.contains_key(&attribute.name.name) {
-                self.diags.push(unknown_input(&name, &attribute.name.name, attribute.name.span, entry.module.variables.keys()));
+                self.diags.push(unknown_input(
+                    &name,
+                    &attribute.name.name,
+                    attribute.name.span,
+                    entry.module.variables.keys(),
+                ));
             }
         }
         for block in &call.arguments.blocks {
-            let d = Diagnostic::error("unknown-block", format!("a module block has no block `{}`", block.kind.name));
-            self.diags.push(d.at(block.header).help(format!("to pass an object, write `{} = {{ … }}`", block.kind.name)));
+            let d = Diagnostic::error(
+                "unknown-block",
+                format!("a module block has no block `{}`", block.kind.name),
+            );
+            self.diags.push(
+                d.at(block.header).help(format!("to pass an object, write `{} = {{ … }}`", block.kind.name)),
+            );
         }
         for path in self.values.paths(parent) {
             let mut diags = std::mem::take(&mut self.diags);
@@ -55,7 +65,11 @@ impl Walk<'_> {
         let variable = &self.graph.modules[id].module.variables[name];
         for path in self.values.paths(id) {
             let mut diags = std::mem::take(&mut self.diags);
-            let given = if id == 0 { self.root_value(variable, &mut diags) } else { self.argument(id, &path, variable, &mut diags) };
+            let given = if id == 0 {
+                self.root_value(variable, &mut diags)
+            } else {
+                self.argument(id, &path, variable, &mut diags)
+            };
             let value = match given {
                 Some(value) => self.settle(variable, value, &mut diags),
                 None => Value::unknown(variable.constraint.ty.clone()),
@@ -63,9 +77,14 @@ impl Walk<'_> {
             self.values.module_mut(id, &path).variables.insert(name.clone(), value);
             for validation in &variable.validations {
                 let scope = self.scope(id, &path, Repeated::default());
-                condition(validation, &scope, &mut diags, "invalid-variable", &format!("variable `{name}` is not valid"), |d| {
-                    d.label(variable.span, "declared here")
-                });
+                condition(
+                    validation,
+                    &scope,
+                    &mut diags,
+                    "invalid-variable",
+                    &format!("variable `{name}` is not valid"),
+                    |d| d.label(variable.span, "declared here"),
+                );
             }
             self.diags = diags;
         }
@@ -83,13 +102,22 @@ impl Walk<'_> {
             diags.push(
                 Diagnostic::error("missing-variable", format!("variable `{}` has no value", variable.name))
                     .label(variable.span, "declared here, without default")
-                    .help(format!("give it with `-var '{0}=…'`, in a .tfvars file, or as TF_VAR_{0}", variable.name)),
+                    .help(format!(
+                        "give it with `-var '{0}=…'`, in a .tfvars file, or as TF_VAR_{0}",
+                        variable.name
+                    )),
             );
         }
         None
     }
 
-    fn argument(&self, id: ModuleId, path: &ModulePath, variable: &Variable, diags: &mut Diagnostics) -> Option<Value> {
+    fn argument(
+        &self,
+        id: ModuleId,
+        path: &ModulePath,
+        variable: &Variable,
+        diags: &mut Diagnostics,
+    ) -> Option<Value> {
         let entry = &self.graph.modules[id];
         let parent = entry.parent?;
         let call = &self.graph.modules[parent].module.calls[&entry.name];
@@ -98,27 +126,36 @@ impl Walk<'_> {
                 return Some(default(variable, diags));
             }
             diags.push(
-                Diagnostic::error("missing-argument", format!("module `{}` needs `{}`", call.name, variable.name))
-                    .at(call.header)
-                    .label(variable.span, "declared here, without default")
-                    .help(format!("add `{} = …` ({})", variable.name, variable.constraint.ty)),
+                Diagnostic::error(
+                    "missing-argument",
+                    format!("module `{}` needs `{}`", call.name, variable.name),
+                )
+                .at(call.header)
+                .label(variable.span, "declared here, without default")
+                .help(format!("add `{} = …` ({})", variable.name, variable.constraint.ty)),
             );
             return None;
         };
         let mut outer = path.clone();
         let (_, key) = outer.0.pop()?;
         let expansion = self.values.module(parent, &outer)?.calls.get(&id);
-        let repeated = expansion.and_then(|e| e.get(&key)).cloned().unwrap_or_else(|| unknown_instance(&call.repetition));
+        let repeated = expansion
+            .and_then(|e| e.get(&key))
+            .cloned()
+            .unwrap_or_else(|| unknown_instance(&call.repetition));
         let scope = self.scope(parent, &outer, repeated);
         let value = eval(&attribute.expr, &scope, diags);
         match convert_to_constraint(&value, &variable.constraint) {
             Ok(value) => Some(value),
             Err(error) => {
                 diags.push(
-                    Diagnostic::error("wrong-type", format!("`{}` of module `{}`: {error}", variable.name, call.name))
-                        .label(attribute.expr.span, format!("this is {}", describe(&value)))
-                        .label(variable.span, "declared here")
-                        .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
+                    Diagnostic::error(
+                        "wrong-type",
+                        format!("`{}` of module `{}`: {error}", variable.name, call.name),
+                    )
+                    .label(attribute.expr.span, format!("this is {}", describe(&value)))
+                    .label(variable.span, "declared here")
+                    .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
                 );
                 None
             }
@@ -131,9 +168,12 @@ impl Walk<'_> {
         if value.is_null() && !variable.nullable {
             if variable.default.is_none() {
                 diags.push(
-                    Diagnostic::error("null-variable", format!("variable `{}` must not be null", variable.name))
-                        .label(variable.span, "declared here with `nullable = false`")
-                        .help("give it a value"),
+                    Diagnostic::error(
+                        "null-variable",
+                        format!("variable `{}` must not be null", variable.name),
+                    )
+                    .label(variable.span, "declared here with `nullable = false`")
+                    .help("give it a value"),
                 );
                 return Value::unknown(variable.constraint.ty.clone());
             }
@@ -169,7 +209,14 @@ impl Walk<'_> {
             let mut diags = std::mem::take(&mut self.diags);
             let scope = self.scope(id, &path, Repeated::default());
             for precondition in &output.preconditions {
-                condition(precondition, &scope, &mut diags, "failed-precondition", &format!("output `{name}`: a precondition failed"), |d| d);
+                condition(
+                    precondition,
+                    &scope,
+                    &mut diags,
+                    "failed-precondition",
+                    &format!("output `{name}`: a precondition failed"),
+                    |d| d,
+                );
             }
             let mut value = eval(&output.expr, &scope, &mut diags);
             if id == 0 && value.contains_sensitive() && !output.sensitive {
@@ -212,7 +259,9 @@ pub(super) fn condition(
                 Some(text) => text.to_owned(),
                 None => "(the message is not known yet)".to_owned(),
             };
-            let d = Diagnostic::error(code, summary).label(validation.condition.span, "this is false").detail(text);
+            let d = Diagnostic::error(code, summary)
+                .label(validation.condition.span, "this is false")
+                .detail(text);
             diags.push(place(d));
         }
         None => diags.push(
@@ -229,8 +278,14 @@ fn default(variable: &Variable, diags: &mut Diagnostics) -> Value {
     }
 }
 
-fn unknown_input<'n>(module: &str, name: &str, span: Span, known: impl Iterator<Item = &'n Arc<str>>) -> Diagnostic {
-    let d = Diagnostic::error("unknown-attribute", format!("module `{module}` has no variable `{name}`")).at(span);
+fn unknown_input<'n>(
+    module: &str,
+    name: &str,
+    span: Span,
+    known: impl Iterator<Item = &'n Arc<str>>,
+) -> Diagnostic {
+    let d = Diagnostic::error("unknown-attribute", format!("module `{module}` has no variable `{name}`"))
+        .at(span);
     match nearest(name, known.map(|n| &**n)) {
         Some(near) => d.help(format!("did you mean `{near}`?")),
         None => d.help(format!("declare it in the module: `variable \"{name}\" {{ }}`, or remove this line")),

@@ -14,10 +14,26 @@ use std::sync::Arc;
 
 /// Arguments of Terraform's provider that change how it talks to AWS, not what it does: accepted, unused.
 const ACCEPTED: &[&str] = &[
-    "shared_config_files", "shared_credentials_files", "skip_credentials_validation", "skip_metadata_api_check",
-    "skip_region_validation", "skip_requesting_account_id", "s3_use_path_style", "max_retries", "retry_mode",
-    "allowed_account_ids", "forbidden_account_ids", "http_proxy", "https_proxy", "insecure", "use_fips_endpoint",
-    "use_dualstack_endpoint", "sts_region", "custom_ca_bundle", "ec2_metadata_service_endpoint", "token_bucket_rate_limiter_capacity",
+    "shared_config_files",
+    "shared_credentials_files",
+    "skip_credentials_validation",
+    "skip_metadata_api_check",
+    "skip_region_validation",
+    "skip_requesting_account_id",
+    "s3_use_path_style",
+    "max_retries",
+    "retry_mode",
+    "allowed_account_ids",
+    "forbidden_account_ids",
+    "http_proxy",
+    "https_proxy",
+    "insecure",
+    "use_fips_endpoint",
+    "use_dualstack_endpoint",
+    "sts_region",
+    "custom_ca_bundle",
+    "ec2_metadata_service_endpoint",
+    "token_bucket_rate_limiter_capacity",
 ];
 const USED: &[&str] = &["region", "profile", "access_key", "secret_key", "token"];
 
@@ -83,9 +99,14 @@ impl Reader<'_> {
                 "token" => settings.token = self.text(attribute),
                 _ if ACCEPTED.contains(&name) => {}
                 _ => {
-                    let d = Diagnostic::error("unknown-attribute", format!("provider `aws` has no argument `{name}`"));
+                    let d = Diagnostic::error(
+                        "unknown-attribute",
+                        format!("provider `aws` has no argument `{name}`"),
+                    );
                     let near = nearest(name, USED.iter().chain(ACCEPTED).copied());
-                    let help = near.map_or("see the AWS provider's documentation".to_owned(), |n| format!("did you mean `{n}`?"));
+                    let help = near.map_or("see the AWS provider's documentation".to_owned(), |n| {
+                        format!("did you mean `{n}`?")
+                    });
                     self.diags.push(d.at(attribute.name.span).help(help));
                 }
             }
@@ -108,8 +129,12 @@ impl Reader<'_> {
                 }
                 "endpoints" => settings.endpoint = self.one_endpoint(inner).or(settings.endpoint),
                 other => {
-                    let d = Diagnostic::error("unknown-block", format!("provider `aws` has no block `{other}`"));
-                    self.diags.push(d.at(block.header).help("it may hold default_tags, ignore_tags, assume_role and endpoints"));
+                    let d =
+                        Diagnostic::error("unknown-block", format!("provider `aws` has no block `{other}`"));
+                    self.diags.push(
+                        d.at(block.header)
+                            .help("it may hold default_tags, ignore_tags, assume_role and endpoints"),
+                    );
                 }
             }
         }

@@ -48,7 +48,8 @@ impl Walk<'_> {
         };
         if found.is_none() {
             let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
-            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name)).at(resource.header);
+            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name))
+                .at(resource.header);
             self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
                 Some(near) => d.help(format!("did you mean `{near}`?")),
                 None => d.help(format!("this version of Cutover knows {} of them", names.len())),
@@ -99,7 +100,14 @@ impl Walk<'_> {
         let errors = diags.error_count();
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
         for precondition in &resource.lifecycle.preconditions {
-            condition(precondition, &scope, &mut diags, "failed-precondition", &format!("{address}: a precondition failed"), |d| d);
+            condition(
+                precondition,
+                &scope,
+                &mut diags,
+                "failed-precondition",
+                &format!("{address}: a precondition failed"),
+                |d| d,
+            );
         }
         let wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         let failed = diags.error_count() > errors;
@@ -197,7 +205,8 @@ impl Walk<'_> {
         let mut seen = old.seen(schema.table);
         let settings = self.settings.get(&change.provider).cloned().unwrap_or_default();
         derive_tags(&mut seen, schema.table, &settings, Some(wanted));
-        let sides = Sides { desired: wanted, applied, seen: Some(&seen), live: &live, salt: &self.state.salt };
+        let sides =
+            Sides { desired: wanted, applied, seen: Some(&seen), live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
         let triggered = change.attributes.is_empty() && self.triggered(instance);
         if triggered {
@@ -235,7 +244,10 @@ impl Walk<'_> {
                     && c.address.type_name == key.type_name
                     && c.address.name == key.name;
                 let changes = matches!(c.action, Action::Create | Action::Update | Action::Replace);
-                same && changes && attribute.as_ref().is_none_or(|a| c.action != Action::Update || c.changed_names().contains(a))
+                same && changes
+                    && attribute
+                        .as_ref()
+                        .is_none_or(|a| c.action != Action::Update || c.changed_names().contains(a))
             })
         })
     }
@@ -255,7 +267,13 @@ impl Walk<'_> {
         }
     }
 
-    fn deletion(&self, address: &Address, old: &crate::state::Resource, schema: &TypeSchema, reason: Reason) -> Change {
+    fn deletion(
+        &self,
+        address: &Address,
+        old: &crate::state::Resource,
+        schema: &TypeSchema,
+        reason: Reason,
+    ) -> Change {
         Change {
             address: address.clone(),
             provider: old.provider.clone(),
@@ -275,7 +293,8 @@ impl Walk<'_> {
     }
 
     fn prevents_destroy(&self, address: &Address) -> bool {
-        let key = DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
+        let key =
+            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
         self.graph.nodes().any(|node| match node {
             Node::Resource(id, k) if *k == key && self.graph.describe(node) == without_keys(address) => {
                 self.graph.modules[*id].module.resources[k].lifecycle.prevent_destroy.is_some()
@@ -331,12 +350,16 @@ impl Walk<'_> {
             _ => None,
         });
         let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
-        let mut d = Diagnostic::error("prevent-destroy", format!("{} would be {verb}, but has `prevent_destroy`", change.address))
-            .address(&change.address);
+        let mut d = Diagnostic::error(
+            "prevent-destroy",
+            format!("{} would be {verb}, but has `prevent_destroy`", change.address),
+        )
+        .address(&change.address);
         if let Some(span) = span {
             d = d.at(span);
         }
-        let forced: Vec<&str> = change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
+        let forced: Vec<&str> =
+            change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
         if !forced.is_empty() {
             d = d.note(format!("replaced because of {}", forced.join(", ")));
         }
@@ -395,9 +418,7 @@ impl Walk<'_> {
             at = parent;
         }
         let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
-        self.changes
-            .values()
-            .any(|c| c.action != Action::None && named.contains(&without_keys(&c.address)))
+        self.changes.values().any(|c| c.action != Action::None && named.contains(&without_keys(&c.address)))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -457,7 +478,11 @@ impl Walk<'_> {
     }
 
     /// Desired values of one instance, evaluated again with what is known by now (while applying).
-    pub fn desired_again(&self, address: &Address, diags: &mut Diagnostics) -> Option<(Object, ProviderSettings)> {
+    pub fn desired_again(
+        &self,
+        address: &Address,
+        diags: &mut Diagnostics,
+    ) -> Option<(Object, ProviderSettings)> {
         let (id, resource) = self.find_resource(address)?;
         let schema = match address.mode {
             Mode::Managed => self.provider.resource(&address.type_name)?,
@@ -466,7 +491,8 @@ impl Walk<'_> {
         let repeated = self.repeated_of(id, resource, address, diags);
         let scope = self.scope(id, &address.module, repeated);
         let mut wanted = desired(schema, &resource.body, resource.header, &scope, diags);
-        let settings = self.settings.get(&self.provider_for(id, &resource.provider)).cloned().unwrap_or_default();
+        let settings =
+            self.settings.get(&self.provider_for(id, &resource.provider)).cloned().unwrap_or_default();
         let applied = self.state.resources.get(address).map(|r| r.applied(schema.table));
         if address.mode == Mode::Managed {
             complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
@@ -477,7 +503,13 @@ impl Walk<'_> {
         Some((wanted, settings))
     }
 
-    fn repeated_of(&self, id: ModuleId, resource: &Resource, address: &Address, diags: &mut Diagnostics) -> Repeated {
+    fn repeated_of(
+        &self,
+        id: ModuleId,
+        resource: &Resource,
+        address: &Address,
+        diags: &mut Diagnostics,
+    ) -> Repeated {
         let scope = self.scope(id, &address.module, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, diags, false);
         expansion.get(&address.key).cloned().unwrap_or_default()
@@ -488,7 +520,8 @@ impl Walk<'_> {
         for (name, _) in &address.module.0 {
             id = *self.graph.modules[id].children.get(name)?;
         }
-        let key = DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
+        let key =
+            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
         Some((id, self.graph.modules[id].module.resources.get(&key)?))
     }
 

@@ -6,7 +6,7 @@ use super::{Malformed, Misshapen, scalar};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ciborium::Value as Cbor;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 /// Tag of a time given in seconds since the epoch (RFC 8949, 3.4.2).
 const EPOCH_TAG: u64 = 1;
@@ -20,7 +20,12 @@ pub fn decode(service: &Service, input: Option<ShapeId>, body: &[u8]) -> Result<
 
 fn decode_value(service: &Service, id: ShapeId, wire: &Cbor, at: &str) -> Result<Json, Malformed> {
     let shape = service.shape(id);
-    let wrong = || Malformed::value(at, &format!("{wire:?}").chars().take(80).collect::<String>(), shape);
+    let shown = || match (number(wire), wire.as_text()) {
+        (Some(number), _) => number.to_string(),
+        (None, Some(text)) => text.chars().take(80).collect(),
+        (None, None) => format!("{wire:?}").chars().take(80).collect(),
+    };
+    let wrong = || Malformed::value(at, &shown(), shape);
     Ok(match (&shape.kind, wire) {
         (Kind::Structure(members), Cbor::Map(entries)) => {
             let mut tree = Map::new();
@@ -57,7 +62,8 @@ fn decode_value(service: &Service, id: ShapeId, wire: &Cbor, at: &str) -> Result
         (Kind::Integer, Cbor::Float(f)) => {
             scalar::integer(&Json::from(*f)).map(Json::from).ok_or_else(wrong)?
         }
-        (Kind::Float, _) => number(wire).map(Json::from).ok_or_else(wrong)?,
+        // NaN and the infinities are no numbers to any service.
+        (Kind::Float, _) => number(wire).and_then(Number::from_f64).map(Json::Number).ok_or_else(wrong)?,
         (Kind::Boolean, Cbor::Bool(b)) => Json::Bool(*b),
         (Kind::Text, Cbor::Text(text)) => Json::String(text.clone()),
         (Kind::Blob, Cbor::Bytes(bytes)) => Json::String(STANDARD.encode(bytes)),

@@ -159,6 +159,11 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         let message = format!("Invalid parameter at '{}' failed to satisfy constraint: '{words}'", first.at);
         return ApiError::new("InvalidParameterException", message);
     }
+    // ECS words these itself: `launch type should be one of [EC2,FARGATE,EXTERNAL]`.
+    if let ("ecs", Violation { at, constraint: Constraint::Values(values), .. }) = (service, &found[0]) {
+        let message = format!("{} should be one of [{}]", spaced(at), values.join(","));
+        return ApiError::new("InvalidParameterException", message);
+    }
     let code = match service {
         "ecs" | "logs" => "InvalidParameterException",
         "route53" => "InvalidInput",
@@ -174,6 +179,18 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         .collect();
     let errors = if each.len() == 1 { "error" } else { "errors" };
     ApiError::new(code, format!("{} validation {errors} detected: {}", each.len(), each.join("; ")))
+}
+
+/// `launchType` → `launch type`, of the last name in a path.
+fn spaced(at: &str) -> String {
+    let name = at.rsplit('.').next().unwrap_or(at);
+    name.chars().fold(String::new(), |mut text, c| {
+        if c.is_ascii_uppercase() {
+            text.push(' ');
+        }
+        text.push(c.to_ascii_lowercase());
+        text
+    })
 }
 
 fn capital_first(name: &str) -> String {

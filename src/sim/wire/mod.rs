@@ -56,10 +56,12 @@ impl Malformed {
         Self::Value { at: at.to_owned(), value: value.to_owned(), kind: kind_name(shape) }
     }
 
-    fn error(self, protocol: Protocol) -> ApiError {
+    fn error(self, service: &Service, protocol: Protocol) -> ApiError {
         let code = match (&self, protocol) {
             (Malformed::UnknownParameter(_), _) => "UnknownParameter",
-            (Malformed::Value { .. }, Protocol::Ec2) => "InvalidParameterValue",
+            (Malformed::Value { .. }, _) if matches!(service.name, "ec2" | "monitoring") => {
+                "InvalidParameterValue"
+            }
             (_, Protocol::Query | Protocol::Ec2) => "MalformedInput",
             (_, Protocol::Json | Protocol::Cbor) => "SerializationException",
             (_, Protocol::RestXml) => "InvalidInput",
@@ -280,7 +282,8 @@ impl Call {
         let handlers = service::operations(self.service.name).unwrap_or(&[]);
         let handler = handlers.iter().find(|(name, _)| *name == operation.name);
         let (_, handler) = handler.ok_or_else(|| self.unsupported(operation.name))?;
-        let input = self.decode(operation, parts, form, body).map_err(|e| e.error(self.protocol))?;
+        let input =
+            self.decode(operation, parts, form, body).map_err(|e| e.error(self.service, self.protocol))?;
         check::check(self.service, operation.input, &input)?;
         if self.protocol == Protocol::Ec2 && input["DryRun"] == Json::Bool(true) {
             let message = "Request would have succeeded, but DryRun flag is set.";

@@ -264,6 +264,8 @@ fn constraints_are_checked_in_each_services_words() {
     assert_eq!(error.code, "ValidationException");
     assert!(error.message.contains("Value 'Text' at 'type'") && error.message.contains("enum value set"));
     let long = "a".repeat(101);
+    let error = check("ecs", "CreateService", json!({"serviceName": "s", "launchType": "Fargate"}));
+    assert!(error.message.starts_with("launch type should be one of [EC2,FARGATE,"), "{}", error.message);
     let error = check("ssm", "LabelParameterVersion", json!({"Name": "n", "Labels": ["b", long]}));
     let end = "at 'labels' failed to satisfy constraint: Member must satisfy constraint: [Member must have length \
         less than or equal to 100, Member must have length greater than or equal to 1]";
@@ -282,12 +284,24 @@ fn wrong_types_are_refused_not_guessed() {
     let ecs = model::service("ecs").unwrap();
     let input = ecs.operations["CreateService"].input.unwrap();
     let wire = json!({"serviceName": "s", "desiredCount": "two"});
-    let error = json::decode(ecs, input, &wire, "").unwrap_err().error(Protocol::Json);
+    let error = json::decode(ecs, input, &wire, "").unwrap_err().error(ecs, Protocol::Json);
     assert_eq!(error.code, "SerializationException");
     let ec2 = model::service("ec2").unwrap();
     let form = query::Form::parse(b"Action=DescribeVpcs&Colour=red");
     let error = query::decode(ec2, Protocol::Ec2, ec2.operations["DescribeVpcs"].input, &form).unwrap_err();
-    assert_eq!(error.error(Protocol::Ec2).message, "The parameter Colour is not recognized");
+    assert_eq!(error.error(ec2, Protocol::Ec2).message, "The parameter Colour is not recognized");
+}
+
+#[test]
+fn what_is_no_number_is_refused() {
+    let service = model::service("monitoring").unwrap();
+    let input = service.operations["PutMetricData"].input;
+    let text = |s: &str| Cbor::Text(s.to_owned());
+    let datum = Cbor::Map(vec![(text("Value"), Cbor::Float(f64::NAN))]);
+    let wire = Cbor::Map(vec![(text("MetricData"), Cbor::Array(vec![datum]))]);
+    let error = cbor::decode(service, input, &cbor::bytes(&wire)).unwrap_err().error(service, Protocol::Cbor);
+    assert_eq!(error.code, "InvalidParameterValue");
+    assert_eq!(error.message, "Value (NaN) for parameter MetricData.1.Value is not a number.");
 }
 
 #[test]

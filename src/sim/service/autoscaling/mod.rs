@@ -1,32 +1,160 @@
 //! The autoscaling part of the embedded AWS.
+//!
+//! Behaviour follows the Amazon EC2 Auto Scaling API Reference and User Guide. A group is brought to its
+//! desired capacity by `capacity`, instances come and go in `life`, a refresh replaces them in
+//! `refresh_run`.
+
+mod activities;
+mod capacity;
+mod choose;
+mod configurations;
+mod groups;
+mod hooks;
+mod life;
+mod members;
+mod policies;
+mod refresh;
+mod refresh_run;
+mod settings;
+mod source;
+pub mod state;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+pub use state::State;
 
 use super::Operations;
 use crate::sim::World;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct State {}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Event {}
-
-pub const OPERATIONS: Operations = &[];
-
-pub fn run(_world: &mut World, event: Event) {
-    match event {}
+pub enum Event {
+    /// Compare desired and actual capacity of a group.
+    Reconcile(String),
+    /// Look at the health of a group's instances.
+    Health(String),
+    /// See whether a leaving instance may be terminated now.
+    Leave(String, String),
+    /// A lifecycle hook's timeout, with the hold's token.
+    HookExpires(String, String, String),
+    /// Carry a refresh on: group and refresh id.
+    Refresh(String, String),
+    /// A scheduled action's time has come.
+    Scheduled(String, String),
 }
 
-/// ec2 says: this instance is shutting down (whoever asked for it).
-pub fn instance_gone(_world: &mut World, _instance_id: &str) {}
+pub fn run(world: &mut World, event: Event) {
+    match event {
+        Event::Reconcile(group) => capacity::reconcile(world, &group),
+        Event::Health(group) => life::check_health(world, &group),
+        Event::Leave(group, id) => life::leave(world, &group, &id),
+        Event::HookExpires(group, id, token) => hooks::expires(world, &group, &id, &token),
+        Event::Refresh(group, id) => refresh_run::step(world, &group, &id),
+        Event::Scheduled(group, action) => policies::scheduled(world, &group, &action),
+    }
+}
 
-/// Managed scaling of an ECS capacity provider sets the desired capacity within [min, max].
-pub fn set_desired_capacity(_world: &mut World, _group_name: &str, _desired: i64) {}
-
-/// ECS managed termination protection and draining ask this of an instance in a group.
-pub fn set_instance_protection(_world: &mut World, _instance_id: &str, _protected: bool) {}
+/// ec2 says: this instance is shutting down or stopping (whoever asked for it).
+pub fn instance_gone(world: &mut World, instance_id: &str) {
+    life::gone(world, instance_id);
+}
 
 /// ec2 says: this instance runs now.
-pub fn instance_running(_world: &mut World, _instance_id: &str) {}
+pub fn instance_running(world: &mut World, instance_id: &str) {
+    life::running(world, instance_id);
+}
 
 /// ec2 says: this instance is terminated.
-pub fn instance_terminated(_world: &mut World, _instance_id: &str) {}
+pub fn instance_terminated(world: &mut World, instance_id: &str) {
+    life::terminated(world, instance_id);
+}
+
+/// Managed scaling of an ECS capacity provider sets the desired capacity within [min, max].
+pub fn set_desired_capacity(world: &mut World, group_name: &str, desired: i64) {
+    let Some(group) = world.autoscaling.groups.get(group_name) else { return };
+    let desired = desired.clamp(group.min, group.max);
+    if desired != group.desired && !group.suspends("AlarmNotification") {
+        let why = format!(
+            "At {} a monitor alarm of the ECS capacity provider changed the desired capacity from {} to {desired}.",
+            activities::at(world.now),
+            group.desired
+        );
+        capacity::set_desired(world, group_name, desired, why);
+    }
+}
+
+/// ECS managed termination protection and draining ask this of an instance in a group.
+pub fn set_instance_protection(world: &mut World, instance_id: &str, protected: bool) {
+    if let Some(member) = life::member_mut(world, instance_id) {
+        member.protected = protected;
+    }
+}
+
+pub const OPERATIONS: Operations = &[
+    ("AttachInstances", members::attach),
+    ("AttachLoadBalancerTargetGroups", traffic::attach_target_groups),
+    ("AttachLoadBalancers", traffic::attach_load_balancers),
+    ("AttachTrafficSources", traffic::attach_sources),
+    ("BatchDeleteScheduledAction", policies::batch_delete_scheduled),
+    ("BatchPutScheduledUpdateGroupAction", policies::batch_put_scheduled),
+    ("CancelInstanceRefresh", refresh::cancel),
+    ("CompleteLifecycleAction", hooks::complete),
+    ("CreateAutoScalingGroup", groups::create),
+    ("CreateLaunchConfiguration", configurations::create),
+    ("CreateOrUpdateTags", tags::create_or_update),
+    ("DeleteAutoScalingGroup", groups::delete),
+    ("DeleteLaunchConfiguration", configurations::delete),
+    ("DeleteLifecycleHook", hooks::delete),
+    ("DeleteNotificationConfiguration", settings::delete_notification),
+    ("DeletePolicy", policies::delete),
+    ("DeleteScheduledAction", policies::delete_scheduled),
+    ("DeleteTags", tags::delete),
+    ("DeleteWarmPool", settings::delete_warm_pool),
+    ("DescribeAccountLimits", settings::account_limits),
+    ("DescribeAdjustmentTypes", settings::adjustment_types),
+    ("DescribeAutoScalingGroups", groups::describe),
+    ("DescribeAutoScalingInstances", members::describe),
+    ("DescribeAutoScalingNotificationTypes", settings::notification_types),
+    ("DescribeInstanceRefreshes", refresh::describe),
+    ("DescribeLaunchConfigurations", configurations::describe),
+    ("DescribeLifecycleHookTypes", hooks::types),
+    ("DescribeLifecycleHooks", hooks::describe),
+    ("DescribeLoadBalancerTargetGroups", traffic::describe_target_groups),
+    ("DescribeLoadBalancers", traffic::describe_load_balancers),
+    ("DescribeMetricCollectionTypes", settings::metric_types),
+    ("DescribeNotificationConfigurations", settings::describe_notifications),
+    ("DescribePolicies", policies::describe),
+    ("DescribeScalingActivities", activities::describe),
+    ("DescribeScalingProcessTypes", settings::process_types),
+    ("DescribeScheduledActions", policies::describe_scheduled),
+    ("DescribeTags", tags::describe),
+    ("DescribeTerminationPolicyTypes", settings::termination_policy_types),
+    ("DescribeTrafficSources", traffic::describe_sources),
+    ("DescribeWarmPool", settings::describe_warm_pool),
+    ("DetachInstances", members::detach),
+    ("DetachLoadBalancerTargetGroups", traffic::detach_target_groups),
+    ("DetachLoadBalancers", traffic::detach_load_balancers),
+    ("DetachTrafficSources", traffic::detach_sources),
+    ("DisableMetricsCollection", settings::disable_metrics),
+    ("EnableMetricsCollection", settings::enable_metrics),
+    ("EnterStandby", members::enter_standby),
+    ("ExecutePolicy", policies::execute),
+    ("ExitStandby", members::exit_standby),
+    ("PutLifecycleHook", hooks::put),
+    ("PutNotificationConfiguration", settings::put_notification),
+    ("PutScalingPolicy", policies::put),
+    ("PutScheduledUpdateGroupAction", policies::put_scheduled),
+    ("PutWarmPool", settings::put_warm_pool),
+    ("RecordLifecycleActionHeartbeat", hooks::heartbeat),
+    ("ResumeProcesses", settings::resume),
+    ("RollbackInstanceRefresh", refresh::rollback),
+    ("SetDesiredCapacity", groups::set_desired_capacity),
+    ("SetInstanceHealth", members::set_health),
+    ("SetInstanceProtection", members::set_protection),
+    ("StartInstanceRefresh", refresh::start),
+    ("SuspendProcesses", settings::suspend),
+    ("TerminateInstanceInAutoScalingGroup", members::terminate),
+    ("UpdateAutoScalingGroup", groups::update),
+];

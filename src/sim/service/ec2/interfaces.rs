@@ -28,12 +28,14 @@ impl Interface {
 }
 
 /// An interface that a service makes for itself (a load balancer, a task): in use from the start. Its
-/// private address is the answer's; `delete_interface` gives it back.
+/// private address is the answer's; `delete_interface` gives it back. Without groups it gets the VPC's
+/// default one.
 pub fn create_interface(
     world: &mut World,
     subnet: &str,
-    description: &str,
     groups: &[String],
+    description: &str,
+    requester: &str,
 ) -> Result<Interface, ApiError> {
     let id = new_interface(world, subnet, description, groups, None)?;
     let attachment = Attachment {
@@ -43,11 +45,16 @@ pub fn create_interface(
         at: world.now,
         delete_on_termination: false,
     };
-    let requester = if description.starts_with("ELB ") { "amazon-elb" } else { "amazon-aws" };
     let eni = world.ec2.interfaces.get_mut(&id).expect("just made");
     eni.requester = Some(requester.to_owned());
     eni.attachment = Some(attachment);
     Ok(eni.clone())
+}
+
+pub fn set_interface_groups(world: &mut World, id: &str, groups: &[String]) {
+    if let Some(eni) = world.ec2.interfaces.get_mut(id) {
+        eni.groups = groups.to_vec();
+    }
 }
 
 /// Gives the interface a public address of Amazon's pool, gone with the interface.

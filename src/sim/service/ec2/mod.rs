@@ -12,7 +12,7 @@ mod key_pairs;
 mod launch_templates;
 mod network;
 mod network_acls;
-mod query;
+pub mod query;
 mod routes;
 mod run_instances;
 mod security_group_rules;
@@ -22,10 +22,11 @@ mod tags;
 mod volumes;
 mod zones;
 
-pub use instance_types::{InstanceType, instance_type};
-pub use interfaces::{create_interface, delete_interface, map_public_ip};
-pub use launch_templates::{Resolved, resolve};
-pub use run_instances::{LaunchSpec, launch, spec_from};
+pub use gateways::jitter;
+pub use instance_types::{InstanceType, all as all_types, instance_type};
+pub use interfaces::{create_interface, delete_interface, map_public_ip, set_interface_groups};
+pub use launch_templates::{Resolved, overlay, resolve};
+pub use run_instances::{LaunchSpec, launch, real_image, spec_from};
 pub use state::{Instance, InstanceState, Interface, State};
 pub use zones::{zone_id, zones};
 

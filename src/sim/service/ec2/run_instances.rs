@@ -7,9 +7,9 @@ use super::launch_templates::{overlay, resolve};
 use super::network::{default_vpc, no_subnet};
 use super::query::{absent, check_tags, fail, lean, new_tags, once, tags_from};
 use super::state::{Attachment, Instance, InstanceState, Tags, Volume};
-use super::{Event, images, instances};
+use super::{Event, instances};
 use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::sim::service::{Answer, ApiError, Input, iam, ssm};
 use crate::sim::world::{self, Millis, SECOND};
 use base64::Engine;
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,7 @@ pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
     let placement = data.get("Placement");
     let market = data.get("InstanceMarketOptions").and_then(|options| options.text("MarketType"));
     Ok(LaunchSpec {
-        image_id: image_id(data.text("ImageId").unwrap_or_default())?,
+        image_id: checked_image(world, data.text("ImageId").unwrap_or_default())?,
         instance_type: data.text("InstanceType").unwrap_or("m1.small").to_owned(),
         subnet_id: data.text("SubnetId").or(from_eni("SubnetId")).unwrap_or_default().to_owned(),
         security_group_ids: groups,
@@ -95,15 +95,23 @@ pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
     })
 }
 
-/// `resolve:ssm:` stands for the parameter's value at launch.
-fn image_id(given: &str) -> Result<String, ApiError> {
-    let Some(parameter) = given.strip_prefix("resolve:ssm:") else { return Ok(given.to_owned()) };
-    let name = parameter.split(':').next().unwrap_or_default();
-    let known = images::public_parameter(name).map(str::to_owned);
-    known.ok_or_else(|| {
-        let message = format!("Could not resolve the SSM parameter {name} to an image id");
-        ApiError::new("InvalidParameterValue", message)
-    })
+/// `resolve:ssm:` stands for the parameter's value at launch; what does not resolve stays as it is.
+pub fn real_image(world: &World, given: &str) -> String {
+    let parameter = given.strip_prefix("resolve:ssm:");
+    // A version or label may follow the name.
+    let name = parameter.map(|text| text.split(':').next().unwrap_or_default());
+    name.and_then(|name| ssm::value(world, name)).unwrap_or_else(|| given.to_owned())
+}
+
+fn checked_image(world: &World, given: &str) -> Result<String, ApiError> {
+    let image = real_image(world, given);
+    match image.strip_prefix("resolve:ssm:") {
+        None => Ok(image),
+        Some(name) => {
+            let message = format!("Could not resolve the SSM parameter {name} to an image id");
+            fail("InvalidParameterValue", message)
+        }
+    }
 }
 
 fn plain(user_data: &str) -> Result<String, ApiError> {
@@ -116,9 +124,20 @@ fn plain(user_data: &str) -> Result<String, ApiError> {
 fn profile(world: &World, given: Option<&Json>) -> Result<Option<String>, ApiError> {
     let Some(given) = given else { return Ok(None) };
     Ok(match (given.text("Arn"), given.text("Name")) {
-        (Some(arn), _) => Some(arn.to_owned()),
-        (None, Some(name)) => Some(world.arn("iam", &format!("instance-profile/{name}"))),
+        (Some(arn), _) => Some(known_profile(world, arn, "arn")?),
+        (None, Some(name)) => Some(known_profile(world, name, "name")?),
         (None, None) => None,
+    })
+}
+
+fn known_profile(world: &World, given: &str, member: &str) -> Result<String, ApiError> {
+    let found = iam::instance_profile(world, given).map(|profile| profile.arn(world));
+    found.ok_or_else(|| {
+        let noun = if member == "arn" { "ARN" } else { "name" };
+        let message = format!(
+            "Value ({given}) for parameter iamInstanceProfile.{member} is invalid. Invalid IAM Instance Profile {noun}"
+        );
+        ApiError::new("InvalidParameterValue", message)
     })
 }
 
@@ -255,7 +274,7 @@ fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> 
             kms_key: ebs.text("KmsKeyId").map(str::to_owned),
             iops: ebs.int("Iops").or(gp3.then_some(3000)),
             throughput: ebs.int("Throughput").or(gp3.then_some(125)),
-            snapshot: snapshot.or(root.then(|| image.snapshot.to_owned())),
+            snapshot: snapshot.or(root.then(|| image.snapshot.clone())),
             zone: zone.to_owned(),
             created: world.now,
             instance: Some(instance.to_owned()),

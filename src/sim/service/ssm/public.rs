@@ -1,182 +1,80 @@
 //! The public parameters that name current AMIs: ECS-optimised and plain Amazon Linux.
 //!
 //! Names as in "Retrieving Amazon ECS-optimized Linux AMI metadata" (ECS developer guide) and "Calling
-//! AMI public parameters" (Systems Manager user guide). Ids are made up; EC2's images are the same.
+//! AMI public parameters" (Systems Manager user guide); the images are those that EC2 has.
 
+use crate::sim::service::ec2::images;
 use crate::sim::world::Millis;
 use serde_json::json;
 use std::collections::BTreeMap;
 
 /// All public parameters have the same version and date here.
 pub const VERSION: i64 = 42;
-/// 2025-09-01T00:00:00Z.
-pub const MODIFIED: Millis = 1_756_684_800_000;
+/// 2026-09-16T00:00:00Z.
+pub const MODIFIED: Millis = 1_789_516_800_000;
 
 const AGENT: &str = "1.98.0";
 const RUNTIME: &str = "Docker version 25.0.8";
 
-/// An image that a public parameter names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Image {
-    pub id: &'static str,
-    pub name: &'static str,
-    /// `x86_64` or `arm64`, as EC2 says it.
-    pub architecture: &'static str,
-    /// As it stands in the parameter's path, or None for a plain Amazon Linux.
-    pub ecs_path: Option<&'static str>,
-    pub os: &'static str,
-    pub version: &'static str,
-    pub source: &'static str,
-    /// Names under `/aws/service/ami-amazon-linux-latest/`.
-    pub latest: &'static [&'static str],
-}
-
-pub const IMAGES: &[Image] = &[
-    Image {
-        id: "ami-0ec5a12023d000001",
-        name: "al2023-ami-ecs-hvm-2023.0.20250821-kernel-6.1-x86_64",
-        architecture: "x86_64",
-        ecs_path: Some("amazon-linux-2023"),
-        os: "Amazon Linux 2023",
-        version: "2023.0.20250821",
-        source: "al2023-ami-minimal-2023.8.20250818.0-kernel-6.1-x86_64",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0ec5a12023d000002",
-        name: "al2023-ami-ecs-hvm-2023.0.20250821-kernel-6.1-arm64",
-        architecture: "arm64",
-        ecs_path: Some("amazon-linux-2023/arm64"),
-        os: "Amazon Linux 2023",
-        version: "2023.0.20250821",
-        source: "al2023-ami-minimal-2023.8.20250818.0-kernel-6.1-arm64",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0ec5a12023d000003",
-        name: "al2023-ami-ecs-gpu-hvm-2023.0.20250821-kernel-6.1-x86_64-ebs",
-        architecture: "x86_64",
-        ecs_path: Some("amazon-linux-2023/gpu"),
-        os: "Amazon Linux 2023 (GPU)",
-        version: "2023.0.20250821",
-        source: "al2023-ami-minimal-2023.8.20250818.0-kernel-6.1-x86_64",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0ec5a20002d000001",
-        name: "amzn2-ami-ecs-hvm-2.0.20250821-x86_64-ebs",
-        architecture: "x86_64",
-        ecs_path: Some("amazon-linux-2"),
-        os: "Amazon Linux 2",
-        version: "2.0.20250821",
-        source: "amzn2-ami-minimal-hvm-2.0.20250818.2-x86_64-ebs",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0ec5a20002d000002",
-        name: "amzn2-ami-ecs-hvm-2.0.20250821-arm64-ebs",
-        architecture: "arm64",
-        ecs_path: Some("amazon-linux-2/arm64"),
-        os: "Amazon Linux 2",
-        version: "2.0.20250821",
-        source: "amzn2-ami-minimal-hvm-2.0.20250818.2-arm64-ebs",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0ec5a20002d000003",
-        name: "amzn2-ami-ecs-gpu-hvm-2.0.20250821-x86_64-ebs",
-        architecture: "x86_64",
-        ecs_path: Some("amazon-linux-2/gpu"),
-        os: "Amazon Linux 2 (GPU)",
-        version: "2.0.20250821",
-        source: "amzn2-ami-minimal-hvm-2.0.20250818.2-x86_64-ebs",
-        latest: &[],
-    },
-    Image {
-        id: "ami-0a12023d000000001",
-        name: "al2023-ami-2023.8.20250818.0-kernel-6.1-x86_64",
-        architecture: "x86_64",
-        ecs_path: None,
-        os: "Amazon Linux 2023",
-        version: "2023.8.20250818.0",
-        source: "",
-        latest: &["al2023-ami-kernel-default-x86_64", "al2023-ami-kernel-6.1-x86_64"],
-    },
-    Image {
-        id: "ami-0a12023d000000002",
-        name: "al2023-ami-2023.8.20250818.0-kernel-6.1-arm64",
-        architecture: "arm64",
-        ecs_path: None,
-        os: "Amazon Linux 2023",
-        version: "2023.8.20250818.0",
-        source: "",
-        latest: &["al2023-ami-kernel-default-arm64", "al2023-ami-kernel-6.1-arm64"],
-    },
-    Image {
-        id: "ami-0a20002d000000001",
-        name: "amzn2-ami-hvm-2.0.20250818.2-x86_64-gp2",
-        architecture: "x86_64",
-        ecs_path: None,
-        os: "Amazon Linux 2",
-        version: "2.0.20250818.2",
-        source: "",
-        latest: &["amzn2-ami-hvm-x86_64-gp2", "amzn2-ami-kernel-5.10-hvm-x86_64-gp2"],
-    },
-    Image {
-        id: "ami-0a20002d000000002",
-        name: "amzn2-ami-hvm-2.0.20250818.2-arm64-gp2",
-        architecture: "arm64",
-        ecs_path: None,
-        os: "Amazon Linux 2",
-        version: "2.0.20250818.2",
-        source: "",
-        latest: &["amzn2-ami-hvm-arm64-gp2", "amzn2-ami-kernel-5.10-hvm-arm64-gp2"],
-    },
+/// (path, processor, the system in the path, its name, the system that the image is made from).
+const ECS_OPTIMIZED: &[(&str, &str, &str, &str, &str)] = &[
+    ("amazon-linux-2", "x86_64", "amazon-linux-2", "Amazon Linux 2", "amzn2-ami-minimal-hvm"),
+    ("amazon-linux-2/arm64", "arm64", "amazon-linux-2", "Amazon Linux 2", "amzn2-ami-minimal-hvm"),
+    ("amazon-linux-2023", "x86_64", "amazon-linux-2023", "Amazon Linux 2023", "al2023-ami-minimal"),
+    ("amazon-linux-2023/arm64", "arm64", "amazon-linux-2023", "Amazon Linux 2023", "al2023-ami-minimal"),
 ];
 
-fn of(image: &Image) -> Vec<(String, String)> {
-    let latest = image
-        .latest
-        .iter()
-        .map(|name| (format!("/aws/service/ami-amazon-linux-latest/{name}"), image.id.to_owned()));
-    let mut all: Vec<(String, String)> = latest.collect();
-    if let Some(path) = image.ecs_path {
-        let fields = [
-            ("ecs_agent_version", AGENT),
-            ("ecs_runtime_version", RUNTIME),
-            ("image_id", image.id),
-            ("image_name", image.name),
-            ("image_version", image.version),
-            ("os", image.os),
-            ("schema_version", "1"),
-            ("source_image_name", image.source),
-        ];
-        let whole = json!({
-            "ecs_agent_version": AGENT,
-            "ecs_runtime_version": RUNTIME,
-            "image_id": image.id,
-            "image_name": image.name,
-            "image_version": image.version,
-            "os": image.os,
-            "schema_version": 1,
-            "source_image_name": image.source,
-        });
-        let base = format!("/aws/service/ecs/optimized-ami/{path}");
-        for version in ["recommended", image.name] {
-            all.push((format!("{base}/{version}"), whole.to_string()));
-            all.extend(fields.map(|(field, value)| (format!("{base}/{version}/{field}"), value.to_owned())));
-        }
-    }
-    all
+/// Under `/aws/service/ami-amazon-linux-latest/`, beside those of Amazon Linux 2023.
+const AMAZON_LINUX_2: (&str, &[&str]) =
+    ("ami-0a1200000000d0e86", &["amzn2-ami-hvm-x86_64-gp2", "amzn2-ami-kernel-5.10-hvm-x86_64-gp2"]);
+
+/// `2023.0.20260909` out of `al2023-ami-ecs-hvm-2023.0.20260909-kernel-6.1-x86_64-ebs`.
+fn version(image_name: &str) -> &str {
+    image_name.split('-').find(|part| part.contains(".202")).unwrap_or_default()
 }
 
 pub fn all() -> BTreeMap<String, String> {
-    IMAGES.iter().flat_map(of).collect()
+    let mut all = BTreeMap::new();
+    for (path, arch, os_path, os, base) in ECS_OPTIMIZED {
+        let name = images::ecs_optimized_name(arch, os_path);
+        let version = version(name);
+        let source = format!("{base}-{version}-{arch}");
+        let fields = [
+            ("ecs_agent_version", AGENT),
+            ("ecs_runtime_version", RUNTIME),
+            ("image_id", images::ecs_optimized_ami(arch, os_path)),
+            ("image_name", name),
+            ("image_version", version),
+            ("os", os),
+            ("source_image_name", &source),
+        ];
+        let mut whole = json!({ "schema_version": 1 });
+        for (field, value) in fields {
+            whole[field] = value.into();
+        }
+        let base = format!("/aws/service/ecs/optimized-ami/{path}");
+        for version in ["recommended", name] {
+            all.insert(format!("{base}/{version}"), whole.to_string());
+            all.insert(format!("{base}/{version}/schema_version"), "1".to_owned());
+            let members =
+                fields.map(|(field, value)| (format!("{base}/{version}/{field}"), value.to_owned()));
+            all.extend(members);
+        }
+    }
+    let latest = |name: &str| format!("/aws/service/ami-amazon-linux-latest/{name}");
+    for arch in ["arm64", "x86_64"] {
+        for kernel in ["default", "6.1"] {
+            let name = latest(&format!("al2023-ami-kernel-{kernel}-{arch}"));
+            all.insert(name, images::amazon_linux_ami(arch).to_owned());
+        }
+    }
+    let (id, names) = AMAZON_LINUX_2;
+    all.extend(names.iter().map(|name| (latest(name), id.to_owned())));
+    all
 }
 
 pub fn find(name: &str) -> Option<String> {
-    if !name.starts_with("/aws/service/") {
-        return None;
-    }
-    IMAGES.iter().flat_map(of).find(|(known, _)| known == name).map(|(_, value)| value)
+    // Most names are not public: no need to make the table for them.
+    name.strip_prefix("/aws/service/")?;
+    all().remove(name)
 }

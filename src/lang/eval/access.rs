@@ -1,0 +1,189 @@
+//! Attributes and elements of values.
+
+use super::did_you_mean;
+use crate::diag::{Diagnostic, Span};
+use crate::value::{Kind, Map, Type, Value, convert, describe};
+
+/// Follows one constant step from a value, as an index does: a number into lists and tuples, a string
+/// into maps and objects.
+pub fn step_into(value: &Value, name_or_key: &Value, span: Span) -> Result<Value, Diagnostic> {
+    index(value, name_or_key, span)
+}
+
+/// `value.name`
+pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, Diagnostic> {
+    let unsupported = |summary: String| Diagnostic::error("unknown-attribute", summary).at(span);
+    let found = match &value.kind {
+        Kind::Null(_) => {
+            return Err(Diagnostic::error("null-value", format!("A null value has no attribute `{name}`"))
+                .at(span)
+                .help("test for null first, or use try()"));
+        }
+        Kind::Object(items) => match items.get(name) {
+            Some(item) => item.clone(),
+            None => return Err(no_attribute(name, items.keys(), span)),
+        },
+        Kind::Map(_, items) => match items.get(name) {
+            Some(item) => item.clone(),
+            None => return Err(no_element(name, items, span)),
+        },
+        Kind::Unknown(u) => match &u.ty {
+            Type::Dynamic => Value::dynamic(),
+            Type::Map(element) => Value::unknown((**element).clone()),
+            Type::Object(o) => match o.attributes.get(name) {
+                Some(ty) => Value::unknown(ty.clone()),
+                None => return Err(no_attribute(name, o.attributes.keys(), span)),
+            },
+            other => return Err(not_an_object(other, name, unsupported)),
+        },
+        _ => return Err(not_an_object(&value.ty(), name, unsupported)),
+    };
+    Ok(found.marked(value.marks))
+}
+
+fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnostic) -> Diagnostic {
+    let diagnostic = unsupported(format!("{} has no attribute `{name}`", capital(&ty.a_noun())));
+    match ty {
+        Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => diagnostic
+            .help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`")),
+        Type::Tuple(_) => diagnostic.help(format!("for the `{name}` of every element write `[*].{name}`")),
+        _ => diagnostic,
+    }
+}
+
+fn no_attribute<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a std::sync::Arc<str>> + Clone,
+    span: Span,
+) -> Diagnostic {
+    let list: Vec<String> = known.clone().into_iter().take(12).map(|k| format!("`{k}`")).collect();
+    let diagnostic =
+        Diagnostic::error("unknown-attribute", format!("This object has no attribute `{name}`")).at(span);
+    let diagnostic = if list.is_empty() {
+        diagnostic.note("the object has no attributes at all")
+    } else {
+        diagnostic.note(format!("it has {}", list.join(", ")))
+    };
+    match did_you_mean(name, known) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+fn no_element(key: &str, items: &Map, span: Span) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::error("missing-element", format!("This map has no element with the key `{key}`"))
+            .at(span);
+    match did_you_mean(key, items.keys()) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic.help("use lookup() with a default for keys that may be missing"),
+    }
+}
+
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// `value[key]`
+pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Diagnostic> {
+    let invalid = |summary: String| Diagnostic::error("invalid-index", summary).at(span);
+    if value.is_null() {
+        return Err(Diagnostic::error("null-value", "A null value has no elements")
+            .at(span)
+            .help("test for null first, or use try()"));
+    }
+    if key.is_null() {
+        return Err(invalid("The index is null".to_owned()));
+    }
+    let marks = value.marks.union(key.marks);
+    let (ty, key_ty) = (shape(value), key.ty());
+    if ty == Type::Dynamic || key_ty == Type::Dynamic {
+        return Ok(Value::dynamic().marked(marks));
+    }
+    let wanted = match ty {
+        Type::List(_) | Type::Tuple(_) => Type::Number,
+        Type::Map(_) | Type::Object(_) => Type::String,
+        Type::Set(_) => {
+            return Err(invalid("The elements of a set have no index".to_owned())
+                .help("use tolist() first; its order is that of the values"));
+        }
+        other => return Err(invalid(format!("{} has no elements", capital(&other.a_noun())))),
+    };
+    let key =
+        convert(key, &wanted).map_err(|error| invalid(format!("The index is unsuitable: {}", error.what)))?;
+    let found = match (&value.kind, &key.kind) {
+        (_, Kind::Unknown(_)) => match &ty {
+            Type::List(element) | Type::Map(element) => Value::unknown((**element).clone()),
+            _ => Value::dynamic(),
+        },
+        (Kind::List(_, items) | Kind::Tuple(items), Kind::Number(n)) => {
+            match n.to_usize().and_then(|i| items.get(i)) {
+                Some(item) => item.clone(),
+                None => return Err(out_of_range(&key, items.len(), invalid)),
+            }
+        }
+        (Kind::Map(_, items), Kind::String(k)) => match items.get(k) {
+            Some(item) => item.clone(),
+            None => return Err(no_element(k, items, span)),
+        },
+        (Kind::Object(items), Kind::String(k)) => match items.get(k) {
+            Some(item) => item.clone(),
+            None => return Err(no_attribute(k, items.keys(), span)),
+        },
+        (Kind::Unknown(u), _) => unknown_element(u, &key, span, invalid)?,
+        _ => Value::dynamic(),
+    };
+    Ok(found.marked(marks))
+}
+
+/// The kind of collection a value is, without the cost of its whole type.
+fn shape(value: &Value) -> Type {
+    match &value.kind {
+        Kind::List(element, _) => Type::list(element.clone()),
+        Kind::Map(element, _) => Type::map(element.clone()),
+        Kind::Tuple(_) => Type::tuple([]),
+        Kind::Object(_) => Type::object([]),
+        _ => value.ty(),
+    }
+}
+
+fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnostic) -> Diagnostic {
+    let length = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
+    let shown = describe(key);
+    let diagnostic = invalid(format!("There is no element {shown}: the collection has {length}"));
+    match key.as_number() {
+        Some(n) if n.is_negative() => {
+            diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`")
+        }
+        Some(n) if !n.is_whole() => diagnostic.help("an index is a whole number"),
+        _ => diagnostic,
+    }
+}
+
+fn unknown_element(
+    u: &crate::value::Unknown,
+    key: &Value,
+    span: Span,
+    invalid: impl Fn(String) -> Diagnostic,
+) -> Result<Value, Diagnostic> {
+    Ok(match (&u.ty, &key.kind) {
+        (Type::List(element), Kind::Number(n)) => {
+            let most = u.length.map_or(usize::MAX, |(_, most)| most);
+            if n.to_usize().is_none_or(|i| i >= most) {
+                return Err(out_of_range(key, most, invalid));
+            }
+            Value::unknown((**element).clone())
+        }
+        (Type::Map(element), _) => Value::unknown((**element).clone()),
+        (Type::Tuple(types), Kind::Number(n)) => match n.to_usize().and_then(|i| types.get(i)) {
+            Some(ty) => Value::unknown(ty.clone()),
+            None => return Err(out_of_range(key, types.len(), invalid)),
+        },
+        (Type::Object(o), Kind::String(k)) => match o.attributes.get(k) {
+            Some(ty) => Value::unknown(ty.clone()),
+            None => return Err(no_attribute(k, o.attributes.keys(), span)),
+        },
+        _ => Value::dynamic(),
+    })
+}

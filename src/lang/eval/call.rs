@@ -1,0 +1,286 @@
+//! Function calls: arguments, their conversion, and what unknowns and marks do to the result.
+
+use super::super::functions::{Call, FUNCTIONS, Failure, Function, Lazy, Param, Returns, Run, find};
+use super::super::syntax::{Expr, Ident};
+use super::{Env, Evaluator, unsuitable};
+use crate::diag::{Diagnostic, Span, nearest};
+use crate::value::{Kind, Marks, Type, Value, convert};
+
+/// An argument with the expression it came from (several of one expression after `list...`).
+struct Argument<'e> {
+    value: Value,
+    expr: &'e Expr,
+}
+
+impl Evaluator<'_> {
+    pub(super) fn call(
+        &mut self,
+        name: &Ident,
+        args: &[Expr],
+        expand: bool,
+        expr: &Expr,
+        env: &Env,
+    ) -> Value {
+        let Some(function) = self.function(name, args, env) else { return Value::dynamic() };
+        match function.run {
+            Run::Lazy(Lazy::Try) => return self.try_(args, expr, env),
+            Run::Lazy(Lazy::Can) => return self.can(function, args, expr, env),
+            _ => {}
+        }
+        let errors = self.errors;
+        let Some(arguments) = self.arguments(args, expand, env) else { return Value::dynamic() };
+        if !self.count_fits(function, &arguments, expr) {
+            return Value::dynamic();
+        }
+        let arguments = self.converted(function, arguments, env);
+        if self.errors > errors {
+            return Value::dynamic();
+        }
+        let values: Vec<Value> = arguments.iter().map(|a| a.value.clone()).collect();
+        let result = match &function.run {
+            Run::Lazy(_) => super::super::functions::templatestring(&values, args, self.scope),
+            Run::Plain(run) => run_plain(function, *run, &values, self.scope),
+        };
+        match result {
+            Ok(value) => {
+                self.infinite |= value.as_number().is_some_and(|n| !n.is_finite());
+                value
+            }
+            Err(failure) => {
+                let at = failure.arg.and_then(|i| arguments.get(i)).map(|a| a.expr);
+                self.failed(function, failure, at, expr, env);
+                Value::dynamic()
+            }
+        }
+    }
+
+    fn function(&mut self, name: &Ident, args: &[Expr], env: &Env) -> Option<&'static Function> {
+        let wanted = name.name.strip_prefix("core::").unwrap_or(&name.name);
+        let found = find(wanted);
+        let diagnostic = match found {
+            Some(_) if !self.scope.allows_functions() => {
+                Diagnostic::error("functions-not-allowed", "Functions cannot be called here")
+                    .help("write the value itself")
+            }
+            Some(function) => return Some(function),
+            None => unknown_function(wanted),
+        };
+        self.push(diagnostic.at(name.span));
+        // What else is wrong in there is worth reporting, too.
+        for arg in args {
+            self.expr(arg, env);
+        }
+        None
+    }
+
+    /// Evaluated arguments; None if their number is unknown or, after a report, there is none.
+    fn arguments<'e>(&mut self, args: &'e [Expr], expand: bool, env: &Env) -> Option<Vec<Argument<'e>>> {
+        let mut out: Vec<Argument> = Vec::with_capacity(args.len());
+        for expr in args {
+            out.push(Argument { value: self.expr(expr, env), expr });
+        }
+        if !expand {
+            return Some(out);
+        }
+        let last = out.pop()?;
+        let marks = last.value.marks;
+        let wrong = |what: String| Diagnostic::error("invalid-argument", what).at(last.expr.span);
+        match &last.value.kind {
+            Kind::Unknown(u) if !u.ty.is_primitive() => return None,
+            Kind::Null(_) => {
+                let diagnostic = wrong("Null cannot be expanded to arguments".to_owned());
+                self.report(diagnostic.help("give an empty list for the case of null"), last.expr, env);
+                return None;
+            }
+            _ => {}
+        }
+        let Some(items) = last.value.as_slice() else {
+            let what = format!(
+                "{} cannot be expanded to arguments",
+                super::access::capital(&last.value.ty().a_noun())
+            );
+            self.report(wrong(what).help("only lists, sets and tuples can"), last.expr, env);
+            return None;
+        };
+        out.extend(items.iter().map(|v| Argument { value: v.clone().marked(marks), expr: last.expr }));
+        Some(out)
+    }
+
+    fn count_fits(&mut self, function: &Function, args: &[Argument], expr: &Expr) -> bool {
+        let help = format!("it is called as `{}`", function.signature());
+        if args.len() < function.params.len() {
+            let missing = function.params[args.len()].name;
+            let end = expr.span.end as usize;
+            let place = Span::new(expr.span.file, end.saturating_sub(1), end);
+            let summary = format!("The function `{}` also needs the argument `{missing}`", function.name);
+            self.push(Diagnostic::error("argument-count", summary).at(place).help(help));
+            return false;
+        }
+        if args.len() > function.params.len() && function.rest.is_none() {
+            let place = args[function.params.len()].expr.span.to(args[args.len() - 1].expr.span);
+            let count = function.params.len();
+            let noun = if count == 1 { "argument" } else { "arguments" };
+            let summary =
+                format!("The function `{}` takes {count} {noun}, not {}", function.name, args.len());
+            self.push(Diagnostic::error("argument-count", summary).at(place).help(help));
+            return false;
+        }
+        true
+    }
+
+    fn converted<'e>(
+        &mut self,
+        function: &Function,
+        args: Vec<Argument<'e>>,
+        env: &Env,
+    ) -> Vec<Argument<'e>> {
+        let mut out = Vec::with_capacity(args.len());
+        for (i, argument) in args.into_iter().enumerate() {
+            let ty = function.param(i).map_or(Type::Dynamic, |p| p.ty.ty());
+            match convert(&argument.value, &ty) {
+                Ok(value) => out.push(Argument { value, expr: argument.expr }),
+                Err(error) => {
+                    let diagnostic = unsuitable("invalid-argument", &error)
+                        .at(argument.expr.span)
+                        .help(parameter_help(function, i));
+                    self.report(diagnostic, argument.expr, env);
+                }
+            }
+        }
+        out
+    }
+
+    fn failed(&mut self, function: &Function, failure: Failure, at: Option<&Expr>, expr: &Expr, env: &Env) {
+        let (code, place) = match at {
+            Some(arg) => ("invalid-argument", arg),
+            None => ("function-failed", expr),
+        };
+        let mut diagnostic =
+            Diagnostic::error(code, format!("`{}`: {}", function.name, failure.what)).at(place.span);
+        diagnostic.help = failure.help.or_else(|| failure.arg.map(|i| parameter_help(function, i)));
+        self.report(diagnostic, place, env);
+    }
+
+    /// The first argument that can be evaluated. What is unknown now may fail later: then the choice
+    /// itself is unknown.
+    fn try_(&mut self, args: &[Expr], expr: &Expr, env: &Env) -> Value {
+        let mut reasons = Vec::new();
+        for arg in args {
+            let errors = self.errors;
+            let ((value, failed), diags) = self.apart(|e| {
+                let value = e.expr(arg, env);
+                (value, e.errors > errors)
+            });
+            if !failed {
+                return if value.is_wholly_known() {
+                    value
+                } else {
+                    Value::dynamic().marked(value.all_marks())
+                };
+            }
+            reasons.extend(diags.into_iter().next().map(|d| d.summary));
+        }
+        let mut diagnostic = if args.is_empty() {
+            Diagnostic::error("argument-count", "The function `try` needs at least one argument")
+        } else {
+            Diagnostic::error("function-failed", "`try`: no argument could be evaluated")
+        };
+        diagnostic.notes =
+            reasons.iter().enumerate().map(|(i, r)| format!("argument {}: {r}", i + 1)).collect();
+        self.push(diagnostic.at(expr.span).help("make the last argument one that cannot fail"));
+        Value::dynamic()
+    }
+
+    fn can(&mut self, function: &Function, args: &[Expr], expr: &Expr, env: &Env) -> Value {
+        let [arg] = args else {
+            let values: Vec<Argument> =
+                args.iter().map(|expr| Argument { value: Value::dynamic(), expr }).collect();
+            self.count_fits(function, &values, expr);
+            return Value::dynamic();
+        };
+        let errors = self.errors;
+        let ((value, failed), _) = self.apart(|e| {
+            let value = e.expr(arg, env);
+            (value, e.errors > errors)
+        });
+        match (failed, value.is_wholly_known()) {
+            (true, _) => Value::bool(false),
+            (false, true) => Value::bool(true).marked(value.all_marks()),
+            (false, false) => Value::unknown_not_null(Type::Bool).marked(value.all_marks()),
+        }
+    }
+}
+
+fn unknown_function(name: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::error("unknown-function", format!("There is no function `{name}`"));
+    match name {
+        "list" => diagnostic.help("write `tolist([…])`"),
+        "map" => diagnostic.help("write `tomap({…})`"),
+        "type" => diagnostic.help("`type` is there only in the console"),
+        _ if name.starts_with("provider::") => diagnostic.help("functions of providers are not supported"),
+        _ => match nearest(name, FUNCTIONS.iter().map(|f| f.name)) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
+        },
+    }
+}
+
+fn parameter_help(function: &Function, i: usize) -> String {
+    match function.param(i) {
+        Some(param) => format!("this is `{}` of `{}`", param.name, function.signature()),
+        None => format!("it is called as `{}`", function.signature()),
+    }
+}
+
+/// Runs a function as cty does: null and unknown arguments first, marks off and on again.
+fn run_plain(
+    function: &Function,
+    run: fn(&Call) -> Result<Value, Failure>,
+    values: &[Value],
+    scope: &dyn super::Scope,
+) -> Result<Value, Failure> {
+    let param = |i: usize| -> &Param { function.param(i).expect("the number of arguments was checked") };
+    let mut marks = Marks::NONE;
+    let mut args = Vec::with_capacity(values.len());
+    let mut untyped = false;
+    for (i, value) in values.iter().enumerate() {
+        let param = param(i);
+        if value.is_null() && !param.null {
+            return Err(Failure::arg(i, format!("`{}` must not be null", param.name)));
+        }
+        untyped |= !param.dynamic && value_type_is_dynamic(value);
+        if param.marked {
+            args.push(value.clone());
+        } else {
+            marks = marks.union(value.all_marks());
+            args.push(value.without_marks());
+        }
+    }
+    if untyped {
+        let all = values.iter().fold(marks, |m, v| m.union(v.all_marks()));
+        return Ok(Value::dynamic().marked(all));
+    }
+    let ty = match &function.returns {
+        Returns::Is(ty) => ty.ty(),
+        Returns::Of(of) => of(&args)?,
+    };
+    let undecided = |(i, value): (usize, &Value)| value.is_unknown() && !param(i).unknown;
+    if args.iter().enumerate().any(undecided) {
+        let all = values.iter().fold(marks, |m, v| m.union(v.all_marks()));
+        return Ok(refined(Value::unknown(ty), function).marked(all));
+    }
+    let result = run(&Call { args: &args, ty: &ty, scope })?;
+    Ok(refined(result, function).marked(marks))
+}
+
+fn refined(value: Value, function: &Function) -> Value {
+    if function.nullable { value } else { value.refined_not_null() }
+}
+
+fn value_type_is_dynamic(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Unknown(u) => u.ty == Type::Dynamic,
+        Kind::Null(ty) => *ty == Type::Dynamic,
+        _ => false,
+    }
+}

@@ -1,0 +1,212 @@
+//! Terraform 1.11.4's own answers (`fixtures/lang`): every recorded expression has the same type, value
+//! and unknown parts here, or fails here, too, and at the same place.
+
+use super::{Resolved, Scope, eval};
+use crate::diag::{Diagnostic, Diagnostics, Sources};
+use crate::lang::parse::parse_file;
+use crate::lang::syntax::Traversal;
+use crate::value::{Kind, Type, Value};
+use serde_json::{Value as Json, json};
+use std::path::Path;
+
+/// Answers that are meant to differ, and why.
+const VALUE_EXCEPTIONS: &[(&str, &str)] =
+    &[("edge-0239", "our YAML reader does not tell `yes` from \"yes\", nor reads dates as times")];
+
+/// Errors that are meant to be reported elsewhere than Terraform does, and why.
+const PLACE_EXCEPTIONS: &[(&str, &str)] = &[
+    ("edge-0115", "a null key is the key's mistake; Terraform blames the value behind it"),
+    ("edge-0157", "an empty string begins at its first quote; Terraform points behind it"),
+];
+
+struct Recorded;
+
+impl Scope for Recorded {
+    fn resolve(&self, traversal: &Traversal) -> Result<Resolved, Diagnostic> {
+        let null = || Value::null(Type::Dynamic);
+        let object = |items: Vec<(&str, Value)>| {
+            Value::object(items.into_iter().map(|(k, v)| (k.into(), v)).collect())
+        };
+        match (&*traversal.root, traversal.attr(0)) {
+            ("terraform_data", Some("u")) => {
+                let id = Value::unknown_not_null(Type::String);
+                let items =
+                    vec![("id", id), ("input", null()), ("output", null()), ("triggers_replace", null())];
+                Ok(Resolved { value: object(items), steps_used: 1 })
+            }
+            ("path", Some("module" | "root")) => Ok(Resolved { value: ".".into(), steps_used: 1 }),
+            ("path", Some("cwd")) => Ok(Resolved { value: "/somewhere".into(), steps_used: 1 }),
+            ("terraform", Some("workspace")) => Ok(Resolved { value: "default".into(), steps_used: 1 }),
+            _ => Err(Diagnostic::error("unknown-name", format!("there is no `{}`", traversal.root))
+                .at(traversal.span)),
+        }
+    }
+
+    fn base_dir(&self) -> &Path {
+        Path::new("/somewhere")
+    }
+
+    fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
+        "2026-11-21T04:27:56Z".parse().ok()
+    }
+}
+
+fn type_json(ty: &Type) -> Json {
+    match ty {
+        Type::Dynamic => json!("dynamic"),
+        Type::Bool | Type::Number | Type::String => json!(ty.to_string()),
+        Type::List(t) => json!(["list", type_json(t)]),
+        Type::Set(t) => json!(["set", type_json(t)]),
+        Type::Map(t) => json!(["map", type_json(t)]),
+        Type::Tuple(items) => json!(["tuple", items.iter().map(type_json).collect::<Vec<_>>()]),
+        Type::Object(o) => {
+            let attributes: serde_json::Map<String, Json> =
+                o.attributes.iter().map(|(k, t)| (k.to_string(), type_json(t))).collect();
+            json!(["object", attributes])
+        }
+    }
+}
+
+/// Known parts; unknown ones are null in lists and missing in objects.
+fn value_json(value: &Value) -> Json {
+    match &value.kind {
+        Kind::Unknown(_) | Kind::Null(_) => Json::Null,
+        Kind::Bool(b) => json!(b),
+        Kind::Number(n) => json!({ "$n": n.to_string() }),
+        Kind::String(s) => json!(&**s),
+        _ => match (value.as_slice(), value.as_map()) {
+            (Some(items), _) => Json::Array(items.iter().map(value_json).collect()),
+            (_, Some(items)) => {
+                let known = items.iter().filter(|(_, v)| !v.is_unknown());
+                Json::Object(known.map(|(k, v)| (k.to_string(), value_json(v))).collect())
+            }
+            _ => Json::Null,
+        },
+    }
+}
+
+/// Which parts are unknown, as Terraform's JSON shows it.
+fn unknown_json(value: &Value) -> Json {
+    match (&value.kind, value.as_slice(), value.as_map()) {
+        (Kind::Unknown(_), ..) => json!(true),
+        (_, Some(items), _) => Json::Array(items.iter().map(unknown_json).collect()),
+        (_, _, Some(items)) => Json::Object(
+            items
+                .iter()
+                .map(|(k, v)| (k.to_string(), unknown_json(v)))
+                .filter(|(_, v)| *v != json!(false))
+                .collect(),
+        ),
+        _ => json!(false),
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    values: usize,
+    errors: usize,
+    /// Of the errors, those that Terraform gives a place, and those of these at exactly that place.
+    placed: usize,
+    exact: usize,
+}
+
+fn evaluate(expr: &str) -> (Sources, Value, Vec<Diagnostic>) {
+    let mut sources = Sources::default();
+    let file = sources.add("case.tf", format!("v = (\n{expr}\n)\n"));
+    let (body, problems) = parse_file(&sources, file);
+    let mut diags = Diagnostics::default();
+    diags.extend(problems);
+    let value = match body.attribute("v") {
+        Some(attribute) if !diags.has_errors() => eval(&attribute.expr, &Recorded, &mut diags),
+        _ => Value::dynamic(),
+    };
+    (sources, value, diags.into_sorted())
+}
+
+fn check_value(case: &Json, value: &Value, diags: &[Diagnostic]) -> Option<String> {
+    if !diags.is_empty() {
+        return Some(format!(
+            "fails: {}",
+            diags.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>().join("; ")
+        ));
+    }
+    let known = value_json(value);
+    if let Some(unknown) = case.get("unknown") {
+        let ours = unknown_json(value);
+        return (ours != *unknown || *unknown != json!(true) && known != case["value"])
+            .then(|| format!("unknown {ours}, value {known}"));
+    }
+    let ty = if value.is_null() { json!("dynamic") } else { type_json(&value.ty()) };
+    (known != case["value"] || ty != case["type"] || !value.is_wholly_known())
+        .then(|| format!("{ty} {known}"))
+}
+
+/// None if one of the errors is where Terraform's is. It may begin a quote earlier: Terraform places an
+/// error about a string inside of its quotes.
+fn check_place(case: &Json, sources: &Sources, diags: &[Diagnostic], counts: &mut Counts) -> Option<String> {
+    let (Some(line), Some(column)) = (case["at"][0].as_u64(), case["at"][1].as_u64()) else { return None };
+    let wanted = (line as usize + 1, column as usize);
+    let start = |d: &Diagnostic| d.span().map_or((0, 0), |span| sources.line_column(span.file, span.start));
+    let starts: Vec<(usize, usize)> = diags.iter().map(start).collect();
+    counts.placed += 1;
+    counts.exact += usize::from(starts.contains(&wanted));
+    let near = |s: &(usize, usize)| *s == wanted || (s.0, s.1 + 1) == wanted;
+    (!starts.is_empty() && !starts.iter().any(near))
+        .then(|| format!("at {starts:?}, not {wanted:?} (in a line more)"))
+}
+
+fn check(name: &str, text: &str) -> Counts {
+    let mut counts = Counts::default();
+    let mut wrong = Vec::new();
+    for line in text.lines() {
+        let case: Json = serde_json::from_str(line).expect("fixtures are JSON lines");
+        let (id, expr) = (case["id"].as_str().expect("an id"), case["expr"].as_str().expect("an expression"));
+        let (sources, value, diags) = evaluate(expr);
+        let mut place = None;
+        let difference = if case.get("error").is_some() {
+            counts.errors += 1;
+            place = check_place(&case, &sources, &diags, &mut counts);
+            diags
+                .is_empty()
+                .then(|| format!("does not fail but is {} {}", type_json(&value.ty()), value_json(&value)))
+        } else {
+            counts.values += 1;
+            check_value(&case, &value, &diags)
+        };
+        for (difference, exceptions) in [(difference, VALUE_EXCEPTIONS), (place, PLACE_EXCEPTIONS)] {
+            match (difference, exceptions.iter().find(|(e, _)| *e == id)) {
+                (Some(difference), None) => {
+                    wrong.push(format!("{expr}\n    Terraform: {case}\n    here: {difference}"))
+                }
+                (None, Some((_, reason))) => {
+                    wrong.push(format!("{id} is as in Terraform now: no longer an exception ({reason})"))
+                }
+                _ => {}
+            }
+        }
+    }
+    println!(
+        "{name}: {} values and {} errors as Terraform's; of {} places {} exactly",
+        counts.values, counts.errors, counts.placed, counts.exact
+    );
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+    counts
+}
+
+#[test]
+fn edge_cases_are_as_in_terraform() {
+    let counts = check("edge", include_str!("../../../fixtures/lang/edge.jsonl"));
+    assert_eq!(counts.values + counts.errors, 406);
+}
+
+#[test]
+fn functions_are_as_in_terraform() {
+    let counts = check("functions", include_str!("../../../fixtures/lang/functions.jsonl"));
+    assert_eq!(counts.values + counts.errors, 699);
+}
+
+#[test]
+fn syntax_means_what_it_means_in_terraform() {
+    let counts = check("syntax", include_str!("../../../fixtures/lang/syntax.jsonl"));
+    assert_eq!(counts.values + counts.errors, 244);
+}

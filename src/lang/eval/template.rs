@@ -1,0 +1,114 @@
+//! Templates: literals, interpolations, `%{ if }` and `%{ for }`.
+
+use super::super::syntax::{Expr, TemplatePart};
+use super::{Env, Evaluator};
+use crate::diag::{Diagnostic, Span};
+use crate::value::{Marks, Type, Value, convert};
+
+/// What a template has become so far.
+struct Output {
+    text: String,
+    marks: Marks,
+    /// Once a part is unknown, `text` is what is known to come before it.
+    known: bool,
+}
+
+impl Evaluator<'_> {
+    /// A lone interpolation is its value as it is; everything else becomes a string.
+    pub(super) fn template(&mut self, parts: &[TemplatePart], span: Span, env: &Env) -> Value {
+        if let [TemplatePart::Interpolation(expr)] = parts {
+            return self.expr(expr, env);
+        }
+        let errors = self.errors;
+        let mut out = Output { text: String::new(), marks: Marks::NONE, known: true };
+        self.parts(parts, span, env, &mut out);
+        let value = if out.known {
+            Value::string(out.text)
+        } else if self.errors > errors {
+            Value::unknown_not_null(Type::String)
+        } else {
+            Value::unknown_prefixed(&out.text)
+        };
+        value.marked(out.marks)
+    }
+
+    fn parts(&mut self, parts: &[TemplatePart], span: Span, env: &Env, out: &mut Output) {
+        for part in parts {
+            match part {
+                TemplatePart::Literal(text, _) if out.known => out.text.push_str(text),
+                TemplatePart::Literal(..) => {}
+                TemplatePart::Interpolation(expr) => self.interpolation(expr, env, out),
+                TemplatePart::If { condition, then, otherwise, .. } => {
+                    self.template_if(condition, then, otherwise, span, env, out);
+                }
+                TemplatePart::For { key_var, value_var, collection, body, .. } => {
+                    let value = self.expr(collection, env);
+                    let Some((items, marks)) = self.iterable(&value, collection, env) else {
+                        out.marks = out.marks.union(value.marks);
+                        out.known = false;
+                        continue;
+                    };
+                    out.marks = out.marks.union(marks);
+                    for (key, item) in items {
+                        let with_value = env.with(value_var, item);
+                        match key_var {
+                            Some(key_var) => self.parts(body, span, &with_value.with(key_var, key), out),
+                            None => self.parts(body, span, &with_value, out),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn interpolation(&mut self, expr: &Expr, env: &Env, out: &mut Output) {
+        let value = self.expr(expr, env);
+        out.marks = out.marks.union(value.marks);
+        if value.is_null() {
+            let diagnostic = Diagnostic::error("template-value", "A null value cannot be part of a string")
+                .at(expr.span)
+                .help("give another value for the case of null, for example with coalesce()");
+            self.report(diagnostic, expr, env);
+            out.known = false;
+            return;
+        }
+        match convert(&value, &Type::String) {
+            Ok(text) => match text.as_str() {
+                Some(text) if out.known => out.text.push_str(text),
+                Some(_) => {}
+                None => out.known = false,
+            },
+            Err(_) => {
+                let what =
+                    format!("{} cannot be part of a string", super::access::capital(&value.ty().a_noun()));
+                let diagnostic = Diagnostic::error("template-value", what)
+                    .at(expr.span)
+                    .help("join() makes a string of a list, jsonencode() of anything");
+                self.report(diagnostic, expr, env);
+                out.known = false;
+            }
+        }
+    }
+
+    fn template_if(
+        &mut self,
+        condition: &Expr,
+        then: &[TemplatePart],
+        otherwise: &[TemplatePart],
+        span: Span,
+        env: &Env,
+        out: &mut Output,
+    ) {
+        let value = self.expr(condition, env);
+        let Some(value) = self.condition(&value, condition, "condition", env) else {
+            out.known = false;
+            return;
+        };
+        out.marks = out.marks.union(value.marks);
+        match value.as_bool() {
+            Some(true) => self.parts(then, span, env, out),
+            Some(false) => self.parts(otherwise, span, env, out),
+            None => out.known = false,
+        }
+    }
+}

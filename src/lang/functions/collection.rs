@@ -1,0 +1,616 @@
+//! Lists, tuples, maps and objects.
+
+use super::{Call, Failure};
+use crate::value::{Kind, Map, Marks, Type, Value, convert, equal, unify};
+use std::sync::Arc;
+use unicode_segmentation::UnicodeSegmentation;
+
+type Result<T = Value> = std::result::Result<T, Failure>;
+
+fn is_sequence(ty: &Type) -> bool {
+    matches!(ty, Type::List(_) | Type::Set(_) | Type::Tuple(_))
+}
+
+/// A list of these, of the element type the call returns.
+fn list_of(call: &Call, items: Vec<Value>) -> Value {
+    Value::list(call.ty.element().cloned().unwrap_or(Type::Dynamic), items)
+}
+
+pub fn length(call: &Call) -> Result {
+    let value = &call.args[0];
+    if let Some((least, most)) = value.length_bounds() {
+        let known = if least == most { Value::int(least as i64) } else { Value::unknown(Type::Number) };
+        return Ok(known.marked(value.marks));
+    }
+    match (&value.kind, value.ty()) {
+        (Kind::String(s), _) => Ok(Value::int(s.graphemes(true).count() as i64).marked(value.marks)),
+        (Kind::Unknown(_), Type::String | Type::Dynamic) => {
+            Ok(Value::unknown_not_null(Type::Number).marked(value.marks))
+        }
+        (_, ty) => Err(Failure::arg(0, format!("{} has no length", ty.a_noun()))),
+    }
+}
+
+// --- Elements -------------------------------------------------------------------------------------
+
+fn wrapped(index: i64, count: usize) -> Result<usize> {
+    if index < 0 {
+        return Err(
+            Failure::new("the index must not be negative").help("use list[length(list) - 1] for the last")
+        );
+    }
+    if count == 0 {
+        return Err(Failure::new("an empty list has no elements"));
+    }
+    Ok((index as u64 % count as u64) as usize)
+}
+
+pub fn element_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        Type::List(element) => Ok((*element).clone()),
+        Type::Tuple(types) => match args[1].as_number() {
+            Some(_) => {
+                let index = args[1].as_i64().ok_or_else(|| Failure::arg(1, "a whole number is required"))?;
+                Ok(types[wrapped(index, types.len())?].clone())
+            }
+            None => Ok(Type::Dynamic),
+        },
+        other => Err(Failure::arg(0, format!("a list or tuple is required, but this is {}", other.a_noun()))),
+    }
+}
+
+pub fn element(call: &Call) -> Result {
+    let items = call.items(0);
+    let found = items[wrapped(call.whole(1)?, items.len())?].clone();
+    Ok(found.marked(call.args[0].marks))
+}
+
+pub fn index(call: &Call) -> Result {
+    let list = &call.args[0];
+    if !matches!(list.kind, Kind::List(..) | Kind::Tuple(_)) {
+        return Err(Failure::new(format!("a list or tuple is required, but this is {}", list.ty().a_noun())));
+    }
+    for (i, item) in call.items(0).iter().enumerate() {
+        match equal(item, &call.args[1]).as_bool() {
+            Some(true) => return Ok(Value::int(i as i64)),
+            Some(false) => {}
+            None => return Ok(Value::unknown(Type::Number)),
+        }
+    }
+    Err(Failure::new("the list has no such element").help("contains() tells whether there is one"))
+}
+
+pub fn contains(call: &Call) -> Result {
+    let list = &call.args[0];
+    if !is_sequence(&list.ty()) {
+        return Err(Failure::arg(
+            0,
+            format!("a list, set or tuple is required, but this is {}", list.ty().a_noun()),
+        ));
+    }
+    let mut undecided = false;
+    for item in call.items(0) {
+        match equal(item, &call.args[1]).as_bool() {
+            Some(true) => return Ok(Value::bool(true)),
+            Some(false) => {}
+            None => undecided = true,
+        }
+    }
+    Ok(if undecided { Value::unknown(Type::Bool) } else { Value::bool(false) })
+}
+
+pub fn lookup_type(args: &[Value]) -> Result<Type> {
+    if args.len() > 3 {
+        return Err(Failure::arg(3, "there can be only one default"));
+    }
+    let default = args.get(2);
+    match args[0].ty() {
+        Type::Object(object) => {
+            let Some(key) = args[1].as_str() else { return Ok(Type::Dynamic) };
+            match (object.attributes.get(key), default) {
+                (Some(ty), _) => Ok(ty.clone()),
+                (None, Some(default)) => Ok(default.ty()),
+                (None, None) => {
+                    Err(Failure::arg(0, format!("the object has no attribute {}", shown_key(&args[1])))
+                        .help("give a default as the third argument"))
+                }
+            }
+        }
+        Type::Map(element) => {
+            if let Some(default) = default {
+                convert(default, &element).map_err(|_| {
+                    let what =
+                        format!("the default must be {}, as the elements of the map are", element.a_noun());
+                    Failure::arg(2, what)
+                })?;
+            }
+            Ok((*element).clone())
+        }
+        other => Err(Failure::arg(0, format!("a map or object is required, but this is {}", other.a_noun()))),
+    }
+}
+
+fn shown_key(key: &Value) -> String {
+    match key.as_str() {
+        Some(text) if !key.marks.sensitive => format!("`{text}`"),
+        _ => "with this (sensitive) name".to_owned(),
+    }
+}
+
+pub fn lookup(call: &Call) -> Result {
+    let (map, key) = (&call.args[0], &call.args[1]);
+    let marks = map.marks.union(key.marks);
+    let found = map.as_map().and_then(|items| items.get(key.as_str()?));
+    match (found, call.args.get(2)) {
+        (Some(value), _) => Ok(value.clone().marked(marks)),
+        (None, Some(default)) => {
+            let default = convert(default, call.ty).map_err(|e| Failure::arg(2, e.to_string()))?;
+            Ok(default.marked(marks))
+        }
+        (None, None) => Err(Failure::new(format!("the map has no element {}", shown_key(key)))
+            .help("give a default as the third argument")),
+    }
+}
+
+pub fn one_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        Type::List(element) | Type::Set(element) => Ok((*element).clone()),
+        Type::Tuple(types) if types.is_empty() => Ok(Type::Dynamic),
+        Type::Tuple(types) if types.len() == 1 => Ok(types[0].clone()),
+        Type::Tuple(types) => Err(too_many(types.len())),
+        other => {
+            Err(Failure::arg(0, format!("a list, set or tuple is required, but this is {}", other.a_noun())))
+        }
+    }
+}
+
+fn too_many(count: usize) -> Failure {
+    Failure::arg(0, format!("there may be one element or none, but there are {count}"))
+}
+
+pub fn one(call: &Call) -> Result {
+    match (call.items(0), call.args[0].length_bounds()) {
+        (_, Some((least, most))) if least != most => Ok(Value::unknown(call.ty.clone())),
+        ([], _) => Ok(Value::null(call.ty.clone())),
+        ([only], _) => Ok(only.clone()),
+        (items, _) => Err(too_many(items.len())),
+    }
+}
+
+// --- Joining and cutting --------------------------------------------------------------------------
+
+pub fn concat_type(args: &[Value]) -> Result<Type> {
+    if args.is_empty() {
+        return Err(Failure::new("at least one list is required"));
+    }
+    let types: Vec<Type> = args.iter().map(Value::ty).collect();
+    if types.iter().all(|t| matches!(t, Type::List(_)))
+        && let Some(common) = unify(&types)
+    {
+        return Ok(common);
+    }
+    let mut out = Vec::new();
+    for (i, (arg, ty)) in args.iter().zip(&types).enumerate() {
+        match ty {
+            Type::Tuple(items) => out.extend(items.iter().cloned()),
+            Type::List(element) => match arg.as_slice() {
+                Some(items) => out.extend(items.iter().map(|_| (**element).clone())),
+                None => return Ok(Type::Dynamic),
+            },
+            other => {
+                return Err(Failure::arg(
+                    i,
+                    format!("a list or tuple is required, but this is {}", other.a_noun()),
+                ));
+            }
+        }
+    }
+    Ok(Type::tuple(out))
+}
+
+pub fn concat(call: &Call) -> Result {
+    let mut out = Vec::new();
+    let mut marks = Marks::NONE;
+    for arg in call.args {
+        let list = match call.ty {
+            Type::List(_) => convert(arg, call.ty).map_err(|e| Failure::new(e.to_string()))?,
+            _ => arg.clone(),
+        };
+        marks = marks.union(list.marks);
+        out.extend(list.as_slice().unwrap_or_default().iter().cloned());
+    }
+    let value = if matches!(call.ty, Type::List(_)) { list_of(call, out) } else { Value::tuple(out) };
+    Ok(value.marked(marks))
+}
+
+pub fn chunklist_type(args: &[Value]) -> Result<Type> {
+    Ok(Type::list(args[0].ty()))
+}
+
+pub fn chunklist(call: &Call) -> Result {
+    let size = call.whole(1)?;
+    let size = usize::try_from(size).map_err(|_| Failure::arg(1, "the size must not be negative"))?;
+    let items = call.items(0);
+    let inner = |chunk: &[Value]| {
+        Value::list(call.args[0].ty().element().cloned().unwrap_or(Type::Dynamic), chunk.to_vec())
+    };
+    let chunks: Vec<Value> = match (size, items.len()) {
+        (_, 0) => Vec::new(),
+        (0, _) => vec![inner(items)],
+        (size, _) => items.chunks(size).map(inner).collect(),
+    };
+    Ok(list_of(call, chunks).marked(call.args[0].marks))
+}
+
+fn bounds(args: &[Value], count: usize) -> Result<(usize, usize)> {
+    let whole = |i: usize| {
+        let n = args[i].as_i64().and_then(|n| usize::try_from(n).ok());
+        n.ok_or_else(|| Failure::arg(i, "a whole number that is not negative is required"))
+    };
+    let (start, end) = (whole(1)?, whole(2)?);
+    if end > count {
+        return Err(Failure::arg(2, format!("the end {end} is beyond the {count} elements of the list")));
+    }
+    if start > end {
+        return Err(Failure::arg(1, format!("the start {start} lies behind the end {end}")));
+    }
+    Ok((start, end))
+}
+
+pub fn slice_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        ty @ Type::List(_) => Ok(ty),
+        Type::Tuple(types) if args[1].as_number().is_some() && args[2].as_number().is_some() => {
+            let (start, end) = bounds(args, types.len())?;
+            Ok(Type::tuple(types[start..end].iter().cloned()))
+        }
+        Type::Tuple(_) => Ok(Type::Dynamic),
+        Type::Set(_) => Err(Failure::arg(0, "a set has no order to slice it by").help("use tolist() first")),
+        other => Err(Failure::arg(0, format!("a list or tuple is required, but this is {}", other.a_noun()))),
+    }
+}
+
+pub fn slice(call: &Call) -> Result {
+    let items = call.items(0);
+    let (start, end) = bounds(call.args, items.len())?;
+    let part = items[start..end].to_vec();
+    let value = if matches!(call.ty, Type::List(_)) { list_of(call, part) } else { Value::tuple(part) };
+    Ok(value.marked(call.args[0].marks))
+}
+
+pub fn reverse_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        ty @ Type::List(_) => Ok(ty),
+        Type::Set(element) => Ok(Type::List(element)),
+        Type::Tuple(types) => Ok(Type::tuple(types.iter().rev().cloned())),
+        other => {
+            Err(Failure::arg(0, format!("a list, set or tuple is required, but this is {}", other.a_noun())))
+        }
+    }
+}
+
+pub fn reverse(call: &Call) -> Result {
+    let items: Vec<Value> = call.items(0).iter().rev().cloned().collect();
+    let value = if matches!(call.ty, Type::List(_)) { list_of(call, items) } else { Value::tuple(items) };
+    Ok(value.marked(call.args[0].marks))
+}
+
+pub fn flatten_type(args: &[Value]) -> Result<Type> {
+    if !is_sequence(&args[0].ty()) {
+        return Err(Failure::new(format!(
+            "a list, set or tuple is required, but this is {}",
+            args[0].ty().a_noun()
+        )));
+    }
+    Ok(Type::Dynamic)
+}
+
+/// Always a tuple: the types of nested lists need not agree. Lists that are not known yet leave the
+/// whole unknown.
+pub fn flatten(call: &Call) -> Result {
+    let mut out = Vec::new();
+    let mut marks = Marks::NONE;
+    let known = flatten_into(&call.args[0], &mut out, &mut marks);
+    Ok(if known { Value::tuple(out) } else { Value::dynamic() }.marked(marks))
+}
+
+fn flatten_into(list: &Value, out: &mut Vec<Value>, marks: &mut Marks) -> bool {
+    *marks = marks.union(list.marks);
+    let undecided = list.length_bounds().is_none_or(|(least, most)| least != most);
+    let (Some(items), false) = (list.as_slice(), undecided) else { return false };
+    let mut known = true;
+    for item in items {
+        match &item.kind {
+            Kind::List(..) | Kind::Set(..) | Kind::Tuple(_) => known &= flatten_into(item, out, marks),
+            Kind::Unknown(u) if u.ty == Type::Dynamic || is_sequence(&u.ty) => {
+                *marks = marks.union(item.marks);
+                known = false;
+            }
+            _ => out.push(item.clone()),
+        }
+    }
+    known
+}
+
+pub fn coalesce_type(args: &[Value]) -> Result<Type> {
+    if args.is_empty() {
+        return Err(Failure::new("at least one argument is required"));
+    }
+    let types: Vec<Type> = args.iter().map(Value::ty).collect();
+    unify(&types).ok_or_else(|| Failure::new("all arguments must have types that go together"))
+}
+
+pub fn coalesce(call: &Call) -> Result {
+    for (i, arg) in call.args.iter().enumerate() {
+        let value = convert(arg, call.ty).map_err(|e| Failure::arg(i, e.to_string()))?;
+        if value.is_unknown() {
+            return Ok(Value::unknown(call.ty.clone()));
+        }
+        if !value.is_null() && value.as_str() != Some("") {
+            return Ok(value);
+        }
+    }
+    Err(Failure::new("all arguments are null or empty strings")
+        .help("make the last argument one that is neither"))
+}
+
+pub fn coalescelist_type(args: &[Value]) -> Result<Type> {
+    let Some(first) = args.first() else { return Err(Failure::new("at least one list is required")) };
+    if args.iter().any(Value::is_unknown) {
+        return Ok(Type::Dynamic);
+    }
+    let types: Vec<Type> = args.iter().map(Value::ty).collect();
+    if !types.iter().all(|t| matches!(t, Type::List(_) | Type::Tuple(_))) {
+        return Err(Failure::new("all arguments must be lists or tuples"));
+    }
+    Ok(if types.iter().all(|t| *t == types[0]) { first.ty() } else { Type::Dynamic })
+}
+
+pub fn coalescelist(call: &Call) -> Result {
+    for arg in call.args {
+        if arg.is_unknown() {
+            return Ok(Value::unknown(call.ty.clone()));
+        }
+        if arg.as_slice().is_some_and(|items| !items.is_empty()) {
+            return Ok(arg.clone());
+        }
+    }
+    Err(Failure::new("all lists are empty or null"))
+}
+
+pub fn compact(call: &Call) -> Result {
+    if !call.args[0].is_wholly_known() {
+        return Ok(Value::unknown(Type::list(Type::String)));
+    }
+    let items = call.items(0).iter().filter(|v| v.as_str().is_some_and(|s| !s.is_empty()));
+    Ok(Value::list(Type::String, items.cloned().collect()))
+}
+
+pub fn distinct(call: &Call) -> Result {
+    let list = &call.args[0];
+    if !list.is_wholly_known() {
+        return Ok(Value::unknown(list.ty()));
+    }
+    let mut out: Vec<Value> = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for item in call.items(0) {
+        // Same type and same JSON means equal.
+        if seen.insert(crate::value::json_text(item)) {
+            out.push(item.clone());
+        }
+    }
+    Ok(list_of(call, out))
+}
+
+pub fn sort(call: &Call) -> Result {
+    let list = &call.args[0];
+    let mut items = call.items(0).to_vec();
+    if !list.is_wholly_known() {
+        return Ok(Value::list(Type::String, items.iter().map(|_| Value::unknown(Type::String)).collect()));
+    }
+    if let Some(i) = items.iter().position(Value::is_null) {
+        return Err(Failure::arg(0, format!("element {i} is null, which has no place in an order")));
+    }
+    items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+    Ok(Value::list(Type::String, items))
+}
+
+pub fn alltrue(call: &Call) -> Result {
+    for item in call.items(0) {
+        match item.as_bool() {
+            Some(true) => {}
+            None if item.is_unknown() => return Ok(Value::unknown(Type::Bool)),
+            _ => return Ok(Value::bool(false)),
+        }
+    }
+    Ok(Value::bool(true))
+}
+
+pub fn anytrue(call: &Call) -> Result {
+    let items = call.items(0);
+    if items.iter().any(|v| v.as_bool() == Some(true)) {
+        return Ok(Value::bool(true));
+    }
+    let undecided = items.iter().any(Value::is_unknown);
+    Ok(if undecided { Value::unknown(Type::Bool) } else { Value::bool(false) })
+}
+
+pub fn first_type(args: &[Value]) -> Result<Type> {
+    Ok(args[0].ty())
+}
+
+pub fn matchkeys(call: &Call) -> Result {
+    let common = unify(&[call.args[1].ty(), call.args[2].ty()])
+        .ok_or_else(|| Failure::new("keys and searchset must have elements of one type"))?;
+    let as_common = |i: usize| convert(&call.args[i], &common).map_err(|e| Failure::arg(i, e.to_string()));
+    let (keys, search) = (as_common(1)?, as_common(2)?);
+    let (values, keys_list) = (call.items(0), keys.as_slice().unwrap_or_default());
+    if values.len() != keys_list.len() {
+        let what = format!(
+            "there must be as many keys as values, but there are {} and {}",
+            keys_list.len(),
+            values.len()
+        );
+        return Err(Failure::new(what));
+    }
+    if call.args.iter().any(|v| !v.is_wholly_known()) {
+        return Ok(Value::unknown(call.ty.clone()));
+    }
+    let wanted = |key: &Value| {
+        search.as_slice().unwrap_or_default().iter().any(|s| equal(key, s).as_bool() == Some(true))
+    };
+    let found = values.iter().zip(keys_list).filter(|(_, key)| wanted(key)).map(|(v, _)| v.clone());
+    Ok(list_of(call, found.collect()))
+}
+
+// --- Maps -----------------------------------------------------------------------------------------
+
+pub fn keys_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        Type::Map(_) => Ok(Type::list(Type::String)),
+        Type::Object(o) => Ok(Type::tuple(o.attributes.keys().map(|_| Type::String))),
+        other => Err(Failure::arg(0, format!("a map or object is required, but this is {}", other.a_noun()))),
+    }
+}
+
+/// The keys of an object are known from its type.
+pub fn keys(call: &Call) -> Result {
+    let marks = call.args[0].marks;
+    let names: Vec<Arc<str>> = match (&call.args[0].kind, call.args[0].ty()) {
+        (Kind::Map(_, items) | Kind::Object(items), _) => items.keys().cloned().collect(),
+        (_, Type::Object(o)) => o.attributes.keys().cloned().collect(),
+        _ => return Ok(Value::unknown(call.ty.clone()).marked(marks)),
+    };
+    let names: Vec<Value> = names.into_iter().map(Value::string).collect();
+    let value = if matches!(call.ty, Type::List(_)) { list_of(call, names) } else { Value::tuple(names) };
+    Ok(value.marked(marks))
+}
+
+pub fn values_type(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        Type::Map(element) => Ok(Type::List(element)),
+        Type::Object(o) => Ok(Type::tuple(o.attributes.values().cloned())),
+        other => Err(Failure::arg(0, format!("a map or object is required, but this is {}", other.a_noun()))),
+    }
+}
+
+pub fn values(call: &Call) -> Result {
+    let items: Vec<Value> = call.args[0].as_map().into_iter().flat_map(|m| m.values().cloned()).collect();
+    let value = if matches!(call.ty, Type::List(_)) { list_of(call, items) } else { Value::tuple(items) };
+    Ok(value.marked(call.args[0].marks))
+}
+
+pub fn merge_type(args: &[Value]) -> Result<Type> {
+    let mut attributes: std::collections::BTreeMap<Arc<str>, Type> = Default::default();
+    let (mut alike, mut complete) = (true, true);
+    let Some(first) = args.first().map(Value::ty) else { return Ok(Type::object([])) };
+    for arg in args {
+        let ty = arg.ty();
+        match (&ty, &arg.kind) {
+            (Type::Dynamic, _) => return Ok(Type::Dynamic),
+            (Type::Object(_) | Type::Map(_), Kind::Null(_)) => {}
+            (Type::Object(o), _) => {
+                attributes.extend(o.attributes.iter().map(|(k, t)| (k.clone(), t.clone())))
+            }
+            (Type::Map(element), Kind::Map(_, items)) => {
+                attributes.extend(items.keys().map(|k| (k.clone(), (**element).clone())));
+            }
+            (Type::Map(_), _) => complete = false,
+            (other, _) => {
+                return Err(Failure::new(format!(
+                    "only maps and objects can be merged, but there is {}",
+                    other.a_noun()
+                )));
+            }
+        }
+        alike &= ty == first;
+    }
+    Ok(match (alike, complete) {
+        (true, _) => first,
+        (false, false) => Type::Dynamic,
+        (false, true) => Type::object(attributes),
+    })
+}
+
+pub fn merge(call: &Call) -> Result {
+    let mut out = Map::new();
+    let mut marks = Marks::NONE;
+    for arg in call.args {
+        marks = marks.union(arg.marks);
+        match (arg.as_map(), arg.is_null()) {
+            (Some(items), _) => out.extend(items.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            (None, true) => {}
+            (None, false) => {
+                return Err(Failure::new(format!(
+                    "only maps and objects can be merged, but there is {}",
+                    arg.ty().a_noun()
+                )));
+            }
+        }
+    }
+    let value = match call.ty {
+        Type::Map(element) => Value::map((**element).clone(), out),
+        _ => Value::object(out),
+    };
+    Ok(value.marked(marks))
+}
+
+pub fn zipmap_type(args: &[Value]) -> Result<Type> {
+    match args[1].ty() {
+        Type::List(element) => Ok(Type::Map(element)),
+        Type::Tuple(types) => {
+            if !args[0].is_wholly_known() {
+                return Ok(Type::Dynamic);
+            }
+            let keys = args[0].as_slice().unwrap_or_default();
+            check_counts(keys.len(), types.len())?;
+            let name = |k: &Value| Arc::from(k.as_str().unwrap_or_default());
+            Ok(Type::object(keys.iter().zip(types.iter()).map(|(k, t)| (name(k), t.clone()))))
+        }
+        other => Err(Failure::arg(1, format!("a list or tuple is required, but this is {}", other.a_noun()))),
+    }
+}
+
+fn check_counts(keys: usize, values: usize) -> Result<()> {
+    if keys == values {
+        return Ok(());
+    }
+    Err(Failure::new(format!("there must be as many keys as values, but there are {keys} and {values}")))
+}
+
+pub fn zipmap(call: &Call) -> Result {
+    let (keys, values) = (call.items(0), call.items(1));
+    check_counts(keys.len(), values.len())?;
+    let marks = call.args[0].all_marks().union(call.args[1].marks);
+    if !call.args[0].is_wholly_known() {
+        return Ok(Value::unknown(call.ty.clone()).marked(marks));
+    }
+    let mut out = Map::new();
+    for (i, (key, value)) in keys.iter().zip(values).enumerate() {
+        let key = key.as_str().ok_or_else(|| Failure::arg(0, format!("key {i} is null")))?;
+        out.insert(key.into(), value.clone());
+    }
+    let value = match call.ty {
+        Type::Map(element) => Value::map((**element).clone(), out),
+        _ => Value::object(out),
+    };
+    Ok(value.marked(marks))
+}
+
+pub fn transpose(call: &Call) -> Result {
+    let ty = Type::list(Type::String);
+    if !call.args[0].is_wholly_known() {
+        return Ok(Value::unknown(Type::map(ty)));
+    }
+    let mut out: std::collections::BTreeMap<Arc<str>, Vec<Value>> = Default::default();
+    for (key, list) in call.args[0].as_map().into_iter().flatten() {
+        for item in list.as_slice().unwrap_or_default() {
+            let item =
+                item.as_str().ok_or_else(|| Failure::new(format!("a list element under `{key}` is null")))?;
+            out.entry(item.into()).or_default().push(Value::string(key.clone()));
+        }
+    }
+    // The input is in key order, so every list is sorted already.
+    let lists = out.into_iter().map(|(k, keys)| (k, Value::list(Type::String, keys))).collect();
+    Ok(Value::map(ty, lists))
+}

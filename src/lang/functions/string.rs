@@ -1,0 +1,144 @@
+//! Strings. Characters are grapheme clusters, what people take for one character.
+
+use super::{Call, Failure};
+use crate::value::{Type, Value};
+use unicode_segmentation::UnicodeSegmentation;
+
+type Result = std::result::Result<Value, Failure>;
+
+pub fn upper(call: &Call) -> Result {
+    // One character each, as in Go: the upper case of ß stays ß.
+    let one = |c: char| {
+        let mut upper = c.to_uppercase();
+        if upper.len() == 1 { upper.next().unwrap_or(c) } else { c }
+    };
+    Ok(Value::string(call.str(0).chars().map(one).collect::<String>()))
+}
+
+pub fn lower(call: &Call) -> Result {
+    let one = |c: char| c.to_lowercase().next().unwrap_or(c);
+    Ok(Value::string(call.str(0).chars().map(one).collect::<String>()))
+}
+
+/// The first letter of each word in upper case; letters, digits and `_` make up words, and all other
+/// ASCII characters end one.
+pub fn title(call: &Call) -> Result {
+    let separates = |c: char| match c {
+        '_' => false,
+        c if c.is_ascii() => !c.is_ascii_alphanumeric(),
+        c => !c.is_alphanumeric() && c.is_whitespace(),
+    };
+    let mut out = String::new();
+    let mut before = ' ';
+    for c in call.str(0).chars() {
+        let mut upper = c.to_uppercase();
+        match upper.next() {
+            Some(single) if separates(before) && upper.next().is_none() => out.push(single),
+            _ => out.push(c),
+        }
+        before = c;
+    }
+    Ok(Value::string(out))
+}
+
+pub fn strrev(call: &Call) -> Result {
+    Ok(Value::string(call.str(0).graphemes(true).rev().collect::<String>()))
+}
+
+pub fn substr(call: &Call) -> Result {
+    let (offset, length) = (call.whole(1)?, call.whole(2)?);
+    let all: Vec<&str> = call.str(0).graphemes(true).collect();
+    let count = all.len() as i64;
+    let start = if offset < 0 { (count + offset).max(0) } else { offset.min(count) };
+    let end = if length < 0 { count } else { start.saturating_add(length).min(count) };
+    Ok(Value::string(all[start as usize..end as usize].concat()))
+}
+
+pub fn trim(call: &Call) -> Result {
+    let cutset: Vec<char> = call.str(1).chars().collect();
+    Ok(Value::string(call.str(0).trim_matches(&cutset[..])))
+}
+
+pub fn trimspace(call: &Call) -> Result {
+    Ok(Value::string(call.str(0).trim()))
+}
+
+pub fn trimprefix(call: &Call) -> Result {
+    Ok(Value::string(call.str(0).strip_prefix(call.str(1)).unwrap_or(call.str(0))))
+}
+
+pub fn trimsuffix(call: &Call) -> Result {
+    Ok(Value::string(call.str(0).strip_suffix(call.str(1)).unwrap_or(call.str(0))))
+}
+
+pub fn chomp(call: &Call) -> Result {
+    Ok(Value::string(call.str(0).trim_end_matches(['\r', '\n'])))
+}
+
+pub fn indent(call: &Call) -> Result {
+    const WIDEST: i64 = 10_000;
+    let spaces = call.whole(0)?;
+    if !(0..=WIDEST).contains(&spaces) {
+        return Err(Failure::arg(0, format!("the number of spaces must be from 0 to {WIDEST}")));
+    }
+    Ok(Value::string(call.str(1).replace('\n', &format!("\n{}", " ".repeat(spaces as usize)))))
+}
+
+pub fn join(call: &Call) -> Result {
+    let mut parts = Vec::new();
+    let mut known = true;
+    for (i, list) in call.args.iter().enumerate().skip(1) {
+        for (index, item) in list.as_slice().unwrap_or_default().iter().enumerate() {
+            if item.is_null() {
+                return Err(Failure::arg(i, format!("element {index} is null, which cannot be joined"))
+                    .help("compact() leaves out nulls and empty strings"));
+            }
+            known &= !item.is_unknown();
+            parts.push(item.as_str().unwrap_or_default());
+        }
+    }
+    if call.args.len() < 2 {
+        return Err(Failure::new("at least one list is required"));
+    }
+    Ok(if known { Value::string(parts.join(call.str(0))) } else { Value::unknown(Type::String) })
+}
+
+pub fn split(call: &Call) -> Result {
+    let (separator, text) = (call.str(0), call.str(1));
+    let parts: Vec<Value> = if separator.is_empty() {
+        text.chars().map(|c| Value::string(c.to_string())).collect()
+    } else {
+        text.split(separator).map(Value::string).collect()
+    };
+    Ok(Value::list(Type::String, parts))
+}
+
+/// The prefix known of a string, even of an unknown one.
+fn known_prefix(value: &Value) -> &str {
+    match &value.kind {
+        crate::value::Kind::Unknown(u) => u.prefix.as_deref().unwrap_or_default(),
+        _ => value.as_str().unwrap_or_default(),
+    }
+}
+
+/// Can be told of an unknown string whose beginning is known.
+pub fn startswith(call: &Call) -> Result {
+    let Some(wanted) = call.args[1].as_str() else { return Ok(Value::unknown(Type::Bool)) };
+    let known = known_prefix(&call.args[0]);
+    if known.starts_with(wanted) {
+        return Ok(Value::bool(true));
+    }
+    if !call.args[0].is_unknown() {
+        return Ok(Value::bool(false));
+    }
+    // Longer than what is known: it still may match, unless it already differs.
+    Ok(if wanted.starts_with(known) { Value::unknown(Type::Bool) } else { Value::bool(false) })
+}
+
+pub fn endswith(call: &Call) -> Result {
+    Ok(Value::bool(call.str(0).ends_with(call.str(1))))
+}
+
+pub fn strcontains(call: &Call) -> Result {
+    Ok(Value::bool(call.str(0).contains(call.str(1))))
+}

@@ -1,0 +1,228 @@
+//! Bringing a group from the capacity it has to the capacity it should have.
+
+use super::activities::{self, New};
+use super::state::{Group, Lifecycle, Member};
+use super::{Event, choose, life};
+use crate::sim::World;
+use crate::sim::service::{ApiError, ec2};
+use crate::sim::world::{self, MINUTE, Millis, SECOND};
+
+/// A change of capacity is acted upon some seconds later.
+const NOTICED: Millis = 3 * SECOND;
+/// Failed launches are tried again, ever more slowly.
+const RETRY: Millis = 30 * SECOND;
+const RETRY_LIMIT: Millis = 10 * MINUTE;
+/// Launches of one reconciliation; the rest follows with the next.
+const BATCH: usize = 20;
+
+/// Reconciles a little later, once however often it is asked for.
+pub fn soon(world: &mut World, name: &str) {
+    after(world, name, NOTICED);
+}
+
+fn after(world: &mut World, name: &str, delay: Millis) {
+    let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
+    if !group.reconcile_due {
+        group.reconcile_due = true;
+        world.schedule(delay, world::Event::Autoscaling(Event::Reconcile(name.to_owned())));
+    }
+}
+
+pub fn set_desired(world: &mut World, name: &str, desired: i64, why: String) {
+    if let Some(group) = world.autoscaling.groups.get_mut(name) {
+        group.desired = desired;
+        group.why.push(why);
+        group.failures = 0;
+        soon(world, name);
+    }
+}
+
+pub fn reconcile(world: &mut World, name: &str) {
+    let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
+    group.reconcile_due = false;
+    if group.deleting {
+        return forget_if_empty(world, name);
+    }
+    replace_unhealthy(world, name);
+    retire_expired(world, name);
+    let Some(group) = world.autoscaling.groups.get(name) else { return };
+    let surge = group.refresh().map_or(0, |refresh| refresh.surge);
+    let (have, want) = (group.units(), group.desired + surge);
+    if have < want {
+        grow(world, name, want);
+    } else if have > want && !group.suspends("Terminate") {
+        shrink(world, name, want);
+    }
+    if let Some(group) = world.autoscaling.groups.get_mut(name) {
+        group.why.clear();
+    }
+}
+
+/// Unhealthy instances leave; what that lacks is launched as usual.
+fn replace_unhealthy(world: &mut World, name: &str) {
+    let group = &world.autoscaling.groups[name];
+    if group.suspends("ReplaceUnhealthy") || group.suspends("Terminate") {
+        return;
+    }
+    let counts = |member: &&Member| member.lifecycle.counts();
+    let sick: Vec<(String, String)> = group
+        .members
+        .values()
+        .filter(counts)
+        .filter_map(|member| Some((member.id.clone(), member.unhealthy.clone()?)))
+        .collect();
+    for (id, why) in sick {
+        let cause = format!("At {} {why}", activities::at(world.now));
+        life::begin_leaving(world, name, &id, &cause);
+    }
+}
+
+/// MaxInstanceLifetime: one instance at a time.
+fn retire_expired(world: &mut World, name: &str) {
+    let group = &world.autoscaling.groups[name];
+    let Some(lifetime) = group.max_lifetime else { return };
+    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
+    let oldest = group.members.values().min_by_key(|member| member.launched);
+    let Some(oldest) = oldest.filter(|member| settled && world.now - member.launched >= lifetime * SECOND)
+    else {
+        return;
+    };
+    let id = oldest.id.clone();
+    let cause = format!(
+        "At {} an instance was taken out of service in response to a max instance lifetime.",
+        activities::at(world.now)
+    );
+    life::begin_leaving(world, name, &id, &cause);
+}
+
+fn grow(world: &mut World, name: &str, want: i64) {
+    for _ in 0..BATCH {
+        let Some(group) = world.autoscaling.groups.get(name) else { return };
+        if group.units() >= want || group.suspends("Launch") {
+            return;
+        }
+        if let Err(error) = launch_one(world, name) {
+            failed(world, name, &error);
+            return;
+        }
+    }
+    after(world, name, SECOND);
+}
+
+/// `… increasing the capacity from 1 to 2.`
+fn launch_cause(world: &World, group: &Group) -> String {
+    let have = group.units();
+    let now = activities::at(world.now);
+    let mut parts = group.why.clone();
+    parts.push(match group.refresh() {
+        Some(_) => format!("At {now} an instance was launched in response to an instance refresh."),
+        None => format!(
+            "At {now} an instance was started in response to a difference between desired and actual \
+             capacity, increasing the capacity from {have} to {}.",
+            have + 1
+        ),
+    });
+    parts.join("  ")
+}
+
+fn launch_one(world: &mut World, name: &str) -> Result<(), ApiError> {
+    let group = &world.autoscaling.groups[name];
+    let launch = choose::launch(world, group)?;
+    let (data, template) = choose::data(world, &launch)?;
+    let mut spec = ec2::spec_from(world, &data)?;
+    spec.subnet_id.clone_from(&launch.subnet);
+    spec.private_ip = None;
+    spec.interface = None;
+    spec.spot = spec.spot || launch.spot;
+    spec.client_token = None;
+    let propagated = group.tags.iter().filter(|(_, tag)| tag.propagate);
+    spec.tags.extend(propagated.map(|(key, tag)| (key.clone(), tag.value.clone())));
+    spec.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
+    if let Some(template) = &template {
+        spec.launch_template = Some((template.id.clone(), template.version.parse().unwrap_or(0)));
+        spec.tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
+        spec.tags.insert("aws:ec2launchtemplate:version".to_owned(), template.version.clone());
+    }
+    let (cause, protect) = (launch_cause(world, group), group.protect_new);
+    let (instance_type, image_id, spot) = (spec.instance_type.clone(), spec.image_id.clone(), spec.spot);
+    let id = ec2::launch(world, spec)?;
+    let activity = activities::begin(
+        world,
+        name,
+        New {
+            description: format!("Launching a new EC2 instance: {id}"),
+            cause,
+            subnet: launch.subnet,
+            zone: launch.zone.clone(),
+        },
+    );
+    let member = Member {
+        id: id.clone(),
+        zone: launch.zone,
+        instance_type,
+        image_id,
+        lifecycle: Lifecycle::Pending,
+        unhealthy: None,
+        protected: protect,
+        template,
+        configuration: launch.configuration,
+        weight: launch.weight,
+        spot,
+        launched: world.now,
+        in_service: None,
+        activity,
+        hold: None,
+        passed: Default::default(),
+    };
+    world.autoscaling.group_of.insert(id.clone(), name.to_owned());
+    let group = world.autoscaling.groups.get_mut(name).expect("seen above");
+    group.failures = 0;
+    group.members.insert(id, member);
+    Ok(())
+}
+
+fn failed(world: &mut World, name: &str, error: &ApiError) {
+    let group = &world.autoscaling.groups[name];
+    let (cause, failures) = (launch_cause(world, group), group.failures);
+    let subnet = group.subnets.first().cloned().unwrap_or_default();
+    let zone = group.zones.first().cloned().unwrap_or_default();
+    let message = format!("{} Launching EC2 instance failed.", sentence(&error.message));
+    let description = format!("Launching a new EC2 instance.  Status Reason: {message}");
+    let id = activities::begin(world, name, New { description, cause, subnet, zone });
+    activities::end(world, name, &id, "Failed", Some(message));
+    world.autoscaling.groups.get_mut(name).expect("seen above").failures = failures.saturating_add(1);
+    let delay = RETRY.saturating_mul(1 << failures.min(6)).min(RETRY_LIMIT);
+    after(world, name, delay);
+}
+
+fn sentence(text: &str) -> String {
+    if text.ends_with('.') { text.to_owned() } else { format!("{text}.") }
+}
+
+fn shrink(world: &mut World, name: &str, want: i64) {
+    loop {
+        let Some(group) = world.autoscaling.groups.get(name) else { return };
+        let have = group.units();
+        let Some(id) = choose::victim(world, group).filter(|_| have > want) else { return };
+        let units = group.members[&id].units();
+        // A heavier instance than the surplus stays.
+        if have - units < want {
+            return;
+        }
+        let now = activities::at(world.now);
+        let mut parts = group.why.clone();
+        parts.push(format!(
+            "At {now} an instance was taken out of service in response to a difference between desired and \
+             actual capacity, shrinking the capacity from {have} to {}.",
+            have - units
+        ));
+        life::begin_leaving(world, name, &id, &parts.join("  "));
+    }
+}
+
+/// A group being deleted goes with its last instance.
+pub fn forget_if_empty(world: &mut World, name: &str) {
+    if world.autoscaling.groups.get(name).is_some_and(|group| group.deleting && group.members.is_empty()) {
+        world.autoscaling.groups.remove(name);
+    }
+}

@@ -1,0 +1,232 @@
+//! Scaling policies and scheduled actions.
+
+use super::groups::{group_mut, invalid, no_group, paged};
+use super::{Event, activities, capacity};
+use crate::sim::World;
+use crate::sim::service::ec2::query::lean;
+use crate::sim::service::{Answer, ApiError, Input};
+use crate::sim::world::{self, Millis};
+use serde_json::{Value as Json, json};
+
+pub fn put(world: &mut World, input: &Json) -> Answer {
+    let name = input.text("PolicyName").unwrap_or_default().to_owned();
+    let uuid = world.uuid();
+    let (account, region) = (world.account.clone(), world.region.clone());
+    let group = group_mut(world, input)?;
+    let kind = input.text("PolicyType").unwrap_or("SimpleScaling");
+    let missing = match kind {
+        "TargetTrackingScaling" => input.get("TargetTrackingConfiguration").is_none(),
+        "StepScaling" => input.list("StepAdjustments").is_empty(),
+        "PredictiveScaling" => input.get("PredictiveScalingConfiguration").is_none(),
+        "SimpleScaling" => input.int("ScalingAdjustment").is_none(),
+        _ => return Err(invalid(&format!("Invalid policy type: {kind}"))),
+    };
+    if missing {
+        return Err(invalid(&format!("The configuration of a {kind} policy must be specified")));
+    }
+    let old = group.policies.get(&name).and_then(|policy| policy.text("PolicyARN")).map(str::to_owned);
+    let arn = old.unwrap_or_else(|| {
+        format!("arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid}:autoScalingGroupName/{}:policyName/{name}", group.name)
+    });
+    let mut kept = input.clone();
+    kept["PolicyARN"] = json!(arn);
+    kept["PolicyType"] = json!(kind);
+    kept["Enabled"] = json!(input.flag("Enabled").unwrap_or(true));
+    // Target tracking makes its two alarms; their evaluation is not modelled.
+    let alarms: Vec<Json> = if kind == "TargetTrackingScaling" {
+        let alarm = |level: &str| {
+            let name = format!("TargetTracking-{}-Alarm{level}-{uuid}", group.name);
+            json!({"AlarmName": name, "AlarmARN": format!("arn:aws:cloudwatch:{region}:{account}:alarm:{name}")})
+        };
+        vec![alarm("High"), alarm("Low")]
+    } else {
+        vec![]
+    };
+    kept["Alarms"] = json!(alarms);
+    if kind == "SimpleScaling" && kept.get("Cooldown").is_none() {
+        kept["Cooldown"] = json!(group.cooldown);
+    }
+    group.policies.insert(name, lean(kept));
+    Ok(json!({"PolicyARN": arn, "Alarms": alarms}))
+}
+
+pub fn describe(world: &mut World, input: &Json) -> Answer {
+    let wanted = input.text("AutoScalingGroupName");
+    if let Some(name) = wanted
+        && !world.autoscaling.groups.contains_key(name)
+    {
+        return Err(no_group(name));
+    }
+    let (names, types) = (input.texts("PolicyNames"), input.texts("PolicyTypes"));
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let items = groups.flat_map(|group| group.policies.values()).filter(|policy| {
+        let is = |member: &str, list: &[&str]| policy.text(member).is_some_and(|text| list.contains(&text));
+        (names.is_empty() || is("PolicyName", &names) || is("PolicyARN", &names))
+            && (types.is_empty() || is("PolicyType", &types))
+    });
+    paged(input, "ScalingPolicies", items.cloned().collect(), 100)
+}
+
+/// (group, policy name) of a name or ARN.
+fn find(world: &World, input: &Json) -> Result<(String, String), ApiError> {
+    let wanted = input.text("AutoScalingGroupName");
+    let policy = input.text("PolicyName").unwrap_or_default();
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    for group in groups {
+        let found = group
+            .policies
+            .iter()
+            .find(|(name, kept)| name.as_str() == policy || kept.text("PolicyARN") == Some(policy));
+        if let Some((name, _)) = found {
+            return Ok((group.name.clone(), name.clone()));
+        }
+    }
+    Err(invalid(&format!("No policy found with name or ARN '{policy}'")))
+}
+
+pub fn delete(world: &mut World, input: &Json) -> Answer {
+    let (group, policy) = find(world, input)?;
+    world.autoscaling.groups.get_mut(&group).expect("found above").policies.remove(&policy);
+    Ok(json!({}))
+}
+
+pub fn execute(world: &mut World, input: &Json) -> Answer {
+    let (name, policy) = find(world, input)?;
+    let group = &world.autoscaling.groups[&name];
+    let kept = &group.policies[&policy];
+    if kept.text("PolicyType") == Some("TargetTrackingScaling") {
+        return Err(invalid("Target tracking policies cannot be executed"));
+    }
+    let step = kept
+        .int("ScalingAdjustment")
+        .or(kept.list("StepAdjustments").first().and_then(|s| s.int("ScalingAdjustment")));
+    let step = step.unwrap_or(0);
+    let wanted = match kept.text("AdjustmentType") {
+        Some("ExactCapacity") => step,
+        Some("PercentChangeInCapacity") => {
+            let change = group.desired * step / 100;
+            let least = kept.int("MinAdjustmentMagnitude").unwrap_or(1);
+            group.desired + if change.abs() < least { least * step.signum() } else { change }
+        }
+        _ => group.desired + step,
+    };
+    let (before, wanted) = (group.desired, wanted.clamp(group.min, group.max));
+    if wanted != before {
+        let why = format!(
+            "At {} a user request executed policy {policy} changing the desired capacity from {before} to {wanted}.",
+            activities::at(world.now)
+        );
+        capacity::set_desired(world, &name, wanted, why);
+    }
+    Ok(json!({}))
+}
+
+fn millis(text: &str) -> Option<Millis> {
+    text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond())
+}
+
+/// With its start time a scheduled action runs once; a recurrence is kept and answered, not run.
+fn put_one(world: &mut World, group: &str, given: &Json) -> Result<(), ApiError> {
+    let name = given.text("ScheduledActionName").unwrap_or_default().to_owned();
+    let start = given.text("StartTime").or(given.text("Time"));
+    if start.is_none() && given.text("Recurrence").is_none() {
+        return Err(invalid("Either a start time or a recurrence must be specified"));
+    }
+    let at = start.and_then(millis);
+    if at.is_some_and(|at| at < world.now) {
+        return Err(invalid("Given start time is in the past"));
+    }
+    let uuid = world.uuid();
+    let arn = world.arn(
+        "autoscaling",
+        &format!("scheduledUpdateGroupAction:{uuid}:autoScalingGroupName/{group}:scheduledActionName/{name}"),
+    );
+    let mut kept = given.clone();
+    kept["AutoScalingGroupName"] = json!(group);
+    kept["ScheduledActionARN"] = json!(arn);
+    if let Some(start) = start {
+        kept["StartTime"] = json!(start);
+        kept["Time"] = json!(start);
+    }
+    let found = world.autoscaling.groups.get_mut(group).ok_or_else(|| no_group(group))?;
+    found.scheduled.insert(name.clone(), lean(kept));
+    if let Some(at) = at {
+        let event = Event::Scheduled(group.to_owned(), name);
+        world.schedule(at - world.now, world::Event::Autoscaling(event));
+    }
+    Ok(())
+}
+
+pub fn put_scheduled(world: &mut World, input: &Json) -> Answer {
+    let group = group_mut(world, input)?.name.clone();
+    put_one(world, &group, input)?;
+    Ok(json!({}))
+}
+
+pub fn batch_put_scheduled(world: &mut World, input: &Json) -> Answer {
+    let group = group_mut(world, input)?.name.clone();
+    let mut failed = Vec::new();
+    for one in input.list("ScheduledUpdateGroupActions") {
+        if let Err(error) = put_one(world, &group, one) {
+            failed.push(json!({
+                "ScheduledActionName": one.text("ScheduledActionName"), "ErrorCode": error.code,
+                "ErrorMessage": error.message,
+            }));
+        }
+    }
+    Ok(json!({"FailedScheduledUpdateGroupActions": failed}))
+}
+
+fn no_action(name: &str) -> ApiError {
+    invalid(&format!("Scheduled action name not found: {name}"))
+}
+
+pub fn delete_scheduled(world: &mut World, input: &Json) -> Answer {
+    let name = input.text("ScheduledActionName").unwrap_or_default();
+    group_mut(world, input)?.scheduled.remove(name).ok_or_else(|| no_action(name))?;
+    Ok(json!({}))
+}
+
+pub fn batch_delete_scheduled(world: &mut World, input: &Json) -> Answer {
+    let group = group_mut(world, input)?;
+    let mut failed = Vec::new();
+    for name in input.texts("ScheduledActionNames") {
+        if group.scheduled.remove(name).is_none() {
+            let error = no_action(name);
+            failed.push(json!({
+                "ScheduledActionName": name, "ErrorCode": error.code, "ErrorMessage": error.message,
+            }));
+        }
+    }
+    Ok(json!({"FailedScheduledActions": failed}))
+}
+
+pub fn describe_scheduled(world: &mut World, input: &Json) -> Answer {
+    let wanted = input.text("AutoScalingGroupName");
+    let names = input.texts("ScheduledActionNames");
+    let groups =
+        world.autoscaling.groups.values().filter(|group| wanted.is_none_or(|name| name == group.name));
+    let items = groups.flat_map(|group| group.scheduled.iter());
+    let asked = items.filter(|(name, _)| names.is_empty() || names.contains(&name.as_str()));
+    paged(input, "ScheduledUpdateGroupActions", asked.map(|(_, kept)| kept.clone()).collect(), 100)
+}
+
+pub fn scheduled(world: &mut World, name: &str, action: &str) {
+    let now = world.now;
+    let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
+    let Some(kept) = group.scheduled.get(action).cloned() else { return };
+    if kept.text("StartTime").and_then(millis) != Some(now) || group.suspends("ScheduledActions") {
+        return;
+    }
+    group.min = kept.int("MinSize").unwrap_or(group.min);
+    group.max = kept.int("MaxSize").unwrap_or(group.max).max(group.min);
+    let before = group.desired;
+    let desired = kept.int("DesiredCapacity").unwrap_or(before).clamp(group.min, group.max);
+    let why = format!(
+        "At {} a scheduled action '{action}' was executed changing the desired capacity from {before} to {desired}.",
+        activities::at(now)
+    );
+    capacity::set_desired(world, name, desired, why);
+}
