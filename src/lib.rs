@@ -2,6 +2,9 @@
 //!
 //! Modules in reading order; each imports only from those above it (a test keeps this so).
 
+// One test writes a whole container definition with json!.
+#![recursion_limit = "256"]
+
 pub mod diag;
 
 pub mod addr;

@@ -101,3 +101,29 @@ fn parses_the_recorded_roots() {
     }
     println!("roots: {files} files");
 }
+
+#[test]
+fn the_shipped_configuration_parses() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = 0;
+    for folder in ["modules", "envs"] {
+        for entry in walkdir::WalkDir::new(root.join(folder)).into_iter().filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy();
+            if ![".tf", ".hcl", ".tfvars"].iter().any(|end| name.ends_with(end)) {
+                continue;
+            }
+            let mut sources = Sources::default();
+            let text =
+                std::fs::read_to_string(entry.path()).expect("the repository's files are readable text");
+            let file = sources.add(entry.path(), text);
+            let (_, diags) = parse_file(&sources, file);
+            assert!(
+                diags.is_empty(),
+                "{}",
+                crate::diag::render::render_text(&diags, &sources, Default::default())
+            );
+            files += 1;
+        }
+    }
+    assert!(files > 0);
+}

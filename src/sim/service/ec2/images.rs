@@ -1,117 +1,202 @@
 //! Public machine images, fixed: the ones people launch container hosts and test machines from.
+
 use super::query::{fail, filtered, lean, paged, tags_of};
 use crate::sim::World;
-use crate::sim::service::ssm::public;
 use crate::sim::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
-use std::sync::LazyLock;
 
-#[derive(Clone, Debug)]
 pub struct Image {
     pub id: &'static str,
     pub name: &'static str,
-    pub description: String,
+    description: &'static str,
     pub arch: &'static str,
     owner: &'static str,
     alias: Option<&'static str>,
     pub root_device: &'static str,
-    pub snapshot: String,
+    pub snapshot: &'static str,
     pub size: i64,
-    created: String,
+    created: &'static str,
 }
 
 const AMAZON_ECS: &str = "591542846629";
 const AMAZON: &str = "137112412989";
 const CANONICAL: &str = "099720109477";
 
-/// Images of others than Amazon, and an older Amazon one: id, name, architecture, owner, created. Names
-/// follow each publisher's scheme; ids are ours.
-const OTHERS: [(&str, &str, &str, &str, &str); 6] = [
-    (
-        "ami-0ec5a12023d0000f1",
-        "al2023-ami-ecs-hvm-2023.0.20250715-kernel-6.1-x86_64",
-        "x86_64",
-        AMAZON_ECS,
-        "2025-07-16T18:02:11.000Z",
-    ),
-    (
-        "ami-0ec5a12023d0000f2",
-        "al2023-ami-ecs-hvm-2023.0.20250715-kernel-6.1-arm64",
-        "arm64",
-        AMAZON_ECS,
-        "2025-07-16T18:04:47.000Z",
-    ),
-    (
-        "ami-0b24040000000e86f",
-        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20250821",
-        "x86_64",
-        CANONICAL,
-        "2025-08-21T07:15:20.000Z",
-    ),
-    (
-        "ami-0b24040000000a64f",
-        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250821",
-        "arm64",
-        CANONICAL,
-        "2025-08-21T07:18:52.000Z",
-    ),
-    (
-        "ami-0b22040000000e86f",
-        "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20250819",
-        "x86_64",
-        CANONICAL,
-        "2025-08-19T06:55:13.000Z",
-    ),
-    (
-        "ami-0b22040000000a64f",
-        "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-arm64-server-20250819",
-        "arm64",
-        CANONICAL,
-        "2025-08-19T06:57:40.000Z",
-    ),
-];
-
-fn made(
-    id: &'static str,
-    name: &'static str,
-    arch: &'static str,
-    owner: &'static str,
-    created: String,
-) -> Image {
-    let canonical = owner == CANONICAL;
+/// Names follow each publisher's scheme; ids are ours.
+const IMAGES: &[Image] = &[
     Image {
-        id,
-        name,
-        description: if canonical {
-            format!("Canonical, Ubuntu, {arch} image")
-        } else {
-            format!("Amazon Linux AMI {name}")
-        },
-        arch,
-        owner,
-        alias: (!canonical).then_some("amazon"),
-        root_device: if canonical { "/dev/sda1" } else { "/dev/xvda" },
-        snapshot: id.replace("ami-", "snap-"),
-        size: if owner == AMAZON_ECS { 30 } else { 8 },
-        created,
-    }
-}
-
-/// Those that the public SSM parameters name, and the others.
-static IMAGES: LazyLock<Vec<Image>> = LazyLock::new(|| {
-    let released = World::timestamp(public::MODIFIED).as_str().unwrap_or_default().replace('Z', ".000Z");
-    let amazon = public::IMAGES.iter().map(|image| {
-        let owner = if image.ecs_path.is_some() { AMAZON_ECS } else { AMAZON };
-        made(image.id, image.name, image.architecture, owner, released.clone())
-    });
-    let others = OTHERS
-        .iter()
-        .map(|(id, name, arch, owner, created)| made(id, name, arch, owner, (*created).to_owned()));
-    amazon.chain(others).collect()
-});
+        id: "ami-0ec5a12023000e86a",
+        name: "al2023-ami-ecs-hvm-2023.0.20260909-kernel-6.1-x86_64-ebs",
+        description: "Amazon Linux AMI 2023.0.20260909 x86_64 ECS HVM EBS",
+        arch: "x86_64",
+        owner: AMAZON_ECS,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0ec5a12023000e86a",
+        size: 30,
+        created: "2026-09-10T18:02:11.000Z",
+    },
+    Image {
+        id: "ami-0ec5a12023000a64b",
+        name: "al2023-ami-ecs-hvm-2023.0.20260909-kernel-6.1-arm64-ebs",
+        description: "Amazon Linux AMI 2023.0.20260909 arm64 ECS HVM EBS",
+        arch: "arm64",
+        owner: AMAZON_ECS,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0ec5a12023000a64b",
+        size: 30,
+        created: "2026-09-10T18:04:47.000Z",
+    },
+    Image {
+        id: "ami-0ec5a12023020e86c",
+        name: "al2023-ami-ecs-hvm-2023.0.20260812-kernel-6.1-x86_64-ebs",
+        description: "Amazon Linux AMI 2023.0.20260812 x86_64 ECS HVM EBS",
+        arch: "x86_64",
+        owner: AMAZON_ECS,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0ec5a12023020e86c",
+        size: 30,
+        created: "2026-08-13T17:41:09.000Z",
+    },
+    Image {
+        id: "ami-0ec5a20000000e86d",
+        name: "amzn2-ami-ecs-hvm-2.0.20260909-x86_64-ebs",
+        description: "Amazon Linux AMI 2.0.20260909 x86_64 ECS HVM GP2",
+        arch: "x86_64",
+        owner: AMAZON_ECS,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0ec5a20000000e86d",
+        size: 30,
+        created: "2026-09-10T17:22:31.000Z",
+    },
+    Image {
+        id: "ami-0ec5a20000000a64e",
+        name: "amzn2-ami-ecs-hvm-2.0.20260909-arm64-ebs",
+        description: "Amazon Linux AMI 2.0.20260909 arm64 ECS HVM GP2",
+        arch: "arm64",
+        owner: AMAZON_ECS,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0ec5a20000000a64e",
+        size: 30,
+        created: "2026-09-10T17:25:02.000Z",
+    },
+    Image {
+        id: "ami-0a120230000000e86",
+        name: "al2023-ami-2023.8.20260915.0-kernel-6.1-x86_64",
+        description: "Amazon Linux 2023 AMI 2023.8.20260915.0 x86_64 HVM kernel-6.1",
+        arch: "x86_64",
+        owner: AMAZON,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0a120230000000e86",
+        size: 8,
+        created: "2026-09-15T22:10:01.000Z",
+    },
+    Image {
+        id: "ami-0a120230000000a64",
+        name: "al2023-ami-2023.8.20260915.0-kernel-6.1-arm64",
+        description: "Amazon Linux 2023 AMI 2023.8.20260915.0 arm64 HVM kernel-6.1",
+        arch: "arm64",
+        owner: AMAZON,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0a120230000000a64",
+        size: 8,
+        created: "2026-09-15T22:12:33.000Z",
+    },
+    Image {
+        id: "ami-0a1200000000d0e86",
+        name: "amzn2-ami-hvm-2.0.20260914.0-x86_64-gp2",
+        description: "Amazon Linux 2 AMI 2.0.20260914.0 x86_64 HVM gp2",
+        arch: "x86_64",
+        owner: AMAZON,
+        alias: Some("amazon"),
+        root_device: "/dev/xvda",
+        snapshot: "snap-0a1200000000d0e86",
+        size: 8,
+        created: "2026-09-14T20:31:40.000Z",
+    },
+    Image {
+        id: "ami-0b24040000000e86f",
+        name: "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260910",
+        description: "Canonical, Ubuntu, 24.04, amd64 noble image",
+        arch: "x86_64",
+        owner: CANONICAL,
+        alias: None,
+        root_device: "/dev/sda1",
+        snapshot: "snap-0b24040000000e86f",
+        size: 8,
+        created: "2026-09-10T07:15:20.000Z",
+    },
+    Image {
+        id: "ami-0b24040000000a64f",
+        name: "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20260910",
+        description: "Canonical, Ubuntu, 24.04, arm64 noble image",
+        arch: "arm64",
+        owner: CANONICAL,
+        alias: None,
+        root_device: "/dev/sda1",
+        snapshot: "snap-0b24040000000a64f",
+        size: 8,
+        created: "2026-09-10T07:18:52.000Z",
+    },
+    Image {
+        id: "ami-0b22040000000e86f",
+        name: "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20260908",
+        description: "Canonical, Ubuntu, 22.04 LTS, amd64 jammy image",
+        arch: "x86_64",
+        owner: CANONICAL,
+        alias: None,
+        root_device: "/dev/sda1",
+        snapshot: "snap-0b22040000000e86f",
+        size: 8,
+        created: "2026-09-08T06:55:13.000Z",
+    },
+];
 
 pub fn image(id: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.id == id)
+}
+
+fn newest(prefix: &str, arch: &str) -> &'static Image {
+    let mut all = IMAGES.iter().filter(|image| image.name.starts_with(prefix) && image.arch == arch);
+    let first = all.next().unwrap_or(&IMAGES[0]);
+    all.fold(first, |best, image| if image.created > best.created { image } else { best })
+}
+
+/// The newest ECS-optimised image. `os`: `amazon-linux-2023` or `amazon-linux-2`; `arch`: `x86_64` or
+/// `arm64`.
+pub fn ecs_optimized_ami(arch: &str, os: &str) -> &'static str {
+    let prefix = if os == "amazon-linux-2" { "amzn2-ami-ecs-hvm-" } else { "al2023-ami-ecs-hvm-" };
+    newest(prefix, arch).id
+}
+
+/// Its name, for the recommended parameter's JSON (`image_name`).
+pub fn ecs_optimized_name(arch: &str, os: &str) -> &'static str {
+    image(ecs_optimized_ami(arch, os)).map_or("", |image| image.name)
+}
+
+/// The newest generic Amazon Linux 2023 (`/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-…`).
+pub fn amazon_linux_ami(arch: &str) -> &'static str {
+    newest("al2023-ami-2023.", arch).id
+}
+
+/// Image ids that AWS publishes as SSM parameters, by name.
+pub fn public_parameter(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix("/aws/service/")?;
+    if let Some(rest) = name.strip_prefix("ecs/optimized-ami/") {
+        let path = rest.strip_suffix("/recommended/image_id").or(rest.strip_suffix("/image_id"))?;
+        let (os, arch) = path.split_once('/').unwrap_or((path, "x86_64"));
+        return matches!(os, "amazon-linux-2023" | "amazon-linux-2")
+            .then(|| ecs_optimized_ami(if arch == "arm64" { "arm64" } else { "x86_64" }, os));
+    }
+    let rest = name.strip_prefix("ami-amazon-linux-latest/al2023-ami-")?;
+    let arch = rest.rsplit('-').next()?;
+    matches!(arch, "x86_64" | "arm64").then(|| amazon_linux_ami(arch))
 }
 
 pub fn no_image(id: &str) -> ApiError {
@@ -140,7 +225,7 @@ fn image_json(world: &World, image: &Image) -> Json {
             "DeviceName": image.root_device,
             "Ebs": {
                 "DeleteOnTermination": true, "SnapshotId": image.snapshot, "VolumeSize": image.size,
-                "VolumeType": if image.name.starts_with("amzn2") { "gp2" } else { "gp3" },
+                "VolumeType": if image.name.contains("gp2") || image.description.ends_with("GP2") { "gp2" } else { "gp3" },
                 "Encrypted": false,
             },
         }],

@@ -274,7 +274,7 @@ fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> 
             kms_key: ebs.text("KmsKeyId").map(str::to_owned),
             iops: ebs.int("Iops").or(gp3.then_some(3000)),
             throughput: ebs.int("Throughput").or(gp3.then_some(125)),
-            snapshot: snapshot.or(root.then(|| image.snapshot.clone())),
+            snapshot: snapshot.or(root.then(|| image.snapshot.to_owned())),
             zone: zone.to_owned(),
             created: world.now,
             instance: Some(instance.to_owned()),
