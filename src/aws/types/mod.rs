@@ -2,10 +2,10 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
-mod default_security_group;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod default_security_group;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -54,10 +54,10 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
-    &default_security_group::DefaultSecurityGroup,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
