@@ -371,7 +371,7 @@ fn launches_refuse_a_foreign_architecture_and_a_full_subnet() {
 fn a_service_interface_takes_an_address_and_gives_it_back() {
     let mut world = world();
     let net = net(&mut world);
-    let eni = ec2::create_interface(&mut world, &net.subnet, &[], "ELB app/x/1", "amazon-elb").expect("free");
+    let eni = ec2::create_interface(&mut world, &net.subnet, "ELB app/x/1", &[]).expect("free");
     ec2::map_public_ip(&mut world, &eni.id);
     let found = call(&mut world, "DescribeNetworkInterfaces", json!({"NetworkInterfaceIds": [eni.id]}));
     assert_eq!(found["NetworkInterfaces"][0]["RequesterId"], "amazon-elb");
