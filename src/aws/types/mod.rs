@@ -5,6 +5,7 @@ mod appautoscaling_target;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod default_security_group;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -35,6 +36,7 @@ mod route_table;
 mod route_table_association;
 mod routes;
 mod security_group;
+mod security_group_rule;
 mod sg_permissions;
 mod sg_rule;
 mod ssm_parameter;
@@ -55,6 +57,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
@@ -79,6 +82,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &security_group_rule::SecurityGroupRule,
     &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,

@@ -450,7 +450,7 @@ mod tests {
 
     #[test]
     fn every_member_survives_the_way_to_aws_types_and_back() {
-        let full = serde_json::json!([{
+        let full = r#"[{
             "name": "app", "image": "x", "cpu": 1, "memory": 2, "memoryReservation": 1, "essential": false,
             "repositoryCredentials": {"credentialsParameter": "arn"}, "links": ["a"],
             "portMappings": [{"containerPort": 80, "hostPort": 8080, "protocol": "udp", "name": "p",
@@ -478,7 +478,8 @@ mod tests {
             "systemControls": [{"namespace": "n", "value": "1"}],
             "resourceRequirements": [{"value": "1", "type": "GPU"}],
             "firelensConfiguration": {"type": "fluentbit", "options": {"a": "b"}}, "credentialSpecs": ["c"]
-        }]);
+        }]"#;
+        let full: Json = serde_json::from_str(full).expect("JSON");
         let back: Json =
             serde_json::from_str(&text(&parse(&full.to_string()).expect("valid"))).expect("JSON");
         assert_eq!(back, full);
