@@ -2,6 +2,7 @@
 
 mod appautoscaling_policy;
 mod appautoscaling_target;
+mod default_security_group;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
@@ -35,6 +36,7 @@ mod route_table;
 mod route_table_association;
 mod routes;
 mod security_group;
+mod security_group_rule;
 mod sg_permissions;
 mod sg_rule;
 mod ssm_parameter;
@@ -52,6 +54,7 @@ use super::AwsType;
 pub static ALL: &[&dyn AwsType] = &[
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
+    &default_security_group::DefaultSecurityGroup,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
@@ -79,6 +82,7 @@ pub static ALL: &[&dyn AwsType] = &[
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &security_group_rule::SecurityGroupRule,
     &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,

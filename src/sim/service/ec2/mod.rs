@@ -19,12 +19,14 @@ mod security_group_rules;
 mod security_groups;
 pub mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod volumes;
 mod zones;
 
 pub use gateways::jitter;
 pub use instance_types::{InstanceType, all as all_types, instance_type};
-pub use interfaces::{create_interface, delete_interface, map_public_ip, set_interface_groups};
+pub use interfaces::{create_interface, delete_interface, map_public_ip};
 pub use launch_templates::{Resolved, overlay, resolve};
 pub use run_instances::{LaunchSpec, launch, real_image, spec_from};
 pub use state::{Instance, InstanceState, Interface, State};

@@ -7,7 +7,7 @@ use super::{
     capacity, client, cluster_name, clusters, definitions, hosts, includes, invalid, missing, paged,
     placement, put,
 };
-use super::{network, scheduler, short, tag_list, tags_of, time, view};
+use super::{network, reach, scheduler, short, tag_list, tags_of, time, view};
 use crate::sim::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ fn task_health(task: &Task) -> &'static str {
 pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
     let containers: Vec<Json> =
         (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
-    let attachments: Vec<Json> = tasks::attachment(world, task).into_iter().collect();
+    let attachments: Vec<Json> = reach::attachment(world, task).into_iter().collect();
     let mut view = json!({
         "attachments": attachments,
         "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
@@ -324,6 +324,7 @@ pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
                 strategy: input.list("placementStrategy"),
                 group: &order.group,
                 zones: placement::zones(world, &order.definition, order.network.as_ref()),
+                only: None,
             };
             let waits = order.provider.as_deref().and_then(|name| capacity::get(world, name));
             match placement::choose(world, &ask) {
