@@ -72,7 +72,7 @@ attributes! {
         .doc("ARN of the ECS service that moves the weights of the default action (Cutover's own)");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "A port of a load balancer and what it does by default",
     example: r#"
 resource "aws_vpc" "main" {

@@ -86,7 +86,7 @@ attributes! {
         .doc("ARN of the ECS service that moves the weights of the action (Cutover's own)");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "What a listener does with requests that match conditions",
     example: r#"
 resource "aws_vpc" "main" {
