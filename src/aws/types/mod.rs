@@ -3,10 +3,11 @@
 mod alb;
 mod appautoscaling_policy;
 mod appautoscaling_target;
-mod default_security_group;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod default_security_group;
+pub mod ec2;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -43,10 +44,9 @@ mod sg_rule;
 mod ssm_parameter;
 mod subnet;
 mod timeouts;
+pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
-pub mod ec2;
-pub mod vpc;
 
 use super::AwsType;
 
@@ -59,10 +59,10 @@ pub static ALL: &[&dyn AwsType] = &[
     &alb::ALB_TARGET_GROUP,
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
-    &default_security_group::DefaultSecurityGroup,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
