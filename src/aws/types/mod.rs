@@ -1,5 +1,6 @@
 //! One file a resource type, and the list of all of them.
 
+mod alb;
 mod appautoscaling_policy;
 mod appautoscaling_target;
 mod autoscaling_group;
@@ -52,6 +53,10 @@ use super::AwsType;
 /// Every resource type, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &alb::ALB,
+    &alb::ALB_LISTENER,
+    &alb::ALB_LISTENER_RULE,
+    &alb::ALB_TARGET_GROUP,
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
     &autoscaling_group::AutoscalingGroup,
