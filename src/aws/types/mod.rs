@@ -7,7 +7,6 @@ mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
 mod default_security_group;
-pub mod ec2;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -44,9 +43,10 @@ mod sg_rule;
 mod ssm_parameter;
 mod subnet;
 mod timeouts;
-pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod vpc;
 
 use super::AwsType;
 
