@@ -17,7 +17,6 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
-mod iam;
 mod iam_instance_profile;
 mod iam_policy;
 mod iam_role;
@@ -31,6 +30,7 @@ mod lb_listener_rule;
 mod lb_target_group;
 mod nat_gateway;
 mod route;
+mod route53_record;
 mod route_table;
 mod route_table_association;
 mod routes;
@@ -43,6 +43,9 @@ mod timeouts;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 pub mod ec2;
+pub mod iam;
+pub mod route53;
+pub mod route53_zone;
 pub mod vpc;
 
 use super::AwsType;
@@ -76,6 +79,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &lb_target_group::LbTargetGroup,
     &nat_gateway::NatGateway,
     &route::Route,
+    &route53_record::Route53Record,
+    &route53_zone::Route53Zone,
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,

@@ -159,8 +159,15 @@ fn check_neighbours(zone: &Zone, records: &[RecordSet], set: &RecordSet) -> Resu
         ));
     }
     let policy = |set: &RecordSet| {
-        let policies =
-            ["Weight", "Region", "Failover", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig"];
+        let policies = [
+            "Weight",
+            "Region",
+            "Failover",
+            "GeoLocation",
+            "GeoProximityLocation",
+            "MultiValueAnswer",
+            "CidrRoutingConfig",
+        ];
         policies.into_iter().find(|policy| set.routing.contains_key(*policy))
     };
     if set.set_identifier.is_none() != policy(set).is_none() {
