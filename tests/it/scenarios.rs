@@ -190,7 +190,7 @@ fn staging_and_prod_live_on_the_embedded_aws_too() {
         all("drift", &["--detailed-exitcode"]).exits(0);
         if name == "envs/prod" {
             let refused = all("destroy", &["--auto-approve"]).exits(1);
-            states(&refused, &["prevent_destroy", "envs/prod"]);
+            states(&refused, &["prevent_destroy", "module.ecr."]);
             let again = all("plan", &["--detailed-exitcode"]);
             assert_eq!(again.code, 0, "nothing was destroyed\n{}", again.all());
         } else {
