@@ -50,8 +50,11 @@ pub fn arn(world: &World, group: &Group) -> String {
     world.arn("autoscaling", &format!("autoScalingGroup:{}:autoScalingGroupName/{name}", group.uuid))
 }
 
-/// The subnets of a VPCZoneIdentifier and the zones they lie in.
-fn places(world: &World, input: &Json) -> Result<Option<(Vec<String>, Vec<String>)>, ApiError> {
+/// Subnets, and the zones they lie in.
+type Places = (Vec<String>, Vec<String>);
+
+/// Those of a VPCZoneIdentifier, or the default VPC's in the zones named.
+fn places(world: &World, input: &Json) -> Result<Option<Places>, ApiError> {
     let listed = input.text("VPCZoneIdentifier").map(|text| {
         let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty());
         ids.map(str::to_owned).collect::<Vec<_>>()

@@ -50,8 +50,10 @@ fn start(world: &mut World, name: &str) {
     let group = &world.autoscaling.groups[name];
     let refresh = group.refresh().expect("the caller saw it");
     let target = group.launches();
+    let skip = refresh.preferences.skip_matching;
     let replaced = |member: &&Member| {
-        !member.lifecycle.leaves() && !(refresh.preferences.skip_matching && matches(world, member, target))
+        let fits = skip && matches(world, member, target);
+        !fits && !member.lifecycle.leaves()
     };
     let outdated: std::collections::BTreeSet<String> =
         group.members.values().filter(replaced).map(|member| member.id.clone()).collect();
