@@ -1,11 +1,12 @@
 //! One file a resource type, and the list of all of them.
 
+mod alb;
 mod appautoscaling_policy;
 mod appautoscaling_target;
-mod default_security_group;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod default_security_group;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -18,7 +19,6 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
-mod iam;
 mod iam_instance_profile;
 mod iam_policy;
 mod iam_role;
@@ -32,6 +32,7 @@ mod lb_listener_rule;
 mod lb_target_group;
 mod nat_gateway;
 mod route;
+mod route53_record;
 mod route_table;
 mod route_table_association;
 mod routes;
@@ -45,6 +46,9 @@ mod timeouts;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 pub mod ec2;
+pub mod iam;
+pub mod route53;
+pub mod route53_zone;
 pub mod vpc;
 
 use super::AwsType;
@@ -52,12 +56,16 @@ use super::AwsType;
 /// Every resource type, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &alb::ALB,
+    &alb::ALB_LISTENER,
+    &alb::ALB_LISTENER_RULE,
+    &alb::ALB_TARGET_GROUP,
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
-    &default_security_group::DefaultSecurityGroup,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
@@ -78,6 +86,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &lb_listener_rule::LbListenerRule,
     &lb_target_group::LbTargetGroup,
     &nat_gateway::NatGateway,
+    &route53_record::Route53Record,
+    &route53_zone::Route53Zone,
     &route::Route,
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,

@@ -4,9 +4,9 @@ use crate::sim::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 fn try_call(world: &mut World, operation: &str, input: Json) -> Result<Json, ApiError> {
-    let found = ["autoscaling", "ec2"].iter().find_map(|service| {
-        operations(service)?.iter().find(|(name, _)| *name == operation)
-    });
+    let found = ["autoscaling", "ec2"]
+        .iter()
+        .find_map(|service| operations(service)?.iter().find(|(name, _)| *name == operation));
     found.expect(operation).1(world, &input)
 }
 
@@ -37,7 +37,11 @@ fn world() -> (World, String) {
         subnets.push(id(&call(&mut world, "CreateSubnet", input), "/Subnet/SubnetId"));
     }
     let data = json!({"ImageId": image(), "InstanceType": "t3.small"});
-    call(&mut world, "CreateLaunchTemplate", json!({"LaunchTemplateName": "web", "LaunchTemplateData": data}));
+    call(
+        &mut world,
+        "CreateLaunchTemplate",
+        json!({"LaunchTemplateName": "web", "LaunchTemplateData": data}),
+    );
     (world, subnets.join(","))
 }
 
@@ -56,7 +60,8 @@ fn pass(world: &mut World, time: Millis) {
 }
 
 fn look(world: &mut World) -> Json {
-    call(world, "DescribeAutoScalingGroups", json!({"AutoScalingGroupNames": ["g"]}))["AutoScalingGroups"][0].clone()
+    call(world, "DescribeAutoScalingGroups", json!({"AutoScalingGroupNames": ["g"]}))["AutoScalingGroups"][0]
+        .clone()
 }
 
 fn count(world: &mut World, state: &str) -> usize {
@@ -64,9 +69,13 @@ fn count(world: &mut World, state: &str) -> usize {
 }
 
 fn new_version(world: &mut World, data: Json) {
-    call(world, "CreateLaunchTemplateVersion", json!({
-        "LaunchTemplateName": "web", "SourceVersion": "1", "LaunchTemplateData": data,
-    }));
+    call(
+        world,
+        "CreateLaunchTemplateVersion",
+        json!({
+            "LaunchTemplateName": "web", "SourceVersion": "1", "LaunchTemplateData": data,
+        }),
+    );
 }
 
 fn refresh(world: &mut World, version: &str, preferences: Json) -> String {
@@ -160,9 +169,13 @@ fn protected_instances_stay_when_the_group_shrinks() {
     group(&mut world, &subnets, 0, 3, 3);
     pass(&mut world, 2 * MINUTE);
     let kept = id(&look(&mut world), "/Instances/1/InstanceId");
-    call(&mut world, "SetInstanceProtection", json!({
-        "AutoScalingGroupName": "g", "InstanceIds": [kept], "ProtectedFromScaleIn": true,
-    }));
+    call(
+        &mut world,
+        "SetInstanceProtection",
+        json!({
+            "AutoScalingGroupName": "g", "InstanceIds": [kept], "ProtectedFromScaleIn": true,
+        }),
+    );
     call(&mut world, "SetDesiredCapacity", json!({"AutoScalingGroupName": "g", "DesiredCapacity": 0}));
     pass(&mut world, 5 * MINUTE);
     assert_eq!(id(&look(&mut world), "/Instances/0/InstanceId"), kept);
@@ -185,19 +198,23 @@ fn a_group_is_deleted_with_its_last_instance() {
 #[test]
 fn a_mixed_group_has_its_base_on_demand_and_the_rest_by_percentage() {
     let (mut world, subnets) = world();
-    call(&mut world, "CreateAutoScalingGroup", json!({
-        "AutoScalingGroupName": "g", "MinSize": 6, "MaxSize": 6, "VPCZoneIdentifier": subnets,
-        "MixedInstancesPolicy": {
-            "LaunchTemplate": {
-                "LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "$Latest"},
-                "Overrides": [{"InstanceType": "t3.large"}, {"InstanceType": "m5.large"}],
+    call(
+        &mut world,
+        "CreateAutoScalingGroup",
+        json!({
+            "AutoScalingGroupName": "g", "MinSize": 6, "MaxSize": 6, "VPCZoneIdentifier": subnets,
+            "MixedInstancesPolicy": {
+                "LaunchTemplate": {
+                    "LaunchTemplateSpecification": {"LaunchTemplateName": "web", "Version": "$Latest"},
+                    "Overrides": [{"InstanceType": "t3.large"}, {"InstanceType": "m5.large"}],
+                },
+                "InstancesDistribution": {
+                    "OnDemandBaseCapacity": 2, "OnDemandPercentageAboveBaseCapacity": 25,
+                    "SpotAllocationStrategy": "capacity-optimized",
+                },
             },
-            "InstancesDistribution": {
-                "OnDemandBaseCapacity": 2, "OnDemandPercentageAboveBaseCapacity": 25,
-                "SpotAllocationStrategy": "capacity-optimized",
-            },
-        },
-    }));
+        }),
+    );
     pass(&mut world, 2 * MINUTE);
     let spot = world.ec2.instances.values().filter(|instance| instance.spec.spot).count();
     assert_eq!(spot, 3);
@@ -229,19 +246,27 @@ fn a_hook_holds_launch_and_termination_until_completed_or_timed_out() {
         ("in", "autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON"),
         ("out", "autoscaling:EC2_INSTANCE_TERMINATING", "CONTINUE"),
     ] {
-        call(&mut world, "PutLifecycleHook", json!({
-            "AutoScalingGroupName": "g", "LifecycleHookName": name, "LifecycleTransition": transition,
-            "HeartbeatTimeout": 300, "DefaultResult": result,
-        }));
+        call(
+            &mut world,
+            "PutLifecycleHook",
+            json!({
+                "AutoScalingGroupName": "g", "LifecycleHookName": name, "LifecycleTransition": transition,
+                "HeartbeatTimeout": 300, "DefaultResult": result,
+            }),
+        );
     }
     call(&mut world, "SetDesiredCapacity", json!({"AutoScalingGroupName": "g", "DesiredCapacity": 1}));
     pass(&mut world, 2 * MINUTE);
     assert_eq!(count(&mut world, "Pending:Wait"), 1);
     let instance = id(&look(&mut world), "/Instances/0/InstanceId");
-    call(&mut world, "CompleteLifecycleAction", json!({
-        "AutoScalingGroupName": "g", "LifecycleHookName": "in", "InstanceId": instance,
-        "LifecycleActionResult": "CONTINUE",
-    }));
+    call(
+        &mut world,
+        "CompleteLifecycleAction",
+        json!({
+            "AutoScalingGroupName": "g", "LifecycleHookName": "in", "InstanceId": instance,
+            "LifecycleActionResult": "CONTINUE",
+        }),
+    );
     assert_eq!(count(&mut world, "InService"), 1);
     call(&mut world, "SetDesiredCapacity", json!({"AutoScalingGroupName": "g", "DesiredCapacity": 0}));
     pass(&mut world, MINUTE);
@@ -333,7 +358,10 @@ fn a_rollback_replaces_what_the_refresh_brought() {
     pass(&mut world, 3 * MINUTE);
     new_version(&mut world, json!({"InstanceType": "t3.large"}));
     let name = json!({"AutoScalingGroupName": "g"});
-    assert_eq!(refused(&mut world, "RollbackInstanceRefresh", name.clone()).0, "ActiveInstanceRefreshNotFound");
+    assert_eq!(
+        refused(&mut world, "RollbackInstanceRefresh", name.clone()).0,
+        "ActiveInstanceRefreshNotFound"
+    );
     refresh(&mut world, "2", json!({"MinHealthyPercentage": 75, "MaxHealthyPercentage": 100}));
     pass(&mut world, 4 * MINUTE);
     assert!(world.ec2.instances.values().any(|instance| instance.spec.instance_type == "t3.large"));
@@ -358,7 +386,8 @@ fn a_cancelled_refresh_takes_nothing_back() {
     let (end, _) = run(&mut world, 10 * MINUTE);
     assert_eq!(end["Status"], "Cancelled");
     let group = look(&mut world);
-    let versions: Vec<&Json> = group.list("Instances").iter().map(|i| &i["LaunchTemplate"]["Version"]).collect();
+    let versions: Vec<&Json> =
+        group.list("Instances").iter().map(|i| &i["LaunchTemplate"]["Version"]).collect();
     assert!(versions.contains(&&json!("1")) && versions.contains(&&json!("2")), "{versions:?}");
     assert_eq!(group["LaunchTemplate"]["Version"], "1");
 }
@@ -369,9 +398,13 @@ fn a_refresh_waits_for_protected_instances_and_gives_up() {
     group(&mut world, &subnets, 2, 4, 2);
     pass(&mut world, 3 * MINUTE);
     let kept = id(&look(&mut world), "/Instances/0/InstanceId");
-    call(&mut world, "SetInstanceProtection", json!({
-        "AutoScalingGroupName": "g", "InstanceIds": [kept], "ProtectedFromScaleIn": true,
-    }));
+    call(
+        &mut world,
+        "SetInstanceProtection",
+        json!({
+            "AutoScalingGroupName": "g", "InstanceIds": [kept], "ProtectedFromScaleIn": true,
+        }),
+    );
     new_version(&mut world, json!({"InstanceType": "t3.large"}));
     refresh(&mut world, "2", json!({}));
     let (end, _) = run(&mut world, 240 * MINUTE);
@@ -388,10 +421,14 @@ fn a_refresh_rests_at_its_checkpoints_and_bakes() {
     group(&mut world, &subnets, 4, 8, 4);
     pass(&mut world, 3 * MINUTE);
     new_version(&mut world, json!({"InstanceType": "t3.large"}));
-    refresh(&mut world, "2", json!({
-        "MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "CheckpointPercentages": [50, 100],
-        "CheckpointDelay": 1800, "BakeTime": 600,
-    }));
+    refresh(
+        &mut world,
+        "2",
+        json!({
+            "MinHealthyPercentage": 100, "MaxHealthyPercentage": 200, "CheckpointPercentages": [50, 100],
+            "CheckpointDelay": 1800, "BakeTime": 600,
+        }),
+    );
     pass(&mut world, 15 * MINUTE);
     assert_eq!(status(&mut world)["PercentageComplete"], 50);
     assert_eq!(status(&mut world)["InstancesToUpdate"], 2);
@@ -399,4 +436,36 @@ fn a_refresh_rests_at_its_checkpoints_and_bakes() {
     assert_eq!(status(&mut world)["Status"], "Baking");
     let (end, _) = run(&mut world, 20 * MINUTE);
     assert_eq!(end["Status"], "Successful");
+}
+
+#[test]
+fn an_instance_past_its_lifetime_is_replaced() {
+    let (mut world, subnets) = world();
+    group(&mut world, &subnets, 1, 2, 1);
+    call(
+        &mut world,
+        "UpdateAutoScalingGroup",
+        json!({"AutoScalingGroupName": "g", "MaxInstanceLifetime": 86_400}),
+    );
+    pass(&mut world, 3 * MINUTE);
+    let first = id(&look(&mut world), "/Instances/0/InstanceId");
+    pass(&mut world, 24 * 60 * MINUTE + 5 * MINUTE);
+    assert_ne!(id(&look(&mut world), "/Instances/0/InstanceId"), first);
+}
+
+#[test]
+fn a_group_of_a_template_without_an_image_is_refused() {
+    let (mut world, subnets) = world();
+    let data = json!({"LaunchTemplateName": "bare", "LaunchTemplateData": {"InstanceType": "t3.small"}});
+    call(&mut world, "CreateLaunchTemplate", data);
+    let (code, message) = refused(
+        &mut world,
+        "CreateAutoScalingGroup",
+        json!({
+            "AutoScalingGroupName": "h", "MinSize": 0, "MaxSize": 1, "VPCZoneIdentifier": subnets,
+            "LaunchTemplate": {"LaunchTemplateName": "bare"},
+        }),
+    );
+    assert_eq!(code, "ValidationError");
+    assert!(message.starts_with("You must use a valid fully-formed launch template."), "{message}");
 }

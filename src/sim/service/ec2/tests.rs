@@ -36,8 +36,7 @@ fn net(world: &mut World) -> Net {
     let vpc = id(&call(world, "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"})), "/Vpc/VpcId");
     let input = json!({"VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1b"});
     let subnet = id(&call(world, "CreateSubnet", input), "/Subnet/SubnetId");
-    let gateway =
-        id(&call(world, "CreateInternetGateway", json!({})), "/InternetGateway/InternetGatewayId");
+    let gateway = id(&call(world, "CreateInternetGateway", json!({})), "/InternetGateway/InternetGatewayId");
     call(world, "AttachInternetGateway", json!({"VpcId": vpc, "InternetGatewayId": gateway}));
     Net { vpc, subnet, gateway }
 }
@@ -83,7 +82,10 @@ fn subnets_must_lie_in_the_vpc_and_not_overlap() {
     assert_eq!(refused(&mut world, "CreateSubnet", with("10.1.0.0/24")).0, "InvalidSubnet.Range");
     assert_eq!(refused(&mut world, "CreateSubnet", with("nonsense")).0, "InvalidParameterValue");
     let (code, message) = refused(&mut world, "DescribeSubnets", json!({"SubnetIds": ["subnet-0"]}));
-    assert_eq!((code.as_str(), message.as_str()), ("InvalidSubnetID.NotFound", "The subnet ID 'subnet-0' does not exist"));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("InvalidSubnetID.NotFound", "The subnet ID 'subnet-0' does not exist")
+    );
     let subnets = call(&mut world, "DescribeSubnets", json!({}));
     assert_eq!(subnets["Subnets"][0]["AvailableIpAddressCount"], 251);
     assert_eq!(subnets["Subnets"][0]["AvailabilityZoneId"], "use1-az2");
@@ -118,11 +120,17 @@ fn a_nat_gateway_takes_minutes_and_holds_what_it_uses() {
     call(&mut world, "ReleaseAddress", release);
     call(&mut world, "DetachInternetGateway", detach);
     call(&mut world, "DeleteSubnet", json!({"SubnetId": net.subnet}));
-    assert_eq!(refused(&mut world, "DeleteInternetGateway", json!({"InternetGatewayId": "igw-0"})).0, "InvalidInternetGatewayID.NotFound");
+    assert_eq!(
+        refused(&mut world, "DeleteInternetGateway", json!({"InternetGatewayId": "igw-0"})).0,
+        "InvalidInternetGatewayID.NotFound"
+    );
     call(&mut world, "DeleteInternetGateway", json!({"InternetGatewayId": net.gateway}));
     call(&mut world, "DeleteVpc", json!({"VpcId": net.vpc}));
     world.advance_to(world.now + 61 * MINUTE);
-    assert_eq!(refused(&mut world, "DescribeNatGateways", json!({"NatGatewayIds": [nat]})).0, "NatGatewayNotFound");
+    assert_eq!(
+        refused(&mut world, "DescribeNatGateways", json!({"NatGatewayIds": [nat]})).0,
+        "NatGatewayNotFound"
+    );
     assert!(world.ec2.interfaces.is_empty() && world.ec2.rules.is_empty() && world.ec2.tags.is_empty());
 }
 
@@ -154,7 +162,8 @@ fn a_vpc_names_what_holds_it() {
 fn routes_turn_black_and_are_refused_twice() {
     let mut world = world();
     let net = net(&mut world);
-    let table = id(&call(&mut world, "CreateRouteTable", json!({"VpcId": net.vpc})), "/RouteTable/RouteTableId");
+    let table =
+        id(&call(&mut world, "CreateRouteTable", json!({"VpcId": net.vpc})), "/RouteTable/RouteTableId");
     let route = json!({"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": net.gateway});
     call(&mut world, "CreateRoute", route.clone());
     let (code, message) = refused(&mut world, "CreateRoute", route);
@@ -162,8 +171,12 @@ fn routes_turn_black_and_are_refused_twice() {
     assert_eq!(message, "The route identified by 0.0.0.0/0 already exists.");
     let association = json!({"RouteTableId": table, "SubnetId": net.subnet});
     let association = id(&call(&mut world, "AssociateRouteTable", association), "/AssociationId");
-    assert_eq!(refused(&mut world, "DeleteRouteTable", json!({"RouteTableId": table})).0, "DependencyViolation");
-    let other = id(&call(&mut world, "CreateRouteTable", json!({"VpcId": net.vpc})), "/RouteTable/RouteTableId");
+    assert_eq!(
+        refused(&mut world, "DeleteRouteTable", json!({"RouteTableId": table})).0,
+        "DependencyViolation"
+    );
+    let other =
+        id(&call(&mut world, "CreateRouteTable", json!({"VpcId": net.vpc})), "/RouteTable/RouteTableId");
     let again = json!({"RouteTableId": other, "SubnetId": net.subnet});
     assert_eq!(refused(&mut world, "AssociateRouteTable", again).0, "Resource.AlreadyAssociated");
     call(&mut world, "DetachInternetGateway", json!({"VpcId": net.vpc, "InternetGatewayId": net.gateway}));
@@ -200,7 +213,10 @@ fn rules_are_resources_and_hold_the_group_they_refer_to() {
     assert_eq!(rule["ReferencedGroupInfo"]["GroupId"], front);
     assert_eq!(rule["Tags"][0]["Value"], "x");
     assert_eq!(refused(&mut world, "AuthorizeSecurityGroupIngress", input).0, "InvalidPermission.Duplicate");
-    assert_eq!(refused(&mut world, "DeleteSecurityGroup", json!({"GroupId": front})).0, "DependencyViolation");
+    assert_eq!(
+        refused(&mut world, "DeleteSecurityGroup", json!({"GroupId": front})).0,
+        "DependencyViolation"
+    );
     let rule = rule.text("SecurityGroupRuleId").expect("has an id").to_owned();
     let change = json!({"GroupId": back, "SecurityGroupRules": [{
         "SecurityGroupRuleId": rule,
@@ -211,7 +227,10 @@ fn rules_are_resources_and_hold_the_group_they_refer_to() {
     assert_eq!(found["SecurityGroupRules"][0]["FromPort"], 80);
     let revoke = json!({"GroupId": back, "SecurityGroupRuleIds": [rule]});
     call(&mut world, "RevokeSecurityGroupIngress", revoke.clone());
-    assert_eq!(refused(&mut world, "RevokeSecurityGroupIngress", revoke).0, "InvalidSecurityGroupRuleId.NotFound");
+    assert_eq!(
+        refused(&mut world, "RevokeSecurityGroupIngress", revoke).0,
+        "InvalidSecurityGroupRuleId.NotFound"
+    );
     call(&mut world, "DeleteSecurityGroup", json!({"GroupId": front}));
 }
 
@@ -235,9 +254,13 @@ fn the_same_rule_twice_is_named_as_ec2_names_it() {
 fn filters_know_tags_and_wildcards() {
     let mut world = world();
     let net = net(&mut world);
-    call(&mut world, "CreateTags", json!({
-        "Resources": [net.subnet], "Tags": [{"Key": "Name", "Value": "dev-public-a"}],
-    }));
+    call(
+        &mut world,
+        "CreateTags",
+        json!({
+            "Resources": [net.subnet], "Tags": [{"Key": "Name", "Value": "dev-public-a"}],
+        }),
+    );
     let with = |name: &str, value: &str| json!({"Filters": [{"Name": name, "Values": [value]}]});
     let count = |world: &mut World, input: Json| {
         call(world, "DescribeSubnets", input)["Subnets"].as_array().expect("a list").len()
@@ -260,7 +283,8 @@ fn template_versions_build_on_each_other() {
     let mut world = world();
     let data = json!({"ImageId": "ami-1", "InstanceType": "t3.small", "KeyName": "k"});
     let input = json!({"LaunchTemplateName": "web", "LaunchTemplateData": data});
-    let template = id(&call(&mut world, "CreateLaunchTemplate", input.clone()), "/LaunchTemplate/LaunchTemplateId");
+    let template =
+        id(&call(&mut world, "CreateLaunchTemplate", input.clone()), "/LaunchTemplate/LaunchTemplateId");
     let (code, message) = refused(&mut world, "CreateLaunchTemplate", input);
     assert_eq!(code, "InvalidLaunchTemplateName.AlreadyExistsException");
     assert_eq!(message, "Launch template name already in use.");
@@ -286,9 +310,13 @@ fn template_versions_build_on_each_other() {
         "InvalidLaunchTemplateId.VersionNotFound"
     );
     for n in 3..=10 {
-        call(&mut world, "CreateLaunchTemplateVersion", json!({
-            "LaunchTemplateId": template, "LaunchTemplateData": {"InstanceType": format!("m{n}.large")},
-        }));
+        call(
+            &mut world,
+            "CreateLaunchTemplateVersion",
+            json!({
+                "LaunchTemplateId": template, "LaunchTemplateData": {"InstanceType": format!("m{n}.large")},
+            }),
+        );
     }
     let page = json!({"LaunchTemplateId": template, "MaxResults": 5});
     let first = call(&mut world, "DescribeLaunchTemplateVersions", page);
@@ -392,7 +420,10 @@ fn images_are_found_by_name_and_owner() {
     let answer = call(&mut world, "DescribeImages", input);
     let images = answer["Images"].as_array().expect("a list");
     assert!(images.len() >= 2 && images.iter().all(|image| image["Architecture"] == "x86_64"));
-    assert_eq!(refused(&mut world, "DescribeImages", json!({"ImageIds": ["ami-9"]})).0, "InvalidAMIID.NotFound");
+    assert_eq!(
+        refused(&mut world, "DescribeImages", json!({"ImageIds": ["ami-9"]})).0,
+        "InvalidAMIID.NotFound"
+    );
     let zones = call(&mut world, "DescribeAvailabilityZones", json!({}));
     assert_eq!(zones["AvailabilityZones"].as_array().map(Vec::len), Some(6));
     let kind = ec2::instance_type("m6i.large").expect("common");

@@ -88,13 +88,22 @@ fn task_health(task: &Task) -> &'static str {
     }
 }
 
+/// Of the host, or of the platform that a Fargate task asks for.
+fn architecture(world: &World, task: &Task) -> String {
+    let host = task.host.as_ref().and_then(|host| world.ecs.hosts.get(host));
+    let of_host = host.and_then(|host| host.attributes.get("ecs.cpu-architecture").cloned().flatten());
+    let platform = world.ecs.definition(&task.definition).and_then(|one| one.body.get("runtimePlatform"));
+    let asked = platform.and_then(|platform| platform.text("cpuArchitecture")).map(str::to_lowercase);
+    of_host.or(asked).unwrap_or_else(|| "x86_64".to_owned())
+}
+
 pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
     let containers: Vec<Json> =
         (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
     let attachments: Vec<Json> = reach::attachment(world, task).into_iter().collect();
     let mut view = json!({
         "attachments": attachments,
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": architecture(world, task)}],
         "clusterArn": world.arn("ecs", &format!("cluster/{}", task.cluster)),
         "containers": containers,
         "cpu": task.cpu.to_string(),

@@ -286,6 +286,12 @@ fn stopping_a_deployment_rolls_it_back() {
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
 }
 
+/// An instance profile, as hosts need one.
+fn host_profile(world: &mut World) -> String {
+    let answer = ok(world, "iam", "CreateInstanceProfile", json!({"InstanceProfileName": "host"}));
+    answer["InstanceProfile"]["Arn"].as_str().expect("an ARN").to_owned()
+}
+
 fn host_image(world: &mut World) -> String {
     let name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id";
     let answer = ok(world, "ssm", "GetParameter", json!({"Name": name}));
@@ -561,6 +567,7 @@ fn run_task_starts_what_stop_task_stops() {
 fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
     use base64::Engine;
     let image = host_image(world);
+    let profile = host_profile(world);
     let script = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n";
     ok(
         world,
@@ -568,7 +575,7 @@ fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
         "CreateLaunchTemplate",
         json!({"LaunchTemplateName": "host", "LaunchTemplateData": {
             "ImageId": image, "InstanceType": "t3.small",
-            "IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/host"},
+            "IamInstanceProfile": {"Arn": profile},
             "UserData": base64::engine::general_purpose::STANDARD.encode(script),
         }}),
     );
@@ -655,7 +662,7 @@ fn managed_scaling_brings_hosts_for_waiting_tasks_and_takes_idle_ones_away() {
 fn managed_draining_moves_tasks_before_the_group_terminates_their_host() {
     let (mut world, net) = world();
     pool(&mut world, &net, 2, false);
-    on_pool(&mut world, 400, 4);
+    on_pool(&mut world, 800, 4);
     pass(&mut world, 10 * MINUTE);
     assert_eq!(service(&mut world)["runningCount"], 4);
     let hosts = ok(&mut world, "autoscaling", "DescribeAutoScalingGroups", json!({}));
