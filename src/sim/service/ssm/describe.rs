@@ -19,7 +19,8 @@ fn filters(input: &Json) -> Vec<Json> {
 
 fn check(filter: &Json, keys: &[&str]) -> Result<(), ApiError> {
     let key = filter.text("Key").unwrap_or_default();
-    if !keys.contains(&key) && !(key.starts_with("tag:") && keys.contains(&"tag:")) {
+    let known = if key.starts_with("tag:") { keys.contains(&"tag:") } else { keys.contains(&key) };
+    if !known {
         let valid: Vec<&str> = keys.iter().copied().filter(|key| *key != "tag:").collect();
         return Err(ApiError::new(
             "InvalidFilterKey",
@@ -36,7 +37,8 @@ fn check(filter: &Json, keys: &[&str]) -> Result<(), ApiError> {
         _ => &["BeginsWith", "Equals"],
     };
     // "For filters used with DescribeParameters, valid options include also Contains for the Name filter".
-    if !valid.contains(&option) && !(key == "Name" && option == "Contains") {
+    let contains = key == "Name" && option == "Contains";
+    if !contains && !valid.contains(&option) {
         return Err(ApiError::new(
             "InvalidFilterOption",
             format!(
@@ -114,9 +116,6 @@ fn fits(parameter: &Parameter, filter: &Json) -> bool {
     let option = filter.text("Option");
     let values = filter.texts("Values");
     let version = parameter.latest();
-    if let Some(tag) = key.strip_prefix("tag:") {
-        return parameter.tags.get(tag).is_some_and(|v| values.is_empty() || values.contains(&v.as_str()));
-    }
     let compare = |text: &str| {
         values.iter().any(|value| match option {
             Some("BeginsWith") => text.starts_with(value),
@@ -124,14 +123,17 @@ fn fits(parameter: &Parameter, filter: &Json) -> bool {
             _ => text == *value,
         })
     };
+    if let Some(tag) = key.strip_prefix("tag:") {
+        return parameter.tags.get(tag).is_some_and(|value| values.is_empty() || compare(value));
+    }
     match key {
-        // Names compare with and without their leading slash.
+        // Names compare without their leading slash, except for what they contain.
         "Name" => values.iter().any(|value| {
-            let (name, value) = (parameter.name.trim_start_matches('/'), value.trim_start_matches('/'));
+            let (name, bare) = (parameter.name.trim_start_matches('/'), value.trim_start_matches('/'));
             match option {
-                Some("BeginsWith") => name.starts_with(value),
-                Some("Contains") => name.contains(value),
-                _ => name == value,
+                Some("BeginsWith") => name.starts_with(bare),
+                Some("Contains") => format!("/{name}").contains(value),
+                _ => name == bare,
             }
         }),
         "Type" => compare(&version.kind),
