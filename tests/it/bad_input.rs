@@ -39,7 +39,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "unknown attribute of a reference",
         main: "resource \"aws_vpc\" \"main\" {\n  cidr_block = \"10.0.0.0/16\"\n}\n\noutput \"x\" {\n  value = aws_vpc.main.idd\n}\n",
-        expected: &[("unsupported-attribute", 6, "idd")],
+        expected: &[("unknown-attribute", 6, "did you mean `id`?")],
     },
     Mistake {
         name: "cycle",
@@ -59,7 +59,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "missing and unknown module arguments",
         main: "module \"ecr\" {\n  source = \"../modules/ecr\"\n  nam    = \"x\"\n}\n",
-        expected: &[("unknown-attribute", 3, "did you mean `name`?"), ("missing-argument", 1, "`name`")],
+        expected: &[("missing-argument", 1, "`name`"), ("unknown-attribute", 3, "did you mean `name`?")],
     },
     Mistake {
         name: "unknown type",
@@ -94,7 +94,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "broken HCL, twice",
         main: "locals {\n  a = [1, 2\n}\n\nlocals {\n  b = \n}\n",
-        expected: &[("", 2, ""), ("", 6, "")],
+        expected: &[("unclosed-bracket", 3, "never closed"), ("expected-expression", 6, "")],
     },
     Mistake {
         name: "missing variable",

@@ -126,7 +126,7 @@ fn destroy_leaves_nothing() {
         "/ec2/launch_templates",
         "/ec2/nat_gateways",
         "/iam/roles",
-        "/iam/instance_profiles",
+        "/iam/profiles",
         "/ecr/repositories",
     ] {
         assert_eq!(in_world(&env, pointer), 0, "{pointer}");

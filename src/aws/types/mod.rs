@@ -7,7 +7,6 @@ mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
 mod default_security_group;
-pub mod ec2;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -20,7 +19,6 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
-mod iam;
 mod iam_instance_profile;
 mod iam_policy;
 mod iam_role;
@@ -34,6 +32,7 @@ mod lb_listener_rule;
 mod lb_target_group;
 mod nat_gateway;
 mod route;
+mod route53_record;
 mod route_table;
 mod route_table_association;
 mod routes;
@@ -44,9 +43,13 @@ mod sg_rule;
 mod ssm_parameter;
 mod subnet;
 mod timeouts;
-pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
+pub mod ec2;
+pub mod iam;
+pub mod route53;
+pub mod route53_zone;
+pub mod vpc;
 
 use super::AwsType;
 
@@ -83,6 +86,8 @@ pub static ALL: &[&dyn AwsType] = &[
     &lb_listener_rule::LbListenerRule,
     &lb_target_group::LbTargetGroup,
     &nat_gateway::NatGateway,
+    &route53_record::Route53Record,
+    &route53_zone::Route53Zone,
     &route::Route,
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,

@@ -437,3 +437,35 @@ fn a_refresh_rests_at_its_checkpoints_and_bakes() {
     let (end, _) = run(&mut world, 20 * MINUTE);
     assert_eq!(end["Status"], "Successful");
 }
+
+#[test]
+fn an_instance_past_its_lifetime_is_replaced() {
+    let (mut world, subnets) = world();
+    group(&mut world, &subnets, 1, 2, 1);
+    call(
+        &mut world,
+        "UpdateAutoScalingGroup",
+        json!({"AutoScalingGroupName": "g", "MaxInstanceLifetime": 86_400}),
+    );
+    pass(&mut world, 3 * MINUTE);
+    let first = id(&look(&mut world), "/Instances/0/InstanceId");
+    pass(&mut world, 24 * 60 * MINUTE + 5 * MINUTE);
+    assert_ne!(id(&look(&mut world), "/Instances/0/InstanceId"), first);
+}
+
+#[test]
+fn a_group_of_a_template_without_an_image_is_refused() {
+    let (mut world, subnets) = world();
+    let data = json!({"LaunchTemplateName": "bare", "LaunchTemplateData": {"InstanceType": "t3.small"}});
+    call(&mut world, "CreateLaunchTemplate", data);
+    let (code, message) = refused(
+        &mut world,
+        "CreateAutoScalingGroup",
+        json!({
+            "AutoScalingGroupName": "h", "MinSize": 0, "MaxSize": 1, "VPCZoneIdentifier": subnets,
+            "LaunchTemplate": {"LaunchTemplateName": "bare"},
+        }),
+    );
+    assert_eq!(code, "ValidationError");
+    assert!(message.starts_with("You must use a valid fully-formed launch template."), "{message}");
+}
