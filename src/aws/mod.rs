@@ -13,6 +13,10 @@ pub use wait::{Poll, wait};
 use crate::clock::Clock;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
+use std::sync::atomic::AtomicBool;
+
+/// Set by the first Ctrl-C: a wait that was asked to (`sigint_rollback` of a service) then goes back.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// The SDK clients of one account and region, and the clock that everything waits by.
 #[derive(Clone, Debug)]

@@ -132,6 +132,7 @@ async fn until_interrupted<R>(work: impl Future<Output = R>, stop: &Cell<bool>) 
                 if signal.is_err() {
                     continue;
                 }
+                crate::aws::INTERRUPTED.store(true, std::sync::atomic::Ordering::Relaxed);
                 if stop.replace(true) {
                     eprintln!("stopped at once; the journal knows what was under way, and the next run goes on with it");
                     std::process::exit(130);

@@ -77,10 +77,8 @@ resource "aws_alb_listener_rule" "api" {
 "#
 );
 
-pub static ALB: Alias = Alias {
-    schema: &TypeSchema { name: "aws_alb", example: balancer!(), ..lb::SCHEMA },
-    of: &lb::Lb,
-};
+pub static ALB: Alias =
+    Alias { schema: &TypeSchema { name: "aws_alb", example: balancer!(), ..lb::SCHEMA }, of: &lb::Lb };
 
 pub static ALB_LISTENER: Alias = Alias {
     schema: &TypeSchema { name: "aws_alb_listener", example: balancer!(), ..lb_listener::SCHEMA },

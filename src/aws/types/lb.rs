@@ -55,6 +55,7 @@ attributes! {
     SUBNETS: StrSet = optional_computed("subnets").replaces_if(nlb_loses_subnet)
         .conflicts_with(&["subnet_mapping"]);
     SUBNET_MAPPING: Blocks = optional_computed("subnet_mapping").set(&mapping::TABLE)
+        .conflicts_with(&["subnets"])
         .replaces_if(nlb_loses_mapping);
     IP_ADDRESS_TYPE: Str = optional_computed("ip_address_type")
         .one_of(&["ipv4", "dualstack", "dualstack-without-public-ipv4"]);

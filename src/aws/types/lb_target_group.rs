@@ -187,13 +187,18 @@ fn slow_start(value: &Value) -> Result<(), String> {
     }
 }
 
-/// Cookie settings mean nothing for stickiness by source address.
+/// Cookie settings mean nothing for stickiness by source address, and nothing means anything while it is
+/// off.
 fn same_stickiness(live: &Value, want: &Value) -> bool {
     let kind = |v: &Value| -> Option<(String, bool)> {
         let block = Object(v.as_slice()?.first()?.as_map()?.clone());
         Some((block.get(&stickiness::TYPE)?, block.get(&stickiness::ENABLED).unwrap_or(true)))
     };
-    matches!((kind(live), kind(want)), (Some(a), Some(b)) if a == b && a.0.starts_with("source_ip"))
+    let same = |a: (String, bool), b: (String, bool)| match (a.1, b.1) {
+        (false, false) => true,
+        _ => a == b && a.0.starts_with("source_ip"),
+    };
+    kind(live).zip(kind(want)).is_some_and(|(a, b)| same(a, b))
 }
 
 fn validate(want: &Object) -> Vec<(&'static str, String)> {
@@ -206,6 +211,27 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
             }
         }
     }
+    problems.extend(validate_health_check(want));
+    if let Some(sticky) = want.block(&STICKINESS) {
+        let kind = sticky.get(&stickiness::TYPE).unwrap_or_default();
+        let name = sticky.value("cookie_name");
+        if kind == "app_cookie" && name.is_none_or(Value::is_null) {
+            problems.push(("stickiness", "needs cookie_name with type \"app_cookie\"".to_owned()));
+        }
+        if name.and_then(Value::as_str).is_some_and(|n| n.starts_with("AWSALB")) {
+            problems
+                .push(("stickiness", "cookie_name must not begin with AWSALB, which AWS uses".to_owned()));
+        }
+        let known = want.get(&PROTOCOL).is_some() && sticky.get(&stickiness::ENABLED) != Some(false);
+        if known && is_http(want) == kind.starts_with("source_ip") && !kind.is_empty() {
+            problems.push(("stickiness", format!("type \"{kind}\" does not fit this group's protocol")));
+        }
+    }
+    problems
+}
+
+fn validate_health_check(want: &Object) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
     let Some(check) = want.block(&HEALTH_CHECK) else { return problems };
     let protocol = check.get(&health::PROTOCOL).unwrap_or_default().to_uppercase();
     if protocol == "TCP" {
@@ -225,21 +251,6 @@ fn validate(want: &Object) -> Vec<(&'static str, String)> {
     {
         let text = format!("timeout ({timeout} s) must be shorter than interval ({interval} s)");
         problems.push(("health_check", text));
-    }
-    if let Some(sticky) = want.block(&STICKINESS) {
-        let kind = sticky.get(&stickiness::TYPE).unwrap_or_default();
-        let name = sticky.value("cookie_name");
-        if kind == "app_cookie" && name.is_none_or(Value::is_null) {
-            problems.push(("stickiness", "needs cookie_name with type \"app_cookie\"".to_owned()));
-        }
-        if name.and_then(Value::as_str).is_some_and(|n| n.starts_with("AWSALB")) {
-            problems
-                .push(("stickiness", "cookie_name must not begin with AWSALB, which AWS uses".to_owned()));
-        }
-        let known = want.get(&PROTOCOL).is_some();
-        if known && is_http(want) == kind.starts_with("source_ip") && !kind.is_empty() {
-            problems.push(("stickiness", format!("type \"{kind}\" does not fit this group's protocol")));
-        }
     }
     problems
 }
@@ -415,11 +426,12 @@ async fn set_attributes(
     let mut pairs = elb::keyed_wanted(KEYED, want, only);
     if only.is_none() {
         // What AWS starts with anyway need not be sent.
-        let initial = [("deregistration_delay.timeout_seconds", "300"), ("slow_start.duration_seconds", "0")];
-        pairs.retain(|(k, v)| {
-            !initial.contains(&(k.as_str(), v.as_str()))
-                && !(v == "false" && k == "proxy_protocol_v2.enabled")
-        });
+        let initial = [
+            ("deregistration_delay.timeout_seconds", "300"),
+            ("slow_start.duration_seconds", "0"),
+            ("proxy_protocol_v2.enabled", "false"),
+        ];
+        pairs.retain(|(k, v)| !initial.contains(&(k.as_str(), v.as_str())));
     }
     let touched = |name: &str| only.is_none_or(|names| names.iter().any(|n| n == name));
     if let Some(sticky) = want.block(&STICKINESS).filter(|_| touched("stickiness")) {
@@ -531,7 +543,9 @@ async fn object(aws: &Aws, item: &Existing<'_>, g: &TargetGroup) -> Result<Objec
     });
     o.set_blocks(&TARGET_FAILOVER, failover.into_iter().collect());
     let state = value("target_health_state.unhealthy.connection_termination.enabled").map(|on| {
-        let interval = value("target_health_state.unhealthy.draining_interval_seconds");
+        // Connections that are ended at once are not drained, whatever the interval was before.
+        let interval =
+            value("target_health_state.unhealthy.draining_interval_seconds").filter(|_| on != "true");
         let mut b = Object::new();
         b.set(&state::TERMINATION, on == "true")
             .set(&state::DRAINING_INTERVAL, interval.and_then(|i| i.parse::<i64>().ok()));
@@ -568,7 +582,11 @@ fn stickiness_block<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<Objec
     b.set(&stickiness::TYPE, kind)
         .set(&stickiness::ENABLED, value("stickiness.enabled") == Some("true"))
         .set(&stickiness::COOKIE_DURATION, seconds.and_then(|s| s.parse::<i64>().ok()))
-        .set(&stickiness::COOKIE_NAME, value("stickiness.app_cookie.cookie_name"));
+        .set(
+            &stickiness::COOKIE_NAME,
+            // AWS remembers the name while another type is set.
+            value("stickiness.app_cookie.cookie_name").filter(|_| kind == "app_cookie"),
+        );
     Some(b)
 }
 

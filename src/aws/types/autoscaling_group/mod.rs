@@ -1,19 +1,23 @@
 //! `aws_autoscaling_group`: the hosts of a cluster. What instances are launched from changes by an
 //! instance refresh that carries it, so that AWS can roll back to what the group still says.
 
+mod capacity;
 mod convert;
 mod refreshing;
+mod settings;
 mod table;
 mod versions;
 
 use super::ecs::{patiently, small, some};
 use super::timeouts;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, absent, tags, wait};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, tags, wait};
 use crate::schema::{ID, Object, TypeSchema};
 use crate::value::{Type, Value};
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
+use capacity::{empty, wait_for_capacity};
+use settings::{delete_warm_pool, put_warm_pool, set_metrics, set_processes, set_sources, set_tags};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use table::*;
@@ -488,258 +492,6 @@ async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Res
         wait_for_capacity(aws, job, job.id, began).await?;
     }
     Ok(())
-}
-
-async fn set_tags(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-    let read = |o: &Object| -> Vec<(String, String, bool)> {
-        o.all(&TAG)
-            .iter()
-            .map(|t| (t.need(&tag::KEY), t.need(&tag::VALUE), t.need(&tag::PROPAGATE)))
-            .collect()
-    };
-    let (have, wanted) = (read(job.live), read(job.want));
-    let set: Vec<sdk::Tag> = wanted
-        .iter()
-        .filter(|t| !have.contains(t))
-        .map(|(key, value, propagate)| convert::tag(job.id, key, value, *propagate))
-        .collect();
-    let removed: Vec<sdk::Tag> = have
-        .iter()
-        .filter(|(key, ..)| key != ECS_MANAGED && !wanted.iter().any(|(k, ..)| k == key))
-        .map(|(key, value, propagate)| convert::tag(job.id, key, value, *propagate))
-        .collect();
-    if !set.is_empty() {
-        aws.autoscaling.create_or_update_tags().set_tags(Some(set)).send().await.op("CreateOrUpdateTags")?;
-    }
-    if !removed.is_empty() {
-        aws.autoscaling.delete_tags().set_tags(Some(removed)).send().await.op("DeleteTags")?;
-    }
-    Ok(())
-}
-
-/// What is in `wanted` but not in `have`, and the other way round.
-fn both_ways<T: PartialEq + Clone>(have: &[T], wanted: &[T]) -> (Vec<T>, Vec<T>) {
-    let missing = |of: &[T], from: &[T]| from.iter().filter(|x| !of.contains(x)).cloned().collect();
-    (missing(have, wanted), missing(wanted, have))
-}
-
-/// Attaches first, then detaches, so that the group is never without what both have.
-async fn set_sources(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-    let client = &aws.autoscaling;
-    if job.changes(&["target_group_arns"]) {
-        let (add, remove) = both_ways(&job.live.all(&TARGET_GROUP_ARNS), &job.want.all(&TARGET_GROUP_ARNS));
-        for chunk in add.chunks(10) {
-            let call = client.attach_load_balancer_target_groups().auto_scaling_group_name(job.id);
-            let call = call.set_target_group_arns(Some(chunk.to_vec()));
-            call.send().await.op("AttachLoadBalancerTargetGroups")?;
-        }
-        for chunk in remove.chunks(10) {
-            let call = client.detach_load_balancer_target_groups().auto_scaling_group_name(job.id);
-            let call = call.set_target_group_arns(Some(chunk.to_vec()));
-            call.send().await.op("DetachLoadBalancerTargetGroups")?;
-        }
-    }
-    if job.changes(&["load_balancers"]) {
-        let (add, remove) = both_ways(&job.live.all(&LOAD_BALANCERS), &job.want.all(&LOAD_BALANCERS));
-        if !add.is_empty() {
-            let call = client.attach_load_balancers().auto_scaling_group_name(job.id);
-            call.set_load_balancer_names(Some(add)).send().await.op("AttachLoadBalancers")?;
-        }
-        if !remove.is_empty() {
-            let call = client.detach_load_balancers().auto_scaling_group_name(job.id);
-            call.set_load_balancer_names(Some(remove)).send().await.op("DetachLoadBalancers")?;
-        }
-    }
-    if job.changes(&["traffic_source"]) {
-        let (have, wanted) = (convert::traffic_sources(job.live), convert::traffic_sources(job.want));
-        let (add, remove) = both_ways(&have, &wanted);
-        for chunk in add.chunks(10) {
-            let call = client.attach_traffic_sources().auto_scaling_group_name(job.id);
-            call.set_traffic_sources(Some(chunk.to_vec())).send().await.op("AttachTrafficSources")?;
-        }
-        for chunk in remove.chunks(10) {
-            let call = client.detach_traffic_sources().auto_scaling_group_name(job.id);
-            call.set_traffic_sources(Some(chunk.to_vec())).send().await.op("DetachTrafficSources")?;
-        }
-    }
-    Ok(())
-}
-
-async fn set_processes(aws: &Aws, group: &str, live: &Object, want: &Object) -> Result<(), AwsError> {
-    let (suspend, resume) = both_ways(&live.all(&SUSPENDED_PROCESSES), &want.all(&SUSPENDED_PROCESSES));
-    if !suspend.is_empty() {
-        let call = aws.autoscaling.suspend_processes().auto_scaling_group_name(group);
-        call.set_scaling_processes(Some(suspend)).send().await.op("SuspendProcesses")?;
-    }
-    if !resume.is_empty() {
-        let call = aws.autoscaling.resume_processes().auto_scaling_group_name(group);
-        call.set_scaling_processes(Some(resume)).send().await.op("ResumeProcesses")?;
-    }
-    Ok(())
-}
-
-async fn set_metrics(aws: &Aws, group: &str, live: &Object, want: &Object) -> Result<(), AwsError> {
-    let (enable, disable) = both_ways(&live.all(&ENABLED_METRICS), &want.all(&ENABLED_METRICS));
-    if !disable.is_empty() {
-        let call = aws.autoscaling.disable_metrics_collection().auto_scaling_group_name(group);
-        call.set_metrics(Some(disable)).send().await.op("DisableMetricsCollection")?;
-    }
-    if !enable.is_empty() {
-        let granularity = want.get(&METRICS_GRANULARITY).unwrap_or_else(|| "1Minute".to_owned());
-        let call = aws.autoscaling.enable_metrics_collection().auto_scaling_group_name(group);
-        let call = call.set_metrics(Some(enable)).granularity(granularity);
-        call.send().await.op("EnableMetricsCollection")?;
-    }
-    Ok(())
-}
-
-async fn put_warm_pool(aws: &Aws, group: &str, want: &Object) -> Result<(), AwsError> {
-    let Some(b) = want.block(&WARM_POOL) else { return Ok(()) };
-    let reuse = b
-        .block(&warm::REUSE_POLICY)
-        .map(|r| sdk::InstanceReusePolicy::builder().set_reuse_on_scale_in(r.get(&warm::REUSE)).build());
-    aws.autoscaling
-        .put_warm_pool()
-        .auto_scaling_group_name(group)
-        .set_max_group_prepared_capacity(small(b.get(&warm::MAX_PREPARED)))
-        .set_min_size(small(b.get(&warm::MIN_SIZE)))
-        .set_pool_state(b.get(&warm::POOL_STATE).map(|s| s.as_str().into()))
-        .set_instance_reuse_policy(reuse)
-        .send()
-        .await
-        .op("PutWarmPool")
-        .map(drop)
-}
-
-async fn delete_warm_pool(aws: &Aws, job: &Job<'_>, force: bool) -> Result<(), AwsError> {
-    let deadline = timeouts::limit(job.want, &timeouts::DELETE, 20);
-    let call = aws.autoscaling.delete_warm_pool().auto_scaling_group_name(job.id).force_delete(force);
-    let passing = |e: &AwsError| {
-        e.is(&["ScalingActivityInProgress", "ScalingActivityInProgressFault", "ResourceInUse"])
-    };
-    let result = patiently(aws, "DeleteWarmPool", deadline, job.progress, passing, async || {
-        call.clone().send().await.op("DeleteWarmPool")
-    });
-    match result.await {
-        Err(e) if e.message.contains("No warm pool found") => return Ok(()),
-        other => other?,
-    };
-    wait(aws, "DeleteWarmPool", Duration::from_secs(10), deadline, job.progress, async || {
-        let found = describe(aws, &[job.id.to_owned()]).await?;
-        Ok(match found.first().and_then(|g| g.warm_pool_configuration()) {
-            None => Poll::Ready(()),
-            Some(_) => Poll::Pending("its instances terminate".to_owned()),
-        })
-    })
-    .await
-}
-
-/// Scales a group to nothing: without protection from scale-in, which would hold the instances.
-async fn empty(
-    aws: &Aws,
-    job: &Job<'_>,
-    group: &AutoScalingGroup,
-    deadline: Duration,
-) -> Result<(), AwsError> {
-    let call = aws.autoscaling.update_auto_scaling_group().auto_scaling_group_name(job.id);
-    let call = call.min_size(0).max_size(0).desired_capacity(0).new_instances_protected_from_scale_in(false);
-    let passing = |e: &AwsError| e.is(&["ScalingActivityInProgress", "ScalingActivityInProgressFault"]);
-    patiently(aws, "UpdateAutoScalingGroup", deadline, job.progress, passing, async || {
-        call.clone().send().await.op("UpdateAutoScalingGroup")
-    })
-    .await?;
-    let protected: Vec<String> = group
-        .instances()
-        .iter()
-        .filter(|i| i.protected_from_scale_in() == Some(true))
-        .filter_map(|i| i.instance_id().map(str::to_owned))
-        .collect();
-    for chunk in protected.chunks(50) {
-        let call = aws.autoscaling.set_instance_protection().auto_scaling_group_name(job.id);
-        let call = call.set_instance_ids(Some(chunk.to_vec())).protected_from_scale_in(false);
-        // Instances that left in the meantime are a ValidationError.
-        absent(call.send().await.op("SetInstanceProtection"), &["ValidationError"])?;
-    }
-    wait(aws, "scaling to 0", Duration::from_secs(10), deadline, job.progress, async || {
-        let found = describe(aws, &[job.id.to_owned()]).await?;
-        let Some(group) = found.first() else { return Ok(Poll::Ready(())) };
-        let left = group.instances();
-        if left.is_empty() {
-            return Ok(Poll::Ready(()));
-        }
-        let ids: Vec<&str> = left.iter().filter_map(|i| i.instance_id()).take(5).collect();
-        Ok(Poll::Pending(format!("{} instances left ({})", left.len(), ids.join(", "))))
-    })
-    .await
-}
-
-/// Waits until the group has its instances, in service and (if asked for) healthy behind its load
-/// balancers, as the provider does; `wait_for_capacity_timeout = "0"` does not wait.
-async fn wait_for_capacity(
-    aws: &Aws,
-    job: &Job<'_>,
-    group: &str,
-    began: aws_smithy_types::DateTime,
-) -> Result<(), AwsError> {
-    let text = job.want.get(&WAIT_FOR_CAPACITY_TIMEOUT).unwrap_or_else(|| "10m".to_owned());
-    let deadline = timeouts::parse(&text).unwrap_or(Duration::from_secs(600));
-    if deadline.is_zero() {
-        return Ok(());
-    }
-    let behind = job.want.get(&WAIT_FOR_ELB_CAPACITY).or(job.want.get(&MIN_ELB_CAPACITY)).unwrap_or(0);
-    let result = wait(aws, "capacity", Duration::from_secs(10), deadline, job.progress, async || {
-        let Some(g) = describe(aws, &[group.to_owned()]).await?.pop() else {
-            return Ok(Poll::Pending("the group is not visible yet".to_owned()));
-        };
-        let desired = g.desired_capacity().unwrap_or(0);
-        let ready: Vec<&str> =
-            g.instances().iter().filter(|i| in_service(i)).filter_map(|i| i.instance_id()).collect();
-        let capacity: i32 = g.instances().iter().filter(|i| in_service(i)).map(weight).sum();
-        if capacity < desired {
-            return Ok(Poll::Pending(format!("{capacity} of {desired} instances in service")));
-        }
-        if behind > 0 {
-            let healthy = healthy_behind(aws, g.target_group_arns(), &ready).await?;
-            if healthy < behind {
-                return Ok(Poll::Pending(format!("{healthy} of {behind} healthy behind the load balancer")));
-            }
-        }
-        Ok(Poll::Ready(()))
-    });
-    match result.await {
-        Err(e) if e.is(&["Timeout"]) => {
-            let reasons = refreshing::failures(aws, group, Some(began)).await?;
-            let reasons: Vec<String> = reasons.into_iter().take(3).map(|r| format!("\n  - {r}")).collect();
-            Err(AwsError { message: format!("{}{}", e.message, reasons.concat()), ..e })
-        }
-        other => other,
-    }
-}
-
-fn in_service(i: &sdk::Instance) -> bool {
-    i.lifecycle_state() == Some(&sdk::LifecycleState::InService) && i.health_status() != Some("Unhealthy")
-}
-
-fn weight(i: &sdk::Instance) -> i32 {
-    i.weighted_capacity().and_then(|w| w.parse().ok()).unwrap_or(1)
-}
-
-/// How many of the instances are healthy in every target group.
-async fn healthy_behind(aws: &Aws, groups: &[String], instances: &[&str]) -> Result<i64, AwsError> {
-    use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum::Healthy;
-    let mut left: Vec<&str> = instances.to_vec();
-    for group in groups {
-        let call = aws.elb.describe_target_health().target_group_arn(group).send().await;
-        let targets = call.op("DescribeTargetHealth")?.target_health_descriptions.unwrap_or_default();
-        let healthy = |id: &str| {
-            targets.iter().any(|t| {
-                t.target().and_then(|t| t.id()) == Some(id)
-                    && t.target_health().and_then(|h| h.state()) == Some(&Healthy)
-            })
-        };
-        left.retain(|id| healthy(id));
-    }
-    Ok(left.len() as i64)
 }
 
 fn object(g: &AutoScalingGroup, known: &Object, version: Option<&str>) -> Object {

@@ -75,19 +75,17 @@ fn attach(running: &InstanceRefresh, desired: Option<&DesiredConfiguration>) -> 
 }
 
 /// What makes two desired configurations the same, apart from what AWS fills in.
-fn key(desired: Option<&DesiredConfiguration>) -> Option<(Vec<String>, Vec<(String, String)>)> {
+fn key(desired: Option<&DesiredConfiguration>) -> Option<Vec<String>> {
     let desired = desired?;
     let mixed = desired.mixed_instances_policy().and_then(|p| p.launch_template());
     let spec = desired.launch_template().or(mixed.and_then(|t| t.launch_template_specification()))?;
     let template = spec.launch_template_id().or(spec.launch_template_name()).unwrap_or_default();
     let overrides = mixed.map(|t| t.overrides()).unwrap_or_default().iter();
     let types = overrides.map(|o| {
-        (
-            o.instance_type().unwrap_or_default().to_owned(),
-            o.weighted_capacity().unwrap_or_default().to_owned(),
-        )
+        format!("{} {}", o.instance_type().unwrap_or_default(), o.weighted_capacity().unwrap_or_default())
     });
-    Some((vec![template.to_owned(), spec.version().unwrap_or_default().to_owned()], types.collect()))
+    let pointer = [template.to_owned(), spec.version().unwrap_or_default().to_owned()];
+    Some(pointer.into_iter().chain(types).collect())
 }
 
 /// The group's refresh that has not ended, if there is one.

@@ -248,9 +248,9 @@ attributes! {
     MIXED_INSTANCES_POLICY: Blocks = optional_computed("mixed_instances_policy").single(&mixed::TABLE);
     INSTANCE_REFRESH: Blocks = optional("instance_refresh").single(&refresh::TABLE).local()
         .doc("How instances are replaced when the launch template or the instance types change");
-    VPC_ZONE_IDENTIFIER: StrSet = optional_computed("vpc_zone_identifier")
-        .conflicts_with(&["availability_zones"]);
-    AVAILABILITY_ZONES: StrSet = optional_computed("availability_zones");
+    VPC_ZONE_IDENTIFIER: StrSet = optional_computed("vpc_zone_identifier");
+    AVAILABILITY_ZONES: StrSet = optional_computed("availability_zones")
+        .conflicts_with(&["vpc_zone_identifier"]);
     AVAILABILITY_ZONE_DISTRIBUTION: Blocks =
         optional_computed("availability_zone_distribution").single(&zones::TABLE);
     TARGET_GROUP_ARNS: StrSet = optional_computed("target_group_arns").conflicts_with(&["traffic_source"]);

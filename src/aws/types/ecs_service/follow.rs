@@ -1,13 +1,14 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
 use super::Place;
-use crate::aws::{Aws, AwsError, Op, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Op, absent};
 use crate::rollout::Decision;
 use crate::rollout::ecs_deployment::{self, Observation};
 use aws_sdk_ecs::types as sdk;
 use aws_sdk_ecs::types::{ServiceDeployment, ServiceDeploymentBrief};
 use aws_smithy_types::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -67,27 +68,40 @@ async fn leads_to(
     Ok(found.is_none_or(|f| name(f) == name(wanted) || name(f).starts_with(&format!("{}:", name(wanted)))))
 }
 
-/// Waits until a deployment has ended well. One that ends otherwise, or that makes no progress for
-/// `patience` (then it is stopped, so that ECS goes back), is an error with AWS's reasons.
+/// How a deployment is followed.
+pub struct Following {
+    /// Without progress for so long it is given up.
+    pub patience: Duration,
+    /// Stop it and go back when the apply is interrupted.
+    pub back_on_interrupt: bool,
+}
+
+/// Waits until a deployment has ended well. One that ends otherwise, or that is given up (then it is
+/// stopped, so that ECS goes back), is an error with AWS's reasons.
 pub async fn to_the_end(
     aws: &Aws,
     place: &Place,
     deployment: &str,
-    patience: Duration,
+    following: &Following,
     progress: &dyn Fn(&str),
 ) -> Result<(), AwsError> {
     let operation = "ECS deployment";
     let mut memory = Memory { since: aws.clock.now(), key: None, best: 0, left: i32::MAX };
     let mut given_up: Option<String> = None;
     loop {
-        let seen = observe(aws, place, deployment, patience, &mut memory).await?;
+        let seen = observe(aws, place, deployment, following.patience, &mut memory).await?;
         let ended = ecs_deployment::is_terminal(&seen.status);
         if let Some(reason) = given_up.as_ref().filter(|_| ended || memory.stuck(aws.clock.now())) {
             let now = seen.status.to_lowercase().replace('_', " ");
             let message = format!("{reason}\n  it was stopped for that, and is now: {now}");
             return Err(AwsError::failed(operation, "RolloutFailed", message));
         }
-        match ecs_deployment::decide(&seen, aws.clock.now()) {
+        let interrupted = following.back_on_interrupt && INTERRUPTED.load(Ordering::Relaxed);
+        let decision = match ecs_deployment::decide(&seen, aws.clock.now()) {
+            Decision::Wait(_) if interrupted => Decision::Failed("interrupted".to_owned()),
+            decision => decision,
+        };
+        match decision {
             Decision::Done => return Ok(()),
             Decision::Wait(text) => progress(&text),
             Decision::Failed(reason) if ended => {
@@ -97,7 +111,7 @@ pub async fn to_the_end(
                 if !can_go_back(aws, deployment).await? {
                     return Err(AwsError::failed(operation, "RolloutFailed", reason));
                 }
-                progress("no progress: stopping the deployment, so that ECS goes back");
+                progress("stopping the deployment, so that ECS goes back");
                 stop(aws, deployment).await?;
                 memory.since = aws.clock.now();
                 given_up = Some(reason);

@@ -9,7 +9,7 @@ use super::ecs::{self, small, some};
 use super::{appautoscaling_target, timeouts};
 use crate::aws::tags;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, absent, wait};
-use crate::schema::{ID, Object, TypeSchema};
+use crate::schema::{Attr, ID, Object, Str, TypeSchema};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ecs::types as sdk;
@@ -129,8 +129,8 @@ impl AwsType for EcsService {
         if follows(job.want) {
             let place = Place::of(&arn, job.want);
             if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
-                let patience = timeouts::limit(job.want, &timeouts::CREATE, 20);
-                follow::to_the_end(aws, &place, &deployment, patience, job.progress).await?;
+                let following = following(job.want, &timeouts::CREATE);
+                follow::to_the_end(aws, &place, &deployment, &following, job.progress).await?;
                 follow::healthy_targets(aws, &place, job.progress).await?;
             }
         }
@@ -239,13 +239,20 @@ impl AwsType for EcsService {
             }
             "await-deployment" => {
                 let Some(deployment) = carried else { return Ok(None) };
-                let patience = timeouts::limit(job.want, &timeouts::UPDATE, 20);
-                follow::to_the_end(aws, &place, deployment, patience, job.progress).await?;
+                let following = following(job.want, &timeouts::UPDATE);
+                follow::to_the_end(aws, &place, deployment, &following, job.progress).await?;
                 follow::healthy_targets(aws, &place, job.progress).await?;
                 Ok(Some(deployment.to_owned()))
             }
             other => Err(AwsError::failed(other, "Internal", "aws_ecs_service has no such step")),
         }
+    }
+}
+
+fn following(want: &Object, limit: &Attr<Str>) -> follow::Following {
+    follow::Following {
+        patience: timeouts::limit(want, limit, 20),
+        back_on_interrupt: want.get(&SIGINT_ROLLBACK).unwrap_or(false),
     }
 }
 
