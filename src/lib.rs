@@ -1,5 +1,22 @@
 //! Cutover plans and applies AWS infrastructure for containers on ECS.
 //!
+//! ```text
+//! files ─parse─▶ syntax ─load─▶ module tree ─▶ graph ─walk─▶ desired ┐
+//! state ─▶ applied, seen ───────────────────────────────────────────┤
+//! AWS ─batched reads per type─▶ live ───────────────────────────────┴─diff─▶ changes ─▶ Plan
+//! Plan ─schedule─▶ tasks ─apply─▶ AWS; every intent and result ─▶ journal ─▶ state
+//! ```
+//!
+//! - The configuration language ([`lang`], [`value`]) collects diagnostics ([`diag`]) and goes on; nothing
+//!   in it knows AWS.
+//! - A resource type is one file under [`aws::types`]: an attribute table ([`schema`]) that the diff,
+//!   validation, drift and the renderers iterate, and the calls that read, create, update and delete it.
+//! - The engine ([`plan`], [`apply`]) sees types through the port in [`provider`].
+//! - [`rollout`] holds pure decisions: what was observed and the time in, what to do out.
+//! - The embedded AWS ([`sim`]) is reached only through the real SDK's clients, over AWS's wire protocols.
+//!   It never imports [`aws`]: a fake that shares the client's code shares its misunderstandings.
+//! - Time comes from [`clock`] alone. Under the embedded AWS the tokio clock is paused, so waiting is free.
+//!
 //! Modules in reading order; each imports only from those above it (a test keeps this so).
 
 // One test writes a whole container definition with json!.

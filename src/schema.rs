@@ -450,6 +450,8 @@ impl Object {
     pub fn complete(mut self, table: &Table) -> Self {
         for row in table.rows {
             self.0.entry(row.name.into()).or_insert_with(|| match row.shape {
+                // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
+                _ if row.also_attribute => Value::null(row.ty()),
                 Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
                 Shape::Blocks(Nesting::Set, t) => Value::set(t.ty(), Vec::new()),
                 _ => Value::null(row.ty()),

@@ -350,17 +350,11 @@ impl Executor<'_, '_> {
         let live = change.before.clone().unwrap_or_default();
         let provider = self.walk.borrow().provider;
         // What was applied says how to delete (`force_delete`), not what is wanted from now on.
-        let applied = {
-            let walk = self.walk.borrow();
-            let schema = provider.resource(&change.address.type_name);
-            schema
-                .map(|s| crate::state::object(&change.applied, s.table))
-                .filter(|a| !a.0.is_empty())
-                .unwrap_or_else(|| {
-                    let _ = &walk;
-                    change.desired.clone()
-                })
-        };
+        let applied = provider
+            .resource(&change.address.type_name)
+            .map(|s| crate::state::object(&change.applied, s.table))
+            .filter(|applied| !applied.0.is_empty())
+            .unwrap_or_else(|| change.desired.clone());
         let progress = |text: &str| self.progress(&change.address, text);
         let job = Job {
             address: &address,

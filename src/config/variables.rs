@@ -5,7 +5,7 @@ use crate::diag::{Diagnostic, Diagnostics, Sources, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval};
 use crate::lang::parse::{parse_expression, parse_file};
 use crate::lang::syntax::Traversal;
-use crate::value::{Kind, Type, Value, from_json};
+use crate::value::{Type, Value, from_json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -243,9 +243,4 @@ impl Scope for Constants {
     fn allows_functions(&self) -> bool {
         false
     }
-}
-
-/// The type that messages should show for a value given without type.
-pub fn is_null(value: &Value) -> bool {
-    matches!(value.kind, Kind::Null(_))
 }

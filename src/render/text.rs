@@ -1,12 +1,12 @@
 //! A plan on a terminal.
 
-use super::value::{Line, declared, hcl, lines};
+use super::value::{Line, declared, filled, hcl, lines};
 use super::{Palette, counted};
 use crate::addr::Mode;
 use crate::diff::{AttributeChange, Cause};
 use crate::plan::steps::rollouts;
 use crate::plan::{Action, Change, OutputChange, Plan, Reason};
-use crate::schema::TypeSchema;
+use crate::schema::{Row, TypeSchema};
 
 /// Looks up types for attribute tables.
 pub type Schemas<'a> = &'a dyn Fn(&Change) -> Option<&'static TypeSchema>;
@@ -113,7 +113,7 @@ fn one(change: &Change, schema: Option<&'static TypeSchema>, palette: Palette) -
     let mut out = format!("{}{}  {}\n", paint(change, &head, palette), palette.dim(&id), headline(change));
     match change.action {
         Action::Create | Action::Read => {
-            for (name, value) in schema.map(|s| declared(&change.after, s.table)).unwrap_or_default() {
+            for (name, value) in schema.map(|s| declared(&change.desired, s.table)).unwrap_or_default() {
                 out += &indented(&format!("{name} = {}", hcl(value)), "      ");
             }
         }
@@ -123,7 +123,8 @@ fn one(change: &Change, schema: Option<&'static TypeSchema>, palette: Palette) -
                 if attribute.name == "tags_all" && names.contains(&"tags") {
                     continue;
                 }
-                out += &attribute_lines(attribute, palette);
+                let row = schema.and_then(|s| s.row(&attribute.name));
+                out += &attribute_lines(attribute, row, palette);
             }
         }
         Action::Delete | Action::None => {}
@@ -148,10 +149,13 @@ fn notes(attribute: &AttributeChange) -> String {
     if notes.is_empty() { String::new() } else { format!("  # {}", notes.join("; ")) }
 }
 
-fn attribute_lines(attribute: &AttributeChange, palette: Palette) -> String {
+fn attribute_lines(attribute: &AttributeChange, row: Option<&'static Row>, palette: Palette) -> String {
     let hide = |text: String| if attribute.sensitive { super::value::SENSITIVE.to_owned() } else { text };
     let before = hide(attribute.before.as_ref().map_or("null".to_owned(), hcl));
-    let after = hide(hcl(&attribute.after));
+    let after = match (row, &attribute.before) {
+        (Some(row), Some(before)) => hide(hcl(&filled(row, before, &attribute.after))),
+        _ => hide(hcl(&attribute.after)),
+    };
     let notes = palette.dim(&notes(attribute));
     let name = &attribute.name;
     if !before.contains('\n') && !after.contains('\n') {

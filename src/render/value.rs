@@ -1,7 +1,7 @@
 //! Values as people write them.
 
-use crate::schema::{Object, Table, is_absent};
-use crate::value::{Kind, Value};
+use crate::schema::{Object, Presence, Row, Table, is_absent};
+use crate::value::{Kind, Map, Value};
 use similar::{ChangeTag, TextDiff};
 
 pub const UNKNOWN: &str = "(known after apply)";
@@ -138,15 +138,41 @@ pub fn lines(before: &str, after: &str) -> Vec<Line> {
     out
 }
 
-/// Attributes worth showing of a new resource: what is declared, not what AWS will fill in.
-pub fn declared<'o>(object: &'o Object, table: &'static Table) -> Vec<(&'static str, &'o Value)> {
-    let shown = |name: &str| object.value(name).filter(|v| !is_absent(v));
-    let mut out: Vec<(&'static str, &Value)> = table
-        .rows
-        .iter()
-        .filter(|row| row.settable() && row.name != "tags_all")
-        .filter_map(|row| Some((row.name, shown(row.name)?)))
-        .collect();
+/// Attributes worth showing of a new resource: what is declared and not just the default.
+pub fn declared<'o>(desired: &'o Object, table: &'static Table) -> Vec<(&'static str, &'o Value)> {
+    let shown = |row: &Row| {
+        let value = desired.value(row.name).filter(|v| !is_absent(v))?;
+        let default = row.default.is_some_and(|d| d.value().kind == value.kind);
+        (!default && row.settable() && row.name != "tags_all").then_some((row.name, value))
+    };
+    let mut out: Vec<(&'static str, &Value)> = table.rows.iter().filter_map(shown).collect();
     out.sort_by_key(|(name, _)| *name);
+    out
+}
+
+/// `after` with what AWS chose filled in where the configuration leaves it to AWS, so that a difference
+/// shows only what the configuration changes.
+pub fn filled(row: &Row, before: &Value, after: &Value) -> Value {
+    let (Some((_, table)), Some(old), Some(new)) = (row.block_table(), before.as_slice(), after.as_slice()) else {
+        return after.clone();
+    };
+    let each = |(i, new): (usize, &Value)| match (old.get(i).and_then(Value::as_map), new.as_map()) {
+        (Some(old), Some(new)) => Value::object(filled_block(table, old, new)),
+        _ => new.clone(),
+    };
+    Value::tuple(new.iter().enumerate().map(each).collect())
+}
+
+fn filled_block(table: &'static Table, old: &Map, new: &Map) -> Map {
+    let mut out = new.clone();
+    for row in table.rows {
+        let Some(before) = old.get(row.name) else { continue };
+        let value = match new.get(row.name).filter(|v| !is_absent(v)) {
+            Some(after) => filled(row, before, after),
+            None if matches!(row.presence, Presence::OptionalComputed | Presence::Computed) => before.clone(),
+            None => continue,
+        };
+        out.insert(row.name.into(), value);
+    }
     out
 }

@@ -228,12 +228,13 @@ impl Reader<'_> {
         let end = rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
         let text = &rest[..end.unwrap_or(rest.len())];
         let digits = text.trim_start_matches('-');
-        let well_formed =
-            !(digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit())
-                && !digits.starts_with('.')
-                && !digits.ends_with('.')
-                && !digits.contains(".e")
-                && !digits.contains(".E");
+        let leading_zero =
+            digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+        let bare_point = digits.starts_with('.')
+            || digits.ends_with('.')
+            || digits.contains(".e")
+            || digits.contains(".E");
+        let well_formed = !leading_zero && !bare_point;
         match text.parse::<Number>() {
             Ok(n) if well_formed => {
                 self.at += text.len();

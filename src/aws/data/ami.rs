@@ -124,10 +124,10 @@ impl AwsData for Ami {
             found = found.into_iter().max_by_key(key).into_iter().collect();
         }
         let mut image = ec2::single("DescribeImages", "image", found);
-        if let Err(error) = &mut image {
-            if error.code == "Ambiguous" {
-                error.message += ", or set `most_recent = true`";
-            }
+        if let Err(error) = &mut image
+            && error.code == "Ambiguous"
+        {
+            error.message += ", or set `most_recent = true`";
         }
         Ok(object(aws, want, &image?))
     }

@@ -58,7 +58,7 @@ pub fn single<T>(operation: &str, what: &str, mut found: Vec<T>) -> Result<T, Aw
         (Some(one), 0) => Ok(one),
         (None, _) => Err(AwsError::failed(operation, "NotFound", format!("no {what} matches"))),
         (Some(_), others) => {
-            let message = format!("{} of {what} match: make the filters narrower", others + 1);
+            let message = format!("{} match where one {what} is wanted: narrow the filters", others + 1);
             Err(AwsError::failed(operation, "Ambiguous", message))
         }
     }

@@ -302,7 +302,8 @@ mod tests {
     #[test]
     fn documents_render_as_the_provider_does() {
         let facts: Json =
-            serde_json::from_str(include_str!("../../../fixtures/provider/policy_document.json")).expect("JSON");
+            serde_json::from_str(include_str!("../../../fixtures/provider/policy_document.json"))
+                .expect("JSON");
         let (mut ran, mut wrong) = (0, Vec::new());
         for case in facts["cases"].as_array().expect("a list") {
             let Some(expected) = case["json_output"].as_str() else { continue };

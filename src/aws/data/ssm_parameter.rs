@@ -39,7 +39,11 @@ impl AwsData for SsmParameter {
         let call = aws.ssm.get_parameter().name(&name).set_with_decryption(want.get(&WITH_DECRYPTION));
         let answer = call.send().await.op("GetParameter")?;
         let Some(parameter) = answer.parameter else {
-            return Err(AwsError::failed("GetParameter", "ParameterNotFound", format!("there is no parameter {name}")));
+            return Err(AwsError::failed(
+                "GetParameter",
+                "ParameterNotFound",
+                format!("there is no parameter {name}"),
+            ));
         };
         let plain = parameter.r#type() != Some(&ParameterType::SecureString);
         let mut o = Object::new();

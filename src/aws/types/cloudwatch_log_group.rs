@@ -48,7 +48,8 @@ fn check_name(value: &Value) -> Result<(), String> {
 
 fn check_retention(value: &Value) -> Result<(), String> {
     const DAYS: &[i64] = &[
-        0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+        0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+        3653,
     ];
     match value.as_i64() {
         Some(days) if DAYS.contains(&days) => Ok(()),
@@ -138,7 +139,8 @@ impl AwsType for CloudwatchLogGroup {
 }
 
 async fn group(aws: &Aws, name: &str) -> Result<Option<Live>, AwsError> {
-    let mut pages = aws.logs.describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
+    let mut pages =
+        aws.logs.describe_log_groups().log_group_name_prefix(name).into_paginator().items().send();
     // Names come sorted: the exact one is the first.
     let first = pages.next().await.transpose().op("DescribeLogGroups")?;
     Ok(first.filter(|g| g.log_group_name() == Some(name)))

@@ -6,8 +6,8 @@ use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, ComparisonOperator, Dimension, Metric, MetricAlarm as Live, MetricDataQuery, MetricStat, StandardUnit,
-    Statistic, Tag,
+    AlarmType, ComparisonOperator, Dimension, Metric, MetricAlarm as Live, MetricDataQuery, MetricStat,
+    StandardUnit, Statistic, Tag,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
@@ -150,7 +150,13 @@ impl AwsType for CloudwatchMetricAlarm {
         let (set, removed) = tags::difference(job.live, job.want);
         if !set.is_empty() {
             let tags = set.into_iter().map(|(k, v)| tag(k, v)).collect();
-            aws.cloudwatch.tag_resource().resource_arn(&arn).set_tags(Some(tags)).send().await.op("TagResource")?;
+            aws.cloudwatch
+                .tag_resource()
+                .resource_arn(&arn)
+                .set_tags(Some(tags))
+                .send()
+                .await
+                .op("TagResource")?;
         }
         if !removed.is_empty() {
             let call = aws.cloudwatch.untag_resource().resource_arn(&arn).set_tag_keys(Some(removed));

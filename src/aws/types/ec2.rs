@@ -91,6 +91,7 @@ pub fn in_order<T>(
 }
 
 /// Calls again while AWS answers one of `codes`: what was just made or deleted is not known everywhere yet.
+/// After half a minute it asks less often.
 pub async fn retry<T>(
     aws: &Aws,
     what: &str,
@@ -99,12 +100,13 @@ pub async fn retry<T>(
     progress: &dyn Fn(&str),
     mut call: impl AsyncFnMut() -> Result<T, AwsError>,
 ) -> Result<T, AwsError> {
-    let end = aws.clock.now() + deadline;
+    let start = aws.clock.now();
     loop {
         match call().await {
-            Err(error) if error.is(codes) && aws.clock.now() < end => {
+            Err(error) if error.is(codes) && aws.clock.now() < start + deadline => {
                 progress(&format!("{what}: AWS answers {}, trying again", error.code));
-                aws.clock.sleep(EVERY).await;
+                let long = aws.clock.now() > start + EVERY * 15;
+                aws.clock.sleep(if long { EVERY * 5 } else { EVERY }).await;
             }
             result => return result,
         }
@@ -189,6 +191,18 @@ pub fn name_prefix(name: &str) -> Option<&str> {
 }
 
 const SUFFIX: usize = 26;
+
+/// CRC-32 (IEEE 802.3), bit by bit: the texts are short. What the AWS provider hashes ids with.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    !crc
+}
 
 /// For [`crate::schema::Attr::check`].
 pub mod check {
@@ -294,6 +308,11 @@ mod tests {
         assert_eq!(name_prefix(&name), Some("web-"));
         assert_eq!(name_prefix("web"), None);
         assert_eq!(name_prefix("a-name-without-any-suffix-at-all-zz"), None);
+    }
+
+    #[test]
+    fn hashes_are_those_of_ieee() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository as Live, Tag,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
+    Repository as Live, Tag,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 
@@ -46,7 +47,8 @@ attributes! {
     URL: Str = computed("repository_url");
 }
 
-const TIMEOUTS: Attr<Blocks> = Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).single(&DELETE_ONLY);
+const TIMEOUTS: Attr<Blocks> =
+    Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).single(&DELETE_ONLY);
 
 static SCHEMA: TypeSchema = TypeSchema {
     doc: "Where images are kept",
@@ -106,7 +108,9 @@ impl AwsType for EcrRepository {
         let pages = aws.ecr.describe_repositories().into_paginator().items().send();
         let all: Vec<Live> = pages.try_collect().await.op("DescribeRepositories")?;
         let reads = items.iter().map(async |item| {
-            let Some(repository) = all.iter().find(|r| r.repository_name() == Some(item.id)) else { return Ok(None) };
+            let Some(repository) = all.iter().find(|r| r.repository_name() == Some(item.id)) else {
+                return Ok(None);
+            };
             // Tags have no list form.
             let tags = tags_of(aws, repository.repository_arn().unwrap_or_default()).await?;
             Ok(Some(object(repository, &tags, item)))
@@ -170,7 +174,9 @@ impl AwsType for EcrRepository {
         let name = job.want.need(&NAME);
         let call = aws.ecr.describe_repositories().repository_names(&name);
         let answer = absent(call.send().await.op("DescribeRepositories"), GONE)?;
-        let Some(repository) = answer.as_ref().and_then(|a| a.repositories().first()) else { return Ok(None) };
+        let Some(repository) = answer.as_ref().and_then(|a| a.repositories().first()) else {
+            return Ok(None);
+        };
         let tags = tags_of(aws, repository.repository_arn().unwrap_or_default()).await?;
         let ours = tags.iter().any(|t| t.key() == tags::OWNERSHIP && t.value() == job.token);
         Ok(ours.then_some(name))

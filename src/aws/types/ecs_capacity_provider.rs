@@ -47,9 +47,13 @@ attributes! {
 static SCHEMA: TypeSchema = TypeSchema {
     doc: "An Auto Scaling group as capacity that ECS scales by the tasks to place",
     example: r#"
+data "aws_ssm_parameter" "image" {
+  name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+}
+
 resource "aws_launch_template" "hosts" {
   name_prefix   = "hosts-"
-  image_id      = "ami-0123456789abcdef0"
+  image_id      = data.aws_ssm_parameter.image.value
   instance_type = "t3.micro"
 }
 

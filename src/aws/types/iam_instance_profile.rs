@@ -90,7 +90,8 @@ impl AwsType for IamInstanceProfile {
             call.send().await.op("TagInstanceProfile")?;
         }
         if !removed.is_empty() {
-            let call = aws.iam.untag_instance_profile().instance_profile_name(job.id).set_tag_keys(Some(removed));
+            let call =
+                aws.iam.untag_instance_profile().instance_profile_name(job.id).set_tag_keys(Some(removed));
             call.send().await.op("UntagInstanceProfile")?;
         }
         Ok(())
@@ -98,7 +99,9 @@ impl AwsType for IamInstanceProfile {
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
         // What is live says which role is in it, whatever was declared.
-        if let Some(role) = read_one(aws, &Existing { id: job.id, known: job.want }).await?.and_then(|o| o.get(&ROLE)) {
+        if let Some(role) =
+            read_one(aws, &Existing { id: job.id, known: job.want }).await?.and_then(|o| o.get(&ROLE))
+        {
             remove_role(aws, job.id, &role).await?;
         }
         let call = aws.iam.delete_instance_profile().instance_profile_name(job.id);
@@ -108,7 +111,8 @@ impl AwsType for IamInstanceProfile {
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let name = iam::name(job, &NAME, &NAME_PREFIX);
         let call = aws.iam.get_instance_profile().instance_profile_name(&name);
-        let found = absent(call.send().await.op("GetInstanceProfile"), GONE)?.and_then(|a| a.instance_profile);
+        let found =
+            absent(call.send().await.op("GetInstanceProfile"), GONE)?.and_then(|a| a.instance_profile);
         Ok(found.is_some_and(|p| iam::is_ours(p.tags(), job.token)).then_some(name))
     }
 }

@@ -66,8 +66,10 @@ impl AwsType for IamPolicy {
             .await
             .op("CreatePolicy")?;
         let arn = made.policy().and_then(Live::arn).unwrap_or_default().to_owned();
-        iam::patiently(aws, job, GONE, async || aws.iam.get_policy().policy_arn(&arn).send().await.op("GetPolicy"))
-            .await?;
+        iam::patiently(aws, job, GONE, async || {
+            aws.iam.get_policy().policy_arn(&arn).send().await.op("GetPolicy")
+        })
+        .await?;
         Ok(arn)
     }
 

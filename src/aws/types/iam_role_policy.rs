@@ -97,7 +97,12 @@ fn parts(id: &str) -> (&str, &str) {
 
 async fn put(aws: &Aws, job: &Job<'_>, role: &str, name: &str) -> Result<(), AwsError> {
     iam::patiently(aws, job, &["NoSuchEntity", "ConcurrentModification"], async || {
-        let call = aws.iam.put_role_policy().role_name(role).policy_name(name).policy_document(job.want.need(&POLICY));
+        let call = aws
+            .iam
+            .put_role_policy()
+            .role_name(role)
+            .policy_name(name)
+            .policy_document(job.want.need(&POLICY));
         call.send().await.op("PutRolePolicy").map(drop)
     })
     .await

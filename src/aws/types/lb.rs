@@ -97,7 +97,7 @@ attributes! {
     VPC_ID: Str = computed("vpc_id");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "A load balancer over at least two Availability Zones",
     example: r#"
 resource "aws_vpc" "main" {

@@ -72,7 +72,7 @@ attributes! {
         .doc("ARN of the ECS service that moves the weights of the default action (Cutover's own)");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "A port of a load balancer and what it does by default",
     example: r#"
 resource "aws_vpc" "main" {
@@ -317,8 +317,11 @@ impl AwsType for LbListener {
 
 const GONE: &[&str] = &["ListenerNotFound", "ListenerNotFoundException"];
 
+/// HTTP where nothing is declared for an application load balancer, as the provider has it.
 fn wanted_protocol(want: &Object) -> Option<sdk::ProtocolEnum> {
-    want.get(&PROTOCOL).map(|p| p.to_uppercase().as_str().into())
+    let application = want.get(&LOAD_BALANCER_ARN).is_some_and(|arn| arn.contains(":loadbalancer/app/"));
+    let declared = want.get(&PROTOCOL).map(|p| p.to_uppercase().as_str().into());
+    declared.or(application.then_some(sdk::ProtocolEnum::Http))
 }
 
 fn certificates(want: &Object) -> Option<Vec<Certificate>> {

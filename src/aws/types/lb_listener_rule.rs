@@ -86,7 +86,7 @@ attributes! {
         .doc("ARN of the ECS service that moves the weights of the action (Cutover's own)");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "What a listener does with requests that match conditions",
     example: r#"
 resource "aws_vpc" "main" {
@@ -164,14 +164,30 @@ fn weights_are_moved(live: &Object, want: &Object) -> bool {
 
 fn validate(want: &Object) -> Vec<(&'static str, String)> {
     let mut problems = elb_actions::validate("action", &want.all(&ACTION));
+    let mut values = 0;
     for block in want.all(&CONDITION) {
+        values += condition_values(&block);
         let kinds = condition::TABLE.rows.iter().filter(|r| block.has(r.name)).count();
         if kinds != 1 {
             let names: Vec<&str> = condition::TABLE.rows.iter().map(|r| r.name).collect();
             problems.push(("condition", format!("must hold exactly one of {}", names.join(", "))));
         }
     }
+    if values > 5 {
+        problems.push(("condition", format!("may have at most 5 values in all, has {values}")));
+    }
     problems
+}
+
+/// What counts against AWS's limit of five: every host, path, header value, method, address and pair.
+fn condition_values(block: &Object) -> usize {
+    let of = |attr: &Attr<Blocks>, inner: &Attr<StrSet>| block.block(attr).map_or(0, |b| b.all(inner).len());
+    of(&condition::HOST_HEADER, &condition::VALUES)
+        + of(&condition::PATH_PATTERN, &condition::VALUES)
+        + of(&condition::HTTP_HEADER, &condition::HEADER_VALUES)
+        + of(&condition::HTTP_REQUEST_METHOD, &condition::METHODS)
+        + of(&condition::SOURCE_IP, &condition::SOURCES)
+        + block.all(&condition::QUERY_STRING).len()
 }
 
 pub struct LbListenerRule;
@@ -445,5 +461,16 @@ mod tests {
         let mut want = Object::new();
         want.set_blocks(&CONDITION, vec![Object::new()]);
         assert_eq!(validate(&want).len(), 1);
+    }
+
+    #[test]
+    fn a_rule_has_at_most_five_values() {
+        let mut hosts = Object::new();
+        hosts.set(&condition::VALUES, (0..6).map(|i| format!("{i}.example.com")).collect::<Vec<_>>());
+        let mut block = Object::new();
+        block.set_blocks(&condition::HOST_HEADER, vec![hosts]);
+        let mut want = Object::new();
+        want.set_blocks(&CONDITION, vec![block]);
+        assert_eq!(validate(&want), [("condition", "may have at most 5 values in all, has 6".to_owned())]);
     }
 }

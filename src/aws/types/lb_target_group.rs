@@ -124,7 +124,7 @@ attributes! {
     LOAD_BALANCER_ARNS: StrSet = computed("load_balancer_arns");
 }
 
-static SCHEMA: TypeSchema = TypeSchema {
+pub const SCHEMA: TypeSchema = TypeSchema {
     doc: "Targets that a load balancer sends requests to, and their health check",
     example: r#"
 resource "aws_vpc" "main" {

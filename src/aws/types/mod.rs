@@ -1,10 +1,12 @@
 //! One file a resource type, and the list of all of them.
 
+mod alb;
 mod appautoscaling_policy;
 mod appautoscaling_target;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod default_security_group;
 mod ecr_lifecycle_policy;
 mod ecr_repository;
 mod ecs;
@@ -35,6 +37,7 @@ mod route_table;
 mod route_table_association;
 mod routes;
 mod security_group;
+mod security_group_rule;
 mod sg_permissions;
 mod sg_rule;
 mod ssm_parameter;
@@ -53,11 +56,16 @@ use super::AwsType;
 /// Every resource type, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &alb::ALB,
+    &alb::ALB_LISTENER,
+    &alb::ALB_LISTENER_RULE,
+    &alb::ALB_TARGET_GROUP,
     &appautoscaling_policy::AppautoscalingPolicy,
     &appautoscaling_target::AppautoscalingTarget,
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,
     &ecs_capacity_provider::EcsCapacityProvider,
@@ -78,12 +86,13 @@ pub static ALL: &[&dyn AwsType] = &[
     &lb_listener_rule::LbListenerRule,
     &lb_target_group::LbTargetGroup,
     &nat_gateway::NatGateway,
-    &route::Route,
     &route53_record::Route53Record,
     &route53_zone::Route53Zone,
+    &route::Route,
     &route_table::RouteTable,
     &route_table_association::RouteTableAssociation,
     &security_group::SecurityGroup,
+    &security_group_rule::SecurityGroupRule,
     &ssm_parameter::SsmParameter,
     &subnet::Subnet,
     &vpc::Vpc,

@@ -164,19 +164,7 @@ fn parts(want: &Object) -> Result<(String, Destination, routes::Target), AwsErro
 /// `r-rtb-0abc1080289494`: the table and the CRC-32 of the destination, as the AWS provider makes it.
 fn id(want: &Object) -> Option<String> {
     let declared = DESTINATIONS.iter().find_map(|name| want.value(name)?.as_str());
-    Some(format!("r-{}{}", want.get(&ROUTE_TABLE)?, crc32(declared?.as_bytes())))
-}
-
-/// CRC-32 (IEEE 802.3), bit by bit: the texts are short.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
+    Some(format!("r-{}{}", want.get(&ROUTE_TABLE)?, ec2::crc32(declared?.as_bytes())))
 }
 
 fn find(tables: &[RouteTable], known: &Object) -> Option<Object> {
@@ -233,7 +221,6 @@ mod tests {
         let known = Route.import("rtb-0123_0.0.0.0/0");
         assert_eq!(known.id(), "r-rtb-01231080289494");
         assert_eq!(known.get(&DESTINATION).as_deref(), Some("0.0.0.0/0"));
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     }
 
     #[test]

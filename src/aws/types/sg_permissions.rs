@@ -89,7 +89,8 @@ impl Ports {
     }
 }
 
-fn range(text: &str) -> String {
+/// The shortest way to write a range, where it is one.
+pub fn range(text: &str) -> String {
     text.parse::<ipnet::IpNet>().map_or_else(|_| text.to_owned(), |n| n.to_string())
 }
 

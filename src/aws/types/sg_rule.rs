@@ -33,7 +33,7 @@ fn other_kind(name: &str, live: &Object, want: &Object) -> bool {
     live.has(name) != want.has(name)
 }
 
-fn same_protocol(live: &Value, desired: &Value) -> bool {
+pub fn same_protocol(live: &Value, desired: &Value) -> bool {
     let name = |v: &Value| v.as_str().map(protocol);
     live == desired || name(live).is_some() && name(live) == name(desired)
 }
@@ -132,7 +132,7 @@ pub async fn find(aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> 
     Ok(found.first().and_then(Live::security_group_rule_id).map(str::to_owned))
 }
 
-async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<Live>, AwsError> {
+pub async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<Live>, AwsError> {
     let pages = aws.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
     pages.try_collect().await.op("DescribeSecurityGroupRules")
 }

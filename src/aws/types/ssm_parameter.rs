@@ -6,7 +6,8 @@ use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{
-    Parameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
+    Parameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType,
+    ResourceTypeForTagging, Tag,
 };
 use futures::stream::{StreamExt, TryStreamExt};
 
@@ -42,7 +43,8 @@ resource "aws_ssm_parameter" "level" {
             problems.push(("", "one of `value` and `insecure_value` is needed".to_owned()));
         }
         if want.has("insecure_value") && want.get(&TYPE).as_deref() == Some("SecureString") {
-            problems.push(("insecure_value", "a SecureString needs `value`, not `insecure_value`".to_owned()));
+            problems
+                .push(("insecure_value", "a SecureString needs `value`, not `insecure_value`".to_owned()));
         }
         problems
     },
@@ -78,7 +80,8 @@ impl AwsType for SsmParameter {
             let names: Vec<String> = chunk.iter().map(|i| i.id.to_owned()).collect();
             let call = aws.ssm.get_parameters().set_names(Some(names.clone())).with_decryption(true);
             values.extend(call.send().await.op("GetParameters")?.parameters.unwrap_or_default());
-            let filter = ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names));
+            let filter =
+                ParameterStringFilter::builder().key("Name").option("Equals").set_values(Some(names));
             let filter = filter.build().expect("the key is set");
             let mut pages = aws.ssm.describe_parameters().parameter_filters(filter).into_paginator().send();
             while let Some(page) = pages.next().await {
@@ -96,7 +99,8 @@ impl AwsType for SsmParameter {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let name = job.want.need(&NAME);
-        let tags: Vec<Tag> = tags::for_creation(job.want, job.token).into_iter().map(|(k, v)| tag(k, v)).collect();
+        let tags: Vec<Tag> =
+            tags::for_creation(job.want, job.token).into_iter().map(|(k, v)| tag(k, v)).collect();
         if job.want.get(&OVERWRITE) == Some(true) {
             // Tags are refused together with Overwrite.
             put(aws, job, true, None).await?;
@@ -166,12 +170,18 @@ async fn add_tags(aws: &Aws, name: &str, tags: Vec<Tag>) -> Result<(), AwsError>
 }
 
 async fn tags_of(aws: &Aws, name: &str) -> Result<Vec<Tag>, AwsError> {
-    let call = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let call =
+        aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
     let answer = absent(call.send().await.op("ListTagsForResource"), GONE)?;
     Ok(answer.and_then(|a| a.tag_list).unwrap_or_default())
 }
 
-fn object(value: &Parameter, detail: Option<&ParameterMetadata>, tags: &[Tag], item: &Existing<'_>) -> Object {
+fn object(
+    value: &Parameter,
+    detail: Option<&ParameterMetadata>,
+    tags: &[Tag],
+    item: &Existing<'_>,
+) -> Object {
     let secure = value.r#type() == Some(&ParameterType::SecureString);
     let filled = |s: Option<&str>| s.filter(|s| !s.is_empty()).map(str::to_owned);
     let mut o = Object::new();

@@ -5,6 +5,9 @@ use crate::value::Value;
 use std::time::Duration;
 
 attributes! {
+    CREATE_ONLY [CREATE]:
+}
+attributes! {
     CREATE_UPDATE [CREATE, UPDATE]:
 }
 attributes! {
@@ -27,6 +30,7 @@ attributes! {
 const BLOCK: Attr<Blocks> =
     Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).doc("How long operations may take");
 pub const TIMEOUTS: Attr<Blocks> = BLOCK.single(&ALL);
+pub const TIMEOUTS_CREATE: Attr<Blocks> = BLOCK.single(&CREATE_ONLY);
 pub const TIMEOUTS_CREATE_UPDATE: Attr<Blocks> = BLOCK.single(&CREATE_UPDATE);
 pub const TIMEOUTS_CREATE_DELETE: Attr<Blocks> = BLOCK.single(&CREATE_DELETE);
 pub const TIMEOUTS_READ_UPDATE_DELETE: Attr<Blocks> = BLOCK.single(&READ_UPDATE_DELETE);

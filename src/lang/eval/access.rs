@@ -13,26 +13,27 @@ pub fn step_into(value: &Value, name_or_key: &Value, span: Span) -> Result<Value
 /// `value.name`
 pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, Diagnostic> {
     let unsupported = |summary: String| Diagnostic::error("unknown-attribute", summary).at(span);
+    let hidden = Hidden { key: false, names: value.marks.sensitive };
     let found = match &value.kind {
         Kind::Null(_) => {
-            return Err(Diagnostic::error("null-value", format!("A null value has no attribute `{name}`"))
+            return Err(Diagnostic::error("null-value", format!("a null value has no attribute `{name}`"))
                 .at(span)
                 .help("test for null first, or use try()"));
         }
         Kind::Object(items) => match items.get(name) {
             Some(item) => item.clone(),
-            None => return Err(no_attribute(name, items.keys(), span)),
+            None => return Err(no_attribute(name, items.keys(), hidden, span)),
         },
         Kind::Map(_, items) => match items.get(name) {
             Some(item) => item.clone(),
-            None => return Err(no_element(name, items, span)),
+            None => return Err(no_element(name, items, hidden, span)),
         },
         Kind::Unknown(u) => match &u.ty {
             Type::Dynamic => Value::dynamic(),
             Type::Map(element) => Value::unknown((**element).clone()),
             Type::Object(o) => match o.attributes.get(name) {
                 Some(ty) => Value::unknown(ty.clone()),
-                None => return Err(no_attribute(name, o.attributes.keys(), span)),
+                None => return Err(no_attribute(name, o.attributes.keys(), hidden, span)),
             },
             other => return Err(not_an_object(other, name, unsupported)),
         },
@@ -42,7 +43,7 @@ pub(super) fn attribute(value: &Value, name: &str, span: Span) -> Result<Value, 
 }
 
 fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnostic) -> Diagnostic {
-    let diagnostic = unsupported(format!("{} has no attribute `{name}`", capital(&ty.a_noun())));
+    let diagnostic = unsupported(format!("{} has no attribute `{name}`", ty.a_noun()));
     match ty {
         Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => diagnostic
             .help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`")),
@@ -51,14 +52,32 @@ fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnost
     }
 }
 
+/// What a message must not show, for it is sensitive.
+#[derive(Clone, Copy)]
+struct Hidden {
+    key: bool,
+    /// The names of the attributes or keys that there are.
+    names: bool,
+}
+
+impl Hidden {
+    fn shown(self, key: &str) -> String {
+        if self.key { "with this (sensitive) name".to_owned() } else { format!("`{key}`") }
+    }
+}
+
 fn no_attribute<'a>(
     name: &str,
     known: impl IntoIterator<Item = &'a std::sync::Arc<str>> + Clone,
+    hidden: Hidden,
     span: Span,
 ) -> Diagnostic {
+    let summary = format!("this object has no attribute {}", hidden.shown(name));
+    let diagnostic = Diagnostic::error("unknown-attribute", summary).at(span);
+    if hidden.names {
+        return diagnostic;
+    }
     let list: Vec<String> = known.clone().into_iter().take(12).map(|k| format!("`{k}`")).collect();
-    let diagnostic =
-        Diagnostic::error("unknown-attribute", format!("This object has no attribute `{name}`")).at(span);
     let diagnostic = if list.is_empty() {
         diagnostic.note("the object has no attributes at all")
     } else {
@@ -70,33 +89,28 @@ fn no_attribute<'a>(
     }
 }
 
-fn no_element(key: &str, items: &Map, span: Span) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::error("missing-element", format!("This map has no element with the key `{key}`"))
-            .at(span);
-    match did_you_mean(key, items.keys()) {
+fn no_element(key: &str, items: &Map, hidden: Hidden, span: Span) -> Diagnostic {
+    let summary = format!("this map has no element {}", hidden.shown(key));
+    let diagnostic = Diagnostic::error("missing-element", summary).at(span);
+    match did_you_mean(key, items.keys()).filter(|_| !hidden.names) {
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("use lookup() with a default for keys that may be missing"),
     }
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 /// `value[key]`
 pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Diagnostic> {
     let invalid = |summary: String| Diagnostic::error("invalid-index", summary).at(span);
     if value.is_null() {
-        return Err(Diagnostic::error("null-value", "A null value has no elements")
+        return Err(Diagnostic::error("null-value", "a null value has no elements")
             .at(span)
             .help("test for null first, or use try()"));
     }
     if key.is_null() {
-        return Err(invalid("The index is null".to_owned()));
+        return Err(invalid("the index is null".to_owned()));
     }
     let marks = value.marks.union(key.marks);
+    let hidden = Hidden { key: key.marks.sensitive, names: marks.sensitive };
     let (ty, key_ty) = (shape(value), key.ty());
     if ty == Type::Dynamic || key_ty == Type::Dynamic {
         return Ok(Value::dynamic().marked(marks));
@@ -105,13 +119,13 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         Type::List(_) | Type::Tuple(_) => Type::Number,
         Type::Map(_) | Type::Object(_) => Type::String,
         Type::Set(_) => {
-            return Err(invalid("The elements of a set have no index".to_owned())
+            return Err(invalid("the elements of a set have no index".to_owned())
                 .help("use tolist() first; its order is that of the values"));
         }
-        other => return Err(invalid(format!("{} has no elements", capital(&other.a_noun())))),
+        other => return Err(invalid(format!("{} has no elements", other.a_noun()))),
     };
     let key =
-        convert(key, &wanted).map_err(|error| invalid(format!("The index is unsuitable: {}", error.what)))?;
+        convert(key, &wanted).map_err(|error| invalid(format!("the index is unsuitable: {}", error.what)))?;
     let found = match (&value.kind, &key.kind) {
         (_, Kind::Unknown(_)) => match &ty {
             Type::List(element) | Type::Map(element) => Value::unknown((**element).clone()),
@@ -125,13 +139,13 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         }
         (Kind::Map(_, items), Kind::String(k)) => match items.get(k) {
             Some(item) => item.clone(),
-            None => return Err(no_element(k, items, span)),
+            None => return Err(no_element(k, items, hidden, span)),
         },
         (Kind::Object(items), Kind::String(k)) => match items.get(k) {
             Some(item) => item.clone(),
-            None => return Err(no_attribute(k, items.keys(), span)),
+            None => return Err(no_attribute(k, items.keys(), hidden, span)),
         },
-        (Kind::Unknown(u), _) => unknown_element(u, &key, span, invalid)?,
+        (Kind::Unknown(u), _) => unknown_element(u, &key, hidden, span, invalid)?,
         _ => Value::dynamic(),
     };
     Ok(found.marked(marks))
@@ -151,7 +165,7 @@ fn shape(value: &Value) -> Type {
 fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnostic) -> Diagnostic {
     let length = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
     let shown = describe(key);
-    let diagnostic = invalid(format!("There is no element {shown}: the collection has {length}"));
+    let diagnostic = invalid(format!("there is no element {shown}: the collection has {length}"));
     match key.as_number() {
         Some(n) if n.is_negative() => {
             diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`")
@@ -164,6 +178,7 @@ fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnost
 fn unknown_element(
     u: &crate::value::Unknown,
     key: &Value,
+    hidden: Hidden,
     span: Span,
     invalid: impl Fn(String) -> Diagnostic,
 ) -> Result<Value, Diagnostic> {
@@ -182,7 +197,7 @@ fn unknown_element(
         },
         (Type::Object(o), Kind::String(k)) => match o.attributes.get(k) {
             Some(ty) => Value::unknown(ty.clone()),
-            None => return Err(no_attribute(k, o.attributes.keys(), span)),
+            None => return Err(no_attribute(k, o.attributes.keys(), hidden, span)),
         },
         _ => Value::dynamic(),
     })

@@ -46,7 +46,11 @@ impl Evaluator<'_> {
                 self.infinite |= value.as_number().is_some_and(|n| !n.is_finite());
                 value
             }
-            Err(failure) => {
+            Err(mut failure) => {
+                // Reasons quote arguments, or parts of them.
+                if values.iter().any(Value::contains_sensitive) {
+                    failure.what = "this fails; why is not shown, for an argument is sensitive".to_owned();
+                }
                 let at = failure.arg.and_then(|i| arguments.get(i)).map(|a| a.expr);
                 self.failed(function, failure, at, expr, env);
                 Value::dynamic()
@@ -59,7 +63,7 @@ impl Evaluator<'_> {
         let found = find(wanted);
         let diagnostic = match found {
             Some(_) if !self.scope.allows_functions() => {
-                Diagnostic::error("functions-not-allowed", "Functions cannot be called here")
+                Diagnostic::error("functions-not-allowed", "functions cannot be called here")
                     .help("write the value itself")
             }
             Some(function) => return Some(function),
@@ -88,17 +92,14 @@ impl Evaluator<'_> {
         match &last.value.kind {
             Kind::Unknown(u) if !u.ty.is_primitive() => return None,
             Kind::Null(_) => {
-                let diagnostic = wrong("Null cannot be expanded to arguments".to_owned());
+                let diagnostic = wrong("null cannot be expanded to arguments".to_owned());
                 self.report(diagnostic.help("give an empty list for the case of null"), last.expr, env);
                 return None;
             }
             _ => {}
         }
         let Some(items) = last.value.as_slice() else {
-            let what = format!(
-                "{} cannot be expanded to arguments",
-                super::access::capital(&last.value.ty().a_noun())
-            );
+            let what = format!("{} cannot be expanded to arguments", last.value.ty().a_noun());
             self.report(wrong(what).help("only lists, sets and tuples can"), last.expr, env);
             return None;
         };
@@ -112,7 +113,7 @@ impl Evaluator<'_> {
             let missing = function.params[args.len()].name;
             let end = expr.span.end as usize;
             let place = Span::new(expr.span.file, end.saturating_sub(1), end);
-            let summary = format!("The function `{}` also needs the argument `{missing}`", function.name);
+            let summary = format!("the function `{}` also needs the argument `{missing}`", function.name);
             self.push(Diagnostic::error("argument-count", summary).at(place).help(help));
             return false;
         }
@@ -121,7 +122,7 @@ impl Evaluator<'_> {
             let count = function.params.len();
             let noun = if count == 1 { "argument" } else { "arguments" };
             let summary =
-                format!("The function `{}` takes {count} {noun}, not {}", function.name, args.len());
+                format!("the function `{}` takes {count} {noun}, not {}", function.name, args.len());
             self.push(Diagnostic::error("argument-count", summary).at(place).help(help));
             return false;
         }
@@ -140,7 +141,7 @@ impl Evaluator<'_> {
             match convert(&argument.value, &ty) {
                 Ok(value) => out.push(Argument { value, expr: argument.expr }),
                 Err(error) => {
-                    let diagnostic = unsuitable("invalid-argument", &error)
+                    let diagnostic = unsuitable("invalid-argument", &error, &argument.value)
                         .at(argument.expr.span)
                         .help(parameter_help(function, i));
                     self.report(diagnostic, argument.expr, env);
@@ -155,8 +156,8 @@ impl Evaluator<'_> {
             Some(arg) => ("invalid-argument", arg),
             None => ("function-failed", expr),
         };
-        let mut diagnostic =
-            Diagnostic::error(code, format!("`{}`: {}", function.name, failure.what)).at(place.span);
+        let summary = format!("`{}`: {}", function.name, failure.what);
+        let mut diagnostic = Diagnostic::error(code, summary).at(place.span);
         diagnostic.help = failure.help.or_else(|| failure.arg.map(|i| parameter_help(function, i)));
         self.report(diagnostic, place, env);
     }
@@ -181,7 +182,7 @@ impl Evaluator<'_> {
             reasons.extend(diags.into_iter().next().map(|d| d.summary));
         }
         let mut diagnostic = if args.is_empty() {
-            Diagnostic::error("argument-count", "The function `try` needs at least one argument")
+            Diagnostic::error("argument-count", "the function `try` needs at least one argument")
         } else {
             Diagnostic::error("function-failed", "`try`: no argument could be evaluated")
         };
@@ -212,7 +213,7 @@ impl Evaluator<'_> {
 }
 
 fn unknown_function(name: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::error("unknown-function", format!("There is no function `{name}`"));
+    let diagnostic = Diagnostic::error("unknown-function", format!("there is no function `{name}`"));
     match name {
         "list" => diagnostic.help("write `tolist([…])`"),
         "map" => diagnostic.help("write `tomap({…})`"),

@@ -5,6 +5,7 @@ use super::{Env, Evaluator};
 use crate::diag::{Diagnostic, Span};
 use crate::value::{Kind, Map, Marks, Type, Value, convert, describe, unify};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 impl Evaluator<'_> {
@@ -31,7 +32,7 @@ impl Evaluator<'_> {
     fn key(&mut self, key: &Value, expr: &Expr, of: &str, env: &Env) -> Option<Arc<str>> {
         if key.is_null() {
             let diagnostic =
-                Diagnostic::error("invalid-key", format!("The key of an {of} is null")).at(expr.span);
+                Diagnostic::error("invalid-key", format!("the key of an {of} is null")).at(expr.span);
             self.report(diagnostic, expr, env);
             return None;
         }
@@ -43,7 +44,7 @@ impl Evaluator<'_> {
             Err(error) => {
                 let diagnostic = Diagnostic::error(
                     "invalid-key",
-                    format!("This cannot be the key of an {of}: {}", error.what),
+                    format!("this cannot be the key of an {of}: {}", error.what),
                 )
                 .at(expr.span)
                 .help("a key is a string; in an object, `(expression) = value` takes it from an expression");
@@ -79,11 +80,8 @@ impl Evaluator<'_> {
             Some(items) => Some((items, value.marks)),
             None => {
                 let (code, what) = match value.is_null() {
-                    true => ("null-value", "A null value cannot be iterated".to_owned()),
-                    false => (
-                        "not-iterable",
-                        format!("{} cannot be iterated", super::access::capital(&describe_kind(value))),
-                    ),
+                    true => ("null-value", "a null value cannot be iterated".to_owned()),
+                    false => ("not-iterable", format!("{} cannot be iterated", describe_kind(value))),
                 };
                 let help = if value.is_null() {
                     "give an empty list for the case of null: `coalesce(x, [])`"
@@ -173,15 +171,22 @@ impl Evaluator<'_> {
         };
         if f.group {
             out.groups.entry(text).or_default().push(value);
-        } else if out.entries.contains_key(&text) {
-            let shown =
-                if key.marks.sensitive { "a sensitive key".to_owned() } else { format!("the key `{text}`") };
-            let diagnostic = Diagnostic::error("duplicate-key", format!("Two elements have {shown}"))
-                .at(key_expr.span)
-                .help("make the keys unique, or group the values: put `...` after the value");
-            self.report(diagnostic, key_expr, env);
-        } else {
-            out.entries.insert(text, value);
+            return;
+        }
+        match out.entries.entry(text) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(place) => {
+                let shown = match key.marks.sensitive {
+                    true => "a sensitive key".to_owned(),
+                    false => format!("the key `{}`", place.key()),
+                };
+                let diagnostic = Diagnostic::error("duplicate-key", format!("two elements have {shown}"))
+                    .at(key_expr.span)
+                    .help("make the keys unique, or group the values: put `...` after the value");
+                self.report(diagnostic, key_expr, env);
+            }
         }
     }
 
@@ -198,7 +203,7 @@ impl Evaluator<'_> {
         match &source.kind {
             Kind::Null(_) if sequence => {
                 let diagnostic =
-                    Diagnostic::error("null-value", format!("A null {} has no elements", ty.noun()))
+                    Diagnostic::error("null-value", format!("a null {} has no elements", ty.noun()))
                         .at(span)
                         .help("give an empty list for the case of null");
                 self.report(diagnostic, base, env);

@@ -72,14 +72,14 @@ fn read(expr: &Expr) -> Result<(Type, Defaults), Diagnostic> {
             Some("string") => plain(Type::String),
             Some("list") => plain(Type::list(Type::String)),
             Some("map") => plain(Type::map(Type::String)),
-            _ => Err(invalid(expr, "A type is written without quotes")),
+            _ => Err(invalid(expr, "a type is written without quotes")),
         },
-        _ => Err(invalid(expr, "This is not a type").help("types are `string`, `number`, `bool`, `list(…)`, `set(…)`, `map(…)`, `object({…})`, `tuple([…])` and `any`")),
+        _ => Err(invalid(expr, "this is not a type").help("types are `string`, `number`, `bool`, `list(…)`, `set(…)`, `map(…)`, `object({…})`, `tuple([…])` and `any`")),
     }
 }
 
 fn unknown_type(expr: &Expr, name: &str) -> Diagnostic {
-    let diagnostic = invalid(expr, format!("There is no type `{name}`"));
+    let diagnostic = invalid(expr, format!("there is no type `{name}`"));
     match nearest(name, KEYWORDS) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic,
@@ -146,9 +146,9 @@ fn read_object<'e>(
             ExprKind::Literal(value) => value.as_str().map(Arc::from),
             _ => None,
         }
-        .ok_or_else(|| invalid(key, "The name of an attribute must be constant"))?;
+        .ok_or_else(|| invalid(key, "the name of an attribute must be constant"))?;
         if object.attributes.contains_key(&name) {
-            return Err(invalid(key, format!("The attribute `{name}` is declared twice")));
+            return Err(invalid(key, format!("the attribute `{name}` is declared twice")));
         }
         let (ty, inner) = match &value.kind {
             ExprKind::Call { name: function, args, .. } if &*function.name == "optional" => {
@@ -184,7 +184,7 @@ fn read_optional(
             return Err(diagnostic);
         }
         let value = convert(&value, &ty).map_err(|error| {
-            invalid(default, format!("The default of `{name}` does not fit its type: {error}"))
+            invalid(default, format!("the default of `{name}` does not fit its type: {error}"))
         })?;
         defaults.values.insert(name.clone(), value);
     }
@@ -196,7 +196,7 @@ struct Constants;
 
 impl Scope for Constants {
     fn resolve(&self, traversal: &super::Traversal) -> Result<super::Resolved, Diagnostic> {
-        Err(Diagnostic::error("not-constant", "A default must be constant").at(traversal.span))
+        Err(Diagnostic::error("not-constant", "a default must be constant").at(traversal.span))
     }
 
     fn base_dir(&self) -> &Path {

@@ -10,6 +10,8 @@ mod template;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod tests;
 
 pub use access::step_into;
 pub use constraint::{Defaults, TypeConstraint, convert_to_constraint, type_constraint};
@@ -70,7 +72,7 @@ pub fn eval_as(expr: &Expr, ty: &Type, scope: &dyn Scope, diags: &mut Diagnostic
     let value = evaluator.expr(expr, &Env::EMPTY);
     let converted = convert(&value, ty);
     let value = converted.unwrap_or_else(|error| {
-        evaluator.report(unsuitable("wrong-type", &error).at(expr.span), expr, &Env::EMPTY);
+        evaluator.report(unsuitable("wrong-type", &error, &value).at(expr.span), expr, &Env::EMPTY);
         Value::unknown(ty.without_optional())
     });
     evaluator.finish(value, expr.span, diags)
@@ -159,7 +161,7 @@ impl<'s> Evaluator<'s> {
         diags.extend(self.diags);
         if infinite {
             diags.push(
-                Diagnostic::error("infinite-number", "The result is an infinite number")
+                Diagnostic::error("infinite-number", "the result is an infinite number")
                     .at(span)
                     .detail("Something was divided by zero, or grew beyond what can be written down.")
                     .help("make sure that no divisor is 0"),
@@ -216,7 +218,7 @@ impl<'s> Evaluator<'s> {
     fn expr(&mut self, expr: &Expr, env: &Env) -> Value {
         if self.depth >= DEEPEST {
             self.push(
-                Diagnostic::error("nested-too-deeply", "This expression nests too deeply")
+                Diagnostic::error("nested-too-deeply", "this expression nests too deeply")
                     .at(expr.span)
                     .help("move a part of it to a local value"),
             );
@@ -321,7 +323,7 @@ impl<'s> Evaluator<'s> {
         };
         let Some(ty) = ty else {
             let diagnostic =
-                Diagnostic::error("conditional-types", "The two results have types that do not go together")
+                Diagnostic::error("conditional-types", "the two results have types that do not go together")
                     .label(if_true.span, format!("this is {}", yes.ty().a_noun()))
                     .label(if_false.span, format!("this is {}", no.ty().a_noun()))
                     .detail("Whichever is chosen, the result must be of one type.")
@@ -345,7 +347,7 @@ impl<'s> Evaluator<'s> {
         match convert(&result, &ty) {
             Ok(result) => result.marked(value.all_marks()),
             Err(error) => {
-                let diagnostic = unsuitable("conditional-types", &error)
+                let diagnostic = unsuitable("conditional-types", &error, &result)
                     .at(arm.span)
                     .note(format!("both results must become {}", ty.a_noun()));
                 self.push(diagnostic);
@@ -357,7 +359,7 @@ impl<'s> Evaluator<'s> {
     /// A bool, known or not, for an `if` or `?`; None after reporting why it is none.
     fn condition(&mut self, value: &Value, expr: &Expr, what: &str, env: &Env) -> Option<Value> {
         if value.is_null() {
-            let diagnostic = Diagnostic::error("null-condition", format!("The {what} is null"))
+            let diagnostic = Diagnostic::error("null-condition", format!("the {what} is null"))
                 .at(expr.span)
                 .help("it must be true or false: compare with null, or use coalesce()");
             self.report(diagnostic, expr, env);
@@ -366,7 +368,7 @@ impl<'s> Evaluator<'s> {
         match convert(value, &Type::Bool) {
             Ok(value) => Some(value),
             Err(error) => {
-                let diagnostic = unsuitable("condition-type", &error).at(expr.span);
+                let diagnostic = unsuitable("condition-type", &error, value).at(expr.span);
                 self.report(diagnostic, expr, env);
                 None
             }
@@ -398,14 +400,10 @@ fn follow(value: Value, steps: &[Step]) -> Option<Value> {
     })
 }
 
-/// A conversion error as a diagnostic, its place inside the value told.
-fn unsuitable(code: &'static str, error: &ConvertError) -> Diagnostic {
-    let mut what = error.what.clone();
-    if let Some(first) = what.get(..1) {
-        what = format!("{}{}", first.to_uppercase(), &what[1..]);
-    }
-    let diagnostic = Diagnostic::error(code, what);
-    if error.path.is_empty() {
+/// A conversion error as a diagnostic, its place inside the value told (unless keys in it may be secret).
+fn unsuitable(code: &'static str, error: &ConvertError, value: &Value) -> Diagnostic {
+    let diagnostic = Diagnostic::error(code, error.what.clone());
+    if error.path.is_empty() || value.contains_sensitive() {
         diagnostic
     } else {
         diagnostic.detail(format!("This is about the part `{}` of the value.", error.path))

@@ -29,10 +29,10 @@ impl Evaluator<'_> {
                 Err(failure) => {
                     let (place, summary) = match failure {
                         Failure::Left(what) => {
-                            (left.span, format!("The left side of `{}`: {what}", symbol(*op)))
+                            (left.span, format!("the left side of `{}`: {what}", symbol(*op)))
                         }
                         Failure::Right(what) => {
-                            (right.span, format!("The right side of `{}`: {what}", symbol(*op)))
+                            (right.span, format!("the right side of `{}`: {what}", symbol(*op)))
                         }
                         Failure::Whole(what) => {
                             (node.span, format!("`{}` is not possible here: {what}", symbol(*op)))
@@ -66,7 +66,7 @@ impl Evaluator<'_> {
             Err(error) => (operand.span, error.what),
         };
         let diagnostic =
-            Diagnostic::error("invalid-operand", format!("The operand of `{sign}`: {what}")).at(place);
+            Diagnostic::error("invalid-operand", format!("the operand of `{sign}`: {what}")).at(place);
         self.report(diagnostic, operand, env);
         Value::unknown(ty)
     }

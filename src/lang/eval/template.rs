@@ -65,7 +65,7 @@ impl Evaluator<'_> {
         let value = self.expr(expr, env);
         out.marks = out.marks.union(value.marks);
         if value.is_null() {
-            let diagnostic = Diagnostic::error("template-value", "A null value cannot be part of a string")
+            let diagnostic = Diagnostic::error("template-value", "a null value cannot be part of a string")
                 .at(expr.span)
                 .help("give another value for the case of null, for example with coalesce()");
             self.report(diagnostic, expr, env);
@@ -79,8 +79,7 @@ impl Evaluator<'_> {
                 None => out.known = false,
             },
             Err(_) => {
-                let what =
-                    format!("{} cannot be part of a string", super::access::capital(&value.ty().a_noun()));
+                let what = format!("{} cannot be part of a string", value.ty().a_noun());
                 let diagnostic = Diagnostic::error("template-value", what)
                     .at(expr.span)
                     .help("join() makes a string of a list, jsonencode() of anything");

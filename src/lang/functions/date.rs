@@ -87,6 +87,34 @@ fn stamp(call: &Call, i: usize) -> std::result::Result<Stamp, String> {
         .ok_or_else(|| "this is not a time as RFC 3339 has it, such as 2018-01-02T23:12:01Z".to_owned())
 }
 
+/// A time as YAML 1.1 has it (`2001-12-14 21:59:43`, `2001-1-1`), in RFC 3339.
+pub(super) fn yaml_time(text: &str) -> Option<String> {
+    let (date, time) = match text.find(['T', 't', ' ']) {
+        Some(i) => (&text[..i], Some((&text[i..=i], text[i + 1..].trim_start()))),
+        None => (text, None),
+    };
+    let parts: Vec<&str> = date.split('-').collect();
+    let [year, month, day] = parts[..] else { return None };
+    let digits =
+        |s: &str, most: usize| (1..=most).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_digit());
+    if year.len() != 4 || !digits(year, 4) || !digits(month, 2) || !digits(day, 2) {
+        return None;
+    }
+    let (clock, zone) = match time {
+        None => ("0:0:0", "Z"),
+        Some((" ", clock)) => (clock, "Z"),
+        Some((_, rest)) => rest.split_at(rest.find(['Z', '+', '-'])?),
+    };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let parts: Vec<&str> = clock.split(':').collect();
+    let [hour, minute, second] = parts[..] else { return None };
+    if ![hour, minute, second].iter().all(|s| digits(s, 2)) || !digits(fraction, 9) {
+        return None;
+    }
+    let full = format!("{year}-{month:0>2}-{day:0>2}T{hour:0>2}:{minute:0>2}:{second:0>2}{zone}");
+    Stamp::parse(&full).map(|stamp| stamp.text())
+}
+
 fn utc_text(time: Timestamp) -> Value {
     Value::string(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

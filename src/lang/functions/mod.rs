@@ -11,11 +11,14 @@ mod file;
 mod format;
 mod hash;
 mod ip;
+mod map;
 mod numeric;
 mod pattern;
 mod set;
 mod string;
 mod table;
+#[cfg(test)]
+mod tests;
 mod types;
 mod yaml;
 

@@ -3,7 +3,7 @@
 use super::T::*;
 use super::{
     Call, Failure, Function, Lazy, Param, Returns, Run, T, collection as c, date, encoding, file, format,
-    hash, ip, numeric, pattern, set, string, types, yaml,
+    hash, ip, map, numeric, pattern, set, string, types, yaml,
 };
 use crate::value::{Type, Value};
 
@@ -223,7 +223,13 @@ pub static FUNCTIONS: &[Function] = &[
         Str,
         encoding::jsonencode,
     ),
-    g("keys", "The keys of a map, sorted", &[p("inputMap", Any).unknown().marked()], c::keys_type, c::keys),
+    g(
+        "keys",
+        "The keys of a map, sorted",
+        &[p("inputMap", Any).unknown().marked()],
+        map::keys_type,
+        map::keys,
+    ),
     f(
         "length",
         "The number of elements or characters",
@@ -236,8 +242,8 @@ pub static FUNCTIONS: &[Function] = &[
         "lookup",
         "An element of a map or else a default",
         &[p("inputMap", Any).marked(), p("key", Str).marked()],
-        c::lookup_type,
-        c::lookup,
+        map::lookup_type,
+        map::lookup,
     )
     .rest(any("default"))
     .nullable(),
@@ -251,7 +257,7 @@ pub static FUNCTIONS: &[Function] = &[
     ),
     f("max", "The greatest number", &[], Num, numeric::max).rest(p("numbers", Num)),
     f("md5", "The MD5 digest", &[p("str", Str)], Str, hash::md5),
-    g("merge", "All entries of the maps; later ones win", &[], c::merge_type, c::merge)
+    g("merge", "All entries of the maps; later ones win", &[], map::merge_type, map::merge)
         .rest(p("maps", Any).null().dynamic().marked()),
     f("min", "The least number", &[], Num, numeric::min).rest(p("numbers", Num)),
     g("nonsensitive", "The value, no longer sensitive", &[any("value")], c::first_type, types::nonsensitive)
@@ -408,7 +414,7 @@ pub static FUNCTIONS: &[Function] = &[
         "The map with keys and values changed over",
         &[p("values", MapListStr)],
         Any,
-        c::transpose,
+        map::transpose,
     ),
     f(
         "trim",
@@ -435,8 +441,8 @@ pub static FUNCTIONS: &[Function] = &[
         "values",
         "The values of a map, in the order of its keys",
         &[p("mapping", Any).marked()],
-        c::values_type,
-        c::values,
+        map::values_type,
+        map::values,
     ),
     f("yamldecode", "The value that YAML text stands for", &[p("src", Str)], Any, yaml::yamldecode)
         .nullable(),
@@ -451,8 +457,8 @@ pub static FUNCTIONS: &[Function] = &[
         "zipmap",
         "A map of keys and values",
         &[p("keys", ListStr).marked(), p("values", Any).marked()],
-        c::zipmap_type,
-        c::zipmap,
+        map::zipmap_type,
+        map::zipmap,
     ),
 ];
 

@@ -52,10 +52,6 @@ pub fn issensitive(call: &Call) -> Result {
     })
 }
 
-pub fn same_type(args: &[Value]) -> std::result::Result<Type, Failure> {
-    Ok(args[0].ty())
-}
-
 /// Null in place of whatever is ephemeral, so that the rest may be kept.
 pub fn ephemeralasnull(call: &Call) -> Result {
     Ok(without_ephemeral(&call.args[0]))

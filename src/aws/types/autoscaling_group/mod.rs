@@ -10,6 +10,7 @@ use super::ecs::{patiently, small, some};
 use super::timeouts;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, absent, tags, wait};
 use crate::schema::{ID, Object, TypeSchema};
+use crate::value::{Type, Value};
 use async_trait::async_trait;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
@@ -30,9 +31,13 @@ resource "aws_subnet" "a" {
   availability_zone = "us-east-1a"
 }
 
+data "aws_ssm_parameter" "image" {
+  name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+}
+
 resource "aws_launch_template" "hosts" {
   name_prefix   = "hosts-"
-  image_id      = "ami-0123456789abcdef0"
+  image_id      = data.aws_ssm_parameter.image.value
   instance_type = "t3.micro"
 }
 
@@ -262,19 +267,28 @@ fn destination(live: &Object, want: &Object, changed: &[String]) -> String {
         overrides.iter().filter_map(|b| b.get(&mixed::INSTANCE_TYPE)).collect()
     };
     let (had, wanted) = (types(live), types(want));
+    let numbered = |(template, version): (String, Option<String>)| match version.as_deref() {
+        Some("$Latest") => format!(" to the latest version of {template}"),
+        Some("$Default") | None => format!(" to the default version of {template}"),
+        Some(version) => format!(" to version {version} of {template}"),
+    };
     let mut text = match (versions::declared(want), versions::declared(live)) {
-        (Some((_, Some(version))), Some((id, Some(old)))) if version == old => {
-            format!(" to version {version} of {id}")
-        }
-        (Some((id, Some(version))), _) => format!(" to version {version} of {id}"),
+        (Some(known), _) if !version_unknown(want) => numbered(known),
         // Not known before the template has its new version.
-        (_, Some((id, _))) => format!(" to the new version of {id}"),
+        (_, Some((template, _))) => format!(" to the new version of {template}"),
         _ => String::new(),
     };
     if had != wanted && !wanted.is_empty() {
         text.push_str(&format!(", instance types {}", wanted.join(", ")));
     }
     text
+}
+
+fn version_unknown(want: &Object) -> bool {
+    ["launch_template", "mixed_instances_policy"].iter().any(|name| {
+        let unknown_string = |v: &Value| v.is_unknown() && v.ty() == Type::String;
+        want.value(name).is_some_and(|v| v.is_unknown() || v.any(&mut |v| unknown_string(v)))
+    })
 }
 
 /// Declared, or the prefix with the token, so that a second try makes the same.

@@ -310,7 +310,11 @@ pub fn parse(text: &str) -> Result<Vec<ContainerDefinition>, String> {
 
 /// As JSON text with sorted keys, without what is empty.
 pub fn text(definitions: &[ContainerDefinition]) -> String {
-    let items: Vec<Json> = definitions.iter().filter_map(Wire::write).collect();
+    let mut items: Vec<Json> = definitions.iter().filter_map(Wire::write).collect();
+    for object in items.iter_mut().filter_map(Json::as_object_mut) {
+        // AWS answers 0 where no share of the CPU was declared.
+        object.retain(|key, value| key != "cpu" || *value != 0);
+    }
     Json::Array(items).to_string()
 }
 
@@ -357,6 +361,26 @@ pub fn same(live: &str, want: &str) -> bool {
         (Ok(live), Ok(want)) => canonical(&live) == canonical(&want),
         _ => live == want,
     }
+}
+
+/// What is live in the words of what was applied, so that a difference shows nothing that AWS filled in:
+/// the text itself where it means the same, else its containers where they mean the same, in its order.
+pub fn in_words_of(live: &[ContainerDefinition], declared: Option<&str>) -> String {
+    let Some((words, ours)) = declared.and_then(|text| Some((text, parse(text).ok()?))) else {
+        return text(live);
+    };
+    if canonical(live) == canonical(&ours) {
+        return words.to_owned();
+    }
+    let mut shown: Vec<ContainerDefinition> = live.to_vec();
+    shown.sort_by_key(|c| ours.iter().position(|d| d.name() == c.name()).unwrap_or(usize::MAX));
+    for container in &mut shown {
+        let same = |d: &&ContainerDefinition| canonical_one((*d).clone()) == canonical_one(container.clone());
+        if let Some(d) = ours.iter().find(same) {
+            *container = d.clone();
+        }
+    }
+    text(&shown)
 }
 
 /// With the network modes `awsvpc` and `host` AWS answers a host port equal to the container port where
@@ -449,8 +473,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_live_is_shown_in_the_words_of_what_was_applied() {
+        let words =
+            r#"[ { "name": "app", "image": "x", "memory": 1 }, { "name": "b", "image": "y", "memory": 1 } ]"#;
+        let answered = r#"[{"name":"b","image":"y","memory":1,"essential":true},
+            {"name":"app","image":"x","memory":1,"essential":true,"mountPoints":[]}]"#;
+        assert_eq!(in_words_of(&parse(answered).expect("valid"), Some(words)), words);
+        let drifted = answered.replace("\"x\"", "\"z\"");
+        let shown = in_words_of(&parse(&drifted).expect("valid"), Some(words));
+        assert!(shown.starts_with(r#"[{"essential":true,"image":"z""#), "the changed one first: {shown}");
+        assert!(shown.ends_with(r#"{"image":"y","memory":1,"name":"b"}]"#), "{shown}");
+    }
+
+    #[test]
     fn every_member_survives_the_way_to_aws_types_and_back() {
-        let full = serde_json::json!([{
+        let full = r#"[{
             "name": "app", "image": "x", "cpu": 1, "memory": 2, "memoryReservation": 1, "essential": false,
             "repositoryCredentials": {"credentialsParameter": "arn"}, "links": ["a"],
             "portMappings": [{"containerPort": 80, "hostPort": 8080, "protocol": "udp", "name": "p",
@@ -478,7 +515,8 @@ mod tests {
             "systemControls": [{"namespace": "n", "value": "1"}],
             "resourceRequirements": [{"value": "1", "type": "GPU"}],
             "firelensConfiguration": {"type": "fluentbit", "options": {"a": "b"}}, "credentialSpecs": ["c"]
-        }]);
+        }]"#;
+        let full: Json = serde_json::from_str(full).expect("JSON");
         let back: Json =
             serde_json::from_str(&text(&parse(&full.to_string()).expect("valid"))).expect("JSON");
         assert_eq!(back, full);

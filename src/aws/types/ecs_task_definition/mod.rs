@@ -284,8 +284,8 @@ async fn read_one(aws: &Aws, item: &Existing<'_>) -> Result<Option<Object>, AwsE
     let latest = item.known.get(&TRACK_LATEST).unwrap_or(false);
     let id = if latest { family_of(&arn) } else { &arn };
     let Some((definition, tags)) = describe(aws, id).await? else { return Ok(None) };
-    let declared = item.known.get(&CONTAINER_DEFINITIONS).and_then(|t| containers::parse(&t).ok());
-    Ok(Some(object(&definition, &tags, &declared.unwrap_or_default())))
+    let declared = item.known.get(&CONTAINER_DEFINITIONS);
+    Ok(Some(object(&definition, &tags, declared.as_deref())))
 }
 
 /// `arn:…:task-definition/web:3` → `web`.
@@ -340,11 +340,12 @@ fn runtime_platform(want: &Object) -> Option<sdk::RuntimePlatform> {
     )
 }
 
-fn object(d: &TaskDefinition, tags: &[Tag], declared: &[sdk::ContainerDefinition]) -> Object {
+fn object(d: &TaskDefinition, tags: &[Tag], declared: Option<&str>) -> Object {
     let arn = d.task_definition_arn().unwrap_or_default();
     let mut definitions = d.container_definitions().to_vec();
     if matches!(d.network_mode(), Some(sdk::NetworkMode::Awsvpc | sdk::NetworkMode::Host)) {
-        containers::without_implied_host_ports(&mut definitions, declared);
+        let ours = declared.and_then(|text| containers::parse(text).ok()).unwrap_or_default();
+        containers::without_implied_host_ports(&mut definitions, &ours);
     }
     let compatibilities: Vec<String> =
         d.requires_compatibilities().iter().map(|c| c.as_str().to_owned()).collect();
@@ -354,7 +355,7 @@ fn object(d: &TaskDefinition, tags: &[Tag], declared: &[sdk::ContainerDefinition
         .set(&ARN_WITHOUT_REVISION, arn.rsplit_once(':').map(|(front, _)| front))
         .set(&REVISION, d.revision())
         .set(&FAMILY, d.family())
-        .set(&CONTAINER_DEFINITIONS, containers::text(&definitions))
+        .set(&CONTAINER_DEFINITIONS, containers::in_words_of(&definitions, declared))
         .set(&CPU, d.cpu())
         .set(&MEMORY, d.memory())
         .set(&NETWORK_MODE, d.network_mode().map(|m| m.as_str()))

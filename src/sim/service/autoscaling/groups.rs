@@ -225,6 +225,12 @@ fn check_launch(world: &World, from: &Source) -> Result<(), ApiError> {
             let message = format!("You must use a valid fully-formed launch template. {}", error.message);
             invalid(&message)
         })?;
+        let overridden =
+            matches!(from, Source::Mixed(mixed) if mixed.overrides.iter().any(|one| one.image_id.is_some()));
+        if spec.image_id.is_empty() && !overridden {
+            let message = "You must use a valid fully-formed launch template. The request must contain the parameter ImageId";
+            return Err(invalid(message));
+        }
         if !spec.image_id.is_empty() && ec2::images::image(&spec.image_id).is_none() {
             let message = format!(
                 "You must use a valid fully-formed launch template. The image id '[{}]' does not exist",

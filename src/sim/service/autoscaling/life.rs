@@ -50,7 +50,12 @@ pub fn enter_service(world: &mut World, group: &str, id: &str) {
     member.in_service.get_or_insert(now);
     member.hold = None;
     let activity = member.activity.clone();
+    let launched = member.launched;
     activities::end(world, group, &activity, "Successful", None);
+    if let Some(lifetime) = world.autoscaling.groups[group].max_lifetime {
+        let rest = (launched + lifetime * SECOND - now).max(0);
+        world.schedule(rest, world::Event::Autoscaling(Event::Reconcile(group.to_owned())));
+    }
     if !world.autoscaling.groups[group].suspends("AddToLoadBalancer") {
         register(world, group, id);
     }
@@ -76,7 +81,7 @@ pub fn gone(world: &mut World, id: &str) {
         return;
     }
     let after = NOTICED + ec2::jitter(world, 20);
-    world.schedule(after, world::Event::Autoscaling(Event::Health(group)));
+    world.schedule(after, world::Event::Autoscaling(Event::Missing(group)));
 }
 
 /// Periodically, while load balancers tell health; and when an instance has gone.
@@ -88,10 +93,15 @@ pub fn watch_health(world: &mut World, name: &str) {
     }
 }
 
-pub fn check_health(world: &mut World, name: &str) {
+pub fn check_periodically(world: &mut World, name: &str) {
     let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
     group.health_due = false;
-    let group = &world.autoscaling.groups[name];
+    check_health(world, name);
+    watch_health(world, name);
+}
+
+pub fn check_health(world: &mut World, name: &str) {
+    let Some(group) = world.autoscaling.groups.get(name) else { return };
     if !group.suspends("HealthCheck") {
         let mut sick: Vec<(String, &str)> = Vec::new();
         for member in group.members.values().filter(|member| !member.lifecycle.leaves()) {
@@ -117,7 +127,6 @@ pub fn check_health(world: &mut World, name: &str) {
             capacity::soon(world, name);
         }
     }
-    watch_health(world, name);
 }
 
 fn elb_unhealthy(world: &World, name: &str, id: &str) -> bool {
@@ -233,7 +242,7 @@ pub fn terminated(world: &mut World, id: &str) {
     let Some(member) = member_mut(world, id) else { return };
     if !member.lifecycle.leaves() {
         // Somebody else ended it; the health check takes it out.
-        world.schedule(0, world::Event::Autoscaling(Event::Health(name)));
+        world.schedule(0, world::Event::Autoscaling(Event::Missing(name)));
         return;
     }
     let activity = member.activity.clone();

@@ -33,8 +33,10 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// Compare desired and actual capacity of a group.
     Reconcile(String),
-    /// Look at the health of a group's instances.
+    /// Look at the health of a group's instances, as every so often.
     Health(String),
+    /// Look at it once, because an instance has gone.
+    Missing(String),
     /// See whether a leaving instance may be terminated now.
     Leave(String, String),
     /// A lifecycle hook's timeout, with the hold's token.
@@ -48,7 +50,8 @@ pub enum Event {
 pub fn run(world: &mut World, event: Event) {
     match event {
         Event::Reconcile(group) => capacity::reconcile(world, &group),
-        Event::Health(group) => life::check_health(world, &group),
+        Event::Health(group) => life::check_periodically(world, &group),
+        Event::Missing(group) => life::check_health(world, &group),
         Event::Leave(group, id) => life::leave(world, &group, &id),
         Event::HookExpires(group, id, token) => hooks::expires(world, &group, &id, &token),
         Event::Refresh(group, id) => refresh_run::step(world, &group, &id),

@@ -159,7 +159,7 @@ fn replace(world: &mut World, name: &str) {
     let mut spare = seen.ready - floor;
     let mut extra = p.max.map_or(0, |max| (desired * max / 100 - desired).max(0));
     let idle = seen.unready.is_empty() && seen.leaving == 0;
-    if extra == 0 && spare <= 0 {
+    if extra == 0 && floor >= desired {
         match p.max {
             // Both bounds cannot be kept: one more for a while, if a ceiling was asked for …
             Some(_) => extra = 1,

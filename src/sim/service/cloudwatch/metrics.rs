@@ -184,6 +184,13 @@ fn points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let number = |json: &Json, name: &str| json.get(name).and_then(Json::as_f64);
     let single = |value: f64, count: f64| Point { at, count, sum: value * count, min: value, max: value };
     if let Some(set) = datum.get("StatisticValues") {
+        if datum.get("Value").is_some() {
+            return Err(ApiError::new(
+                "InvalidParameterCombination",
+                "The parameters MetricData.member.1.Value and MetricData.member.1.StatisticValues are \
+                 mutually exclusive and you have specified both.",
+            ));
+        }
         let of = |name| number(set, name).unwrap_or_default();
         let count = of("SampleCount");
         if count <= 0.0 {
@@ -195,6 +202,13 @@ fn points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     }
     let values: Vec<f64> = datum.list("Values").iter().filter_map(Json::as_f64).collect();
     let counts: Vec<f64> = datum.list("Counts").iter().filter_map(Json::as_f64).collect();
+    if !values.is_empty() && datum.get("Value").is_some() {
+        return Err(ApiError::new(
+            "InvalidParameterCombination",
+            "The parameters MetricData.member.1.Value and MetricData.member.1.Values are mutually exclusive \
+             and you have specified both.",
+        ));
+    }
     if !values.is_empty() {
         if !counts.is_empty() && counts.len() != values.len() {
             let message = "The parameters MetricData.member.1.Values and MetricData.member.1.Counts must be \
@@ -294,6 +308,9 @@ pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
 
 pub fn get_data(world: &mut World, input: &Json) -> Answer {
     let range = (time(input, "StartTime")?, time(input, "EndTime")?);
+    if range.0 >= range.1 {
+        return Err(validation("The parameter StartTime must be less than the parameter EndTime."));
+    }
     let mut results = Vec::new();
     for query in input.list("MetricDataQueries") {
         let id = query.text("Id").unwrap_or_default();

@@ -19,8 +19,6 @@ pub struct InstanceType {
     pub addresses_per_interface: i64,
     pub burstable: bool,
     pub nitro: bool,
-    pub current: bool,
-    pub spot: bool,
     pub manufacturer: &'static str,
 }
 
@@ -98,24 +96,38 @@ const FAMILIES: &[Family] = &[
     Family { name: "r7g", arch: ARM, ratio: 8.0, sizes: GRAVITON, manufacturer: "AWS" },
 ];
 
-/// The burstable families, and the two old sizes that people still write.
+/// The burstable families.
 const BURSTABLE: [(&str, &str, &str); 3] = [("t3", X86, "Intel"), ("t3a", X86, "AMD"), ("t4g", ARM, "AWS")];
-/// Name, vCPUs, MiB, interfaces, addresses an interface.
-const T2: [(&str, i64, i64, i64, i64); 7] = [
-    ("nano", 1, 512, 2, 2),
-    ("micro", 1, 1024, 2, 2),
-    ("small", 1, 2048, 3, 4),
-    ("medium", 2, 4096, 3, 6),
-    ("large", 2, 8192, 3, 12),
-    ("xlarge", 4, 16384, 3, 15),
-    ("2xlarge", 8, 32768, 3, 15),
+/// Older types that people still write; `m1.small` is what a launch without a type gets. Name, vCPUs,
+/// MiB, interfaces, addresses an interface.
+const OLD: [(&str, i64, i64, i64, i64); 20] = [
+    ("c4.large", 2, 3840, 3, 10),
+    ("c4.xlarge", 4, 7680, 4, 15),
+    ("m1.small", 1, 1740, 2, 4),
+    ("m1.medium", 1, 3840, 2, 6),
+    ("m3.medium", 1, 3840, 2, 6),
+    ("m3.large", 2, 7680, 3, 10),
+    ("m4.large", 2, 8192, 2, 10),
+    ("m4.xlarge", 4, 16384, 4, 15),
+    ("m4.2xlarge", 8, 32768, 4, 15),
+    ("m4.4xlarge", 16, 65536, 8, 30),
+    ("r4.large", 2, 15616, 3, 10),
+    ("r4.xlarge", 4, 31232, 4, 15),
+    ("t1.micro", 1, 613, 2, 2),
+    ("t2.nano", 1, 512, 2, 2),
+    ("t2.micro", 1, 1024, 2, 2),
+    ("t2.small", 1, 2048, 3, 4),
+    ("t2.medium", 2, 4096, 3, 6),
+    ("t2.large", 2, 8192, 3, 12),
+    ("t2.xlarge", 4, 16384, 3, 15),
+    ("t2.2xlarge", 8, 32768, 3, 15),
 ];
 
 static TYPES: LazyLock<BTreeMap<String, InstanceType>> = LazyLock::new(|| {
     let mut types = BTreeMap::new();
     let mut add = |name: String, shape: [i64; 4], arch, manufacturer| {
         let burstable = name.starts_with('t');
-        let old = name.starts_with("t2.");
+        let nitro = !OLD.iter().any(|old| old.0 == name);
         let [vcpus, memory_mib, interfaces, addresses_per_interface] = shape;
         let it = InstanceType {
             name: name.clone(),
@@ -125,9 +137,7 @@ static TYPES: LazyLock<BTreeMap<String, InstanceType>> = LazyLock::new(|| {
             interfaces,
             addresses_per_interface,
             burstable,
-            nitro: !old,
-            current: true,
-            spot: true,
+            nitro,
             manufacturer,
         };
         types.insert(name, it);
@@ -137,8 +147,8 @@ static TYPES: LazyLock<BTreeMap<String, InstanceType>> = LazyLock::new(|| {
             add(format!("{family}.{size}"), [vcpus, mib, interfaces, addresses], arch, manufacturer);
         }
     }
-    for (size, vcpus, mib, interfaces, addresses) in T2 {
-        add(format!("t2.{size}"), [vcpus, mib, interfaces, addresses], X86, "Intel");
+    for (name, vcpus, mib, interfaces, addresses) in OLD {
+        add(name.to_owned(), [vcpus, mib, interfaces, addresses], X86, "Intel");
     }
     for family in FAMILIES {
         for (size, vcpus, interfaces, addresses) in SIZES.iter().filter(|row| family.sizes.contains(&row.0)) {
@@ -163,7 +173,7 @@ fn type_json(it: &InstanceType) -> Json {
     let threads = if it.arch == ARM || it.vcpus == 1 { 1 } else { 2 };
     let support = |yes: bool| if yes { "supported" } else { "unsupported" };
     json!({
-        "InstanceType": it.name, "CurrentGeneration": it.current, "FreeTierEligible": it.name == "t3.micro",
+        "InstanceType": it.name, "CurrentGeneration": it.nitro || it.name.starts_with("t2."), "FreeTierEligible": it.name == "t3.micro",
         "SupportedUsageClasses": ["on-demand", "spot"], "SupportedRootDeviceTypes": ["ebs"],
         "SupportedVirtualizationTypes": ["hvm"], "BareMetal": false,
         "Hypervisor": if it.nitro { "nitro" } else { "xen" },

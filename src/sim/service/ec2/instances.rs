@@ -6,7 +6,7 @@ use super::instance_types::instance_type;
 use super::interfaces::{
     association_json, delete_interface, groups_json, private_name, public_ip_of, public_name,
 };
-use super::query::{attribute, fail, filtered, lean, need, tags_of};
+use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
 use crate::sim::World;
 use crate::sim::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
@@ -129,7 +129,7 @@ pub fn vanish(world: &mut World, id: &str) {
 }
 
 /// MetadataOptions as they take effect: images that say so require version 2.
-fn metadata(instance: &Instance) -> Json {
+pub fn metadata(instance: &Instance) -> Json {
     let given = instance.spec.metadata.as_ref();
     let modern = image(&instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
     let text = |name: &str, default: &str| {
@@ -214,7 +214,7 @@ fn profile_id(arn: &str) -> String {
     format!("AIPA{sum:016X}")
 }
 
-fn device_json(world: &World, device: &str, id: &str) -> Json {
+pub fn device_json(world: &World, device: &str, id: &str) -> Json {
     let volume = world.ec2.volumes.get(id);
     json!({
         "DeviceName": device,
@@ -292,7 +292,7 @@ pub const FILTERS: super::query::Table = &[
 ];
 
 /// The instances asked for, or all; every unknown id is named.
-fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
+pub fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
     let wanted = input.texts("InstanceIds");
     let unknown: Vec<&str> =
         wanted.iter().filter(|id| !world.ec2.instances.contains_key(**id)).copied().collect();
@@ -383,7 +383,7 @@ fn each(world: &mut World, input: &Json, output: &str, act: fn(&mut World, &str)
     Ok(json!({output: changes}))
 }
 
-fn need_ids(input: &Json) -> Result<(), ApiError> {
+pub fn need_ids(input: &Json) -> Result<(), ApiError> {
     if input.texts("InstanceIds").is_empty() { Err(super::query::absent("InstanceIds")) } else { Ok(()) }
 }
 
@@ -466,155 +466,4 @@ pub fn reboot_instances(world: &mut World, input: &Json) -> Answer {
     need_ids(input)?;
     asked(world, input)?;
     Ok(json!({}))
-}
-
-fn instance_mut<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Instance, ApiError> {
-    let id = need(input, "InstanceId")?;
-    world.ec2.instances.get_mut(id).ok_or_else(|| no_instance(id))
-}
-
-pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
-    use base64::Engine;
-    let id = need(input, "InstanceId")?.to_owned();
-    let instance = instance_mut(world, input)?.clone();
-    let spec = &instance.spec;
-    let value = |value: Json| json!({"Value": value});
-    let (member, value) = match need(input, "Attribute")? {
-        "instanceType" => ("InstanceType", value(json!(spec.instance_type))),
-        "userData" if spec.user_data.is_empty() => ("UserData", json!({})),
-        "userData" => {
-            let text = base64::engine::general_purpose::STANDARD.encode(&spec.user_data);
-            ("UserData", value(json!(text)))
-        }
-        "disableApiTermination" => ("DisableApiTermination", value(json!(spec.no_api_termination))),
-        "disableApiStop" => ("DisableApiStop", value(json!(spec.no_api_stop))),
-        "instanceInitiatedShutdownBehavior" => (
-            "InstanceInitiatedShutdownBehavior",
-            value(json!(spec.shutdown_behavior.as_deref().unwrap_or("stop"))),
-        ),
-        "rootDeviceName" => {
-            ("RootDeviceName", value(json!(image(&spec.image_id).map(|image| image.root_device))))
-        }
-        "sourceDestCheck" => ("SourceDestCheck", value(json!(instance.source_dest_check))),
-        "groupSet" => ("Groups", json!(groups_json(world, &spec.security_group_ids))),
-        "ebsOptimized" => ("EbsOptimized", value(json!(spec.ebs_optimized))),
-        "enaSupport" => ("EnaSupport", value(json!(true))),
-        "sriovNetSupport" => ("SriovNetSupport", json!({})),
-        "enclaveOptions" => ("EnclaveOptions", json!({"Enabled": false})),
-        "productCodes" => ("ProductCodes", json!([])),
-        "kernel" => ("KernelId", json!({})),
-        "ramdisk" => ("RamdiskId", json!({})),
-        "blockDeviceMapping" => {
-            let devices = instance.volumes.iter().map(|(device, id)| device_json(world, device, id));
-            ("BlockDeviceMappings", Json::Array(devices.collect()))
-        }
-        other => {
-            let message = format!("Value ({other}) for parameter attribute is invalid. Unknown attribute.");
-            return fail("InvalidParameterValue", message);
-        }
-    };
-    Ok(lean(json!({"InstanceId": id, member: value})))
-}
-
-pub fn modify_instance_attribute(world: &mut World, input: &Json) -> Answer {
-    let groups: Vec<String> = input.texts("Groups").into_iter().map(str::to_owned).collect();
-    let instance = instance_mut(world, input)?;
-    let stopped = instance.state == InstanceState::Stopped;
-    if let Some(kind) = input.get("InstanceType").and_then(|value| value.text("Value")) {
-        if !stopped {
-            let message = format!(
-                "The instance '{}' is not in the 'stopped' state. Stop the instance and try again.",
-                instance.id
-            );
-            return fail("IncorrectInstanceState", message);
-        }
-        instance.spec.instance_type = kind.to_owned();
-    }
-    let set = |field: &mut bool, name: &str| *field = attribute(input, name).unwrap_or(*field);
-    set(&mut instance.spec.no_api_termination, "DisableApiTermination");
-    set(&mut instance.spec.no_api_stop, "DisableApiStop");
-    set(&mut instance.spec.ebs_optimized, "EbsOptimized");
-    set(&mut instance.source_dest_check, "SourceDestCheck");
-    let behavior = input.get("InstanceInitiatedShutdownBehavior").and_then(|value| value.text("Value"));
-    if let Some(behavior) = behavior {
-        instance.spec.shutdown_behavior = Some(behavior.to_owned());
-    }
-    let (eni, vpc, check) = (instance.interface.clone(), instance.vpc.clone(), instance.source_dest_check);
-    if !groups.is_empty() {
-        super::interfaces::check_groups(world, &groups, &vpc)?;
-        instance_mut(world, input)?.spec.security_group_ids.clone_from(&groups);
-    }
-    if let Some(eni) = eni.and_then(|eni| world.ec2.interfaces.get_mut(&eni)) {
-        eni.source_dest_check = check;
-        if !groups.is_empty() {
-            eni.groups = groups;
-        }
-    }
-    Ok(json!({}))
-}
-
-pub fn modify_instance_metadata_options(world: &mut World, input: &Json) -> Answer {
-    let instance = instance_mut(world, input)?;
-    let mut options = instance.spec.metadata.take().unwrap_or_else(|| json!({}));
-    for name in
-        ["HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtocolIpv6", "InstanceMetadataTags"]
-    {
-        if let Some(value) = input.get(name) {
-            options[name] = value.clone();
-        }
-    }
-    instance.spec.metadata = Some(options);
-    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(instance)}))
-}
-
-pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) -> Answer {
-    let mut items = Vec::new();
-    for id in asked(world, input)? {
-        let spec = &world.ec2.instances[&id].spec;
-        if instance_type(&spec.instance_type).is_some_and(|kind| kind.burstable) {
-            let default = if spec.instance_type.starts_with("t2.") { "standard" } else { "unlimited" };
-            let credits = spec.credits.as_deref().unwrap_or(default);
-            items.push(json!({"InstanceId": id, "CpuCredits": credits}));
-        }
-    }
-    super::query::paged(input, "InstanceCreditSpecifications", items)
-}
-
-pub fn modify_instance_credit_specification(world: &mut World, input: &Json) -> Answer {
-    let (mut good, mut bad) = (vec![], vec![]);
-    for change in input.list("InstanceCreditSpecifications") {
-        let id = change.text("InstanceId").unwrap_or_default();
-        match world.ec2.instances.get_mut(id) {
-            Some(instance) => {
-                instance.spec.credits = change.text("CpuCredits").map(str::to_owned);
-                good.push(json!({"InstanceId": id}));
-            }
-            None => bad.push(json!({
-                "InstanceId": id,
-                "Error": {"Code": "InvalidInstanceID.NotFound", "Message": no_instance(id).message},
-            })),
-        }
-    }
-    Ok(json!({
-        "SuccessfulInstanceCreditSpecifications": good, "UnsuccessfulInstanceCreditSpecifications": bad,
-    }))
-}
-
-pub fn monitor_instances(world: &mut World, input: &Json) -> Answer {
-    set_monitoring(world, input, true)
-}
-
-pub fn unmonitor_instances(world: &mut World, input: &Json) -> Answer {
-    set_monitoring(world, input, false)
-}
-
-fn set_monitoring(world: &mut World, input: &Json, on: bool) -> Answer {
-    need_ids(input)?;
-    let mut items = Vec::new();
-    for id in asked(world, input)? {
-        world.ec2.instances.get_mut(&id).expect("asked() knows them all").spec.monitoring = on;
-        let state = if on { "enabled" } else { "disabled" };
-        items.push(json!({"InstanceId": id, "Monitoring": {"State": state}}));
-    }
-    Ok(json!({"InstanceMonitorings": items}))
 }

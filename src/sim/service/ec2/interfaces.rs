@@ -33,9 +33,8 @@ impl Interface {
 pub fn create_interface(
     world: &mut World,
     subnet: &str,
-    groups: &[String],
     description: &str,
-    requester: &str,
+    groups: &[String],
 ) -> Result<Interface, ApiError> {
     let id = new_interface(world, subnet, description, groups, None)?;
     let attachment = Attachment {
@@ -45,16 +44,12 @@ pub fn create_interface(
         at: world.now,
         delete_on_termination: false,
     };
+    // Balancers' interfaces are known by their description ("ELB app/name/id").
+    let requester = if description.starts_with("ELB ") { "amazon-elb" } else { "amazon-ecs" };
     let eni = world.ec2.interfaces.get_mut(&id).expect("just made");
     eni.requester = Some(requester.to_owned());
     eni.attachment = Some(attachment);
     Ok(eni.clone())
-}
-
-pub fn set_interface_groups(world: &mut World, id: &str, groups: &[String]) {
-    if let Some(eni) = world.ec2.interfaces.get_mut(id) {
-        eni.groups = groups.to_vec();
-    }
 }
 
 /// Gives the interface a public address of Amazon's pool, gone with the interface.

@@ -5,6 +5,7 @@
 
 mod gateways;
 pub mod images;
+mod instance_attributes;
 mod instance_types;
 mod instances;
 mod interfaces;
@@ -19,12 +20,14 @@ mod security_group_rules;
 mod security_groups;
 pub mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod volumes;
 mod zones;
 
 pub use gateways::jitter;
 pub use instance_types::{InstanceType, all as all_types, instance_type};
-pub use interfaces::{create_interface, delete_interface, map_public_ip, set_interface_groups};
+pub use interfaces::{create_interface, delete_interface, map_public_ip};
 pub use launch_templates::{Resolved, overlay, resolve};
 pub use run_instances::{LaunchSpec, launch, real_image, spec_from};
 pub use state::{Instance, InstanceState, Interface, State};
@@ -91,8 +94,8 @@ pub const OPERATIONS: Operations = &[
     ("DescribeDhcpOptions", network::describe_dhcp_options),
     ("DescribeImageAttribute", images::describe_image_attribute),
     ("DescribeImages", images::describe_images),
-    ("DescribeInstanceAttribute", instances::describe_instance_attribute),
-    ("DescribeInstanceCreditSpecifications", instances::describe_instance_credit_specifications),
+    ("DescribeInstanceAttribute", instance_attributes::describe_instance_attribute),
+    ("DescribeInstanceCreditSpecifications", instance_attributes::describe_instance_credit_specifications),
     ("DescribeInstanceStatus", instances::describe_instance_status),
     ("DescribeInstanceTypeOfferings", instance_types::describe_instance_type_offerings),
     ("DescribeInstanceTypes", instance_types::describe_instance_types),
@@ -119,16 +122,16 @@ pub const OPERATIONS: Operations = &[
     ("DisassociateRouteTable", routes::disassociate_route_table),
     ("DisassociateVpcCidrBlock", network::disassociate_vpc_cidr_block),
     ("ImportKeyPair", key_pairs::import_key_pair),
-    ("ModifyInstanceAttribute", instances::modify_instance_attribute),
-    ("ModifyInstanceCreditSpecification", instances::modify_instance_credit_specification),
-    ("ModifyInstanceMetadataOptions", instances::modify_instance_metadata_options),
+    ("ModifyInstanceAttribute", instance_attributes::modify_instance_attribute),
+    ("ModifyInstanceCreditSpecification", instance_attributes::modify_instance_credit_specification),
+    ("ModifyInstanceMetadataOptions", instance_attributes::modify_instance_metadata_options),
     ("ModifyLaunchTemplate", launch_templates::modify_launch_template),
     ("ModifyNetworkInterfaceAttribute", interfaces::modify_network_interface_attribute),
     ("ModifySecurityGroupRules", security_group_rules::modify_security_group_rules),
     ("ModifySubnetAttribute", network::modify_subnet_attribute),
     ("ModifyVpcAttribute", network::modify_vpc_attribute),
     ("ModifyVpcTenancy", network::modify_vpc_tenancy),
-    ("MonitorInstances", instances::monitor_instances),
+    ("MonitorInstances", instance_attributes::monitor_instances),
     ("RebootInstances", instances::reboot_instances),
     ("ReleaseAddress", gateways::release_address),
     ("ReplaceNetworkAclAssociation", network_acls::replace_network_acl_association),
@@ -141,7 +144,7 @@ pub const OPERATIONS: Operations = &[
     ("StartInstances", instances::start_instances),
     ("StopInstances", instances::stop_instances),
     ("TerminateInstances", instances::terminate_instances),
-    ("UnmonitorInstances", instances::unmonitor_instances),
+    ("UnmonitorInstances", instance_attributes::unmonitor_instances),
     ("UpdateSecurityGroupRuleDescriptionsEgress", security_group_rules::describe_egress_anew),
     ("UpdateSecurityGroupRuleDescriptionsIngress", security_group_rules::describe_ingress_anew),
 ];

@@ -45,6 +45,10 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
             format!("The calculated digest '{digest}' does not match the specified image digest"),
         ));
     }
+    let media_type = media_type(input, manifest);
+    if media_type.is_none() {
+        return Err(invalid("image manifest mediatype not provided in manifest or parameter"));
+    }
     let tag = input.text("imageTag");
     let there = repository.images.get(&digest);
     let same = there.is_some_and(|image| tag.is_none_or(|tag| image.tags.contains(tag)));
@@ -77,7 +81,7 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
         digest: digest.clone(),
         tags: BTreeSet::new(),
         manifest: manifest.to_owned(),
-        media_type: media_type(input, manifest),
+        media_type,
         pushed: now,
     });
     image.tags.extend(tag.map(str::to_owned));

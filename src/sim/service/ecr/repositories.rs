@@ -243,8 +243,7 @@ fn check_lifecycle(text: &str) -> Result<(), ApiError> {
             return Err(fail("tagStatus=tagged needs tagPrefixList or tagPatternList".to_owned()));
         }
         let count = selection.text("countType").unwrap_or_default();
-        let unit_fits = matches!(count, "sinceImagePushed" | "sinceImagePulled" | "sinceImageTransitioned")
-            == selection.text("countUnit").is_some();
+        let unit_fits = count == "imageCountMoreThan" || selection.text("countUnit").is_some();
         if count.is_empty() || !unit_fits || selection.int("countNumber").is_none_or(|n| n < 1) {
             return Err(fail("countType, countUnit and countNumber do not fit each other".to_owned()));
         }
@@ -311,9 +310,16 @@ fn policy_json(world: &World, repository: &Repository) -> Answer {
 pub fn set_policy(world: &mut World, input: &Json) -> Answer {
     let text = input.text("policyText").unwrap_or_default();
     find(world, input)?;
-    let valid = serde_json::from_str::<Json>(text)
-        .is_ok_and(|policy| policy.get("Statement").is_some_and(|s| s.is_array() || s.is_object()));
-    if !valid {
+    let policy: Json = serde_json::from_str(text).unwrap_or_default();
+    let statements = match policy.get("Statement") {
+        Some(Json::Array(list)) => list.clone(),
+        Some(one) => vec![one.clone()],
+        None => Vec::new(),
+    };
+    let has =
+        |statement: &Json, one: &str| statement.get(one).or(statement.get(format!("Not{one}"))).is_some();
+    let complete = |s: &Json| s.get("Effect").is_some() && has(s, "Principal") && has(s, "Action");
+    if statements.is_empty() || !statements.iter().all(complete) {
         return Err(invalid(
             "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy \
              provided'",

@@ -24,7 +24,8 @@ fn push(world: &mut World, manifest: &str, tag: &str) -> Answer {
     call(
         world,
         "PutImage",
-        json!({ "repositoryName": "team/web", "imageManifest": manifest, "imageTag": tag }),
+        json!({ "repositoryName": "team/web", "imageManifest": manifest, "imageTag": tag,
+        "imageManifestMediaType": "application/vnd.oci.image.manifest.v1+json" }),
     )
 }
 

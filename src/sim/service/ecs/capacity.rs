@@ -1,5 +1,6 @@
 //! Capacity providers: those of Auto Scaling groups, and Fargate's two.
 
+use super::super::autoscaling::state::Tag;
 use super::super::{Answer, ApiError, Input};
 use super::model::Provider;
 use super::{client, includes, invalid, missing, paged, short, tag_list, tags_of};
@@ -40,16 +41,13 @@ fn enabled(is: bool) -> &'static str {
 fn view(world: &World, provider: &Provider, tags: bool) -> Json {
     let busy = provider.busy_until > world.now;
     let deleted = !provider.is_active();
-    let mut scaling = json!({"status": enabled(provider.managed_scaling)});
-    if provider.managed_scaling || provider.target_capacity != 100 {
-        scaling = json!({
-            "status": enabled(provider.managed_scaling),
-            "targetCapacity": provider.target_capacity,
-            "minimumScalingStepSize": provider.min_step,
-            "maximumScalingStepSize": provider.max_step,
-            "instanceWarmupPeriod": provider.warmup,
-        });
-    }
+    let scaling = json!({
+        "status": enabled(provider.managed_scaling),
+        "targetCapacity": provider.target_capacity,
+        "minimumScalingStepSize": provider.min_step,
+        "maximumScalingStepSize": provider.max_step,
+        "instanceWarmupPeriod": provider.warmup,
+    });
     let mut view = json!({
         "capacityProviderArn": provider.arn,
         "name": provider.name,
@@ -132,6 +130,20 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The group exists, and protects new instances if ECS is to manage their protection.
+fn check_group(world: &World, provider: &Provider) -> Result<(), ApiError> {
+    let group = world.autoscaling.groups.get(&provider.group_name).filter(|group| !group.deleting);
+    let group = group.filter(|group| provider.group_arn.contains(&group.uuid)).ok_or_else(|| {
+        client("The specified Auto Scaling group ARN is invalid. Specify a valid Auto Scaling group ARN and try again.")
+    })?;
+    if provider.termination_protection && !group.protect_new {
+        return Err(invalid(
+            "The managed termination protection setting for the capacity provider is invalid. To enable managed termination protection for a capacity provider, the Auto Scaling group must have instance protection from scale in enabled.",
+        ));
+    }
+    Ok(())
+}
+
 pub(super) fn create_capacity_provider(world: &mut World, input: &Json) -> Answer {
     let name = input.text("name").unwrap_or_default();
     check_name(name)?;
@@ -177,6 +189,12 @@ pub(super) fn create_capacity_provider(world: &mut World, input: &Json) -> Answe
         settles_at: 0,
     };
     lay(&mut provider, given)?;
+    check_group(world, &provider)?;
+    if let Some(group) = world.autoscaling.groups.get_mut(group_name) {
+        // ECS marks the group as its own (ECS developer guide, Auto Scaling group capacity providers).
+        let mark = || Tag { value: String::new(), propagate: true };
+        group.tags.entry("AmazonECSManaged".to_owned()).or_insert_with(mark);
+    }
     let answer = json!({"capacityProvider": view(world, &provider, true)});
     world.ecs.providers.insert(provider.arn.clone(), provider);
     Ok(answer)
@@ -227,7 +245,7 @@ fn find(world: &World, name: &str) -> Result<String, ApiError> {
 pub(super) fn update_capacity_provider(world: &mut World, input: &Json) -> Answer {
     let arn = find(world, input.text("name").unwrap_or_default())?;
     let now = world.now;
-    let provider = world.ecs.providers.get_mut(&arn).expect("just found");
+    let provider = &world.ecs.providers[&arn];
     if provider.busy_until > now {
         return Err(ApiError::new(
             "UpdateInProgressException",
@@ -236,9 +254,10 @@ pub(super) fn update_capacity_provider(world: &mut World, input: &Json) -> Answe
     }
     let mut changed = provider.clone();
     lay(&mut changed, input.get("autoScalingGroupProvider").unwrap_or(&Json::Null))?;
+    check_group(world, &changed)?;
     changed.last = Some("UPDATE".to_owned());
     changed.busy_until = now + CHANGING;
-    *provider = changed.clone();
+    world.ecs.providers.insert(arn.clone(), changed.clone());
     super::scaling::wake(world, &arn);
     Ok(json!({"capacityProvider": view(world, &changed, true)}))
 }

@@ -348,10 +348,10 @@ fn counts(world: &World, service: &Service, revision: &str) -> (i64, i64) {
 fn summary(world: &World, service: Option<&Service>, revision: &str, going_on: bool) -> Json {
     let (running, pending) = service.map_or((0, 0), |service| counts(world, service, revision));
     let primary = service.and_then(Service::primary).is_some_and(|one| one.revision == revision);
-    let requested = if primary {
-        service.map_or(0, |service| service.desired)
-    } else {
-        running.min(i64::from(going_on) * running)
+    let requested = match service.filter(|_| primary) {
+        Some(service) => service.desired,
+        None if going_on => running,
+        None => 0,
     };
     json!({
         "arn": revision,

@@ -10,6 +10,7 @@
 mod account;
 mod capacity;
 mod clusters;
+mod daemon;
 mod definitions;
 mod deployments;
 mod hosts;
@@ -17,6 +18,7 @@ pub mod images;
 mod model;
 pub mod network;
 mod placement;
+mod reach;
 mod scaling;
 mod scheduler;
 mod services;

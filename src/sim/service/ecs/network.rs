@@ -51,7 +51,7 @@ pub fn create_interface(
     groups: &[String],
     description: &str,
 ) -> Result<ec2::Interface, ApiError> {
-    ec2::create_interface(world, subnet, groups, description, "amazon-aws")
+    ec2::create_interface(world, subnet, description, groups)
 }
 
 pub fn map_public_ip(world: &mut World, id: &str) {

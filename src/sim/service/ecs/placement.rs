@@ -21,6 +21,8 @@ pub(super) struct Ask<'a> {
     pub group: &'a str,
     /// Zones of the subnets a task with its own interface may use.
     pub zones: Option<Vec<String>>,
+    /// This host or none.
+    pub only: Option<&'a str>,
 }
 
 /// What one lacks in AWS's words, from the one that came closest.
@@ -74,7 +76,7 @@ pub(super) fn choose(world: &World, ask: &Ask) -> Result<String, String> {
     let mut fitting: Vec<(&Host, usize)> = Vec::new();
     let mut closest: Option<(u8, &Host, Lack)> = None;
     let mut any = false;
-    for arn in &cluster.hosts {
+    for arn in cluster.hosts.iter().filter(|arn| ask.only.is_none_or(|only| only == *arn)) {
         let Some(host) = world.ecs.hosts.get(arn).filter(|host| !host.draining) else { continue };
         if ask.provider.is_some() && host.provider.as_deref() != ask.provider {
             continue;
@@ -282,6 +284,7 @@ pub(super) fn ask<'a>(
         strategy: &service.placement_strategy,
         group,
         zones: zones(world, definition, network),
+        only: None,
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) fn evaluate(world: &mut World, arn: &str, at: Millis) {
     }
     let of_provider = |host: &&Host| host.provider.as_ref() == Some(&provider.name);
     let present: Vec<&Host> = world.ecs.hosts.values().filter(of_provider).collect();
-    let Some(desired) = group_desired(world, &provider, present.len() as i64) else { return };
+    let Some(desired) = group_desired(world, &provider) else { return };
     let needed = needed(world, &provider, &present);
     let wanted = (needed * 100 + provider.target_capacity - 1) / provider.target_capacity;
     if wanted > desired {
@@ -134,7 +134,8 @@ fn set(world: &mut World, arn: &str, desired: i64) {
     wake(world, arn);
 }
 
-/// What the group is asked to have now.
-fn group_desired(_world: &World, _provider: &Provider, present: i64) -> Option<i64> {
-    Some(present)
+/// What the group is asked to have now; None if it is gone or going.
+fn group_desired(world: &World, provider: &Provider) -> Option<i64> {
+    let group = world.autoscaling.groups.get(&provider.group_name);
+    group.filter(|group| !group.deleting).map(|group| group.desired)
 }

@@ -1,11 +1,10 @@
 //! The service scheduler: one look compares what a service should have with what it has, and starts or
 //! stops tasks within the deployment's minimum and maximum percent.
 
-use super::super::Input;
 use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
-use super::{capacity, deployments, kick, placement, short, task_sets};
+use super::{capacity, daemon, deployments, kick, placement, short, task_sets};
 use crate::sim::World;
 use crate::sim::service::elbv2;
 use crate::sim::world::SECOND;
@@ -14,16 +13,17 @@ use std::collections::BTreeMap;
 
 /// One task as the scheduler sees it.
 #[derive(Clone, Debug)]
-struct Seen {
-    arn: String,
-    primary: bool,
+pub(super) struct Seen {
+    pub arn: String,
+    pub primary: bool,
     running: bool,
     leaving_host: bool,
-    healthy: bool,
-    unhealthy: bool,
+    pub healthy: bool,
+    /// Failed its checks, in AWS's words.
+    pub sick: Option<String>,
     zone: String,
     created: i64,
-    host: Option<String>,
+    pub host: Option<String>,
 }
 
 pub(super) fn look(world: &mut World, arn: &str, at: i64) {
@@ -42,7 +42,7 @@ pub(super) fn look(world: &mut World, arn: &str, at: i64) {
             retire_unhealthy(world, arn);
             deployments::watch(world, arn);
             if world.ecs.services.get(arn).is_some_and(|service| service.daemon) {
-                daemon(world, arn);
+                daemon::look(world, arn);
             } else {
                 replica(world, arn);
             }
@@ -58,7 +58,7 @@ impl Service {
     }
 
     /// Tasks that must stay healthy, and tasks that may live at once.
-    fn bounds(&self) -> (i64, i64) {
+    pub(super) fn bounds(&self) -> (i64, i64) {
         let (min, max) = if self.daemon { (0, 100) } else { (100, 200) };
         let min = self.percent("minimumHealthyPercent", min);
         let max = self.percent("maximumPercent", max);
@@ -139,7 +139,13 @@ fn tell_unhealthy(world: &mut World, service: &str, task: &Task) {
     }
 }
 
-fn see(world: &World, service: &Service) -> Vec<Seen> {
+/// Its host is being drained, or gone.
+fn leaving(world: &World, task: &Task) -> bool {
+    let host = task.host.as_ref();
+    host.is_some_and(|host| world.ecs.hosts.get(host).is_none_or(|host| host.draining))
+}
+
+pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
     let primary = service.primary().map(|one| one.id.clone());
     let grace = service.grace_seconds.unwrap_or(0);
     tasks_of(world, service)
@@ -148,12 +154,9 @@ fn see(world: &World, service: &Service) -> Vec<Seen> {
         .map(|task| Seen {
             primary: task.deployment == primary,
             running: task.status == TaskStatus::Running,
-            leaving_host: task
-                .host
-                .as_ref()
-                .is_some_and(|host| world.ecs.hosts.get(host).is_none_or(|host| host.draining)),
+            leaving_host: leaving(world, &task),
             healthy: tasks::counts_healthy(world, &task) == Ok(true),
-            unhealthy: matches!(is_unhealthy(world, &task, grace), Ok(Some(_))),
+            sick: is_unhealthy(world, &task, grace).ok().flatten(),
             zone: task.zone.clone(),
             created: task.created,
             host: task.host.clone(),
@@ -171,7 +174,7 @@ fn replica(world: &mut World, arn: &str) {
     let throttled = service.throttled_until - world.now;
     let seen = see(world, service);
     let (good, out): (Vec<&Seen>, Vec<&Seen>) =
-        seen.iter().partition(|one| one.primary && !one.leaving_host && !one.unhealthy);
+        seen.iter().partition(|one| one.primary && !one.leaving_host && one.sick.is_none());
     let need = desired - good.len() as i64;
     let room = max - seen.len() as i64;
     let mut started = 0;
@@ -190,7 +193,7 @@ fn replica(world: &mut World, arn: &str) {
         scale_in(world, arn, &good, surplus as usize);
     }
     let blocked = started < need;
-    let healthy = seen.iter().filter(|one| one.healthy && !one.unhealthy).count() as i64;
+    let healthy = seen.iter().filter(|one| one.healthy && one.sick.is_none()).count() as i64;
     let replaced = good.iter().filter(|one| one.healthy).count() as i64 >= desired;
     let floor = if blocked { min } else { min.max(desired) };
     let stopped = stop_outdated(world, arn, &out, healthy - floor, blocked || replaced);
@@ -205,7 +208,7 @@ fn replica(world: &mut World, arn: &str) {
 }
 
 /// Says something once, until the cause is resolved.
-fn complain(world: &mut World, arn: &str, text: impl FnOnce(&str) -> String) {
+pub(super) fn complain(world: &mut World, arn: &str, text: impl FnOnce(&str) -> String) {
     let Some(service) = world.ecs.services.get_mut(arn) else { return };
     let message = text(&service.name);
     if service.complaint.as_ref() != Some(&message) {
@@ -230,17 +233,25 @@ fn start(world: &mut World, arn: &str, count: i64) -> i64 {
             }
         }
     }
-    if !started.is_empty() {
-        if let Some(service) = world.ecs.services.get_mut(arn) {
-            service.steady = false;
-            if started.len() as i64 == count {
-                service.complaint = None;
-            }
-        }
-        let (count, list) = (started.len(), started.join(" "));
-        say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
+    if started.len() as i64 == count
+        && let Some(service) = world.ecs.services.get_mut(arn)
+    {
+        service.complaint = None;
     }
+    self::started(world, arn, &started);
     started.len() as i64
+}
+
+/// Tells that these tasks have been started.
+pub(super) fn started(world: &mut World, arn: &str, list: &[String]) {
+    if list.is_empty() {
+        return;
+    }
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.steady = false;
+    }
+    let (count, list) = (list.len(), list.join(" "));
+    say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
 }
 
 fn wait_for_room(world: &mut World, arn: &str) {
@@ -265,7 +276,7 @@ pub(super) fn pick_provider(strategy: &[StrategyItem], counts: &BTreeMap<String,
 }
 
 /// Starts one task of the primary deployment, on this host if one is named.
-fn launch(world: &mut World, arn: &str, on: Option<&str>) -> Result<String, String> {
+pub(super) fn launch(world: &mut World, arn: &str, on: Option<&str>) -> Result<String, String> {
     let service = world.ecs.services.get(arn).ok_or("The service does not exist.")?;
     let deployment = service.primary().ok_or("The service has no deployment.")?;
     let revision = world.ecs.revisions.get(&deployment.revision).ok_or("The revision does not exist.")?;
@@ -282,25 +293,16 @@ fn launch(world: &mut World, arn: &str, on: Option<&str>) -> Result<String, Stri
     let fargate = revision.launch_type.as_deref() == Some("FARGATE")
         || provider.as_deref().is_some_and(capacity::is_fargate);
     let group = format!("service:{}", service.name);
-    let host = match on {
-        Some(host) => Some(host.to_owned()),
-        None if fargate => None,
-        None => {
-            let ask = placement::ask(
-                world,
-                service,
-                &revision.task_definition,
-                provider.as_deref(),
-                revision.network.as_ref(),
-                &group,
-            );
-            match placement::choose(world, &ask) {
-                Ok(host) => Some(host),
-                // Managed scaling brings a host: the task waits for it in PROVISIONING.
-                Err(_) if provider.as_deref().is_some_and(|name| scales(world, name)) => None,
-                Err(why) => return Err(why),
-            }
-        }
+    let network = revision.network.as_ref();
+    let mut ask =
+        placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
+    ask.only = on;
+    let host = match placement::choose(world, &ask) {
+        _ if fargate => None,
+        Ok(host) => Some(host),
+        // Managed scaling brings a host: the task waits for it in PROVISIONING.
+        Err(_) if provider.as_deref().is_some_and(|name| scales(world, name)) => None,
+        Err(why) => return Err(why),
     };
     let order = Order {
         cluster: service.cluster.clone(),
@@ -367,7 +369,7 @@ fn scale_in(world: &mut World, arn: &str, good: &[&Seen], count: usize) {
     stop_all(world, arn, &going);
 }
 
-fn stop_all(world: &mut World, arn: &str, going: &[String]) {
+pub(super) fn stop_all(world: &mut World, arn: &str, going: &[String]) {
     if going.is_empty() {
         return;
     }
@@ -391,7 +393,7 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
     order.sort_by_key(|one| (one.healthy, one.running, one.created, one.arn.clone()));
     let mut going: Vec<String> = Vec::new();
     for one in order {
-        let useless = !one.healthy || one.unhealthy;
+        let useless = !one.healthy || one.sick.is_some();
         let free = useless && (!one.primary || replaced || one.leaving_host && !one.running);
         if free || (!useless && spare > 0) {
             if !useless {
@@ -400,68 +402,16 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
             going.push(one.arn.clone());
         }
     }
+    for one in out.iter().filter(|one| going.contains(&one.arn)) {
+        let Some((reason, task)) = one.sick.clone().zip(world.ecs.tasks.get(&one.arn).cloned()) else {
+            continue;
+        };
+        tell_unhealthy(world, arn, &task);
+        super::settle::failed(world, &one.arn);
+        tasks::stop(world, &one.arn, Stop::new("ServiceSchedulerInitiated", reason));
+    }
     stop_all(world, arn, &going);
     going.len() as i64
-}
-
-/// One task on every host that can take it; on each, the old one goes before the new one comes.
-fn daemon(world: &mut World, arn: &str) {
-    let Some(service) = world.ecs.services.get(arn) else { return };
-    if service.primary().is_none_or(|one| one.rollout == Rollout::Failed) {
-        return;
-    }
-    let Some(cluster) = world.ecs.clusters.get(&service.cluster) else { return };
-    let constraints = service.placement_constraints.clone();
-    let hosts: Vec<String> = cluster
-        .hosts
-        .iter()
-        .filter_map(|arn| world.ecs.hosts.get(arn))
-        .filter(|host| {
-            constraints
-                .iter()
-                .filter(|one| one.text("type") == Some("memberOf"))
-                .all(|one| placement::expression_holds(one.text("expression").unwrap_or_default(), host))
-        })
-        .map(|host| host.arn.clone())
-        .collect();
-    let seen = see(world, service);
-    let desired = hosts.len() as i64;
-    let (min, _) = service.bounds();
-    let mut spare = seen.iter().filter(|one| one.healthy).count() as i64 - min;
-    let (mut going, mut starting) = (Vec::new(), Vec::new());
-    for host in &hosts {
-        let mine: Vec<&Seen> = seen.iter().filter(|one| one.host.as_ref() == Some(host)).collect();
-        let current = mine.iter().any(|one| one.primary && !one.unhealthy);
-        for old in mine.iter().filter(|one| !one.primary || one.unhealthy) {
-            if !old.healthy || spare > 0 {
-                spare -= i64::from(old.healthy);
-                going.push(old.arn.clone());
-            }
-        }
-        let occupied = !mine.is_empty();
-        if !current && !occupied {
-            starting.push(host.clone());
-        }
-    }
-    going.extend(
-        seen.iter()
-            .filter(|one| one.host.as_ref().is_none_or(|host| !hosts.contains(host)))
-            .map(|one| one.arn.clone()),
-    );
-    if let Some(service) = world.ecs.services.get_mut(arn) {
-        service.desired = desired;
-    }
-    stop_all(world, arn, &going);
-    let mut list = Vec::new();
-    for host in starting {
-        if let Ok(task) = launch(world, arn, Some(&host)) {
-            list.push(format!("(task {})", short(&task)));
-        }
-    }
-    if !list.is_empty() {
-        let (count, list) = (list.len(), list.join(" "));
-        say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
-    }
 }
 
 /// Old deployments without tasks leave the list; a deployment whose tasks are all there and healthy, with
@@ -470,15 +420,13 @@ fn finish(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let all = tasks_of(world, service);
     let primary = service.primary().map(|one| one.id.clone());
+    let waits = all.iter().filter_map(|task| tasks::counts_healthy(world, task).err()).min();
     let settled = all.len() as i64 == service.desired
         && all.iter().all(|task| {
             task.wanted
                 && task.deployment == primary
                 && tasks::counts_healthy(world, task) == Ok(true)
-                && task
-                    .host
-                    .as_ref()
-                    .is_none_or(|host| world.ecs.hosts.get(host).is_some_and(|host| !host.draining))
+                && (service.daemon || !leaving(world, task))
         });
     let service = world.ecs.services.get_mut(arn).expect("looked up above");
     let used: Vec<&String> = all.iter().filter_map(|task| task.deployment.as_ref()).collect();
@@ -486,6 +434,9 @@ fn finish(world: &mut World, arn: &str) {
     service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&&one.id));
     if !settled {
         service.steady = false;
+        if let Some(wait) = waits {
+            kick(world, arn, wait);
+        }
         return;
     }
     let running = service.primary().is_some_and(|one| one.rollout == Rollout::InProgress);

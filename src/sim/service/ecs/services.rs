@@ -195,6 +195,14 @@ fn capacity_of(world: &World, input: &Json, cluster: &str, revision: &mut Revisi
     }
     match launch_type {
         Some(kind) => revision.launch_type = Some(kind.to_owned()),
+        None if input.text("schedulingStrategy") == Some("DAEMON") => {
+            if !revision.strategy.is_empty() {
+                return Err(invalid(
+                    "A capacity provider strategy cannot be used with the DAEMON scheduling strategy.",
+                ));
+            }
+            revision.launch_type = Some("EC2".to_owned());
+        }
         None if revision.strategy.is_empty() => {
             revision.strategy.clone_from(&world.ecs.clusters[cluster].default_strategy);
             if revision.strategy.is_empty() {

@@ -38,7 +38,7 @@ pub(super) fn failed(world: &mut World, task: &str) {
     service.failures_in_row += 1;
     let over = service.failures_in_row.saturating_sub(PATIENCE);
     if over > 0 {
-        let wait = (10 * SECOND << over.min(7)).min(15 * MINUTE);
+        let wait = ((10 * SECOND) << over.min(7)).min(15 * MINUTE);
         service.throttled_until = now + wait;
     }
     if let Some(counted) = counted.and_then(|arn| world.ecs.service_deployments.get_mut(&arn)) {

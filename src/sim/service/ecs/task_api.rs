@@ -7,7 +7,7 @@ use super::{
     capacity, client, cluster_name, clusters, definitions, hosts, includes, invalid, missing, paged,
     placement, put,
 };
-use super::{network, scheduler, short, tag_list, tags_of, time, view};
+use super::{network, reach, scheduler, short, tag_list, tags_of, time, view};
 use crate::sim::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -88,13 +88,22 @@ fn task_health(task: &Task) -> &'static str {
     }
 }
 
+/// Of the host, or of the platform that a Fargate task asks for.
+fn architecture(world: &World, task: &Task) -> String {
+    let host = task.host.as_ref().and_then(|host| world.ecs.hosts.get(host));
+    let of_host = host.and_then(|host| host.attributes.get("ecs.cpu-architecture").cloned().flatten());
+    let platform = world.ecs.definition(&task.definition).and_then(|one| one.body.get("runtimePlatform"));
+    let asked = platform.and_then(|platform| platform.text("cpuArchitecture")).map(str::to_lowercase);
+    of_host.or(asked).unwrap_or_else(|| "x86_64".to_owned())
+}
+
 pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
     let containers: Vec<Json> =
         (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
-    let attachments: Vec<Json> = tasks::attachment(world, task).into_iter().collect();
+    let attachments: Vec<Json> = reach::attachment(world, task).into_iter().collect();
     let mut view = json!({
         "attachments": attachments,
-        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": architecture(world, task)}],
         "clusterArn": world.arn("ecs", &format!("cluster/{}", task.cluster)),
         "containers": containers,
         "cpu": task.cpu.to_string(),
@@ -324,6 +333,7 @@ pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
                 strategy: input.list("placementStrategy"),
                 group: &order.group,
                 zones: placement::zones(world, &order.definition, order.network.as_ref()),
+                only: None,
             };
             let waits = order.provider.as_deref().and_then(|name| capacity::get(world, name));
             match placement::choose(world, &ask) {

@@ -286,15 +286,25 @@ fn stopping_a_deployment_rolls_it_back() {
     assert_eq!(deployment(&mut world)["status"], "ROLLBACK_SUCCESSFUL");
 }
 
+/// An instance profile, as hosts need one.
+fn host_profile(world: &mut World) -> String {
+    let answer = ok(world, "iam", "CreateInstanceProfile", json!({"InstanceProfileName": "host"}));
+    answer["InstanceProfile"]["Arn"].as_str().expect("an ARN").to_owned()
+}
+
+fn host_image(world: &mut World) -> String {
+    let name = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id";
+    let answer = ok(world, "ssm", "GetParameter", json!({"Name": name}));
+    answer["Parameter"]["Value"].as_str().expect("an image").to_owned()
+}
+
 /// Instances that join the cluster `main`, one a subnet in turn.
 pub fn hosts(world: &mut World, net: &Net, kind: &str, count: usize) -> Vec<String> {
-    let image = crate::sim::service::ec2::images::public_parameter(
-        "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id",
-    );
+    let image = host_image(world);
     let mut ids = Vec::new();
     for at in 0..count {
         let spec = LaunchSpec {
-            image_id: image.expect("an image").to_owned(),
+            image_id: image.clone(),
             instance_type: kind.to_owned(),
             subnet_id: net.subnets[at % net.subnets.len()].clone(),
             instance_profile_arn: Some("arn:aws:iam::123456789012:instance-profile/host".to_owned()),
@@ -474,4 +484,223 @@ fn registration_fills_in_defaults_and_counts_revisions() {
     assert_eq!(newest["taskDefinition"]["revision"], 1);
     let third = ok(&mut world, "ecs", "RegisterTaskDefinition", input);
     assert_eq!(third["taskDefinition"]["revision"], 3);
+}
+
+#[test]
+fn a_daemon_runs_once_on_every_host() {
+    let (mut world, net) = world();
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 2);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "agent", "containerDefinitions": [{"name": "agent", "image": "agent:v1", "memory": 64}],
+        }),
+    );
+    ok(
+        &mut world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "agent", "schedulingStrategy": "DAEMON",
+        }),
+    );
+    pass(&mut world, 2 * MINUTE);
+    assert_eq!(service(&mut world)["runningCount"], 2);
+    hosts(&mut world, &net, "t3.small", 1);
+    pass(&mut world, 2 * MINUTE);
+    let now = service(&mut world);
+    assert_eq!((&now["runningCount"], &now["desiredCount"]), (&json!(3), &json!(3)));
+    assert_eq!(now["deployments"][0]["rolloutState"], "COMPLETED");
+}
+
+#[test]
+fn a_saved_world_goes_on_where_it_was() {
+    let (mut world, net) = world();
+    let group = balanced(&mut world, &net, "ip");
+    let first = define(&mut world, "repo/web:v1");
+    fargate(&mut world, &net, &group, &first);
+    pass(&mut world, 40 * SECOND);
+    let saved = serde_json::to_string(&world).expect("saved");
+    let mut loaded: World = serde_json::from_str(&saved).expect("loaded");
+    pass(&mut world, 5 * MINUTE);
+    pass(&mut loaded, 5 * MINUTE);
+    assert_eq!(serde_json::to_string(&world).unwrap(), serde_json::to_string(&loaded).unwrap());
+    assert_eq!(service(&mut loaded)["deployments"][0]["rolloutState"], "COMPLETED");
+}
+
+#[test]
+fn run_task_starts_what_stop_task_stops() {
+    let (mut world, net) = world();
+    ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
+    hosts(&mut world, &net, "t3.small", 1);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{
+                "name": "job", "image": "job:v1", "memory": 64, "portMappings": [{"containerPort": 80, "hostPort": 80}],
+            }],
+        }),
+    );
+    let input = json!({"cluster": "main", "taskDefinition": "job", "count": 2});
+    let answer = ok(&mut world, "ecs", "RunTask", input);
+    assert_eq!(answer["failures"][0]["reason"], "RESOURCE:PORTS");
+    let arn = answer["tasks"][0]["taskArn"].clone();
+    pass(&mut world, MINUTE);
+    let describe = |world: &mut World| {
+        ok(world, "ecs", "DescribeTasks", json!({"cluster": "main", "tasks": [arn]}))["tasks"][0].clone()
+    };
+    assert_eq!(describe(&mut world)["lastStatus"], "RUNNING");
+    ok(&mut world, "ecs", "StopTask", json!({"cluster": "main", "task": arn, "reason": "enough"}));
+    pass(&mut world, MINUTE);
+    let stopped = describe(&mut world);
+    assert_eq!((&stopped["lastStatus"], &stopped["stoppedReason"]), (&json!("STOPPED"), &json!("enough")));
+    pass(&mut world, 61 * MINUTE);
+    assert_eq!(describe(&mut world), Json::Null);
+}
+
+/// A group of t3.small hosts for the cluster `main`, and a capacity provider `pool` on it.
+fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
+    use base64::Engine;
+    let image = host_image(world);
+    let profile = host_profile(world);
+    let script = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n";
+    ok(
+        world,
+        "ec2",
+        "CreateLaunchTemplate",
+        json!({"LaunchTemplateName": "host", "LaunchTemplateData": {
+            "ImageId": image, "InstanceType": "t3.small",
+            "IamInstanceProfile": {"Arn": profile},
+            "UserData": base64::engine::general_purpose::STANDARD.encode(script),
+        }}),
+    );
+    ok(
+        world,
+        "autoscaling",
+        "CreateAutoScalingGroup",
+        json!({
+            "AutoScalingGroupName": "hosts", "MinSize": 0, "MaxSize": 4, "DesiredCapacity": desired,
+            "LaunchTemplate": {"LaunchTemplateName": "host", "Version": "1"},
+            "VPCZoneIdentifier": net.subnets.join(","), "NewInstancesProtectedFromScaleIn": protect,
+        }),
+    );
+    let groups = ok(world, "autoscaling", "DescribeAutoScalingGroups", json!({}));
+    ok(
+        world,
+        "ecs",
+        "CreateCapacityProvider",
+        json!({"name": "pool", "autoScalingGroupProvider": {
+            "autoScalingGroupArn": groups["AutoScalingGroups"][0]["AutoScalingGroupARN"],
+            "managedScaling": {"status": "ENABLED", "targetCapacity": 100, "maximumScalingStepSize": 10},
+            "managedTerminationProtection": if protect { "ENABLED" } else { "DISABLED" },
+        }}),
+    );
+    ok(
+        world,
+        "ecs",
+        "CreateCluster",
+        json!({
+            "clusterName": "main", "capacityProviders": ["pool"],
+            "defaultCapacityProviderStrategy": [{"capacityProvider": "pool", "weight": 1}],
+        }),
+    );
+}
+
+fn on_pool(world: &mut World, memory: i64, desired: i64) {
+    ok(
+        world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({
+            "family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": memory}],
+        }),
+    );
+    ok(
+        world,
+        "ecs",
+        "CreateService",
+        json!({
+            "cluster": "main", "serviceName": "web", "taskDefinition": "job", "desiredCount": desired,
+        }),
+    );
+}
+
+fn capacity(world: &mut World) -> (i64, Vec<bool>) {
+    let answer = ok(world, "autoscaling", "DescribeAutoScalingGroups", json!({}));
+    let group = &answer["AutoScalingGroups"][0];
+    let instances = group["Instances"].as_array().expect("instances").iter();
+    let protected = instances.map(|one| one["ProtectedFromScaleIn"] == json!(true)).collect();
+    (group["DesiredCapacity"].as_i64().expect("a number"), protected)
+}
+
+#[test]
+fn managed_scaling_brings_hosts_for_waiting_tasks_and_takes_idle_ones_away() {
+    let (mut world, net) = world();
+    pool(&mut world, &net, 0, true);
+    on_pool(&mut world, 1200, 3);
+    pass(&mut world, 30 * SECOND);
+    assert_eq!(service(&mut world)["pendingCount"], 3);
+    pass(&mut world, 20 * MINUTE);
+    let now = service(&mut world);
+    assert_eq!(now["runningCount"], 3, "{:?}", messages(&now));
+    assert_eq!(now["capacityProviderStrategy"][0]["capacityProvider"], "pool");
+    assert_eq!(capacity(&mut world), (3, vec![true, true, true]));
+    ok(&mut world, "ecs", "UpdateService", json!({"cluster": "main", "service": "web", "desiredCount": 1}));
+    pass(&mut world, 5 * MINUTE);
+    assert_eq!(capacity(&mut world).0, 3);
+    pass(&mut world, 40 * MINUTE);
+    assert_eq!(capacity(&mut world), (1, vec![true]));
+    assert_eq!(service(&mut world)["runningCount"], 1);
+}
+
+#[test]
+fn managed_draining_moves_tasks_before_the_group_terminates_their_host() {
+    let (mut world, net) = world();
+    pool(&mut world, &net, 2, false);
+    on_pool(&mut world, 800, 4);
+    pass(&mut world, 10 * MINUTE);
+    assert_eq!(service(&mut world)["runningCount"], 4);
+    let hosts = ok(&mut world, "autoscaling", "DescribeAutoScalingGroups", json!({}));
+    let id = hosts["AutoScalingGroups"][0]["Instances"][0]["InstanceId"].clone();
+    ok(
+        &mut world,
+        "autoscaling",
+        "TerminateInstanceInAutoScalingGroup",
+        json!({
+            "InstanceId": id, "ShouldDecrementDesiredCapacity": false,
+        }),
+    );
+    for _ in 0..120 {
+        pass(&mut world, 5 * SECOND);
+        assert!(service(&mut world)["runningCount"].as_i64() >= Some(4));
+    }
+    assert!(!world.ecs.host_of.contains_key(id.as_str().expect("an id")));
+    assert_eq!(capacity(&mut world).0, 2);
+}
+
+#[test]
+fn a_provider_in_use_cannot_be_taken_away() {
+    let (mut world, net) = world();
+    pool(&mut world, &net, 1, false);
+    on_pool(&mut world, 400, 1);
+    pass(&mut world, 5 * MINUTE);
+    let take = json!({"cluster": "main", "capacityProviders": [], "defaultCapacityProviderStrategy": []});
+    let error = call(&mut world, "ecs", "PutClusterCapacityProviders", take.clone()).unwrap_err();
+    assert_eq!(error.code, "ResourceInUseException");
+    let error =
+        call(&mut world, "ecs", "DeleteCapacityProvider", json!({"capacityProvider": "pool"})).unwrap_err();
+    assert_eq!(error.code, "ResourceInUseException");
+    ok(&mut world, "ecs", "DeleteService", json!({"cluster": "main", "service": "web", "force": true}));
+    pass(&mut world, 2 * MINUTE);
+    ok(&mut world, "ecs", "PutClusterCapacityProviders", take);
+    ok(&mut world, "ecs", "DeleteCapacityProvider", json!({"capacityProvider": "pool"}));
+    pass(&mut world, MINUTE);
+    let answer = ok(&mut world, "ecs", "DescribeCapacityProviders", json!({"capacityProviders": ["pool"]}));
+    assert_eq!(answer["capacityProviders"][0]["status"], "INACTIVE");
+    assert_eq!(answer["capacityProviders"][0]["updateStatus"], "DELETE_COMPLETE");
 }

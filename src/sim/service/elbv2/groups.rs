@@ -74,12 +74,12 @@ fn default_check(
         interval: if target_type == "lambda" { 35 } else { 30 },
         timeout: match (target_type, http, network) {
             ("lambda", ..) => 30,
-            (_, true, true) => 6,
+            (_, true, true) if check_protocol == "HTTP" => 6,
             (_, true, false) => 5,
             _ => 10,
         },
         healthy: 5,
-        unhealthy: 2,
+        unhealthy: if target_type == "lambda" { 5 } else { 2 },
         matcher,
         protocol: check_protocol,
     }

@@ -46,7 +46,7 @@ pub fn check(world: &World, text: &str, kind: Kind) -> Result<(), ApiError> {
         (None | Some(Some("2008-10-17")), Kind::Identity) => {
             return Err(malformed("Policy document must be version 2012-10-17 or greater."));
         }
-        _ => return Err(malformed("The policy must contain a valid version string.")),
+        _ => return Err(malformed(SYNTAX)),
     }
     let statements: Vec<&Json> = match policy.get("Statement") {
         Some(Json::Array(list)) if !list.is_empty() => list.iter().collect(),
@@ -97,6 +97,11 @@ fn check_shape(statement: &Map<String, Json>) -> Result<(), ApiError> {
     ];
     let pair = |a: &str, b: &str| statement.contains_key(a) && statement.contains_key(b);
     let effect = statement.get("Effect").and_then(Json::as_str);
+    if effect.is_some_and(|e| {
+        !matches!(e, "Allow" | "Deny") && (e.eq_ignore_ascii_case("allow") || e.eq_ignore_ascii_case("deny"))
+    }) {
+        return Err(malformed("The policy failed legacy parsing"));
+    }
     let broken = statement.keys().any(|key| !KNOWN.contains(&key.as_str()))
         || !matches!(effect, Some("Allow" | "Deny"))
         || statement.get("Sid").is_some_and(|sid| !sid.is_string())
@@ -148,6 +153,10 @@ fn check_identity(statement: &Map<String, Json>) -> Result<(), ApiError> {
         // A pattern may stand for any part of an ARN: `arn:*` is accepted, a bare name is not.
         if resource != "*" && !resource.starts_with("arn:") {
             return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
+        }
+        // Fewer than six parts are an ARN only when a pattern stands for the rest.
+        if resource != "*" && resource.split(':').count() < 6 && !resource.contains('*') {
+            return Err(malformed("The policy failed legacy parsing"));
         }
     }
     Ok(())

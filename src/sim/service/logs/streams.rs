@@ -112,8 +112,9 @@ pub fn put_events(world: &mut World, input: &Json) -> Answer {
         stream.add(LogEvent { at: time(event), ingested: now, message });
     }
     let mut rejected = json!({}).with("tooNewLogEventStartIndex", new);
+    // "The index of the last log event that is too old. This field is inclusive."
     if old > 0 {
-        rejected["tooOldLogEventEndIndex"] = old.into();
+        rejected["tooOldLogEventEndIndex"] = (old - 1).into();
     }
     let any = rejected.as_object().is_some_and(|members| !members.is_empty());
     let token = format!("{:056}", stream.events.len());
@@ -129,7 +130,7 @@ fn event_json(event: &LogEvent) -> Json {
     json!({ "timestamp": event.at, "message": event.message, "ingestionTime": event.ingested })
 }
 
-/// Tokens are `f/<index>` and `b/<index>`; at the end the same token comes back, as AWS documents.
+/// Tokens are `f/` or `b/` and an index of 56 digits; at the end the same token comes back, as AWS documents.
 pub fn get_events(world: &mut World, input: &Json) -> Answer {
     let group = find(world, input)?;
     let stream = group.streams.get(stream_name(input)).ok_or_else(no_stream)?;
@@ -139,6 +140,7 @@ pub fn get_events(world: &mut World, input: &Json) -> Answer {
         None => None,
         Some(text) => {
             let index = text.split_once('/').and_then(|(way, n)| Some((way, n.parse::<usize>().ok()?)));
+            let index = index.filter(|(way, _)| matches!(*way, "f" | "b"));
             Some(index.ok_or_else(|| invalid("The specified nextToken is invalid."))?)
         }
     };
@@ -150,8 +152,8 @@ pub fn get_events(world: &mut World, input: &Json) -> Answer {
     };
     Ok(json!({
         "events": events[start..end.max(start)].iter().map(|event| event_json(event)).collect::<Vec<_>>(),
-        "nextForwardToken": format!("f/{end}"),
-        "nextBackwardToken": format!("b/{start}"),
+        "nextForwardToken": format!("f/{end:056}"),
+        "nextBackwardToken": format!("b/{start:056}"),
     }))
 }
 

@@ -77,7 +77,7 @@ fn events_are_read_in_order_with_tokens() {
         ],
     });
     let answer = call(&mut world, "PutLogEvents", put).expect("put");
-    assert_eq!(answer["rejectedLogEventsInfo"], json!({ "tooOldLogEventEndIndex": 1 }));
+    assert_eq!(answer["rejectedLogEventsInfo"], json!({ "tooOldLogEventEndIndex": 0 }));
     write(&mut world, "/ecs/web", "s", "three ERROR");
     write(&mut world, "/nowhere", "s", "lost");
     let mut head = stream;

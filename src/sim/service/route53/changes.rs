@@ -3,6 +3,16 @@
 use super::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+const POLICIES: [&str; 7] = [
+    "CidrRoutingConfig",
+    "Failover",
+    "GeoLocation",
+    "GeoProximityLocation",
+    "MultiValueAnswer",
+    "Region",
+    "Weight",
+];
+
 pub fn change(world: &mut World, input: &Json) -> Answer {
     let id = input.text("HostedZoneId").unwrap_or_default();
     let zone = find(world, id)?;
@@ -10,6 +20,14 @@ pub fn change(world: &mut World, input: &Json) -> Answer {
     let changes = batch.list("Changes");
     if changes.is_empty() {
         return Err(ApiError::new("InvalidChangeBatch", "[The change batch holds no changes]"));
+    }
+    // "A request cannot contain more than 1,000 ResourceRecord elements", an UPSERT counts twice.
+    let size = |change: &Json| {
+        let values = change.get("ResourceRecordSet").map_or(0, |set| set.list("ResourceRecords").len());
+        if change.text("Action") == Some("UPSERT") { 2 * values } else { values }
+    };
+    if changes.iter().map(size).sum::<usize>() > 1000 {
+        return Err(ApiError::new("InvalidChangeBatch", "[Number of records limit of 1000 exceeded.]"));
     }
     let mut records = zone.records.clone();
     let mut problems = Vec::new();
@@ -39,6 +57,21 @@ fn check_form(change: &Json) -> Result<(), ApiError> {
     let values = !set.list("ResourceRecords").is_empty();
     let policy = set.get("TrafficPolicyInstanceId").is_some();
     let plain = ttl && values;
+    let text = |name| set.text(name).unwrap_or("null");
+    let within = format!(
+        "in Change with [Action={}, Name={}, Type={}, SetIdentifier={}]",
+        change.text("Action").unwrap_or("null"),
+        text("Name"),
+        text("Type"),
+        text("SetIdentifier"),
+    );
+    let routed = POLICIES.iter().any(|policy| set.get(*policy).is_some());
+    if routed && set.get("SetIdentifier").is_none() {
+        return Err(ApiError::new(
+            "InvalidInput",
+            format!("Invalid request: Missing field 'SetIdentifier' {within}"),
+        ));
+    }
     let found = usize::from(alias) + usize::from(plain || ttl || values) + usize::from(policy);
     if found == 1 && (plain || !(ttl || values)) {
         return Ok(());
@@ -47,17 +80,11 @@ fn check_form(change: &Json) -> Result<(), ApiError> {
         0 | 1 => "none",
         _ => "more than one",
     };
-    let text = |name| set.text(name).unwrap_or("null");
     Err(ApiError::new(
         "InvalidInput",
         format!(
             "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or \
-             TrafficPolicyInstanceId], but found {found} in Change with [Action={}, Name={}, Type={}, \
-             SetIdentifier={}]",
-            change.text("Action").unwrap_or("null"),
-            text("Name"),
-            text("Type"),
-            text("SetIdentifier"),
+             TrafficPolicyInstanceId], but found {found} {within}"
         ),
     ))
 }
@@ -158,29 +185,12 @@ fn check_neighbours(zone: &Zone, records: &[RecordSet], set: &RecordSet) -> Resu
             set.kind, set.name, zone.name
         ));
     }
-    let policy = |set: &RecordSet| {
-        let policies = [
-            "Weight",
-            "Region",
-            "Failover",
-            "GeoLocation",
-            "GeoProximityLocation",
-            "MultiValueAnswer",
-            "CidrRoutingConfig",
-        ];
-        policies.into_iter().find(|policy| set.routing.contains_key(*policy))
-    };
-    if set.set_identifier.is_none() != policy(set).is_none() {
-        return Err(match &set.set_identifier {
-            Some(_) => format!(
-                "The request contains an invalid set of changes for a resource record set '{} {}': \
-                 SetIdentifier without a routing policy",
-                set.kind, set.name
-            ),
-            None => {
-                format!("Missing field 'SetIdentifier' in Change with [Name={}, Type={}]", set.name, set.kind)
-            }
-        });
+    let policy = |set: &RecordSet| POLICIES.into_iter().find(|policy| set.routing.contains_key(*policy));
+    if let (Some(id), None) = (&set.set_identifier, policy(set)) {
+        return Err(format!(
+            "Missing routing policy for the resource record set {} {} with SetIdentifier {id}",
+            set.name, set.kind
+        ));
     }
     let differs = |other: &&RecordSet| {
         other.kind == set.kind

@@ -68,7 +68,7 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     let identifier = input.text("StartRecordIdentifier").unwrap_or_default();
     let start = input.text("StartRecordName").map(normal);
     if start.is_none() && !kind.is_empty() {
-        return Err(ApiError::new("InvalidInput", "The input is not valid: type without a name."));
+        return Err(ApiError::new("InvalidInput", "The input is not valid"));
     }
     let first = match &start {
         None => 0,

@@ -163,10 +163,10 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     let (page, next) = window(&zones, first, max);
     Ok(json!({
         "HostedZones": page,
-        "Marker": marker,
         "IsTruncated": next.is_some(),
         "MaxItems": max.to_string(),
     })
+    .with("Marker", input.text("Marker"))
     .with("NextMarker", next.map(|zone| zone.id.clone())))
 }
 
@@ -215,7 +215,8 @@ pub fn associate_vpc(world: &mut World, input: &Json) -> Answer {
     if !zone.private() {
         return Err(ApiError::new(
             "PublicZoneVPCAssociation",
-            format!("Public hosted zone {} can't be associated with a VPC.", zone.id),
+            "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support \
+             associating a VPC with a public hosted zone.",
         ));
     }
     let vpc = vpc(world, input).unwrap_or_default();
@@ -237,7 +238,9 @@ pub fn disassociate_vpc(world: &mut World, input: &Json) -> Answer {
     if zone.vpcs.len() == 1 {
         return Err(ApiError::new(
             "LastVPCAssociation",
-            format!("The VPC {} is the last VPC that is associated with the hosted zone {}.", vpc.1, zone.id),
+            "The VPC that you're trying to disassociate from the private hosted zone is the last VPC that is \
+             associated with the hosted zone. Amazon Route 53 doesn't support disassociating the last VPC \
+             from a hosted zone.",
         ));
     }
     zone.vpcs.remove(&vpc);

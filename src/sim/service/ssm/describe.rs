@@ -17,32 +17,35 @@ fn filters(input: &Json) -> Vec<Json> {
     old.chain(input.list("ParameterFilters").iter().cloned()).collect()
 }
 
-fn check(filter: &Json) -> Result<(), ApiError> {
+fn check(filter: &Json, keys: &[&str]) -> Result<(), ApiError> {
     let key = filter.text("Key").unwrap_or_default();
-    let known = matches!(key, "Name" | "Type" | "KeyId" | "Path" | "Label" | "Tier" | "DataType")
-        || key.starts_with("tag:");
-    if !known {
+    if !keys.contains(&key) && !(key.starts_with("tag:") && keys.contains(&"tag:")) {
+        let valid: Vec<&str> = keys.iter().copied().filter(|key| *key != "tag:").collect();
         return Err(ApiError::new(
             "InvalidFilterKey",
             format!(
-                "The following filter key is not valid: {key}. Valid filter keys include: [DataType, KeyId, \
-                 Label, Name, Path, Tier, Type]."
+                "The following filter key is not valid: {key}. Valid filter keys include: [{}]",
+                valid.join(", ")
             ),
         ));
     }
-    let option = filter.text("Option").unwrap_or("Equals");
-    let valid = match key {
-        "Path" => matches!(option, "Recursive" | "OneLevel" | "Equals"),
-        "Name" => matches!(option, "Equals" | "BeginsWith" | "Contains"),
-        "KeyId" | "DataType" => matches!(option, "Equals" | "BeginsWith"),
-        _ => option == "Equals",
+    let option = filter.text("Option").unwrap_or(if key == "Path" { "OneLevel" } else { "Equals" });
+    let valid: &[&str] = match key {
+        "Path" => &["Recursive", "OneLevel"],
+        "Label" | "Tier" => &["Equals"],
+        _ => &["BeginsWith", "Equals"],
     };
-    if !valid {
+    // "For filters used with DescribeParameters, valid options include also Contains for the Name filter".
+    if !valid.contains(&option) && !(key == "Name" && option == "Contains") {
         return Err(ApiError::new(
             "InvalidFilterOption",
-            format!("The following filter option is not valid: {option}. Filter key: {key}."),
+            format!(
+                "The following filter option is not valid: {option}. Valid options include: [{}].",
+                valid.join(", ")
+            ),
         ));
     }
+    check_values(key, &filter.texts("Values"))?;
     if filter.list("Values").is_empty() && !key.starts_with("tag:") {
         return Err(ApiError::new(
             "InvalidFilterValue",
@@ -50,6 +53,48 @@ fn check(filter: &Json) -> Result<(), ApiError> {
         ));
     }
     Ok(())
+}
+
+fn check_values(key: &str, values: &[&str]) -> Result<(), ApiError> {
+    let allowed: &[&str] = match key {
+        "Tier" => &["Standard", "Advanced", "Intelligent-Tiering"],
+        "Type" => &["String", "StringList", "SecureString"],
+        _ => &[],
+    };
+    if let Some(bad) = values.iter().find(|value| !allowed.is_empty() && !allowed.contains(value)) {
+        return Err(ApiError::new(
+            "InvalidFilterOption",
+            format!(
+                "The following filter value is not valid: {bad}. Valid values include: [{}]",
+                allowed.join(", ")
+            ),
+        ));
+    }
+    if key == "Path" { values.iter().try_for_each(|path| check_path(path)) } else { Ok(()) }
+}
+
+fn check_path(path: &str) -> Result<(), ApiError> {
+    let lower = path.to_lowercase();
+    if lower.starts_with("/aws") || lower.starts_with("/ssm") {
+        return Err(invalid(
+            "Filters for common parameters can't be prefixed with \"aws\" or \"ssm\" (case-insensitive).",
+        ));
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/".contains(c);
+    if path.starts_with('/') && !path.contains("//") && path.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(path_rules())
+}
+
+fn path_rules() -> ApiError {
+    invalid(
+        "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a \
+         forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It must use \
+         only letters, numbers, or the following symbols: . (period), - (hyphen), _ (underscore). Special \
+         characters are not allowed. All sub-paths, if specified, must use the forward slash symbol \"/\". \
+         Valid example: /get/parameters2-/by1./path0_.",
+    )
 }
 
 /// Whether `name` lies under `path`: directly, or at any depth.
@@ -81,7 +126,14 @@ fn fits(parameter: &Parameter, filter: &Json) -> bool {
     };
     match key {
         // Names compare with and without their leading slash.
-        "Name" => compare(&parameter.name) || compare(parameter.name.trim_start_matches('/')),
+        "Name" => values.iter().any(|value| {
+            let (name, value) = (parameter.name.trim_start_matches('/'), value.trim_start_matches('/'));
+            match option {
+                Some("BeginsWith") => name.starts_with(value),
+                Some("Contains") => name.contains(value),
+                _ => name == value,
+            }
+        }),
         "Type" => compare(&version.kind),
         "Tier" => compare(&version.tier),
         "DataType" => compare(&version.data_type),
@@ -93,8 +145,24 @@ fn fits(parameter: &Parameter, filter: &Json) -> bool {
 }
 
 pub fn describe(world: &mut World, input: &Json) -> Answer {
+    if !input.list("Filters").is_empty() && !input.list("ParameterFilters").is_empty() {
+        return Err(invalid("You can use either Filters or ParameterFilters in a single request."));
+    }
     let filters = filters(input);
-    filters.iter().try_for_each(check)?;
+    let mut seen = std::collections::BTreeSet::new();
+    for filter in &filters {
+        check(filter, &["Path", "Name", "Type", "KeyId", "Tier", "DataType", "tag:"])?;
+        let key = filter.text("Key").unwrap_or_default();
+        if !seen.insert(key) {
+            return Err(ApiError::new(
+                "InvalidFilterKey",
+                format!(
+                    "The following filter is duplicated in the request: {key}. A request can contain only \
+                     one occurrence of a specific filter."
+                ),
+            ));
+        }
+    }
     let all = world
         .ssm
         .parameters
@@ -105,31 +173,20 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
                 .with("ARN", Some(arn(world, &parameter.name)))
         })
         .collect();
-    let (parameters, next) = page(all, input.text("NextToken"), limit(input, 50));
+    let (parameters, next) = page(all, input.text("NextToken"), limit(input, 10));
     Ok(json!({ "Parameters": parameters }).with("NextToken", next))
 }
 
 pub fn by_path(world: &mut World, input: &Json) -> Answer {
     let path = input.text("Path").unwrap_or_default();
     if !path.starts_with('/') {
-        return Err(invalid(format!(
-            "The parameter doesn't meet the parameter name requirements. The parameter name must begin with \
-             a forward slash \"/\". It can't be prefixed with \"aws\" or \"ssm\" (case-insensitive). It \
-             must use only letters, numbers, or the following symbols: . (period), - (hyphen), _ \
-             (underscore). Path: {path}"
-        )));
+        return Err(path_rules());
     }
     let recursive = input.flag("Recursive") == Some(true);
     let decrypt = input.flag("WithDecryption") == Some(true);
     let filters = input.list("ParameterFilters");
     for filter in filters {
-        check(filter)?;
-        if !matches!(filter.text("Key"), Some("Type" | "KeyId" | "Label")) {
-            return Err(ApiError::new(
-                "InvalidFilterKey",
-                "The following filter key is not valid: GetParametersByPath takes Type, KeyId and Label.",
-            ));
-        }
+        check(filter, &["Type", "KeyId", "Label"])?;
     }
     let own = world
         .ssm

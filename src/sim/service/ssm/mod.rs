@@ -63,7 +63,7 @@ pub fn found(_world: &mut World) {}
 
 /// The decrypted value that a name or ARN has now: what ECS puts into a container.
 pub fn value(world: &World, name_or_arn: &str) -> Option<String> {
-    let name = parameters::name_of(world, name_or_arn);
+    let name = parameters::key_of(name_or_arn);
     if let Some(public) = public::find(&name) {
         return Some(public);
     }
@@ -105,7 +105,7 @@ fn tagged<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Tags, ApiErr
             format!("The resource type is not valid: {kind}. Only parameters exist in the embedded AWS."),
         ));
     }
-    let name = parameters::name_of(world, id);
+    let name = parameters::key_of(id);
     match world.ssm.parameters.get_mut(&name) {
         Some(parameter) => Ok(&mut parameter.tags),
         None => Err(ApiError::new("InvalidResourceId", format!("The resource ID is not valid: {id}"))),

@@ -11,29 +11,32 @@ const ADVANCED_MAX: usize = 8192;
 const MAX_VERSIONS: usize = 100;
 const MAX_LEVELS: usize = 15;
 
-/// The name in a name or an ARN. A name without a slash and one with it differ, an ARN shows no difference:
-/// the one that exists wins.
-pub fn name_of(world: &World, name_or_arn: &str) -> String {
-    let Some((_, rest)) = name_or_arn.strip_prefix("arn:").and_then(|rest| rest.split_once(":parameter/"))
-    else {
-        return name_or_arn.to_owned();
-    };
-    if world.ssm.parameters.contains_key(rest) { rest.to_owned() } else { format!("/{rest}") }
+/// The one key of a parameter, by its name or ARN: `/x` and `x` are the same parameter (moto's tests that
+/// were verified against AWS); names with more levels always have their first slash, ARNs never.
+pub fn key_of(name_or_arn: &str) -> String {
+    let arn = name_or_arn.strip_prefix("arn:").and_then(|rest| rest.split_once(":parameter/"));
+    let name = arn.map_or(name_or_arn, |(_, name)| name);
+    let bare = name.strip_prefix('/').unwrap_or(name);
+    if bare.contains('/') { format!("/{bare}") } else { bare.to_owned() }
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
-    let lower = name.trim_start_matches('/').to_lowercase();
-    if lower.starts_with("aws/") || lower == "aws" {
+    let lower = name.to_lowercase();
+    if lower.starts_with("/aws") {
         return Err(ApiError::new(
             "AccessDeniedException",
             format!("No access to reserved parameter name: {name}."),
         ));
     }
+    if lower.starts_with("/ssm") {
+        return Err(invalid(
+            "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can \
+             consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, \
+             numbers and the following 3 symbols .-_",
+        ));
+    }
     if lower.starts_with("aws") || lower.starts_with("ssm") {
-        let kind = if name.starts_with('/') { "Parameter path" } else { "Parameter name" };
-        return Err(invalid(format!(
-            "{kind}: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive)."
-        )));
+        return Err(invalid("Parameter name: can't be prefixed with \"aws\" or \"ssm\" (case-insensitive)."));
     }
     if name.contains('/') && !name.starts_with('/') {
         return Err(invalid("Parameter name must be a fully qualified name."));
@@ -55,6 +58,12 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn check_value(world: &World, version: &Version) -> Result<(), ApiError> {
+    if version.value.is_empty() {
+        return Err(invalid(
+            "1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must \
+             have length greater than or equal to 1.",
+        ));
+    }
     let max = if version.tier == "Advanced" { ADVANCED_MAX } else { STANDARD_MAX };
     if version.value.len() > max {
         return Err(invalid(match version.tier.as_str() {
@@ -103,9 +112,10 @@ fn check_value(world: &World, version: &Version) -> Result<(), ApiError> {
 }
 
 pub fn put(world: &mut World, input: &Json) -> Answer {
-    let name = name_of(world, input.text("Name").unwrap_or_default());
+    let given = input.text("Name").unwrap_or_default();
+    let name = key_of(given);
     let overwrite = input.flag("Overwrite") == Some(true);
-    check_name(&name)?;
+    check_name(given)?;
     let current = world.ssm.parameters.get(&name).map(|parameter| parameter.latest().clone());
     if current.is_some() && !overwrite {
         return Err(ApiError::new(
@@ -125,8 +135,9 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     let version = next_version(world, input, current.as_ref())?;
     check_value(world, &version)?;
     let answer = json!({ "Version": version.number, "Tier": version.tier });
-    let parameter = world.ssm.parameters.entry(name.clone()).or_insert_with(|| Parameter {
-        name,
+    let parameter = world.ssm.parameters.entry(name).or_insert_with(|| Parameter {
+        // As it was first written: with its slash or without.
+        name: given.to_owned(),
         tags: given_tags,
         versions: BTreeMap::new(),
     });
@@ -243,7 +254,7 @@ fn lookup(world: &World, wanted: &str, decrypt: bool) -> Answer {
         Some((base, selector)) if !is_arn || base.contains(":parameter/") => (base, Some(selector)),
         _ => (wanted, None),
     };
-    let name = name_of(world, base);
+    let name = key_of(base);
     if let Some(value) = public::find(&name) {
         return match selector {
             Some(selector) if selector != public::VERSION.to_string() => Err(no_version(selector, base)),
@@ -262,7 +273,7 @@ fn lookup(world: &World, wanted: &str, decrypt: bool) -> Answer {
             })
             .ok_or_else(|| no_version(selector, base))?,
     };
-    let answer = value_json(world, &name, version, decrypt);
+    let answer = value_json(world, &parameter.name, version, decrypt);
     Ok(answer.with("Selector", selector.map(|selector| format!(":{selector}"))))
 }
 
@@ -293,7 +304,8 @@ pub fn get_many(world: &mut World, input: &Json) -> Answer {
     }
     let decrypt = input.flag("WithDecryption") == Some(true);
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
-    for name in names {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names.into_iter().filter(|name| seen.insert(*name)) {
         match lookup(world, name, decrypt) {
             Ok(parameter) => found.push(parameter),
             Err(_) => unknown.push(name),
@@ -303,14 +315,14 @@ pub fn get_many(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn delete(world: &mut World, input: &Json) -> Answer {
-    let name = name_of(world, input.text("Name").unwrap_or_default());
+    let name = key_of(input.text("Name").unwrap_or_default());
     world.ssm.parameters.remove(&name).map(|_| json!({})).ok_or_else(not_found)
 }
 
 pub fn delete_many(world: &mut World, input: &Json) -> Answer {
     let (mut deleted, mut unknown) = (Vec::new(), Vec::new());
     for given in input.texts("Names") {
-        let name = name_of(world, given);
+        let name = key_of(given);
         if world.ssm.parameters.remove(&name).is_some() { deleted.push(given) } else { unknown.push(given) }
     }
     Ok(json!({ "DeletedParameters": deleted, "InvalidParameters": unknown }))
@@ -345,7 +357,7 @@ pub fn metadata_json(world: &World, name: &str, version: &Version) -> Json {
 }
 
 pub fn history(world: &mut World, input: &Json) -> Answer {
-    let name = name_of(world, input.text("Name").unwrap_or_default());
+    let name = key_of(input.text("Name").unwrap_or_default());
     let decrypt = input.flag("WithDecryption") == Some(true);
     let parameter = world.ssm.parameters.get(&name).ok_or_else(not_found)?;
     let all = parameter
@@ -364,7 +376,7 @@ pub fn history(world: &mut World, input: &Json) -> Answer {
 
 /// A label is on one version at a time: it moves.
 pub fn label(world: &mut World, input: &Json) -> Answer {
-    let name = name_of(world, input.text("Name").unwrap_or_default());
+    let name = key_of(input.text("Name").unwrap_or_default());
     let parameter = world.ssm.parameters.get_mut(&name).ok_or_else(not_found)?;
     let number = input.int("ParameterVersion").unwrap_or(parameter.latest().number);
     if !parameter.versions.contains_key(&number) {
@@ -395,7 +407,7 @@ pub fn label(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn unlabel(world: &mut World, input: &Json) -> Answer {
-    let name = name_of(world, input.text("Name").unwrap_or_default());
+    let name = key_of(input.text("Name").unwrap_or_default());
     let parameter = world.ssm.parameters.get_mut(&name).ok_or_else(not_found)?;
     let number = input.int("ParameterVersion").unwrap_or_default();
     let version =

@@ -96,6 +96,10 @@ fn lists_follow_path_and_filters() {
     assert_eq!(names("GetParametersByPath", json!({ "Path": "/app" })), ["/app/a", "/app/b"]);
     let deep = json!({ "Path": "/app/", "Recursive": true });
     assert_eq!(names("GetParametersByPath", deep), ["/app/a", "/app/b", "/app/deep/c"]);
+    assert_eq!(
+        names("DescribeParameters", json!({ "Filters": [{ "Key": "Name", "Values": ["/plain"] }] })),
+        ["plain"]
+    );
     let begins =
         json!({ "ParameterFilters": [{ "Key": "Name", "Option": "BeginsWith", "Values": ["/app/d"] }] });
     assert_eq!(names("DescribeParameters", begins), ["/app/deep/c"]);
