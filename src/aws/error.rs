@@ -1,5 +1,6 @@
 //! One error type for all AWS operations.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -10,7 +11,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub struct AwsError {
     /// `CreateVpc`
     pub operation: String,
-    /// `VpcLimitExceeded`; ours where AWS has none: `Unreachable`, `Timeout`, `NotStable`, `RolloutFailed`.
+    /// `VpcLimitExceeded`; ours where AWS has none: `Unreachable`, `Unreadable` (an answer that
+    /// is not AWS's: a proxy's page, say), `Timeout`, `NotStable`, `RolloutFailed`.
     pub code: String,
     pub message: String,
     pub request_id: Option<String>,
@@ -40,33 +42,32 @@ pub trait Op<T> {
     fn op(self, operation: &str) -> Result<T, AwsError>;
 }
 
-impl<T, E, R> Op<T> for Result<T, SdkError<E, R>>
+impl<T, E> Op<T> for Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     fn op(self, operation: &str) -> Result<T, AwsError> {
         self.map_err(|error| from_sdk(operation, error))
     }
 }
 
-fn from_sdk<E, R>(operation: &str, error: SdkError<E, R>) -> AwsError
+fn from_sdk<E>(operation: &str, error: SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     const THROTTLED: &[&str] =
         &["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"];
-    let SdkError::ServiceError(service) = &error else {
-        let code = if matches!(error, SdkError::TimeoutError(_)) { "Timeout" } else { "Unreachable" };
-        let message = match &error {
-            SdkError::ConstructionFailure(_) => DisplayErrorContext(&error).to_string(),
-            other => DisplayErrorContext(other).to_string(),
-        };
-        return AwsError { transient: true, ..AwsError::failed(operation, code, message) };
+    let service = match &error {
+        SdkError::ServiceError(service) => service,
+        SdkError::ResponseError(answer) => return unreadable(operation, answer.raw()),
+        other => {
+            let code = if matches!(other, SdkError::TimeoutError(_)) { "Timeout" } else { "Unreachable" };
+            let message = DisplayErrorContext(other).to_string();
+            return AwsError { transient: true, ..AwsError::failed(operation, code, message) };
+        }
     };
     let meta = service.err().meta();
-    let code = meta.code().unwrap_or("Unknown");
+    let Some(code) = meta.code() else { return unreadable(operation, service.raw()) };
     AwsError {
         operation: operation.to_owned(),
         code: code.to_owned(),
@@ -74,6 +75,19 @@ where
         request_id: meta.extra("aws_request_id").map(str::to_owned),
         transient: THROTTLED.contains(&code) || code.starts_with("Internal") || code == "ServiceUnavailable",
     }
+}
+
+/// An answer without an error code that we know to read: its status and how it begins say most.
+fn unreadable(operation: &str, answer: &HttpResponse) -> AwsError {
+    const SHOWN: usize = 200;
+    let status = answer.status().as_u16();
+    let body = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
+    let begin: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
+    let message = match begin.as_str() {
+        "" => format!("HTTP {status} without a word"),
+        text => format!("HTTP {status}: {text}"),
+    };
+    AwsError { transient: status >= 500, ..AwsError::failed(operation, "Unreadable", message) }
 }
 
 /// Absence as None: a result whose error has one of `codes` means "is not there".

@@ -201,13 +201,21 @@ impl Connect for Connector {
     }
 }
 
+/// AWS_MAX_ATTEMPTS is the SDKs' own variable; their default of 3 is too few for a busy account.
+fn attempts() -> u32 {
+    let told = std::env::var("AWS_MAX_ATTEMPTS").ok().and_then(|n| n.parse().ok());
+    told.filter(|n| *n > 0).unwrap_or(8)
+}
+
 fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
-        .retry_config(RetryConfig::standard().with_max_attempts(8).with_max_backoff(Duration::from_secs(20)));
+        .retry_config(
+            RetryConfig::standard().with_max_attempts(attempts()).with_max_backoff(Duration::from_secs(20)),
+        );
     if let Some(region) = &settings.region {
         loader = loader.region(aws_types::region::Region::new(region.clone()));
     }

@@ -152,6 +152,9 @@ fn advice(error: &AwsError) -> String {
             "the old version was kept or restored where AWS could; fix the cause above, then apply again"
         }
         "Unreachable" => "check the network, the region and the endpoint, then run again",
+        "Unreadable" => {
+            "this does not look like AWS's answer: check the endpoint, and proxies on the way, then run again"
+        }
         _ if error.transient => "this can pass: run the same command again; it goes on where it stopped",
         _ if code.contains("LimitExceeded") || code.contains("QuotaExceeded") => {
             "raise the quota in Service Quotas, or free some, then run again"

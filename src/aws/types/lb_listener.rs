@@ -243,12 +243,13 @@ impl AwsType for LbListener {
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
+        let balancer = want.need(&LOAD_BALANCER_ARN);
         let call = aws
             .elb
             .create_listener()
-            .load_balancer_arn(want.need(&LOAD_BALANCER_ARN))
             .set_port(small(want.get(&PORT)))
-            .set_protocol(wanted_protocol(want))
+            .set_protocol(wanted_protocol(want).or_else(|| default_protocol(&balancer)))
+            .load_balancer_arn(balancer)
             .set_ssl_policy(want.get(&SSL_POLICY))
             .set_certificates(certificates(want))
             .set_alpn_policy(want.get(&ALPN_POLICY).map(|p| vec![p]))
@@ -322,6 +323,12 @@ fn wanted_protocol(want: &Object) -> Option<sdk::ProtocolEnum> {
     let application = want.get(&LOAD_BALANCER_ARN).is_some_and(|arn| arn.contains(":loadbalancer/app/"));
     let declared = want.get(&PROTOCOL).map(|p| p.to_uppercase().as_str().into());
     declared.or(application.then_some(sdk::ProtocolEnum::Http))
+}
+
+/// AWS has no default; the provider's for application load balancers is HTTP. Gateway load balancers take
+/// none, network load balancers must be told.
+fn default_protocol(balancer: &str) -> Option<sdk::ProtocolEnum> {
+    balancer.contains("loadbalancer/app/").then_some(sdk::ProtocolEnum::Http)
 }
 
 fn certificates(want: &Object) -> Option<Vec<Certificate>> {
