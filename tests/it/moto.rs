@@ -39,6 +39,12 @@ const GAPS: &[Gap] = &[
         shows: "ListServiceDeployments: Unreadable: HTTP 500",
         reason: "moto has no service deployments, whose end a creation waits for",
     },
+    Gap {
+        type_name: "aws_route53_record",
+        shows: "was made, but AWS does not show it",
+        reason: "moto's ListResourceRecordSets passes over StartRecordIdentifier: of the weighted records of \
+                 one name a look-up finds only the first",
+    },
 ];
 
 /// moto, for one test at a time: it has one world for all.
