@@ -67,6 +67,9 @@ pub enum Replaces {
     If(fn(&Object, &Object) -> bool),
 }
 
+/// Checks a known, non-null value; the error completes the sentence "`name` …".
+pub type Check = fn(&Value) -> Result<(), String>;
+
 #[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
@@ -97,7 +100,7 @@ pub struct Row {
     pub one_of: &'static [&'static str],
     pub range: Option<(i64, i64)>,
     /// Checks a known, non-null value; the error completes the sentence "`name` …".
-    pub check: Option<fn(&Value) -> Result<(), String>>,
+    pub check: Option<Check>,
     pub conflicts_with: &'static [&'static str],
     pub doc: &'static str,
     pub deprecated: Option<&'static str>,

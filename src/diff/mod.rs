@@ -45,7 +45,8 @@ pub fn diff(table: &'static Table, sides: &Sides<'_>) -> Vec<AttributeChange> {
 }
 
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
-    let desired = sides.desired.value(row.name).filter(|v| !is_absent(v) || row.also_attribute && !v.is_null());
+    let desired =
+        sides.desired.value(row.name).filter(|v| !is_absent(v) || row.also_attribute && !v.is_null());
     let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| !is_absent(v));
     let live = if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !is_absent(v)) };
     let after = match desired {
