@@ -78,6 +78,9 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
+    /// top-level attributes.
+    pub write_only: bool,
     /// Drift is reported even when not declared.
     pub watched: bool,
     /// Another controller moves it after creation (a service's desired count under autoscaling, weights
@@ -269,6 +272,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            write_only: false,
             watched: false,
             owned_elsewhere: None,
             local: false,
@@ -326,6 +330,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
     local() => row.local = true;

@@ -41,7 +41,8 @@ pub struct Sides<'a> {
 
 /// What to change so that live becomes desired. Empty: nothing to do.
 pub fn diff(table: &'static Table, sides: &Sides<'_>) -> Vec<AttributeChange> {
-    table.rows.iter().filter(|row| row.settable()).filter_map(|row| attribute(row, sides)).collect()
+    let compared = table.rows.iter().filter(|row| row.settable() && !row.write_only);
+    compared.filter_map(|row| attribute(row, sides)).collect()
 }
 
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {

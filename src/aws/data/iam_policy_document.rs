@@ -5,7 +5,7 @@ use crate::schema::{Attr, Blocks, ID, Object, StrList, TypeSchema, attributes};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod principal {
     use crate::schema::attributes;
@@ -128,12 +128,12 @@ fn document(want: &Object) -> Result<Document, AwsError> {
     let mut document = Document::default();
     let sources = want.get(&SOURCE_JSON).into_iter().chain(want.all(&SOURCES));
     for source in sources {
-        document.append(parsed(&source, "source")?, want)?;
+        document.append(parsed(&source, "source")?)?;
     }
     let own = Document {
         version: want.all(&VERSION),
         id: want.get(&POLICY_ID).filter(|i| !i.is_empty()),
-        statement: want.all(&STATEMENT).iter().map(statement_of).collect(),
+        statement: statements(want)?,
     };
     document.overlay(own);
     let overrides = want.get(&OVERRIDE_JSON).into_iter().chain(want.all(&OVERRIDES));
@@ -155,7 +155,7 @@ fn parsed(text: &str, what: &str) -> Result<Document, AwsError> {
 
 impl Document {
     /// Source documents may not say the same `sid` twice.
-    fn append(&mut self, other: Document, _want: &Object) -> Result<(), AwsError> {
+    fn append(&mut self, other: Document) -> Result<(), AwsError> {
         for statement in &other.statement {
             let taken = |s: &&Statement| s.sid.is_some() && s.sid == statement.sid;
             if let Some(twice) = self.statement.iter().find(taken) {
@@ -191,18 +191,39 @@ impl Document {
     }
 }
 
+fn statements(want: &Object) -> Result<Vec<Statement>, AwsError> {
+    let statements: Vec<Statement> = want.all(&STATEMENT).iter().map(statement_of).collect();
+    let mut sids = BTreeSet::new();
+    if let Some(twice) = statements.iter().filter_map(|s| s.sid.as_ref()).find(|sid| !sids.insert(*sid)) {
+        let message = format!("two statements have the sid {twice:?}");
+        return Err(AwsError::failed("aws_iam_policy_document", "DuplicateSid", message));
+    }
+    let version = want.all(&VERSION);
+    let text = serde_json::to_string(&statements).expect("statements are plain data");
+    if version == "2008-10-17" && text.contains("&{") {
+        let message = "`&{…}` stands for a policy variable, which version 2008-10-17 does not have";
+        return Err(AwsError::failed("aws_iam_policy_document", "NoVariables", message));
+    }
+    Ok(statements)
+}
+
 fn statement_of(block: &Object) -> Statement {
     Statement {
         sid: block.get(&statement::SID).filter(|s| !s.is_empty()),
         effect: block.get(&statement::EFFECT),
         action: list(block.all(&statement::ACTIONS)),
         not_action: list(block.all(&statement::NOT_ACTIONS)),
-        resource: list(block.all(&statement::RESOURCES)),
-        not_resource: list(block.all(&statement::NOT_RESOURCES)),
+        resource: list(variables(block.all(&statement::RESOURCES))),
+        not_resource: list(variables(block.all(&statement::NOT_RESOURCES))),
         principal: principals(block, &statement::PRINCIPALS),
         not_principal: principals(block, &statement::NOT_PRINCIPALS),
         condition: conditions(block),
     }
+}
+
+/// `&{…}` is how HCL writes a policy's own `${…}`.
+fn variables(items: Vec<String>) -> Vec<String> {
+    items.into_iter().map(|item| item.replace("&{", "${")).collect()
 }
 
 /// One element stands alone; several stand in descending order, as the provider writes them.
@@ -224,8 +245,14 @@ fn single_or_list(items: Vec<String>) -> Option<Json> {
 
 fn principals(block: &Object, attr: &Attr<Blocks>) -> Option<Json> {
     let mut by_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for principal in block.all(attr) {
-        let mut identifiers = principal.all(&principal::IDENTIFIERS);
+    let in_order = as_in_a_set(block.all(attr), |principal| {
+        let identifiers = principal.all(&principal::IDENTIFIERS);
+        let identifiers = as_in_a_set(identifiers, |id| format!("{id};"));
+        let kind = principal.all(&principal::TYPE);
+        format!("identifiers:{{{}}};type:{kind};", elements(&identifiers))
+    });
+    for principal in in_order {
+        let mut identifiers = variables(principal.all(&principal::IDENTIFIERS));
         identifiers.sort_by(|a, b| b.cmp(a));
         by_type.entry(principal.all(&principal::TYPE)).or_default().extend(identifiers);
     }
@@ -239,10 +266,15 @@ fn principals(block: &Object, attr: &Attr<Blocks>) -> Option<Json> {
 
 fn conditions(block: &Object) -> Option<Json> {
     let mut tests: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
-    for condition in block.all(&statement::CONDITION) {
-        let values: &Attr<StrList> = &condition::VALUES;
-        let variables = tests.entry(condition.all(&condition::TEST)).or_default();
-        variables.entry(condition.all(&condition::VARIABLE)).or_default().extend(condition.all(values));
+    let values: &Attr<StrList> = &condition::VALUES;
+    let in_order = as_in_a_set(block.all(&statement::CONDITION), |condition| {
+        let (test, variable) = (condition.all(&condition::TEST), condition.all(&condition::VARIABLE));
+        format!("test:{test};values:({});variable:{variable};", elements(&condition.all(values)))
+    });
+    for condition in in_order {
+        let by_variable = tests.entry(condition.all(&condition::TEST)).or_default();
+        let values = variables(condition.all(values));
+        by_variable.entry(condition.all(&condition::VARIABLE)).or_default().extend(values);
     }
     let member = |(variable, values)| Some((variable, single_or_list(values)?));
     let members: serde_json::Map<String, Json> = tests
@@ -250,6 +282,17 @@ fn conditions(block: &Object) -> Option<Json> {
         .map(|(test, variables)| (test, Json::Object(variables.into_iter().filter_map(member).collect())))
         .collect();
     (!members.is_empty()).then_some(Json::Object(members))
+}
+
+/// The order in which the provider goes through a set: by the checksum of each element's text, in decimal,
+/// as text (terraform-plugin-sdk, `schema.Set` and `schema.HashResource`).
+fn as_in_a_set<T>(mut items: Vec<T>, text: impl Fn(&T) -> String) -> Vec<T> {
+    items.sort_by_cached_key(|item| checksum(&text(item)));
+    items
+}
+
+fn elements(items: &[String]) -> String {
+    items.iter().map(|item| format!("{item};")).collect()
 }
 
 /// Go's JSON: two spaces, and `<`, `>`, `&` escaped.
