@@ -67,6 +67,9 @@ pub enum Replaces {
     If(fn(&Object, &Object) -> bool),
 }
 
+/// Checks a known, non-null value; the error completes the sentence "`name` …".
+pub type Check = fn(&Value) -> Result<(), String>;
+
 #[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
@@ -75,6 +78,9 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
+    /// top-level attributes.
+    pub write_only: bool,
     /// Drift is reported even when not declared.
     pub watched: bool,
     /// Another controller moves it after creation (a service's desired count under autoscaling, weights
@@ -97,7 +103,7 @@ pub struct Row {
     pub one_of: &'static [&'static str],
     pub range: Option<(i64, i64)>,
     /// Checks a known, non-null value; the error completes the sentence "`name` …".
-    pub check: Option<fn(&Value) -> Result<(), String>>,
+    pub check: Option<Check>,
     pub conflicts_with: &'static [&'static str],
     pub doc: &'static str,
     pub deprecated: Option<&'static str>,
@@ -266,6 +272,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            write_only: false,
             watched: false,
             owned_elsewhere: None,
             local: false,
@@ -323,6 +330,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
     local() => row.local = true;

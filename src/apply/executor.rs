@@ -408,7 +408,8 @@ impl Executor<'_, '_> {
             Entry::Stored {
                 address: change.address.clone(),
                 resource: Box::new(Resource {
-                    id: id.to_owned(),
+                    // An update may have given it another: a DNS record's type is in its id.
+                    id: Some(live.id()).filter(|i| !i.is_empty()).unwrap_or(id).to_owned(),
                     provider: change.provider.clone(),
                     applied: stored(want, schema.table, salt),
                     seen: stored(&live, schema.table, salt),

@@ -100,15 +100,6 @@ impl Cloud {
         Connector { target, clock: Some(clock.clone()) }
     }
 
-    /// `embedded AWS` for messages.
-    pub fn describe(&self) -> String {
-        match self {
-            Cloud::Embedded { .. } => "embedded AWS".to_owned(),
-            Cloud::Served { endpoint } => format!("embedded AWS served at {endpoint}"),
-            Cloud::Aws => "AWS".to_owned(),
-        }
-    }
-
     /// Writes the world down with the time that has passed.
     pub fn save(&self, clock: &Clock) -> Result<(), CliError> {
         if let Cloud::Embedded { sim, path, .. } = self {
@@ -211,11 +202,9 @@ fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .retry_config(
-            RetryConfig::standard().with_max_attempts(attempts()).with_max_backoff(Duration::from_secs(20)),
-        );
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(
+        RetryConfig::standard().with_max_attempts(attempts()).with_max_backoff(Duration::from_secs(20)),
+    );
     if let Some(region) = &settings.region {
         loader = loader.region(aws_types::region::Region::new(region.clone()));
     }

@@ -6,6 +6,7 @@ use crate::config::variables::{Argument, Given, VariableValue, root_values};
 use crate::config::{Config, load};
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources, nearest};
+use crate::lang::syntax::Block;
 use crate::state::StateDir;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
@@ -103,14 +104,13 @@ impl Environment {
         if let Some(cloud) = args.cloud {
             settings.cloud = cloud;
         }
-        if let (CloudKind::Aws, Some(backend)) = (settings.cloud, &module.backend) {
-            if backend.labels.first().is_some_and(|l| &*l.name != "local") {
-                diags.push(
-                    Diagnostic::error("unsupported-backend", "only local state is supported yet")
-                        .at(backend.header)
-                        .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
-                );
-            }
+        let remote = |b: &&Block| b.labels.first().is_some_and(|l| &*l.name != "local");
+        if let (CloudKind::Aws, Some(backend)) = (settings.cloud, module.backend.as_ref().filter(remote)) {
+            diags.push(
+                Diagnostic::error("unsupported-backend", "only local state is supported yet")
+                    .at(backend.header)
+                    .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
+            );
         }
         let given = Given { arguments: args.variables.given.clone(), ..Given::default() }
             .with_environment(std::env::vars());

@@ -17,7 +17,6 @@ use std::rc::Rc;
 /// Around a finished walk.
 pub struct Session<'s> {
     pub environment: &'s mut Environment,
-    pub cloud: &'s Cloud,
     pub clock: Clock,
     pub stop: Rc<Cell<bool>>,
 }
@@ -102,7 +101,7 @@ async fn walk_then<R>(
     walk.run(&unfinished).await?;
     let found = std::mem::take(&mut walk.diags);
     environment.check(found)?;
-    then(&mut walk, Session { environment, cloud, clock, stop }).await
+    then(&mut walk, Session { environment, clock, stop }).await
 }
 
 /// A state that was never written gets its identity.

@@ -413,10 +413,8 @@ impl Decoder<'_> {
                     .help(text),
             );
         }
-        if null && !blocks {
-            if let Some(default) = row.default {
-                object.put(row.name, Some(default.value()));
-            }
+        if let (Some(default), true, false) = (row.default, null, blocks) {
+            object.put(row.name, Some(default.value()));
         }
         debug_assert!(self.type_name.starts_with(|c: char| c.is_ascii_lowercase()));
     }

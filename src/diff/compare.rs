@@ -10,10 +10,8 @@ pub fn equal(row: &'static Row, live: &Value, desired: &Value, salt: &str) -> bo
     if desired.is_unknown() {
         return false;
     }
-    if let Some(same) = row.same {
-        if same(live, desired) {
-            return true;
-        }
+    if row.same.is_some_and(|same| same(live, desired)) {
+        return true;
     }
     shape_equal(&row.shape, live, desired, salt)
 }

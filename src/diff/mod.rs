@@ -41,11 +41,13 @@ pub struct Sides<'a> {
 
 /// What to change so that live becomes desired. Empty: nothing to do.
 pub fn diff(table: &'static Table, sides: &Sides<'_>) -> Vec<AttributeChange> {
-    table.rows.iter().filter(|row| row.settable()).filter_map(|row| attribute(row, sides)).collect()
+    let compared = table.rows.iter().filter(|row| row.settable() && !row.write_only);
+    compared.filter_map(|row| attribute(row, sides)).collect()
 }
 
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
-    let desired = sides.desired.value(row.name).filter(|v| !is_absent(v) || row.also_attribute && !v.is_null());
+    let desired =
+        sides.desired.value(row.name).filter(|v| !is_absent(v) || row.also_attribute && !v.is_null());
     let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| !is_absent(v));
     let live = if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !is_absent(v)) };
     let after = match desired {

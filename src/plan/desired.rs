@@ -64,7 +64,7 @@ pub fn created(schema: &TypeSchema, desired: &Object) -> Object {
 
 fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
     let mut after = Object::new();
-    for row in table.rows {
+    for row in table.rows.iter().filter(|row| !row.write_only) {
         let declared = desired.value(row.name).filter(|v| !is_absent(v));
         let value = match (declared, row.presence) {
             (Some(value), _) => match row.shape {
@@ -100,7 +100,7 @@ fn blocks_with_unknowns(table: &Table, value: &Value) -> Value {
 /// configuration).
 pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[AttributeChange]) -> Object {
     let mut after = live.clone().complete(schema.table);
-    for row in schema.table.rows {
+    for row in schema.table.rows.iter().filter(|row| !row.write_only) {
         let change = changes.iter().find(|c| c.name == row.name);
         let declared = desired.value(row.name).filter(|v| !is_absent(v));
         let blocks = match row.shape {

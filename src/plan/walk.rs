@@ -43,6 +43,9 @@ pub enum WalkError {
     UnknownType { address: Address },
 }
 
+/// Address, id, and what was seen last.
+type Known = (Address, String, Object);
+
 /// A walk in progress, and after it all that it found.
 pub struct Walk<'a> {
     pub graph: &'a Graph<'a>,
@@ -220,7 +223,7 @@ impl<'a> Walk<'a> {
 
     /// Reads everything in state, one batch a provider and type.
     async fn refresh(&mut self) -> Result<(), WalkError> {
-        let mut batches: BTreeMap<(String, Arc<str>), Vec<(Address, String, Object)>> = BTreeMap::new();
+        let mut batches: BTreeMap<(String, Arc<str>), Vec<Known>> = BTreeMap::new();
         for (address, resource) in &self.state.resources {
             let Some(schema) = self.provider.resource(&address.type_name) else {
                 return Err(WalkError::UnknownType { address: address.clone() });

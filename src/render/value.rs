@@ -153,7 +153,8 @@ pub fn declared<'o>(desired: &'o Object, table: &'static Table) -> Vec<(&'static
 /// `after` with what AWS chose filled in where the configuration leaves it to AWS, so that a difference
 /// shows only what the configuration changes.
 pub fn filled(row: &Row, before: &Value, after: &Value) -> Value {
-    let (Some((_, table)), Some(old), Some(new)) = (row.block_table(), before.as_slice(), after.as_slice()) else {
+    let (Some((_, table)), Some(old), Some(new)) = (row.block_table(), before.as_slice(), after.as_slice())
+    else {
         return after.clone();
     };
     let each = |(i, new): (usize, &Value)| match (old.get(i).and_then(Value::as_map), new.as_map()) {

@@ -42,10 +42,8 @@ impl Sim {
         world.advance_to(now);
         let response = wire::handle(&mut world, request);
         let mutates = response.extensions().get::<wire::Called>().is_some_and(wire::Called::mutates);
-        if let (Some(file), true) = (&self.file, mutates) {
-            if let Err(error) = world.save(file) {
-                tracing::error!("{error}");
-            }
+        if let Some(Err(error)) = self.file.as_ref().filter(|_| mutates).map(|file| world.save(file)) {
+            tracing::error!("{error}");
         }
         response
     }

@@ -105,6 +105,9 @@ pub fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Js
             continue;
         }
         let row = table.row(name);
+        if row.is_some_and(|r| r.write_only) {
+            continue;
+        }
         let secret = row.is_some_and(|r| r.sensitive) || value.marks.sensitive;
         let sealed = if secret { seal(value, salt) } else { seal_inside(value, row.map(|r| r.shape), salt) };
         if let Some(json) = to_json(&sealed) {

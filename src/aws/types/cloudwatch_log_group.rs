@@ -14,8 +14,8 @@ attributes! {
     ARN: Str = computed("arn");
     KMS_KEY: Str = optional("kms_key_id");
     CLASS: Str = optional_computed("log_group_class").replaces().one_of(&["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"]);
-    NAME: Str = optional_computed("name").replaces().check(check_name).conflicts_with(&["name_prefix"]);
-    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().conflicts_with(&["name"]);
+    NAME: Str = optional_computed("name").replaces().check(|v| check_name(v, 512)).conflicts_with(&["name_prefix"]);
+    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| check_name(v, 483)).conflicts_with(&["name"]);
     RETENTION: Int = optional("retention_in_days").default_int(0).check(check_retention).doc("Days; 0 keeps everything");
     SKIP_DESTROY: Bool = optional("skip_destroy").default_bool(false).local();
 }
@@ -36,13 +36,13 @@ resource "aws_cloudwatch_log_group" "app" {
     ..TypeSchema::new("aws_cloudwatch_log_group", &TABLE)
 };
 
-fn check_name(value: &Value) -> Result<(), String> {
+fn check_name(value: &Value, most: usize) -> Result<(), String> {
     let text = value.as_str().unwrap_or_default();
     let good = |c: char| c.is_ascii_alphanumeric() || "_-/.#".contains(c);
-    if !text.is_empty() && text.len() <= 512 && text.chars().all(good) {
+    if (1..=most).contains(&text.len()) && text.chars().all(good) {
         Ok(())
     } else {
-        Err("may hold 1 to 512 letters, digits and characters of _-/.#".to_owned())
+        Err(format!("must have 1 to {most} letters, digits and characters of _-/.#"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `aws_cloudwatch_metric_alarm`: watches a metric, or an expression over several.
 
+use super::{ec2, iam};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -13,32 +14,64 @@ use futures::stream::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
 mod metric {
+    use crate::aws::types::ec2;
     use crate::schema::attributes;
     attributes! {
         TABLE:
         DIMENSIONS: StrMap = optional("dimensions");
-        METRIC_NAME: Str = required("metric_name");
-        NAMESPACE: Str = optional("namespace");
-        PERIOD: Int = required("period");
+        METRIC_NAME: Str = required("metric_name").check(|v| ec2::check::length(v, 1, 255));
+        NAMESPACE: Str = optional("namespace").check(|v| ec2::check::length(v, 1, 255));
+        PERIOD: Int = required("period").check(super::check_query_period);
         STAT: Str = required("stat");
-        UNIT: Str = optional("unit");
+        UNIT: Str = optional("unit").one_of(super::UNITS);
     }
 }
 
 mod query {
     use super::metric;
+    use crate::aws::types::ec2;
     use crate::schema::attributes;
     attributes! {
         TABLE:
-        ACCOUNT_ID: Str = optional("account_id");
-        EXPRESSION: Str = optional("expression");
-        ID: Str = required("id");
+        ACCOUNT_ID: Str = optional("account_id").check(|v| ec2::check::length(v, 1, 255));
+        EXPRESSION: Str = optional("expression").check(|v| ec2::check::length(v, 1, 1024));
+        ID: Str = required("id").check(|v| ec2::check::length(v, 1, 255));
         LABEL: Str = optional("label");
         METRIC: Blocks = optional("metric").single(&metric::TABLE);
-        PERIOD: Int = optional("period");
+        PERIOD: Int = optional("period").check(super::check_query_period);
         RETURN_DATA: Bool = optional("return_data");
     }
 }
+
+const UNITS: &[&str] = &[
+    "Seconds",
+    "Microseconds",
+    "Milliseconds",
+    "Bytes",
+    "Kilobytes",
+    "Megabytes",
+    "Gigabytes",
+    "Terabytes",
+    "Bits",
+    "Kilobits",
+    "Megabits",
+    "Gigabits",
+    "Terabits",
+    "Percent",
+    "Count",
+    "Bytes/Second",
+    "Kilobytes/Second",
+    "Megabytes/Second",
+    "Gigabytes/Second",
+    "Terabytes/Second",
+    "Bits/Second",
+    "Kilobits/Second",
+    "Megabits/Second",
+    "Gigabits/Second",
+    "Terabits/Second",
+    "Count/Second",
+    "None",
+];
 
 const OPERATORS: &[&str] = &[
     "GreaterThanOrEqualToThreshold",
@@ -53,27 +86,27 @@ const OPERATORS: &[&str] = &[
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
     ACTIONS_ENABLED: Bool = optional("actions_enabled").default_bool(true);
-    ALARM_ACTIONS: StrSet = optional("alarm_actions");
-    DESCRIPTION: Str = optional("alarm_description");
-    NAME: Str = required("alarm_name").replaces();
+    ALARM_ACTIONS: StrSet = optional("alarm_actions").check(iam::check_arns);
+    DESCRIPTION: Str = optional("alarm_description").check(|v| ec2::check::length(v, 0, 1024));
+    NAME: Str = required("alarm_name").replaces().check(|v| ec2::check::length(v, 1, 255));
     ARN: Str = computed("arn");
     OPERATOR: Str = required("comparison_operator").one_of(OPERATORS);
-    DATAPOINTS: Int = optional("datapoints_to_alarm").range(1, 1_000_000);
+    DATAPOINTS: Int = optional("datapoints_to_alarm").range(1, i32::MAX as i64);
     DIMENSIONS: StrMap = optional("dimensions");
     LOW_SAMPLES: Str = optional_computed("evaluate_low_sample_count_percentiles").one_of(&["evaluate", "ignore"]);
-    PERIODS: Int = required("evaluation_periods").range(1, 1_000_000);
+    PERIODS: Int = required("evaluation_periods").range(1, i32::MAX as i64);
     EXTENDED_STATISTIC: Str = optional("extended_statistic").conflicts_with(&["statistic"]);
-    INSUFFICIENT_ACTIONS: StrSet = optional("insufficient_data_actions");
-    METRIC_NAME: Str = optional("metric_name").conflicts_with(&["metric_query"]);
+    INSUFFICIENT_ACTIONS: StrSet = optional("insufficient_data_actions").check(iam::check_arns);
+    METRIC_NAME: Str = optional("metric_name").check(|v| ec2::check::length(v, 1, 255)).conflicts_with(&["metric_query"]);
     METRIC_QUERY: Blocks = optional("metric_query").set(&query::TABLE);
-    NAMESPACE: Str = optional("namespace");
-    OK_ACTIONS: StrSet = optional("ok_actions");
+    NAMESPACE: Str = optional("namespace").check(|v| ec2::check::length(v, 1, 255));
+    OK_ACTIONS: StrSet = optional("ok_actions").check(iam::check_arns);
     PERIOD: Int = optional("period").check(check_period);
     STATISTIC: Str = optional("statistic").one_of(&["SampleCount", "Average", "Sum", "Minimum", "Maximum"]);
     THRESHOLD: Float = optional("threshold");
-    THRESHOLD_METRIC: Str = optional("threshold_metric_id");
+    THRESHOLD_METRIC: Str = optional("threshold_metric_id").check(|v| ec2::check::length(v, 1, 255));
     MISSING_DATA: Str = optional("treat_missing_data").default_str("missing").one_of(&["breaching", "ignore", "missing", "notBreaching"]);
-    UNIT: Str = optional("unit");
+    UNIT: Str = optional("unit").one_of(UNITS);
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -93,15 +126,29 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   tags                = { Team = "web" }
 }
 "#,
-    validate: |want| {
-        if want.has("metric_name") || want.has("metric_query") {
-            return Vec::new();
-        }
-        vec![("", "one of `metric_name` and `metric_query` is needed".to_owned())]
-    },
+    validate,
     predict: |want| want.get(&NAME).map(|name| vec![("id", Value::from(name))]).unwrap_or_default(),
     ..TypeSchema::new("aws_cloudwatch_metric_alarm", &TABLE)
 };
+
+fn validate(want: &Object) -> Vec<(&'static str, String)> {
+    if !want.has("metric_name") && !want.has("metric_query") {
+        return vec![("", "one of `metric_name` and `metric_query` is needed".to_owned())];
+    }
+    if want.has("metric_name") && !want.has("statistic") && !want.has("extended_statistic") {
+        let message = "needs one of `statistic` and `extended_statistic` beside it";
+        return vec![("metric_name", message.to_owned())];
+    }
+    Vec::new()
+}
+
+/// Metrics within an expression may have high resolution.
+fn check_query_period(value: &Value) -> Result<(), String> {
+    match value.as_i64() {
+        Some(n) if [1, 5].contains(&n) => Ok(()),
+        _ => check_period(value).map_err(|_| "must be 1, 5, 10, 20, 30 or a multiple of 60".to_owned()),
+    }
+}
 
 fn check_period(value: &Value) -> Result<(), String> {
     match value.as_i64() {
@@ -133,7 +180,7 @@ impl AwsType for CloudwatchMetricAlarm {
             let tags = tags_of(aws, alarm.alarm_arn().unwrap_or_default()).await?;
             Ok(Some(object(alarm, &tags)))
         });
-        futures::stream::iter(reads).buffered(super::iam::AT_ONCE).try_collect().await
+        futures::stream::iter(reads).buffered(iam::AT_ONCE).try_collect().await
     }
 
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {

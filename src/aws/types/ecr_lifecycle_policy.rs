@@ -3,12 +3,14 @@
 use super::iam;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
+use crate::value::Value;
 use async_trait::async_trait;
 use futures::stream::{StreamExt, TryStreamExt};
+use serde_json::Value as Json;
 
 attributes! {
     TABLE:
-    POLICY: Json = required("policy").replaces().check(iam::check_json);
+    POLICY: Json = required("policy").replaces().check(iam::check_json).same(same_rules);
     REGISTRY_ID: Str = computed("registry_id");
     REPOSITORY: Str = required("repository").replaces();
 }
@@ -34,6 +36,29 @@ resource "aws_ecr_lifecycle_policy" "app" {
 "#,
     ..TypeSchema::new("aws_ecr_lifecycle_policy", &TABLE)
 };
+
+/// Rules go by their priority, whatever the order they stand in; so do tags within a rule.
+fn same_rules(live: &Value, desired: &Value) -> bool {
+    match (sorted(live), sorted(desired)) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn sorted(policy: &Value) -> Option<Json> {
+    let mut policy: Json = serde_json::from_str(policy.as_str()?).ok()?;
+    let rules = policy.get_mut("rules")?.as_array_mut()?;
+    rules.sort_by_key(|rule| rule.get("rulePriority").and_then(Json::as_i64));
+    for rule in rules {
+        for name in ["tagPrefixList", "tagPatternList"] {
+            let tags = rule.get_mut("selection").and_then(|s| s.get_mut(name)).and_then(Json::as_array_mut);
+            if let Some(tags) = tags {
+                tags.sort_by_key(Json::to_string);
+            }
+        }
+    }
+    Some(policy)
+}
 
 const GONE: &[&str] = &["LifecyclePolicyNotFoundException", "RepositoryNotFoundException"];
 
@@ -84,5 +109,21 @@ impl AwsType for EcrLifecyclePolicy {
         let id = job.want.need(&REPOSITORY);
         let found = self.read(aws, &[Existing { id: &id, known: job.want }]).await?;
         Ok(found.into_iter().flatten().next().map(|_| id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_the_same_in_any_order() {
+        let rule = |priority: u8, tags: &str| {
+            format!(r#"{{"rulePriority":{priority},"selection":{{"tagPrefixList":[{tags}]}}}}"#)
+        };
+        let policy = |rules: &[String]| Value::from(format!(r#"{{ "rules": [{}] }}"#, rules.join(",")));
+        let one = policy(&[rule(1, r#""a","b""#), rule(2, "")]);
+        assert!(same_rules(&one, &policy(&[rule(2, ""), rule(1, r#""b","a""#)])));
+        assert!(!same_rules(&one, &policy(&[rule(1, r#""a""#), rule(2, "")])));
     }
 }

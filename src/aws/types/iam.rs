@@ -58,11 +58,12 @@ fn canonical(json: &Json) -> Json {
         Json::Array(items) => {
             let mut items: Vec<Json> = items.iter().map(canonical).collect();
             items.sort_by_key(Json::to_string);
-            items.dedup();
             if items.len() == 1 { items.remove(0) } else { Json::Array(items) }
         }
+        // An empty `Sid` or `Id` is none.
         Json::Object(members) => {
-            Json::Object(members.iter().map(|(k, v)| (k.clone(), member(k, v))).collect())
+            let named = members.iter().filter(|(k, v)| !(matches!(k.as_str(), "Sid" | "Id") && *v == ""));
+            Json::Object(named.map(|(k, v)| (k.clone(), member(k, v))).collect())
         }
         // IAM keeps conditions and account ids as strings.
         Json::Bool(b) => Json::String(b.to_string()),
@@ -74,18 +75,22 @@ fn canonical(json: &Json) -> Json {
 fn member(key: &str, value: &Json) -> Json {
     match (key, value) {
         // An account may be written as its id or as its root's ARN.
-        ("AWS", Json::String(text)) => Json::String(account_root(text)),
+        ("AWS", Json::String(text)) => Json::String(account(text).to_owned()),
         ("AWS", Json::Array(items)) => {
-            let roots = items.iter().map(|i| member("AWS", i)).collect();
-            canonical(&Json::Array(roots))
+            let accounts = items.iter().map(|i| member("AWS", i)).collect();
+            canonical(&Json::Array(accounts))
         }
         _ => canonical(value),
     }
 }
 
-fn account_root(text: &str) -> String {
-    let is_account = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-    if is_account { format!("arn:aws:iam::{text}:root") } else { text.to_owned() }
+/// The account in `arn:aws:iam::123456789012:root`, in any partition.
+fn account(text: &str) -> &str {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        ["arn", _, "iam", "", account, "root"] => account,
+        _ => text,
+    }
 }
 
 pub fn check_json(value: &Value) -> Result<(), String> {
@@ -97,14 +102,35 @@ pub fn check_json(value: &Value) -> Result<(), String> {
     }
 }
 
-pub fn check_name(value: &Value) -> Result<(), String> {
+/// A name of IAM, of at most `most` characters.
+pub fn check_name(value: &Value, most: usize) -> Result<(), String> {
     let text = value.as_str().unwrap_or_default();
     let good = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if text.len() <= 128 && text.chars().all(good) {
+    if (1..=most).contains(&text.len()) && text.chars().all(good) {
         Ok(())
     } else {
-        Err("may hold at most 128 letters, digits and characters of _+=,.@-".to_owned())
+        Err(format!("must have 1 to {most} letters, digits and characters of _+=,.@-"))
     }
+}
+
+/// `arn:aws:iam::123456789012:policy/read`; `""` stands for none.
+pub fn check_arn(value: &Value) -> Result<(), String> {
+    let text = value.as_str().unwrap_or_default();
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let arn = next() == "arn" && next().starts_with("aws") && !next().is_empty();
+    let (_region, _account, resource) = (next(), next(), next());
+    if text.is_empty() || arn && !resource.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("must be an ARN, not {text:?}"))
+    }
+}
+
+/// [`check_arn`] for each element of a list or set.
+pub fn check_arns(value: &Value) -> Result<(), String> {
+    let known = value.as_slice().unwrap_or_default().iter().filter(|v| v.as_str().is_some());
+    known.map(check_arn).collect()
 }
 
 /// Calls again while IAM does not yet know everywhere what was just made.
@@ -139,6 +165,26 @@ mod tests {
             r#"{"Principal":{"AWS":"arn:aws:iam::123456789012:root"}}"#,
             r#"{"Principal":{"AWS":["123456789012"]}}"#
         ));
+        assert!(same(
+            r#"{"Principal":{"AWS":"arn:aws-cn:iam::123456789012:root"}}"#,
+            r#"{"Principal":{"AWS":"123456789012"}}"#
+        ));
+        assert!(same(
+            r#"{"Statement":{"Sid":"","Action":"a"},"Id":""}"#,
+            r#"{"Statement":[{"Action":"a"}]}"#
+        ));
         assert!(!same(r#"{"Action":"a"}"#, r#"{"Action":"b"}"#));
+        assert!(!same(r#"{"Action":["a","b"]}"#, r#"{"Action":["a","b","b"]}"#));
+        assert!(!same(r#"{"Principal":"*"}"#, r#"{"Principal":{"AWS":"*"}}"#));
+    }
+
+    #[test]
+    fn arns_are_told_from_other_text() {
+        for good in ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:automate:us-east-1:ec2:stop", ""] {
+            assert_eq!(check_arn(&good.into()), Ok(()), "{good}");
+        }
+        for bad in ["ReadOnlyAccess", "arn:aws", "arn:aws:iam::123456789012:"] {
+            assert!(check_arn(&bad.into()).is_err(), "{bad}");
+        }
     }
 }

@@ -12,8 +12,8 @@ attributes! {
     TABLE [TAGS, TAGS_ALL]:
     ARN: Str = computed("arn");
     CREATE_DATE: Str = computed("create_date");
-    NAME: Str = optional_computed("name").replaces().check(iam::check_name).conflicts_with(&["name_prefix"]);
-    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().conflicts_with(&["name"]);
+    NAME: Str = optional_computed("name").replaces().check(|v| iam::check_name(v, 128)).conflicts_with(&["name_prefix"]);
+    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| iam::check_name(v, 102)).conflicts_with(&["name"]);
     PATH: Str = optional("path").default_str("/").replaces();
     ROLE: Str = optional("role");
     UNIQUE_ID: Str = computed("unique_id");
@@ -68,7 +68,7 @@ impl AwsType for IamInstanceProfile {
             .send()
             .await
             .op("CreateInstanceProfile")?;
-        if let Some(role) = job.want.get(&ROLE) {
+        if let Some(role) = job.want.get(&ROLE).filter(|r| !r.is_empty()) {
             add_role(aws, job, &name, &role).await?;
         }
         Ok(name)
@@ -79,7 +79,7 @@ impl AwsType for IamInstanceProfile {
             if let Some(old) = job.live.get(&ROLE) {
                 remove_role(aws, job.id, &old).await?;
             }
-            if let Some(new) = job.want.get(&ROLE) {
+            if let Some(new) = job.want.get(&ROLE).filter(|r| !r.is_empty()) {
                 add_role(aws, job, job.id, &new).await?;
             }
         }

@@ -13,8 +13,8 @@ attributes! {
     ARN: Str = computed("arn");
     ATTACHMENT_COUNT: Int = computed("attachment_count");
     DESCRIPTION: Str = optional("description").replaces();
-    NAME: Str = optional_computed("name").replaces().check(iam::check_name).conflicts_with(&["name_prefix"]);
-    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().conflicts_with(&["name"]);
+    NAME: Str = optional_computed("name").replaces().check(|v| iam::check_name(v, 128)).conflicts_with(&["name_prefix"]);
+    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| iam::check_name(v, 102)).conflicts_with(&["name"]);
     PATH: Str = optional("path").default_str("/").replaces();
     POLICY: Json = required("policy").check(iam::check_json).same(iam::same_policy).doc("The policy document");
     POLICY_ID: Str = computed("policy_id");

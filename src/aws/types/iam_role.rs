@@ -1,6 +1,6 @@
 //! `aws_iam_role`: what a service or a person may become.
 
-use super::iam;
+use super::{ec2, iam};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -8,14 +8,14 @@ use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_iam::types::Role as Live;
 use futures::stream::{StreamExt, TryStreamExt};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod inline {
     use super::iam;
     use crate::schema::attributes;
     attributes! {
         TABLE:
-        NAME: Str = optional("name").check(iam::check_name);
+        NAME: Str = optional("name").check(|v| iam::check_name(v, 128));
         POLICY: Json = optional("policy").check(iam::check_json).same(iam::same_policy);
     }
 }
@@ -25,15 +25,15 @@ attributes! {
     ARN: Str = computed("arn");
     ASSUME_ROLE_POLICY: Json = required("assume_role_policy").check(iam::check_json).same(iam::same_policy).doc("Who may become this role");
     CREATE_DATE: Str = computed("create_date");
-    DESCRIPTION: Str = optional("description");
+    DESCRIPTION: Str = optional("description").check(|v| ec2::check::length(v, 0, 1000));
     FORCE_DETACH: Bool = optional("force_detach_policies").default_bool(false).local();
-    INLINE_POLICY: Blocks = optional_computed("inline_policy").set(&inline::TABLE);
-    MANAGED_POLICY_ARNS: StrSet = optional_computed("managed_policy_arns");
+    INLINE_POLICY: Blocks = optional_computed("inline_policy").set(&inline::TABLE).same(same_inline).deprecated("use aws_iam_role_policy");
+    MANAGED_POLICY_ARNS: StrSet = optional_computed("managed_policy_arns").check(iam::check_arns).deprecated("use aws_iam_role_policy_attachment");
     MAX_SESSION: Int = optional("max_session_duration").default_int(3600).range(3600, 43200);
-    NAME: Str = optional_computed("name").replaces().check(iam::check_name).conflicts_with(&["name_prefix"]);
-    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().conflicts_with(&["name"]);
-    PATH: Str = optional("path").default_str("/").replaces();
-    BOUNDARY: Str = optional("permissions_boundary");
+    NAME: Str = optional_computed("name").replaces().check(|v| iam::check_name(v, 64)).conflicts_with(&["name_prefix"]);
+    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| iam::check_name(v, 38)).conflicts_with(&["name"]);
+    PATH: Str = optional("path").default_str("/").replaces().check(|v| ec2::check::length(v, 0, 512));
+    BOUNDARY: Str = optional("permissions_boundary").check(iam::check_arn);
     UNIQUE_ID: Str = computed("unique_id");
 }
 
@@ -59,6 +59,22 @@ resource "aws_iam_role" "task" {
     },
     ..TypeSchema::new("aws_iam_role", &TABLE)
 };
+
+/// An empty block declares that there are none.
+fn same_inline(live: &Value, desired: &Value) -> bool {
+    let policies = |v: &Value| -> BTreeMap<String, Value> {
+        let blocks = v.as_slice().unwrap_or_default().iter().filter_map(Value::as_map);
+        let pair = |b: &crate::value::Map| {
+            let text = |name: &str| b.get(name).filter(|v| v.as_str().is_some_and(|s| !s.is_empty()));
+            Some((text("name")?.as_str()?.to_owned(), text("policy")?.clone()))
+        };
+        blocks.filter_map(pair).collect()
+    };
+    let (live, wanted) = (policies(live), policies(desired));
+    desired.is_wholly_known()
+        && live.len() == wanted.len()
+        && wanted.iter().all(|(name, policy)| live.get(name).is_some_and(|l| iam::same_policy(l, policy)))
+}
 
 const GONE: &[&str] = &["NoSuchEntity"];
 

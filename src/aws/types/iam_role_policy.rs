@@ -3,15 +3,16 @@
 use super::iam;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
+use crate::value::Value;
 use async_trait::async_trait;
 use futures::stream::{StreamExt, TryStreamExt};
 
 attributes! {
     TABLE:
-    NAME: Str = optional_computed("name").replaces().check(iam::check_name).conflicts_with(&["name_prefix"]);
-    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().conflicts_with(&["name"]);
+    NAME: Str = optional_computed("name").replaces().check(|v| iam::check_name(v, 128)).conflicts_with(&["name_prefix"]);
+    NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| iam::check_name(v, 102)).conflicts_with(&["name"]);
     POLICY: Json = required("policy").check(iam::check_json).same(iam::same_policy).doc("The policy document");
-    ROLE: Str = required("role").replaces();
+    ROLE: Str = required("role").replaces().check(|v| iam::check_name(v, 128));
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -34,6 +35,10 @@ resource "aws_iam_role_policy" "queue" {
   })
 }
 "#,
+    predict: |want| match (want.get(&ROLE), want.get(&NAME)) {
+        (Some(role), Some(name)) => vec![("id", Value::from(format!("{role}:{name}")))],
+        _ => Vec::new(),
+    },
     ..TypeSchema::new("aws_iam_role_policy", &TABLE)
 };
 

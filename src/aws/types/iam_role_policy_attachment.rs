@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 attributes! {
     TABLE:
-    POLICY_ARN: Str = required("policy_arn").replaces();
+    POLICY_ARN: Str = required("policy_arn").replaces().check(iam::check_arn);
     ROLE: Str = required("role").replaces();
 }
 

@@ -344,8 +344,16 @@ mod tests {
     #[test]
     fn rules_are_the_same_however_they_are_written() {
         let tcp = block("tcp", (80, 80), &["10.0.0.0/16", "10.1.0.0/16"]);
-        check_same(&[tcp.clone()], &[block("6", (80, 80), &["10.1.0.0/16", "10.0.0.0/16"])], true);
-        check_same(&[tcp.clone()], &[block("TCP", (80, 81), &["10.1.0.0/16", "10.0.0.0/16"])], false);
+        check_same(
+            std::slice::from_ref(&tcp),
+            &[block("6", (80, 80), &["10.1.0.0/16", "10.0.0.0/16"])],
+            true,
+        );
+        check_same(
+            std::slice::from_ref(&tcp),
+            &[block("TCP", (80, 81), &["10.1.0.0/16", "10.0.0.0/16"])],
+            false,
+        );
         let split = [block("tcp", (80, 80), &["10.0.0.0/16"]), block("tcp", (80, 80), &["10.1.0.0/16"])];
         check_same(&[tcp], &split, true);
         check_same(&[block("-1", (0, 0), &["::/0"])], &[block("all", (0, 65535), &["::/0"])], true);

@@ -1,8 +1,9 @@
 //! `aws_ssm_parameter`: a value in the Parameter Store.
 
+use super::ec2;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
-use crate::schema::{ID, Object, TypeSchema, attributes};
+use crate::schema::{Attr, ID, Object, Str, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{
@@ -13,18 +14,21 @@ use futures::stream::{StreamExt, TryStreamExt};
 
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
-    ALLOWED_PATTERN: Str = optional("allowed_pattern");
+    ALLOWED_PATTERN: Str = optional("allowed_pattern").check(|v| ec2::check::length(v, 0, 1024));
     ARN: Str = optional_computed("arn");
     DATA_TYPE: Str = optional_computed("data_type").replaces().one_of(&["text", "aws:ec2:image", "aws:ssm:integration"]);
-    DESCRIPTION: Str = optional("description");
-    INSECURE_VALUE: Str = optional_computed("insecure_value").conflicts_with(&["value"]);
+    DESCRIPTION: Str = optional("description").check(|v| ec2::check::length(v, 0, 1024));
+    HAS_VALUE_WO: Bool = computed("has_value_wo").unknown_after_change_of(&["value_wo_version"]);
+    INSECURE_VALUE: Str = optional_computed("insecure_value");
     KEY_ID: Str = optional_computed("key_id");
-    NAME: Str = required("name").replaces();
+    NAME: Str = required("name").replaces().check(|v| ec2::check::length(v, 1, 2048));
     OVERWRITE: Bool = optional("overwrite").local();
     TIER: Str = optional_computed("tier").one_of(&["Standard", "Advanced", "Intelligent-Tiering"]).replaces_if(shrinks).same(same_tier);
     TYPE: Str = required("type").one_of(&["String", "StringList", "SecureString"]);
     VALUE: Str = optional_computed("value").sensitive();
-    VERSION: Int = computed("version").unknown_after_change_of(&["value", "insecure_value", "type", "description", "tier", "allowed_pattern", "key_id"]);
+    VALUE_WO: Str = optional("value_wo").sensitive().write_only().doc("A value that state does not keep");
+    VALUE_WO_VERSION: Int = optional("value_wo_version").local().doc("A change of it sends `value_wo` again");
+    VERSION: Int = computed("version").unknown_after_change_of(&["value", "insecure_value", "type", "description", "tier", "allowed_pattern", "key_id", "value_wo_version"]);
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -36,11 +40,20 @@ resource "aws_ssm_parameter" "level" {
   value = "info"
   tags  = { Team = "web" }
 }
+
+resource "aws_ssm_parameter" "password" {
+  name             = "/example/password"
+  type             = "SecureString"
+  value_wo         = "never in state"
+  value_wo_version = 1
+}
 "#,
     validate: |want| {
-        let mut problems = Vec::new();
-        if !want.has("value") && !want.has("insecure_value") {
-            problems.push(("", "one of `value` and `insecure_value` is needed".to_owned()));
+        let mut problems = ec2::exactly_one(want, &["value", "insecure_value", "value_wo"]);
+        for (one, other) in [("value_wo", "value_wo_version"), ("value_wo_version", "value_wo")] {
+            if want.has(one) && !want.has(other) {
+                problems.push((one, format!("needs `{other}` beside it")));
+            }
         }
         if want.has("insecure_value") && want.get(&TYPE).as_deref() == Some("SecureString") {
             problems
@@ -103,17 +116,20 @@ impl AwsType for SsmParameter {
             tags::for_creation(job.want, job.token).into_iter().map(|(k, v)| tag(k, v)).collect();
         if job.want.get(&OVERWRITE) == Some(true) {
             // Tags are refused together with Overwrite.
-            put(aws, job, true, None).await?;
+            put(aws, job, declared(job.want), true, None).await?;
             add_tags(aws, &name, tags).await?;
         } else {
-            put(aws, job, false, Some(tags)).await?;
+            put(aws, job, declared(job.want), false, Some(tags)).await?;
         }
         Ok(name)
     }
 
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        if job.changed.iter().any(|c| c != "tags" && c != "tags_all") {
-            put(aws, job, true, None).await?;
+        if job.changed.iter().any(|c| !["tags", "tags_all", "overwrite"].contains(&c.as_str())) {
+            // Only a new version sends a write-only value again; every call needs some value.
+            let keep = job.want.has(VALUE_WO.row.name) && !job.changes(&[VALUE_WO_VERSION.row.name]);
+            let value = if keep { current(aws, job.id).await? } else { declared(job.want) };
+            put(aws, job, value, true, None).await?;
         }
         let (set, removed) = tags::difference(job.live, job.want);
         if !set.is_empty() {
@@ -144,18 +160,35 @@ fn tag(key: String, value: String) -> Tag {
     Tag::builder().key(key).value(value).build().expect("key and value are set")
 }
 
-async fn put(aws: &Aws, job: &Job<'_>, overwrite: bool, tags: Option<Vec<Tag>>) -> Result<(), AwsError> {
+fn declared(want: &Object) -> Option<String> {
+    want.get(&VALUE).or(want.get(&INSECURE_VALUE)).or(want.get(&VALUE_WO))
+}
+
+async fn current(aws: &Aws, name: &str) -> Result<Option<String>, AwsError> {
+    let answer = aws.ssm.get_parameter().name(name).with_decryption(true).send().await.op("GetParameter")?;
+    Ok(answer.parameter.and_then(|p| p.value))
+}
+
+/// What is not declared stays as it is: without a word on key and tier, AWS would take its defaults.
+async fn put(
+    aws: &Aws,
+    job: &Job<'_>,
+    value: Option<String>,
+    overwrite: bool,
+    tags: Option<Vec<Tag>>,
+) -> Result<(), AwsError> {
     let want = job.want;
+    let kept = |attr: &Attr<Str>| want.get(attr).or(job.live.get(attr));
     aws.ssm
         .put_parameter()
         .name(want.need(&NAME))
-        .set_value(want.get(&VALUE).or(want.get(&INSECURE_VALUE)))
+        .set_value(value)
         .r#type(ParameterType::from(want.need(&TYPE).as_str()))
         .set_allowed_pattern(want.get(&ALLOWED_PATTERN))
-        .set_data_type(want.get(&DATA_TYPE))
+        .set_data_type(kept(&DATA_TYPE))
         .description(want.get(&DESCRIPTION).unwrap_or_default())
-        .set_key_id(want.get(&KEY_ID).filter(|_| want.get(&TYPE).as_deref() == Some("SecureString")))
-        .set_tier(want.get(&TIER).map(|t| ParameterTier::from(t.as_str())))
+        .set_key_id(kept(&KEY_ID).filter(|_| want.get(&TYPE).as_deref() == Some("SecureString")))
+        .set_tier(kept(&TIER).map(|t| ParameterTier::from(t.as_str())))
         .overwrite(overwrite)
         .set_tags(tags)
         .send()
@@ -183,6 +216,8 @@ fn object(
     item: &Existing<'_>,
 ) -> Object {
     let secure = value.r#type() == Some(&ParameterType::SecureString);
+    let write_only = item.known.has(VALUE_WO.row.name) || item.known.get(&HAS_VALUE_WO) == Some(true);
+    let text = value.value().filter(|_| !write_only);
     let filled = |s: Option<&str>| s.filter(|s| !s.is_empty()).map(str::to_owned);
     let mut o = Object::new();
     o.set(&ID, item.id)
@@ -190,13 +225,15 @@ fn object(
         .set(&ARN, value.arn())
         .set(&DATA_TYPE, value.data_type())
         .set(&DESCRIPTION, filled(detail.and_then(|d| d.description())))
-        .set(&INSECURE_VALUE, value.value().filter(|_| !secure))
+        .set(&INSECURE_VALUE, text.filter(|_| !secure))
+        .set(&HAS_VALUE_WO, write_only)
+        .set(&VALUE_WO_VERSION, item.known.get(&VALUE_WO_VERSION))
         .set(&KEY_ID, filled(detail.and_then(|d| d.key_id())))
         .set(&NAME, item.id)
         .set(&OVERWRITE, item.known.get(&OVERWRITE))
         .set(&TIER, detail.and_then(|d| d.tier()).map_or("Standard", |t| t.as_str()))
         .set(&TYPE, value.r#type().map(|t| t.as_str()))
-        .set(&VALUE, value.value())
+        .set(&VALUE, text)
         .set(&VERSION, value.version());
     let secret = o.value("value").cloned().map(Value::sensitive);
     o.put("value", secret);

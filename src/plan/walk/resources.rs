@@ -320,7 +320,7 @@ impl Walk<'_> {
                 (false, true) => Reason::NoInstance,
                 (false, false) => Reason::NotDeclared,
             };
-            if destroying && !self.changes.contains_key(&address) || !destroying {
+            if !self.changes.contains_key(&address) {
                 self.plan_deposed(&address, &old);
             }
             let change = self.deletion(&address, &old, schema, reason);
