@@ -8,4 +8,5 @@ mod moto;
 mod others;
 mod provider_schema;
 mod scenarios;
+mod terraform;
 mod tidy;
