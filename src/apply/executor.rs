@@ -77,6 +77,13 @@ pub async fn apply(
     executor.outcome.into_inner()
 }
 
+/// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
+/// resource is not its `id` attribute (a task definition's is the family), it stays.
+fn current_id<'i>(change: &Change, id: &'i str, live: &'i Object) -> &'i str {
+    let shown = change.before.as_ref().is_some_and(|before| before.id() == id);
+    if change.action == Action::Update && shown && !live.id().is_empty() { live.id() } else { id }
+}
+
 impl Executor<'_, '_> {
     async fn run(&self, schedule: &Schedule, parallelism: usize, stop: &Cell<bool>) {
         let mut waiting: BTreeMap<NodeIndex, usize> = schedule
@@ -408,8 +415,7 @@ impl Executor<'_, '_> {
             Entry::Stored {
                 address: change.address.clone(),
                 resource: Box::new(Resource {
-                    // An update may have given it another: a DNS record's type is in its id.
-                    id: Some(live.id()).filter(|i| !i.is_empty()).unwrap_or(id).to_owned(),
+                    id: current_id(change, id, &live).to_owned(),
                     provider: change.provider.clone(),
                     applied: stored(want, schema.table, salt),
                     seen: stored(&live, schema.table, salt),

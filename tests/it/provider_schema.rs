@@ -84,7 +84,10 @@ fn compare(table: &'static Table, schema: &Json, at: &str, found: &mut Vec<(Stri
                     differs(format!("is {ours}, the provider has {theirs}"));
                 }
                 if row.write_only != (attribute["write_only"] == true) {
-                    differs(format!("is write-only: {}, the provider has {}", row.write_only, !row.write_only));
+                    differs(format!(
+                        "is write-only: {}, the provider has {}",
+                        row.write_only, !row.write_only
+                    ));
                 }
                 if row.presence != presence(attribute) {
                     differs(format!("is {:?}, the provider has {:?}", row.presence, presence(attribute)));
