@@ -129,8 +129,8 @@ pub fn check_arn(value: &Value) -> Result<(), String> {
 
 /// [`check_arn`] for each element of a list or set.
 pub fn check_arns(value: &Value) -> Result<(), String> {
-    let known = value.as_slice().unwrap_or_default().iter().filter(|v| v.as_str().is_some());
-    known.map(check_arn).collect()
+    let mut known = value.as_slice().unwrap_or_default().iter().filter(|v| v.as_str().is_some());
+    known.try_for_each(check_arn)
 }
 
 /// Calls again while IAM does not yet know everywhere what was just made.
