@@ -13,7 +13,7 @@ use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
 use crate::state::{Output, Resource, StateError, seal, stored};
-use crate::value::{Value, to_json};
+use crate::value::to_json;
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
 use sha2::{Digest, Sha256};
@@ -453,7 +453,7 @@ impl Executor<'_, '_> {
         let value = updated(schema, &live, want, &[]);
         let mut walk = self.walk.borrow_mut();
         walk.live.insert(change.address.clone(), Some(live));
-        walk.accept_value(&change.address, Value::object(value.0));
+        walk.accept_value(&change.address, value.into());
         Ok(())
     }
 

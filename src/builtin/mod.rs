@@ -54,7 +54,7 @@ pub trait BuiltinType: Sync {
 /// `live` with all that `want` says.
 fn over(live: &Object, want: &Object) -> Object {
     let mut object = live.clone();
-    for (name, value) in &want.0 {
+    for (name, value) in want.0.iter() {
         if object.value(name).is_none() || crate::schema::ID.row.name != &**name {
             object.put(name, Some(value.clone()));
         }

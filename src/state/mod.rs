@@ -106,7 +106,7 @@ pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object 
 /// Attributes as stored: nulls and empty blocks left out, sensitive values sealed.
 pub fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> {
     let mut out = BTreeMap::new();
-    for (name, value) in &object.0 {
+    for (name, value) in object.0.iter() {
         let row = table.row(name);
         if row.map_or_else(|| crate::schema::is_absent(value), |row| row.is_absent(value)) {
             continue;
