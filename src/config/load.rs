@@ -63,7 +63,10 @@ fn parse(path: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> std::io
 /// Tells blocks from arguments in JSON.
 fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema::Table> {
     let schema = match mode {
-        Mode::Managed => crate::aws::types::find(type_name)?.schema(),
+        Mode::Managed => {
+            let aws = crate::aws::types::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
+        }
         Mode::Data => crate::aws::data::find(type_name)?.schema(),
     };
     Some(schema.table)
