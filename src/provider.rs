@@ -15,12 +15,19 @@ pub struct ProviderSettings {
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
     pub token: Option<String>,
-    pub assume_role: Option<AssumeRole>,
+    /// Each assumed with the credentials of the one before.
+    pub assume_roles: Vec<AssumeRole>,
     /// Endpoint of every service; from `endpoints` blocks or AWS_ENDPOINT_URL.
     pub endpoint: Option<String>,
     pub default_tags: BTreeMap<String, String>,
     pub ignore_tag_keys: Vec<String>,
     pub ignore_tag_prefixes: Vec<String>,
+    pub use_fips: bool,
+    pub use_dualstack: bool,
+    pub max_retries: Option<u32>,
+    /// The account must be one of these, if there are any.
+    pub allowed_accounts: Vec<String>,
+    pub forbidden_accounts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +35,10 @@ pub struct AssumeRole {
     pub role_arn: String,
     pub session_name: Option<String>,
     pub external_id: Option<String>,
+    /// `1h30m`, as seconds.
+    pub duration_seconds: Option<u64>,
+    pub policy: Option<String>,
+    pub policy_arns: Vec<String>,
 }
 
 /// What a creation made.
