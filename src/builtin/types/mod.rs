@@ -1,10 +1,10 @@
 //! One file a resource type, and the list of all of them.
 
 pub mod files;
-mod keepers;
+pub mod keepers;
 mod local_file;
 mod local_sensitive_file;
-mod moments;
+pub mod moments;
 mod null_resource;
 mod random_id;
 mod random_integer;
@@ -13,7 +13,7 @@ mod random_pet;
 mod random_shuffle;
 mod random_string;
 mod random_uuid;
-mod strings;
+pub mod strings;
 mod terraform_data;
 mod time_offset;
 mod time_rotating;
