@@ -162,6 +162,9 @@ impl<'a> Graph<'a> {
         let mut found = body_references(&resource.body);
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
         found.extend(resource.lifecycle.replace_triggered_by.iter().flat_map(references));
+        for provisioner in &resource.provisioners {
+            found.extend(body_references(&provisioner.body));
+        }
         for condition in &resource.lifecycle.preconditions {
             found.extend(
                 references(&condition.condition).into_iter().chain(references(&condition.error_message)),

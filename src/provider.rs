@@ -240,8 +240,8 @@ impl Provider for BuiltinProvider {
         builtin::types::find(type_name).map(|t| t.schema())
     }
 
-    fn data(&self, _type_name: &str) -> Option<&'static TypeSchema> {
-        None
+    fn data(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        builtin::data::find(type_name).map(|t| t.schema())
     }
 
     fn resource_names(&self) -> Vec<&'static str> {
@@ -249,7 +249,7 @@ impl Provider for BuiltinProvider {
     }
 
     fn data_names(&self) -> Vec<&'static str> {
-        Vec::new()
+        builtin::data::ALL.iter().map(|t| t.schema().name).collect()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -325,8 +325,10 @@ impl Provider for BuiltinProvider {
         Err(AwsError::failed(step, "Internal", "this type plans no rollout steps"))
     }
 
-    async fn read_data(&self, _provider: &str, type_name: &str, _want: &Object) -> Result<Object, AwsError> {
-        Err(AwsError::failed("read", "Internal", format!("there is no data source {type_name}")))
+    async fn read_data(&self, _provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
+        let data = builtin::data::find(type_name)
+            .expect("configuration was checked against the list of data sources");
+        data.read(self.context()?, want).await
     }
 }
 

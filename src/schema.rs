@@ -81,6 +81,8 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// A secret that must be usable again: state keeps it encrypted, and needs a key for that.
+    pub kept: bool,
     /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
     /// top-level attributes.
     pub write_only: bool,
@@ -291,6 +293,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            kept: false,
             write_only: false,
             watched: false,
             owned_elsewhere: None,
@@ -349,6 +352,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    kept() => row.kept = true;
     write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
@@ -586,6 +590,8 @@ pub struct TypeSchema {
     pub create_before_destroy: bool,
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
+    /// Defaults that depend on other attributes; gets and completes desired.
+    pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
@@ -603,9 +609,15 @@ impl TypeSchema {
             example: "",
             create_before_destroy: false,
             validate: |_| Vec::new(),
+            complete: |_| {},
             predict: |_| Vec::new(),
             predict_update: |_, _| Vec::new(),
         }
+    }
+
+    /// Whether state must keep secrets of it encrypted.
+    pub fn needs_key(&self) -> bool {
+        self.table.rows.iter().any(|row| row.kept)
     }
 
     /// The row of an attribute, `id` included.

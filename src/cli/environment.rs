@@ -79,6 +79,8 @@ pub struct Settings {
     pub cloud: CloudKind,
     /// Seed of the embedded AWS.
     pub seed: u64,
+    /// `state { key_file = … }`, relative to the environment's directory.
+    pub key_file: Option<PathBuf>,
 }
 
 pub struct Environment {
@@ -158,7 +160,7 @@ impl Environment {
 }
 
 fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings {
-    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1 };
+    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1, key_file: None };
     let Some(block) = &module.cutover else { return settings };
     for attribute in &block.body.attributes {
         let text = crate::config::constant_string(&attribute.expr);
@@ -187,10 +189,37 @@ fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings
         }
     }
     for inner in &block.body.blocks {
+        if &*inner.kind.name == "state" {
+            state_settings(inner, &mut settings, diags);
+            continue;
+        }
         let d = Diagnostic::error("unknown-block", format!("`cutover` has no block `{}`", inner.kind.name));
         diags.push(d.at(inner.header).help("remove it"));
     }
     settings
+}
+
+fn state_settings(block: &Block, settings: &mut Settings, diags: &mut Diagnostics) {
+    for attribute in &block.body.attributes {
+        let name = &*attribute.name.name;
+        match (name, crate::config::constant_string(&attribute.expr)) {
+            ("key_file", Some(text)) => settings.key_file = Some(PathBuf::from(text)),
+            ("key_file", None) => diags.push(
+                Diagnostic::error("invalid-value", "`key_file` must be a plain string")
+                    .at(attribute.expr.span)
+                    .help("write the path out: it is needed before anything can be evaluated"),
+            ),
+            _ => diags.push(
+                Diagnostic::error("unknown-attribute", format!("`state` has no argument `{name}`"))
+                    .at(attribute.name.span)
+                    .help("it takes key_file"),
+            ),
+        }
+    }
+    for inner in &block.body.blocks {
+        let d = Diagnostic::error("unknown-block", format!("`state` has no block `{}`", inner.kind.name));
+        diags.push(d.at(inner.header).help("remove it"));
+    }
 }
 
 fn literal_seed(expr: &crate::lang::syntax::Expr) -> Option<u64> {

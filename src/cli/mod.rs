@@ -7,6 +7,7 @@ mod drift;
 mod environment;
 mod error;
 mod graph;
+mod keys;
 mod output;
 mod plan;
 mod saved;

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
 use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
@@ -31,7 +31,12 @@ pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
 }
 
 fn place(environment: &Environment, now: Timestamp) -> Place {
-    Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
+    Place {
+        root: environment.dir.clone(),
+        home: environment.home().to_owned(),
+        workspace: "default".to_owned(),
+        now,
+    }
 }
 
 /// Everything that knows resource types; `context` is None where nothing is asked or made.
@@ -105,6 +110,7 @@ async fn walk_then<R>(
     let provider = providers(cloud.connector(&clock), Some(context));
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
+    state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;
     let place = place(environment, clock.now());
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
@@ -113,6 +119,16 @@ async fn walk_then<R>(
     let found = std::mem::take(&mut walk.diags);
     environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
+}
+
+/// Whether something declared, or in the state, has secrets that must be kept.
+fn keeps_secrets(graph: &Graph<'_>, state: &State, provider: &dyn Provider) -> bool {
+    let declared = graph.nodes().filter_map(|node| match node {
+        Node::Resource(_, key) => Some(&key.type_name),
+        _ => None,
+    });
+    let mut all = declared.chain(state.resources.keys().map(|address| &address.type_name));
+    all.any(|type_name| provider.resource(type_name).is_some_and(|schema| schema.needs_key()))
 }
 
 /// A state that was never written gets its identity.

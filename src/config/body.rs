@@ -19,7 +19,8 @@ pub fn desired(
     diags: &mut Diagnostics,
 ) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
-    let object = decoder.body(schema.table, body, header, scope, schema.name);
+    let mut object = decoder.body(schema.table, body, header, scope, schema.name);
+    (schema.complete)(&mut object);
     if !decoder.diags.has_errors() {
         for (attribute, problem) in (schema.validate)(&object) {
             let span = body.attribute(attribute).map(|a| a.span).or_else(|| {

@@ -124,6 +124,18 @@ pub struct Resource {
     /// `aws` or `aws.west`
     pub provider: Name,
     pub lifecycle: Lifecycle,
+    pub provisioners: Vec<Provisioner>,
+    pub header: Span,
+}
+
+/// `provisioner "local-exec"`: the only kind there is.
+#[derive(Debug)]
+pub struct Provisioner {
+    /// `command` and what else it takes.
+    pub body: Body,
+    pub on_destroy: bool,
+    /// A failure is shown, and nothing more.
+    pub continues: bool,
     pub header: Span,
 }
 

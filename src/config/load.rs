@@ -212,6 +212,10 @@ impl Sorter<'_> {
         let depends_on = self.depends_on(&mut body);
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
         let lifecycle = self.lifecycle(&mut body);
+        let provisioners = match mode {
+            Mode::Managed => super::provisioner::take_provisioners(&mut body, self.diags),
+            Mode::Data => Vec::new(),
+        };
         let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
         let resource = Resource {
             body,
@@ -219,6 +223,7 @@ impl Sorter<'_> {
             depends_on,
             provider: provider.unwrap_or(default_provider),
             lifecycle,
+            provisioners,
             header: block.header,
             key: key.clone(),
         };
@@ -616,7 +621,7 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
     }
 }
 
-fn take(body: &mut Body, name: &str) -> Option<Attribute> {
+pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
 }

@@ -6,6 +6,7 @@ mod json;
 mod load;
 mod overrides;
 pub mod providers;
+mod provisioner;
 pub mod terraform;
 pub mod tree;
 pub mod variables;
@@ -13,8 +14,8 @@ mod vendored;
 pub mod version;
 
 pub use decl::{
-    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock, Repetition,
-    Resource, Validation, Variable, WantedVersion,
+    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock, Provisioner,
+    Repetition, Resource, Validation, Variable, WantedVersion,
 };
 pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

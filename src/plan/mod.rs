@@ -1,6 +1,7 @@
 //! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
 
 pub mod desired;
+pub mod keys;
 pub mod repeat;
 pub mod steps;
 pub mod values;
@@ -35,6 +36,8 @@ pub enum Reason {
     NotDeclared,
     /// Its instance key is no longer produced by count or for_each.
     NoInstance,
+    /// Its creation did not end well, or someone tainted it.
+    Tainted,
     /// `replace_triggered_by`.
     Triggered,
     /// The old one of an unfinished replacement.

@@ -7,6 +7,7 @@ mod convert;
 mod describe;
 mod json;
 mod number;
+mod typed;
 mod types;
 
 pub use compare::{equal, order};
@@ -14,6 +15,7 @@ pub use convert::{ConvertError, convert, convertible, unify};
 pub use describe::{describe, quote};
 pub use json::{from_json, json_text, parse_json, to_json};
 pub use number::{Number, NumberError};
+pub use typed::{parse_type, type_json, typed_json, value_of_type};
 pub use types::{ObjectType, Type};
 
 use std::collections::BTreeMap;

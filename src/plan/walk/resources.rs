@@ -63,6 +63,9 @@ impl Walk<'_> {
         let Some(schema) = self.schema(resource) else {
             return self.forget_values(id, key);
         };
+        if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
+            self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
+        }
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
             let mut values = Vec::new();
@@ -113,7 +116,11 @@ impl Walk<'_> {
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            return created(schema, &wanted).into();
+            let value = Value::from(created(schema, &wanted));
+            let mut diags = std::mem::take(&mut self.diags);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &value, &mut diags);
+            self.diags = diags;
+            return value;
         }
         let change = self.change(instance, wanted);
         let value = Value::from(change.after.clone());
@@ -216,7 +223,11 @@ impl Walk<'_> {
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
-        change.action = if triggered || change.attributes.iter().any(|a| a.replaces) {
+        let tainted = old.tainted;
+        if tainted {
+            change.reason = Some(Reason::Tainted);
+        }
+        change.action = if tainted || triggered || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
             Action::None
@@ -507,7 +518,7 @@ impl Walk<'_> {
         Some((wanted, settings))
     }
 
-    fn repeated_of(
+    pub(super) fn repeated_of(
         &self,
         id: ModuleId,
         resource: &Resource,
@@ -527,6 +538,14 @@ impl Walk<'_> {
         let key =
             DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
         Some((id, self.graph.modules[id].module.resources.get(&key)?))
+    }
+
+    /// What the instance's value is by now.
+    pub fn value_of(&self, address: &Address) -> Value {
+        let value = self.find_resource(address).and_then(|(id, resource)| {
+            self.values.module(id, &address.module)?.resources.get(&resource.key)?.get(&address.key).cloned()
+        });
+        value.unwrap_or_else(Value::dynamic)
     }
 
     /// Puts the real value of an applied resource or read data source in place.
