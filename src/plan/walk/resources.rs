@@ -113,13 +113,22 @@ impl Walk<'_> {
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            return Value::object(created(schema, &wanted).0);
+            let recorded = self.recorded(address, schema);
+            return recorded.unwrap_or_else(|| Value::object(created(schema, &wanted).0));
         }
         let change = self.change(instance, wanted);
         let value = Value::object(change.after.0.clone());
         self.postconditions(instance, &value);
         self.changes.insert(address.clone(), change);
         value
+    }
+
+    /// What the state has of an instance, for who evaluates without asking AWS.
+    fn recorded(&self, address: &Address, schema: &TypeSchema) -> Option<Value> {
+        let old = self.state.resources.get(address)?;
+        let mut object = old.seen(schema.table).complete(schema.table);
+        object.put("id", Some(old.id.as_str().into()));
+        Some(Value::object(object.0))
     }
 
     fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
