@@ -190,6 +190,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The names of the root module; `path` is the root's.
+    pub fn root_scope<'s>(&'s self, path: &'s ModulePath) -> ModuleScope<'s> {
+        self.scope(0, path, Repeated::default())
+    }
+
     /// Creations that a killed run began: looks for what they made and takes it into the state.
     async fn recover(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
         use crate::state::journal::{Action, Entry, fold};

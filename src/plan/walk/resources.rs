@@ -116,7 +116,7 @@ impl Walk<'_> {
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            let value = Value::from(created(schema, &wanted));
+            let value = self.recorded(address, schema).unwrap_or_else(|| created(schema, &wanted).into());
             let mut diags = std::mem::take(&mut self.diags);
             self.check_provisioners(*id, resource, address, &instance.repeated, &value, &mut diags);
             self.diags = diags;
@@ -127,6 +127,14 @@ impl Walk<'_> {
         self.postconditions(instance, &value);
         self.changes.insert(address.clone(), change);
         value
+    }
+
+    /// What the state has of an instance, for who evaluates without asking AWS.
+    fn recorded(&self, address: &Address, schema: &TypeSchema) -> Option<Value> {
+        let old = self.state.resources.get(address)?;
+        let mut object = old.seen(schema.table).complete(schema.table);
+        object.put("id", Some(old.id.as_str().into()));
+        Some(object.into())
     }
 
     fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
