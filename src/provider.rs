@@ -60,6 +60,8 @@ pub trait Provider {
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError>;
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError>;
+    /// What an id that a person gives (`import`) says about the attributes.
+    fn import(&self, type_name: &str, id: &str) -> Object;
 }
 
 /// Builds the SDK configuration of one provider block: the edge where clouds differ.
@@ -158,5 +160,9 @@ impl<C: Connect> Provider for AwsProvider<C> {
         let data =
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
         data.read(&self.aws(provider)?, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Object {
+        of(type_name).import(id)
     }
 }
