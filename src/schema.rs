@@ -29,6 +29,8 @@ pub enum Shape {
     List(&'static Shape),
     Set(&'static Shape),
     Map(&'static Shape),
+    /// Any value, with its type: kept in state exactly as it was.
+    Any,
     /// Nested blocks (`ingress { … }`); the value is a list or set of objects.
     Blocks(Nesting, &'static Table),
 }
@@ -130,6 +132,11 @@ impl Row {
         self.shape.ty()
     }
 
+    /// Whether nothing stands there: null, or no blocks. An empty list is something where any value may be.
+    pub fn is_absent(&self, value: &Value) -> bool {
+        if matches!(self.shape, Shape::Any) { value.is_null() } else { is_absent(value) }
+    }
+
     pub fn settable(&self) -> bool {
         self.presence != Presence::Computed
     }
@@ -148,6 +155,7 @@ impl Shape {
             Shape::Str | Shape::Json => Type::String,
             Shape::Int | Shape::Float => Type::Number,
             Shape::Bool => Type::Bool,
+            Shape::Any => Type::Dynamic,
             Shape::List(s) => Type::list(s.ty()),
             Shape::Set(s) => Type::set(s.ty()),
             Shape::Map(s) => Type::map(s.ty()),
@@ -181,6 +189,7 @@ pub struct StrSet;
 pub struct IntSet;
 pub struct IntList;
 pub struct StrMap;
+pub struct Any;
 /// Nested blocks: build with `.list(&TABLE)` or `.set(&TABLE)`.
 pub struct Blocks;
 
@@ -211,6 +220,7 @@ field!(Int, i64, Shape::Int, Value::as_i64, Value::int);
 field!(Float, f64, Shape::Float, |v| v.as_number().map(Number::to_f64), |f| Number::from_f64(f)
     .map_or_else(|| Value::null(Type::Number), Value::number));
 field!(Bool, bool, Shape::Bool, Value::as_bool, Value::bool);
+field!(Any, Value, Shape::Any, |v| (!v.is_null() && !v.is_unknown()).then(|| v.clone()), |v| v);
 field!(StrList, Vec<String>, Shape::List(&Shape::Str), strings, |items| {
     Value::list(Type::String, items.into_iter().map(Value::from).collect())
 });
@@ -515,6 +525,7 @@ put! {
     IntSet: Vec<i64> => |v| v;
     IntList: Vec<i64> => |v| v;
     StrMap: BTreeMap<String, String> => |m| m;
+    Any: Value => |v| v;
 }
 
 /// A resource type as everything but its provider sees it.
@@ -533,6 +544,9 @@ pub struct TypeSchema {
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+    /// The same for one that exists: gets desired and the names of the attributes that change (none: it
+    /// stays as it is).
+    pub predict_update: fn(&Object, &[&str]) -> Vec<(&'static str, Value)>,
 }
 
 impl TypeSchema {
@@ -545,6 +559,7 @@ impl TypeSchema {
             create_before_destroy: false,
             validate: |_| Vec::new(),
             predict: |_| Vec::new(),
+            predict_update: |_, _| Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::environment::Environment;
 use super::error::CliError;
 use crate::aws::{Aws, AwsError};
+use crate::builtin::Entropy;
 use crate::clock::Clock;
 use crate::provider::{Connect, ProviderSettings};
 use crate::sim::{Sim, World, sdk_config};
@@ -98,6 +99,14 @@ impl Cloud {
             Cloud::Aws => Target::Aws,
         };
         Connector { target, clock: Some(clock.clone()) }
+    }
+
+    /// What random resources draw from. `seed` is the environment's.
+    pub fn entropy(&self, seed: u64) -> Entropy {
+        match self {
+            Cloud::Aws => Entropy::System,
+            Cloud::Embedded { .. } | Cloud::Served { .. } => Entropy::Seeded(seed),
+        }
     }
 
     /// Writes the world down with the time that has passed.

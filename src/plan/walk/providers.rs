@@ -3,11 +3,11 @@
 use super::{Purpose, Walk, WalkError};
 use crate::config::body::describe;
 use crate::diag::{Diagnostic, nearest};
-use crate::graph::ModuleId;
+use crate::graph::{ModuleId, Node};
 use crate::lang::eval::{Scope, eval};
 use crate::lang::syntax::{Attribute, Body};
 use crate::plan::values::Repeated;
-use crate::provider::{AssumeRole, ProviderSettings};
+use crate::provider::{AssumeRole, ProviderSettings, default_name, local_name};
 use crate::value::{Type, Value, convert};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,12 +41,17 @@ impl Walk<'_> {
     pub(super) async fn provider_block(&mut self, id: ModuleId, name: &Arc<str>) -> Result<(), WalkError> {
         let block = &self.graph.modules[id].module.providers[name];
         let kind = name.split('.').next().unwrap_or_default();
-        if kind != "aws" {
+        if !self.provider.names().contains(&kind) {
+            let names = self.provider.names();
             self.diags.push(
                 Diagnostic::error("unknown-provider", format!("there is no provider `{kind}`"))
                     .at(block.header)
-                    .help("Cutover knows the provider `aws`; remove this block and what uses it"),
+                    .help(format!("Cutover knows {}; remove this block and what uses it", names.join(", "))),
             );
+            return Ok(());
+        }
+        if !self.provider.is_configurable(kind) {
+            self.without_settings(kind, &block.body);
             return Ok(());
         }
         let path = self.values.paths(id).into_iter().next().unwrap_or_default();
@@ -60,14 +65,35 @@ impl Walk<'_> {
 
     /// Provider blocks that nobody wrote but somebody uses: the environment's defaults.
     pub(super) async fn configure_defaults(&mut self) -> Result<(), WalkError> {
-        if self.settings.contains_key("aws") {
+        if self.settings.contains_key("aws") || !self.is_used("aws") {
             return Ok(());
         }
         self.configure("aws".to_owned(), self.defaults.clone()).await
     }
 
+    /// A provider that takes no settings.
+    fn without_settings(&mut self, kind: &str, body: &Body) {
+        let arguments = body.attributes.iter().map(|a| (a.name.span, &a.name.name));
+        let blocks = body.blocks.iter().map(|b| (b.header, &b.kind.name));
+        for (span, name) in arguments.chain(blocks) {
+            let problem = format!("provider `{kind}` has no argument `{name}`");
+            self.diags.push(Diagnostic::error("unknown-attribute", problem).at(span).help("it takes none"));
+        }
+    }
+
+    /// Whether anything declared or in the state belongs to this provider. One that nothing uses needs no
+    /// credentials.
+    fn is_used(&self, name: &str) -> bool {
+        let declared = self.graph.nodes().filter_map(|node| match node {
+            Node::Resource(_, key) => Some(&key.type_name),
+            _ => None,
+        });
+        let recorded = self.state.resources.keys().map(|address| &address.type_name);
+        declared.chain(recorded).any(|type_name| default_name(type_name) == name)
+    }
+
     async fn configure(&mut self, key: String, settings: ProviderSettings) -> Result<(), WalkError> {
-        if self.purpose != Purpose::Validate {
+        if self.purpose != Purpose::Validate && self.is_used(local_name(&key)) {
             let done = self.provider.configure(&key, &settings).await;
             done.map_err(|error| WalkError::Aws { what: format!("provider {key}"), error })?;
         }

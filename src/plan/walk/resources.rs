@@ -122,7 +122,11 @@ impl Walk<'_> {
     }
 
     pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
-        self.graph.provider_of(id, name).map_or("aws".to_owned(), |(owner, name)| provider_key(owner, &name))
+        match self.graph.provider_of(id, name) {
+            Some((owner, name)) => provider_key(owner, &name),
+            None if self.provider.names().contains(&name) => name.to_owned(),
+            None => "aws".to_owned(),
+        }
     }
 
     /// Compares what an instance shall be with what is live.
