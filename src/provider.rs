@@ -87,8 +87,9 @@ pub trait Provider {
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError>;
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError>;
-    /// What an id that a person gives (`import`) says about the attributes.
-    fn import(&self, type_name: &str, id: &str) -> Object;
+    /// What an id that a person gives (`import`) says about the attributes; None: nothing of this type can be
+    /// imported.
+    fn import(&self, type_name: &str, id: &str) -> Option<Object>;
 }
 
 /// Builds the SDK configuration of one provider block: the edge where clouds differ.
@@ -203,8 +204,8 @@ impl<C: Connect> Provider for AwsProvider<C> {
         data.read(&self.aws(provider)?, want).await
     }
 
-    fn import(&self, type_name: &str, id: &str) -> Object {
-        of(type_name).import(id)
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        Some(of(type_name).import(id))
     }
 }
 
@@ -323,6 +324,10 @@ impl Provider for BuiltinProvider {
     async fn read_data(&self, _provider: &str, type_name: &str, _want: &Object) -> Result<Object, AwsError> {
         Err(AwsError::failed("read", "Internal", format!("there is no data source {type_name}")))
     }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        small(type_name).import(id)
+    }
 }
 
 /// Several providers as one: each call goes to the one whose type it is about.
@@ -423,6 +428,10 @@ impl Provider for Providers {
 
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
         self.owner(type_name)?.read_data(provider, type_name, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        self.owner(type_name).ok()?.import(type_name, id)
     }
 }
 

@@ -9,6 +9,8 @@ mod error;
 mod graph;
 mod output;
 mod plan;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
 mod sim;

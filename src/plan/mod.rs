@@ -99,6 +99,8 @@ pub struct OutputChange {
     pub after: Value,
     pub sensitive: bool,
     pub changed: bool,
+    /// Nothing declares it any more.
+    pub removed: bool,
 }
 
 /// What a `check` block came to.

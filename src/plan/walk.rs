@@ -338,7 +338,10 @@ impl<'a> Walk<'a> {
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
             let changed = before != to_json(&after);
-            out.insert(name.to_string(), OutputChange { before, after: value.clone(), sensitive, changed });
+            out.insert(
+                name.to_string(),
+                OutputChange { before, after: value.clone(), sensitive, changed, removed: false },
+            );
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {
@@ -346,6 +349,7 @@ impl<'a> Walk<'a> {
                 after: crate::value::Value::null(crate::value::Type::Dynamic),
                 sensitive: old.sensitive,
                 changed: true,
+                removed: true,
             });
         }
         out

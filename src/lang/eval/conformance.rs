@@ -50,7 +50,7 @@ impl Scope for Recorded {
     }
 }
 
-fn type_json(ty: &Type) -> Json {
+pub(crate) fn type_json(ty: &Type) -> Json {
     match ty {
         Type::Dynamic => json!("dynamic"),
         Type::Bool | Type::Number | Type::String => json!(ty.to_string()),
@@ -67,7 +67,7 @@ fn type_json(ty: &Type) -> Json {
 }
 
 /// Known parts; unknown ones are null in lists and missing in objects.
-fn value_json(value: &Value) -> Json {
+pub(crate) fn value_json(value: &Value) -> Json {
     match &value.kind {
         Kind::Unknown(_) | Kind::Null(_) => Json::Null,
         Kind::Bool(b) => json!(b),
@@ -85,7 +85,7 @@ fn value_json(value: &Value) -> Json {
 }
 
 /// Which parts are unknown, as Terraform's JSON shows it.
-fn unknown_json(value: &Value) -> Json {
+pub(crate) fn unknown_json(value: &Value) -> Json {
     match (&value.kind, value.as_slice(), value.as_map()) {
         (Kind::Unknown(_), ..) => json!(true),
         (_, Some(items), _) => Json::Array(items.iter().map(unknown_json).collect()),

@@ -9,7 +9,7 @@ mod references;
 mod template;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(test)]
 mod tests;
 

@@ -183,10 +183,16 @@ impl<'a> Walk<'a> {
             ImportId::Id(_) => {
                 let text = convert(&value, &Type::String).ok()?.as_str().map(str::to_owned);
                 match text.filter(|t| !t.is_empty()) {
-                    Some(text) => {
-                        let known = self.provider.import(&address.type_name, &text);
-                        Some((text, known))
-                    }
+                    Some(text) => match self.provider.import(&address.type_name, &text) {
+                        Some(known) => Some((text, known)),
+                        None => {
+                            fail(
+                                "resources of this type cannot be imported",
+                                "declare it, and let it be created",
+                            );
+                            None
+                        }
+                    },
                     None => {
                         fail(
                             "the import id is null or empty",
@@ -207,7 +213,7 @@ impl<'a> Walk<'a> {
                     fail("`identity` has neither `id` nor `arn`", "name one of them, or use `id = \"…\"`");
                     return None;
                 };
-                let mut merged = self.provider.import(&address.type_name, text);
+                let mut merged = self.provider.import(&address.type_name, text).unwrap_or_default();
                 merged.0.extend(known.0.iter().map(|(k, v)| (k.clone(), v.clone())));
                 Some((text.to_owned(), merged))
             }
