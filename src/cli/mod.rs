@@ -13,6 +13,8 @@ mod keys;
 mod line;
 mod output;
 mod plan;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
 mod sim;

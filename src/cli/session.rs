@@ -93,6 +93,20 @@ pub fn with_walk<R>(
 
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
+    environment: Environment,
+    purpose: Purpose,
+    operation: Option<&str>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_unchecked_walk(environment, purpose, operation, async |walk, session| {
+        let found = std::mem::take(&mut walk.diags);
+        session.environment.check(found)?;
+        then(walk, session).await
+    })
+}
+
+/// The same, mistakes or not: they are still in the walk.
+pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
     operation: Option<&str>,
@@ -137,8 +151,6 @@ async fn walk_then<R>(
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.run(&unfinished).await?;
-    let found = std::mem::take(&mut walk.diags);
-    environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
 }
 
