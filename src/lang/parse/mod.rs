@@ -44,18 +44,35 @@ pub fn parse_template(sources: &Sources, file: FileId) -> (Vec<TemplatePart>, Ve
     parse(sources, file, Mode::Template, |p| p.whole_template())
 }
 
+/// The tokens of a configuration file, and the errors that parsing it finds (for `fmt`).
+pub(super) fn parse_tokens(sources: &Sources, file: FileId) -> (Vec<Token>, Vec<Diagnostic>) {
+    let (lexed, _, diags) = parse_lexed(sources, file, Mode::Code, |p| p.file_body());
+    (lexed.tokens, diags)
+}
+
 fn parse<T: Default + Send>(
     sources: &Sources,
     file: FileId,
     mode: Mode,
     rule: fn(&mut Parser<'_>) -> T,
 ) -> (T, Vec<Diagnostic>) {
+    let (_, tree, diags) = parse_lexed(sources, file, mode, rule);
+    (tree, diags)
+}
+
+fn parse_lexed<T: Default + Send>(
+    sources: &Sources,
+    file: FileId,
+    mode: Mode,
+    rule: fn(&mut Parser<'_>) -> T,
+) -> (Lexed, T, Vec<Diagnostic>) {
     let text: &str = sources.text(file);
     if text.len() >= u32::MAX as usize {
         let diagnostic = Diagnostic::error("file-too-large", "a file of 4 GiB or more cannot be read")
             .at(Span::new(file, 0, 0))
             .help("split the file");
-        return (T::default(), vec![diagnostic]);
+        let nothing = Lexed { tokens: Vec::new(), errors: Vec::new(), depth: 0 };
+        return (nothing, T::default(), vec![diagnostic]);
     }
     let lexed = lex(text, file, mode);
     let run = |limit| {
@@ -63,9 +80,11 @@ fn parse<T: Default + Send>(
         let tree = rule(&mut parser);
         (tree, parser.finish())
     };
-    if lexed.depth <= SHALLOW {
-        return run(MAX_DEPTH);
-    }
+    let (tree, diags) = if lexed.depth <= SHALLOW { run(MAX_DEPTH) } else { on_deep_stack(run) };
+    (lexed, tree, diags)
+}
+
+fn on_deep_stack<T: Send>(run: impl Fn(usize) -> T + Sync) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES);
         match thread.spawn_scoped(scope, || run(MAX_DEPTH)) {
