@@ -9,10 +9,11 @@ use crate::graph::Node;
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::walk::Walk;
 use crate::plan::{Action, Change};
+use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
 use crate::state::{Output, Resource, StateError, seal, stored};
-use crate::value::{Value, to_json};
+use crate::value::to_json;
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
 use sha2::{Digest, Sha256};
@@ -237,8 +238,8 @@ impl Executor<'_, '_> {
         };
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
-        let id = match provider.create(&change.provider, type_name, &job).await {
-            Ok(id) => id,
+        let made = match provider.create(&change.provider, type_name, &job).await {
+            Ok(made) => made,
             Err(error) => {
                 // Half made is made: look for it, so that it is not lost.
                 match provider.find(&change.provider, type_name, &job).await {
@@ -253,8 +254,9 @@ impl Executor<'_, '_> {
             }
         };
         self.outcome.borrow_mut().created += 1;
-        self.store(change, &id, &want).await?;
-        Ok(id)
+        let shown = made.shown_id().to_owned();
+        self.store(change, &made.id, &want, made.object).await?;
+        Ok(shown)
     }
 
     fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
@@ -281,6 +283,7 @@ impl Executor<'_, '_> {
             };
             diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
         };
+        let mut made = None;
         if !names.is_empty() {
             let token = self.intent(change, journal::Action::Update, &want)?;
             let address = change.address.to_string();
@@ -294,18 +297,30 @@ impl Executor<'_, '_> {
                 changed: &names,
                 progress: &progress,
             };
-            if let Err(error) = self.send_update(change, &job, &live, &want, &names).await {
-                self.record(&Entry::Failed {
-                    address: change.address.clone(),
-                    token: token.clone(),
-                    error: error.to_string(),
-                })?;
-                return Err(self.aws(change, error));
+            match self.send_update(change, &job, &live, &want, &names).await {
+                Ok(object) => made = object,
+                Err(error) => {
+                    self.record(&Entry::Failed {
+                        address: change.address.clone(),
+                        token: token.clone(),
+                        error: error.to_string(),
+                    })?;
+                    return Err(self.aws(change, error));
+                }
             }
             self.outcome.borrow_mut().updated += 1;
+        } else if !self.is_asked(change) {
+            made = Some(live);
         }
-        self.store(change, &id, &want).await?;
+        self.store(change, &id, &want, made).await?;
         Ok(id)
+    }
+
+    /// Whether there is something behind the resource that can be read: the small providers have only what
+    /// the state knows.
+    fn is_asked(&self, change: &Change) -> bool {
+        let provider = self.walk.borrow().provider;
+        provider.is_configurable(default_name(&change.address.type_name))
     }
 
     /// A plain update, or the steps of its rollout one by one.
@@ -316,7 +331,7 @@ impl Executor<'_, '_> {
         live: &Object,
         want: &Object,
         names: &[String],
-    ) -> Result<(), AwsError> {
+    ) -> Result<Option<Object>, AwsError> {
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
         let steps = provider.rollout(type_name, live, want, names);
@@ -347,7 +362,7 @@ impl Executor<'_, '_> {
             let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
             (self.events)(Event::StepDone { address, number, of, seconds });
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn remove(&self, change: &Change) -> Result<String, Failure> {
@@ -387,14 +402,23 @@ impl Executor<'_, '_> {
         Ok(id)
     }
 
-    /// Reads what now is, and writes it to the state.
-    async fn store(&self, change: &Change, id: &str, want: &Object) -> Result<(), Failure> {
+    /// Reads what now is (unless `made` says), and writes it to the state.
+    async fn store(
+        &self,
+        change: &Change,
+        id: &str,
+        want: &Object,
+        made: Option<Object>,
+    ) -> Result<(), Failure> {
         let provider = self.walk.borrow().provider;
         let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(()) };
         let mut known = want.clone();
         known.put("id", Some(id.into()));
         let items = [Existing { id, known: &known }];
-        let read = provider.read(&change.provider, &change.address.type_name, &items).await;
+        let read = match made {
+            Some(object) => Ok(vec![Some(object)]),
+            None => provider.read(&change.provider, &change.address.type_name, &items).await,
+        };
         let live = match read {
             Ok(mut objects) => objects.pop().flatten(),
             Err(error) => {
@@ -429,7 +453,7 @@ impl Executor<'_, '_> {
         let value = updated(schema, &live, want, &[]);
         let mut walk = self.walk.borrow_mut();
         walk.live.insert(change.address.clone(), Some(live));
-        walk.accept_value(&change.address, Value::object(value.0));
+        walk.accept_value(&change.address, value.into());
         Ok(())
     }
 

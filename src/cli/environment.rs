@@ -124,6 +124,11 @@ impl Environment {
         self.state = StateDir::of(dir);
     }
 
+    /// The directory where it really is, also when the configuration comes from a snapshot.
+    pub fn home(&self) -> &Path {
+        self.state.path().parent().unwrap_or(&self.dir)
+    }
+
     /// Errors end the command; warnings are shown once.
     pub fn check(&mut self, found: Diagnostics) -> Result<(), CliError> {
         self.diags.extend(found);

@@ -3,12 +3,13 @@
 use super::cloud::{Cloud, Connector};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
+use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
-use crate::provider::{AwsProvider, Provider, ProviderSettings};
+use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
 use crate::state::{State, StateDir};
 use jiff::Timestamp;
 use std::cell::Cell;
@@ -33,10 +34,15 @@ fn place(environment: &Environment, now: Timestamp) -> Place {
     Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
 }
 
+/// Everything that knows resource types; `context` is None where nothing is asked or made.
+fn providers(connector: Connector, context: Option<Context>) -> Providers {
+    Providers::new(vec![Box::new(AwsProvider::new(connector)), Box::new(BuiltinProvider::new(context))])
+}
+
 fn validate(environment: &Environment) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
-    let provider = AwsProvider::new(Connector::none());
+    let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
@@ -91,7 +97,12 @@ async fn walk_then<R>(
     let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&config, &mut diags);
-    let provider = AwsProvider::new(cloud.connector(&clock));
+    let context = Context {
+        clock: clock.clone(),
+        root: environment.home().to_owned(),
+        entropy: cloud.entropy(environment.settings.seed),
+    };
+    let provider = providers(cloud.connector(&clock), Some(context));
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
     let place = place(environment, clock.now());

@@ -3,6 +3,7 @@ use super::error::CliError;
 use super::session::load_state;
 use crate::addr::Address;
 use crate::aws;
+use crate::builtin;
 use crate::render::value::hcl;
 use crate::value::{Value, from_json};
 use std::path::PathBuf;
@@ -61,7 +62,10 @@ fn show(state: &crate::state::State, text: &str) -> Result<(), CliError> {
     for needed in &resource.depends_on {
         println!("# needs {needed}");
     }
-    let object = aws::types::find(&address.type_name).map(|t| resource.seen(t.schema().table));
+    let schema = aws::types::find(&address.type_name)
+        .map(|t| t.schema())
+        .or_else(|| builtin::types::find(&address.type_name).map(|t| t.schema()));
+    let object = schema.map(|schema| resource.seen(schema.table));
     let values: Vec<(String, Value)> = match object {
         Some(object) => object.0.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
         None => resource.seen.iter().map(|(k, v)| (k.clone(), from_json(v))).collect(),

@@ -1,5 +1,7 @@
 //! The declarations of one module directory.
 
+use super::terraform::RequiredProvider;
+use super::version::Constraint;
 use crate::addr::Mode;
 use crate::diag::Span;
 use crate::lang::eval::TypeConstraint;
@@ -23,8 +25,10 @@ pub struct Module {
     /// By local name and alias (`aws`, `aws.west`).
     pub providers: BTreeMap<Name, ProviderBlock>,
     pub cutover: Option<CutoverBlock>,
-    /// `backend "s3" { … }` inside `terraform`.
+    /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
+    /// By local name.
+    pub required_providers: BTreeMap<Name, RequiredProvider>,
 }
 
 /// A resource or data source block within its module.
@@ -134,8 +138,24 @@ pub struct Call {
     pub repetition: Repetition,
     pub depends_on: Vec<Traversal>,
     /// Child's provider name → ours.
-    pub providers: BTreeMap<Name, Name>,
+    pub providers: BTreeMap<Name, PassedProvider>,
+    pub version: Option<WantedVersion>,
     pub header: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct PassedProvider {
+    /// Our name for it.
+    pub provider: Name,
+    pub span: Span,
+}
+
+/// `version = "~> 5.0"` of a module block.
+#[derive(Debug)]
+pub struct WantedVersion {
+    pub text: String,
+    pub constraint: Constraint,
+    pub span: Span,
 }
 
 #[derive(Debug)]

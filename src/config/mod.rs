@@ -2,13 +2,19 @@
 
 pub mod body;
 mod decl;
+mod json;
 mod load;
+mod overrides;
+pub mod providers;
+pub mod terraform;
 pub mod tree;
 pub mod variables;
+mod vendored;
+pub mod version;
 
 pub use decl::{
-    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, ProviderBlock, Repetition, Resource,
-    Validation, Variable,
+    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock, Repetition,
+    Resource, Validation, Variable, WantedVersion,
 };
 pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

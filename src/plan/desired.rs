@@ -5,7 +5,7 @@ use crate::config::Lifecycle;
 use crate::diff::AttributeChange;
 use crate::lang::syntax::Step;
 use crate::provider::ProviderSettings;
-use crate::schema::{Object, Presence, Shape, Table, TypeSchema, is_absent};
+use crate::schema::{Object, Presence, Shape, Table, TypeSchema};
 use crate::value::{Kind, Map, Type, Value};
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub fn created(schema: &TypeSchema, desired: &Object) -> Object {
 fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
     let mut after = Object::new();
     for row in table.rows.iter().filter(|row| !row.write_only) {
-        let declared = desired.value(row.name).filter(|v| !is_absent(v));
+        let declared = desired.value(row.name).filter(|v| !row.is_absent(v));
         let value = match (declared, row.presence) {
             (Some(value), _) => match row.shape {
                 Shape::Blocks(_, inner) => blocks_with_unknowns(inner, value),
@@ -83,8 +83,8 @@ fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
 }
 
 fn blocks_with_unknowns(table: &Table, value: &Value) -> Value {
-    let each = |item: &Value| match item.as_map() {
-        Some(map) => Value::object(object_with_unknowns(table, &Object(map.clone())).0).marked(item.marks),
+    let each = |item: &Value| match Object::of(item) {
+        Some(object) => Value::from(object_with_unknowns(table, &object)).marked(item.marks),
         None => item.clone(),
     };
     let kind = match &value.kind {
@@ -102,7 +102,7 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
     let mut after = live.clone().complete(schema.table);
     for row in schema.table.rows.iter().filter(|row| !row.write_only) {
         let change = changes.iter().find(|c| c.name == row.name);
-        let declared = desired.value(row.name).filter(|v| !is_absent(v));
+        let declared = desired.value(row.name).filter(|v| !row.is_absent(v));
         let blocks = match row.shape {
             Shape::Blocks(_, inner) => Some(inner),
             _ => None,
@@ -133,6 +133,10 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
             }
         };
         after.put(row.name, Some(value));
+    }
+    let names: Vec<&str> = changes.iter().map(|c| c.name.as_str()).collect();
+    for (name, value) in (schema.predict_update)(desired, &names) {
+        after.put(name, Some(value));
     }
     after
 }

@@ -230,7 +230,9 @@ impl<'a> Walk<'a> {
             };
             let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
             let mut known = resource.seen(schema.table);
-            known.put("id", Some(resource.id.as_str().into()));
+            if !known.has("id") {
+                known.put("id", Some(resource.id.as_str().into()));
+            }
             batch.push((address.clone(), resource.id.clone(), known));
         }
         let provider = self.provider;

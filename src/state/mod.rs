@@ -3,6 +3,7 @@
 pub mod file;
 pub mod journal;
 mod secret;
+mod typed;
 
 pub use file::{LockError, StateDir, StateError};
 pub use secret::{is_digest, seal};
@@ -86,7 +87,12 @@ pub fn without_keys(address: &Address) -> String {
 pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object {
     let mut object = Object::new();
     for (name, json) in stored {
-        let ty = table.row(name).map_or(crate::value::Type::String, |row| row.ty());
+        let row = table.row(name);
+        if row.is_some_and(|row| matches!(row.shape, Shape::Any)) {
+            object.put(name, typed::unpack(json));
+            continue;
+        }
+        let ty = row.map_or(crate::value::Type::String, |row| row.ty());
         let value = from_json(json);
         if is_digest(&value) {
             object.put(name, Some(value.sensitive()));
@@ -100,12 +106,16 @@ pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object 
 /// Attributes as stored: nulls and empty blocks left out, sensitive values sealed.
 pub fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> {
     let mut out = BTreeMap::new();
-    for (name, value) in &object.0 {
-        if crate::schema::is_absent(value) {
+    for (name, value) in object.0.iter() {
+        let row = table.row(name);
+        if row.map_or_else(|| crate::schema::is_absent(value), |row| row.is_absent(value)) {
             continue;
         }
-        let row = table.row(name);
         if row.is_some_and(|r| r.write_only) {
+            continue;
+        }
+        if row.is_some_and(|r| matches!(r.shape, Shape::Any)) {
+            out.extend(typed::pack(value, salt).map(|json| (name.to_string(), json)));
             continue;
         }
         let secret = row.is_some_and(|r| r.sensitive) || value.marks.sensitive;

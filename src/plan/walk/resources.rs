@@ -113,10 +113,10 @@ impl Walk<'_> {
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            return Value::object(created(schema, &wanted).0);
+            return created(schema, &wanted).into();
         }
         let change = self.change(instance, wanted);
-        let value = Value::object(change.after.0.clone());
+        let value = Value::from(change.after.clone());
         self.postconditions(instance, &value);
         self.changes.insert(address.clone(), change);
         value
@@ -137,7 +137,11 @@ impl Walk<'_> {
     }
 
     pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
-        self.graph.provider_of(id, name).map_or("aws".to_owned(), |(owner, name)| provider_key(owner, &name))
+        match self.graph.provider_of(id, name) {
+            Some((owner, name)) => provider_key(owner, &name),
+            None if self.provider.names().contains(&name) => name.to_owned(),
+            None => "aws".to_owned(),
+        }
     }
 
     /// Compares what an instance shall be with what is live.
@@ -387,7 +391,7 @@ impl Walk<'_> {
                 self.diags = diags;
                 let known = want.0.values().all(Value::is_wholly_known);
                 let pending = self.has_pending_dependency(id, &path, resource);
-                values.push((instance.clone(), Value::object(created(schema, &want).0)));
+                values.push((instance.clone(), created(schema, &want).into()));
                 if failed || self.purpose == Purpose::Validate {
                     continue;
                 }
@@ -544,9 +548,9 @@ pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answe
                 let value = object.value(row.name).cloned().map(Value::sensitive);
                 object.put(row.name, value);
             }
-            Value::object(object.0)
+            object.into()
         }
-        None => Value::object(answer.0),
+        None => answer.into(),
     }
 }
 
