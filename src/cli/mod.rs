@@ -6,6 +6,7 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fmt;
 mod graph;
 mod output;
 mod plan;
@@ -39,6 +40,7 @@ enum Command {
     Output(output::Args),
     State(state::Args),
     Graph(graph::Args),
+    Fmt(fmt::Args),
     Sim(sim::Args),
 }
 
@@ -50,6 +52,8 @@ pub enum Done {
     Changes,
     /// Something could not be applied; it has been reported.
     Failed,
+    /// `fmt --check`: some files are not in the canonical style.
+    Unformatted,
     Interrupted,
 }
 
@@ -59,6 +63,7 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
+            Done::Unformatted => 3,
             Done::Interrupted => 130,
         })
     }
@@ -85,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {

@@ -118,10 +118,8 @@ fn is_negation(before: Option<Piece>) -> bool {
     use Kind::*;
     let Some(before) = before else { return true };
     let Tag::Token(kind) = before.tag else { return false };
-    matches!(
-        kind,
-        OpenParen | OpenBrace | OpenBracket | Equal | Colon | Comma | Question | And | Or | Bang
-    ) || matches!(kind, Plus | Star | Slash | Percent | Minus)
+    matches!(kind, OpenParen | OpenBrace | OpenBracket | Equal | Colon | Comma | Question | And | Or | Bang)
+        || matches!(kind, Plus | Star | Slash | Percent | Minus)
         || matches!(kind, EqualEqual | NotEqual | Greater | GreaterEqual | Less | LessEqual)
 }
 

@@ -11,14 +11,18 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 
-use super::parse::parse_tokens;
+use super::parse::{not_utf8, parse_tokens};
 use crate::diag::{Diagnostic, FileId, Sources};
 use pieces::Pieces;
 use rewrite::Rewriter;
 
 /// The formatted text of a configuration file, or the errors for which it cannot be read.
 pub fn format(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>> {
-    let (tokens, diags) = parse_tokens(sources, file);
+    let (tokens, mut diags) = parse_tokens(sources, file);
+    if diags.is_empty() {
+        // What is not text could not be written back, even in comments.
+        diags.extend(sources.undecodable(file).next().map(not_utf8));
+    }
     if !diags.is_empty() {
         return Err(diags);
     }

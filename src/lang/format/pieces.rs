@@ -121,8 +121,7 @@ impl<'a> Pieces<'a> {
             out.push_str(self.slice(piece));
         }
         // Terraform keeps blanks behind the last line break or token, tabs as spaces.
-        let in_comment =
-            |p: &Piece| p.tag == Tag::LineComment && !self.slice(p).ends_with('\n');
+        let in_comment = |p: &Piece| p.tag == Tag::LineComment && !self.slice(p).ends_with('\n');
         if !self.list.last().is_some_and(in_comment) {
             let blanks = self.text.len() - self.text.trim_end_matches([' ', '\t']).len();
             out.extend(std::iter::repeat_n(' ', blanks));

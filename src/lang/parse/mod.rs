@@ -31,7 +31,8 @@ const DEEP_STACK_BYTES: usize = 128 << 20;
 
 /// Parses a configuration file (`.hcl`, `.tf`, `.tfvars`).
 pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
-    parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body())
+    let (_, body, diags) = parse_whole(sources, file);
+    (body, diags)
 }
 
 /// Parses one expression that is the whole text of `file` (for `-var`, `console`).
@@ -64,8 +65,32 @@ pub(super) fn parse_template_text(
 
 /// The tokens of a configuration file, and the errors that parsing it finds (for `fmt`).
 pub(super) fn parse_tokens(sources: &Sources, file: FileId) -> (Vec<Token>, Vec<Diagnostic>) {
-    let (lexed, _, diags) = parse_lexed(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body());
+    let (lexed, _, diags) = parse_whole(sources, file);
     (lexed.tokens, diags)
+}
+
+fn parse_whole(sources: &Sources, file: FileId) -> (Lexed, Body, Vec<Diagnostic>) {
+    let (lexed, body, mut diags) =
+        parse_lexed(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body());
+    if let Some(span) = sources.undecodable(file).find(|span| is_in_token(&lexed.tokens, span.start)) {
+        diags.retain(|d| d.span() != Some(span));
+        let place = diags.partition_point(|d| d.span().is_some_and(|s| s.start < span.start));
+        diags.insert(place, not_utf8(span));
+    }
+    (lexed, body, diags)
+}
+
+/// In comments any bytes will do.
+fn is_in_token(tokens: &[Token], offset: u32) -> bool {
+    let next = tokens.partition_point(|t| t.end <= offset);
+    tokens.get(next).is_some_and(|t| t.start <= offset && t.kind != Kind::Newline)
+}
+
+/// About a place of [`Sources::undecodable`].
+pub fn not_utf8(span: Span) -> Diagnostic {
+    Diagnostic::error("invalid-utf8", "this is not UTF-8")
+        .at(span)
+        .help("save the file in the encoding UTF-8")
 }
 
 fn parse<T: Default + Send>(
