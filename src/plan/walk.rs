@@ -1,6 +1,7 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
 mod modules;
+mod moving;
 mod providers;
 mod resources;
 
