@@ -107,7 +107,8 @@ impl Environment {
         let dir = tempfile::tempdir().map_err(failed)?;
         std::fs::write(dir.path().join("main.tf"), text).map_err(failed)?;
         let (mut sources, mut diags) = (Sources::default(), Diagnostics::default());
-        let config = load(dir.path(), &mut sources, &mut Diagnostics::default()).unwrap_or_else(Config::empty);
+        let config =
+            load(dir.path(), &mut sources, &mut Diagnostics::default()).unwrap_or_else(Config::empty);
         let module = config.root.module.clone();
         let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };

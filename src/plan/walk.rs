@@ -1,5 +1,6 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
+mod another_vpc;
 mod checks;
 mod conditions;
 mod imports;

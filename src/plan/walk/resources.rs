@@ -1,6 +1,7 @@
 //! Resources and data sources: evaluated, compared with what is live.
 
 use super::Moment;
+use super::another_vpc::clashes;
 use super::checks::as_warning;
 use super::providers::provider_key;
 use super::{Purpose, Walk, WalkError};
@@ -215,6 +216,7 @@ impl Walk<'_> {
         let seen = change.importing.is_none().then_some(&seen);
         let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
+        self.replace_what_moves(schema, &mut change.attributes, &live, wanted);
         let triggered = !change.attributes.iter().any(|a| a.replaces) && self.is_triggered(instance);
         if triggered {
             change.reason = Some(Reason::Triggered);
@@ -230,6 +232,10 @@ impl Walk<'_> {
         } else {
             Action::Update
         };
+        if change.action == Action::Replace {
+            let first = change.create_before_destroy || self.can_stand_beside(&change.attributes);
+            change.create_before_destroy = first && !clashes(schema, &live, wanted);
+        }
         change.after = match change.action {
             Action::Replace => created(schema, wanted),
             _ => updated(schema, &live, wanted, &change.attributes),
@@ -354,13 +360,14 @@ impl Walk<'_> {
         }
     }
 
-    fn is_declared(&self, address: &Address) -> bool {
+    pub(super) fn is_declared(&self, address: &Address) -> bool {
         let wanted = without_keys(address);
         self.graph.nodes().any(|n| matches!(n, Node::Resource(..)) && self.graph.describe(n) == wanted)
     }
 
-    /// `prevent_destroy` makes a deletion an error.
+    /// `prevent_destroy`, or a protection that is live in AWS, makes a deletion an error.
     fn guard_destroy(&mut self, change: &Change) {
+        self.guard_protected(change);
         if !change.prevent_destroy {
             return;
         }
@@ -386,6 +393,33 @@ impl Walk<'_> {
             d = d.note(format!("replaced because of {}", forced.join(", ")));
         }
         self.diags.push(d.help("undo the change that needs it, or remove `prevent_destroy` first"));
+    }
+
+    /// AWS would refuse the deletion, in the middle of the apply: say so before anything is changed.
+    fn guard_protected(&mut self, change: &Change) {
+        let Some(schema) = self.provider.resource(&change.address.type_name) else { return };
+        let on = |name: &str| change.before.as_ref()?.value(name)?.as_bool();
+        let Some(row) = schema.table.rows.iter().find(|r| r.protects && on(r.name) == Some(true)) else {
+            return;
+        };
+        let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
+        let mut d = Diagnostic::error(
+            "deletion-protected",
+            format!("{} would be {verb}, but AWS protects it from deletion", change.address),
+        )
+        .address(&change.address);
+        if let Some((_, resource)) = self.find_resource(&change.address) {
+            d = d.at(resource.header);
+        }
+        let forced: Vec<&str> =
+            change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
+        if !forced.is_empty() {
+            d = d.note(format!("replaced because of {}", forced.join(", ")));
+        }
+        self.diags.push(d.help(format!(
+            "if it is to go, apply `{} = false` alone first; then plan this change again",
+            row.name
+        )));
     }
 
     /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
