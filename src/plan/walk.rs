@@ -3,6 +3,7 @@
 mod modules;
 mod providers;
 mod resources;
+mod types;
 
 pub use resources::data_value;
 
@@ -62,6 +63,7 @@ pub struct Walk<'a> {
     pub settings: BTreeMap<String, ProviderSettings>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
+    late_providers: BTreeSet<String>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
 }
@@ -89,6 +91,7 @@ impl<'a> Walk<'a> {
             settings: BTreeMap::new(),
             given,
             create_before_destroy: BTreeSet::new(),
+            late_providers: BTreeSet::new(),
             defaults: ProviderSettings::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
@@ -98,6 +101,7 @@ impl<'a> Walk<'a> {
 
     /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
     pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
+        self.report_unknown_types();
         let early = self.before_providers();
         for node in &early {
             self.visit(node).await?;
@@ -108,7 +112,8 @@ impl<'a> Walk<'a> {
         if self.purpose != Purpose::Validate {
             self.configure_defaults().await?;
             self.recover(unfinished).await?;
-            self.refresh().await?;
+            self.late_providers = self.providers_after(&early);
+            self.refresh(None).await?;
         }
         if self.purpose == Purpose::Refresh {
             self.derive_all_tags();
@@ -121,6 +126,16 @@ impl<'a> Walk<'a> {
             self.orphans();
         }
         Ok(())
+    }
+
+    /// Keys of provider blocks that wait for resources or data sources.
+    fn providers_after(&self, early: &[Node]) -> BTreeSet<String> {
+        let late = self.graph.nodes().filter(|n| !early.contains(n));
+        let key = |node: &Node| match node {
+            Node::Provider(id, name) => Some(providers::provider_key(*id, name)),
+            _ => None,
+        };
+        late.filter_map(key).collect()
     }
 
     /// Provider blocks and what they need, in order, as far as that needs no resources.
@@ -156,7 +171,13 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
-            Node::Provider(id, name) => return self.provider_block(*id, name).await,
+            Node::Provider(id, name) => {
+                self.provider_block(*id, name).await?;
+                let key = providers::provider_key(*id, name);
+                if self.late_providers.contains(&key) && !self.diags.has_errors() {
+                    return self.refresh(Some(&key)).await;
+                }
+            }
             Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => self.plan_resource(*id, key),
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);
@@ -221,13 +242,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Reads everything in state, one batch a provider and type.
-    async fn refresh(&mut self) -> Result<(), WalkError> {
+    /// Reads everything in state, one batch a provider and type; what belongs to `late`, when it is
+    /// configured at last, or else everything that belongs to no such provider.
+    async fn refresh(&mut self, late: Option<&str>) -> Result<(), WalkError> {
         let mut batches: BTreeMap<(String, Arc<str>), Vec<Known>> = BTreeMap::new();
         for (address, resource) in &self.state.resources {
             let Some(schema) = self.provider.resource(&address.type_name) else {
                 return Err(WalkError::UnknownType { address: address.clone() });
             };
+            let wanted = match late {
+                Some(late) => resource.provider == late,
+                None => !self.late_providers.contains(&resource.provider),
+            };
+            if !wanted {
+                continue;
+            }
             let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
             let mut known = resource.seen(schema.table);
             if !known.has("id") {

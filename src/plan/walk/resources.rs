@@ -6,7 +6,7 @@ use super::{Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node, reference_key};
 use crate::lang::eval::references;
@@ -40,22 +40,13 @@ struct Instance<'i> {
 }
 
 impl Walk<'_> {
-    fn schema(&mut self, resource: &Resource) -> Option<&'static TypeSchema> {
+    /// None: reported with all others of its type.
+    fn schema(&self, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
-        let (found, names) = match key.mode {
-            Mode::Managed => (self.provider.resource(&key.type_name), self.provider.resource_names()),
-            Mode::Data => (self.provider.data(&key.type_name), self.provider.data_names()),
-        };
-        if found.is_none() {
-            let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
-            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name))
-                .at(resource.header);
-            self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None => d.help(format!("this version of Cutover knows {} of them", names.len())),
-            });
+        match key.mode {
+            Mode::Managed => self.provider.resource(&key.type_name),
+            Mode::Data => self.provider.data(&key.type_name),
         }
-        found
     }
 
     pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
