@@ -9,7 +9,7 @@ pub use resources::data_value;
 
 use super::values::{ModuleScope, Place, Repeated, Values};
 use super::{Change, OutputChange, Plan};
-use crate::addr::{Address, ModulePath};
+use crate::addr::{Address, Mode, ModulePath};
 use crate::aws::{AwsError, Existing};
 use crate::config::variables::VariableValue;
 use crate::diag::Diagnostics;
@@ -64,6 +64,7 @@ pub struct Walk<'a> {
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
+    missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
 }
@@ -92,6 +93,7 @@ impl<'a> Walk<'a> {
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
+            missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
@@ -101,7 +103,6 @@ impl<'a> Walk<'a> {
 
     /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
     pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
-        self.report_unknown_types();
         let early = self.before_providers();
         for node in &early {
             self.visit(node).await?;
@@ -122,6 +123,7 @@ impl<'a> Walk<'a> {
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
+        self.report_unknown_types();
         if self.purpose != Purpose::Validate {
             self.orphans();
         }
@@ -155,7 +157,7 @@ impl<'a> Walk<'a> {
         let mut reads = Vec::new();
         for node in nodes {
             match &node {
-                Node::Resource(id, key) if key.mode == crate::addr::Mode::Data => {
+                Node::Resource(id, key) if key.mode == Mode::Data => {
                     reads.extend(self.plan_data(*id, key));
                 }
                 _ => self.visit(&node).await?,
@@ -178,7 +180,7 @@ impl<'a> Walk<'a> {
                     return self.refresh(Some(&key)).await;
                 }
             }
-            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => self.plan_resource(*id, key),
+            Node::Resource(id, key) if key.mode == Mode::Managed => self.plan_resource(*id, key),
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);
                 return self.read_data(reads).await;

@@ -41,9 +41,10 @@ struct Instance<'i> {
 
 impl Walk<'_> {
     /// None: reported with all others of its type.
-    fn schema(&self, resource: &Resource) -> Option<&'static TypeSchema> {
+    fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
         match key.mode {
+            _ if !self.is_known(id, resource) => None,
             Mode::Managed => self.provider.resource(&key.type_name),
             Mode::Data => self.provider.data(&key.type_name),
         }
@@ -51,8 +52,8 @@ impl Walk<'_> {
 
     pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            return self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            return self.note_unknown_type(id, resource);
         };
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
@@ -71,13 +72,12 @@ impl Walk<'_> {
         }
     }
 
-    fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
-        for path in self.values.paths(id) {
-            self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
-        }
-    }
-
-    fn expansion(&mut self, id: ModuleId, path: &ModulePath, resource: &Resource) -> Expansion<Repeated> {
+    pub(super) fn expansion(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        resource: &Resource,
+    ) -> Expansion<Repeated> {
         let mut diags = std::mem::take(&mut self.diags);
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
@@ -364,8 +364,8 @@ impl Walk<'_> {
     /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
     pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            self.note_unknown_type(id, resource);
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);

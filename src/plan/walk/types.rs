@@ -1,32 +1,67 @@
 //! Resource types that nobody knows: each named once, with all the places where it is used.
 
-use super::Walk;
+use super::{Purpose, Walk};
 use crate::addr::Mode;
+use crate::config::Resource;
 use crate::config::providers::source;
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Severity, Span};
+use crate::graph::ModuleId;
+use crate::plan::values::Expansion;
 use crate::provider::default_name;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use crate::value::Value;
+use std::collections::BTreeSet;
+
+/// Where a type is used that nobody knows.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    places: BTreeSet<Span>,
+    source: String,
+    /// Some instance of it shall be made or read: without one it does no harm.
+    needed: bool,
+}
 
 impl Walk<'_> {
-    pub(super) fn report_unknown_types(&mut self) {
-        let mut unknown: BTreeMap<(Mode, Arc<str>), BTreeSet<Span>> = BTreeMap::new();
-        let mut sources: BTreeMap<(Mode, Arc<str>), String> = BTreeMap::new();
-        for entry in &self.graph.modules {
-            for (key, resource) in &entry.module.resources {
-                let source = source(entry.module, &resource.provider);
-                let foreign = !source.starts_with("hashicorp/") && !source.contains("builtin");
-                if foreign || !self.knows(key.mode, &key.type_name) {
-                    let which = (key.mode, key.type_name.clone());
-                    unknown.entry(which.clone()).or_default().insert(resource.header);
-                    sources.entry(which).or_insert(source);
+    pub(super) fn is_known(&self, id: ModuleId, resource: &Resource) -> bool {
+        let source = source(self.graph.modules[id].module, &resource.provider);
+        let foreign = !source.starts_with("hashicorp/") && !source.contains("builtin");
+        !foreign && self.knows(resource.key.mode, &resource.key.type_name)
+    }
+
+    /// Counts the instances of a resource whose type is not known; references to them are unknown.
+    pub(super) fn note_unknown_type(&mut self, id: ModuleId, resource: &Resource) {
+        let mut needed = false;
+        for path in self.values.paths(id) {
+            let expansion = match self.expansion(id, &path, resource) {
+                Expansion::Single(_) => Expansion::Single(Value::dynamic()),
+                Expansion::Count(items) => Expansion::Count(items.iter().map(|_| Value::dynamic()).collect()),
+                Expansion::ForEach(items) => {
+                    Expansion::ForEach(items.into_keys().map(|k| (k, Value::dynamic())).collect())
                 }
-            }
+                Expansion::Unknown => Expansion::Unknown,
+            };
+            needed |= !expansion.keys().is_empty();
+            self.values.module_mut(id, &path).resources.insert(resource.key.clone(), expansion);
         }
-        for (which, places) in unknown {
-            let (mode, type_name) = &which;
-            let d = self.unknown_type(*mode, type_name, &sources[&which]);
-            self.diags.push(places.into_iter().fold(d, Diagnostic::at));
+        let source = source(self.graph.modules[id].module, &resource.provider);
+        let missing =
+            self.missing_types.entry((resource.key.mode, resource.key.type_name.clone())).or_default();
+        missing.places.insert(resource.header);
+        missing.needed |= needed;
+        missing.source = source;
+    }
+
+    /// Each type once. Those of which no instance is made are worth a word only when looking for mistakes.
+    pub(super) fn report_unknown_types(&mut self) {
+        for ((mode, type_name), missing) in std::mem::take(&mut self.missing_types) {
+            if !missing.needed && self.purpose != Purpose::Validate {
+                continue;
+            }
+            let mut d = self.unknown_type(mode, &type_name, &missing.source);
+            if !missing.needed {
+                d.severity = Severity::Warning;
+                d = d.note("it does no harm as long as no instance of it is made, as now");
+            }
+            self.diags.push(missing.places.into_iter().fold(d, Diagnostic::at));
         }
     }
 
