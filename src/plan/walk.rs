@@ -64,6 +64,8 @@ pub struct Walk<'a> {
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
+    /// Tells what could do harm in another run, too.
+    pub thorough: bool,
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
@@ -93,6 +95,7 @@ impl<'a> Walk<'a> {
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
+            thorough: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
         };

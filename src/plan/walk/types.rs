@@ -1,6 +1,6 @@
 //! Resource types that nobody knows: each named once, with all the places where it is used.
 
-use super::{Purpose, Walk};
+use super::Walk;
 use crate::addr::Mode;
 use crate::config::Resource;
 use crate::config::providers::source;
@@ -50,10 +50,10 @@ impl Walk<'_> {
         missing.source = source;
     }
 
-    /// Each type once. Those of which no instance is made are worth a word only when looking for mistakes.
+    /// Each type once. Those of which no instance is made are worth a word only in `validate`.
     pub(super) fn report_unknown_types(&mut self) {
         for ((mode, type_name), missing) in std::mem::take(&mut self.missing_types) {
-            if !missing.needed && self.purpose != Purpose::Validate {
+            if !missing.needed && !self.thorough {
                 continue;
             }
             let mut d = self.unknown_type(mode, &type_name, &missing.source);
