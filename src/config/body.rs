@@ -19,7 +19,8 @@ pub fn desired(
     diags: &mut Diagnostics,
 ) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
-    let object = decoder.body(schema.table, body, header, scope, schema.name);
+    let mut object = decoder.body(schema.table, body, header, scope, schema.name);
+    (schema.complete)(&mut object);
     if !decoder.diags.has_errors() {
         for (attribute, problem) in (schema.validate)(&object) {
             let span = body.attribute(attribute).map(|a| a.span).or_else(|| {
@@ -394,7 +395,7 @@ impl Decoder<'_> {
                     .help("remove the others"),
             );
         }
-        let items = found.objects.into_iter().map(|o| Value::object(o.0)).collect();
+        let items = found.objects.into_iter().map(Value::from).collect();
         let value = match nesting {
             Nesting::List => Value::list(inner.ty(), items),
             Nesting::Set => Value::set(inner.ty(), items),
@@ -461,8 +462,8 @@ fn complete_objects(value: Value, table: &Table) -> Value {
     let Some(items) = value.as_slice() else { return value };
     let items = items
         .iter()
-        .map(|item| match item.as_map() {
-            Some(map) => Value::object(Object(map.clone()).complete(table).0).marked(item.marks),
+        .map(|item| match Object::of(item) {
+            Some(object) => Value::from(object.complete(table)).marked(item.marks),
             None => item.clone(),
         })
         .collect();

@@ -38,6 +38,7 @@ impl Walk<'_> {
                     Expansion::ForEach(items.into_keys().map(|k| (k, Value::dynamic())).collect())
                 }
                 Expansion::Unknown => Expansion::Unknown,
+                Expansion::Disabled => Expansion::Disabled,
             };
             needed |= !expansion.keys().is_empty();
             self.values.module_mut(id, &path).resources.insert(resource.key.clone(), expansion);
