@@ -8,7 +8,7 @@ use super::{Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node};
 use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
@@ -40,28 +40,20 @@ struct Instance<'i> {
 }
 
 impl Walk<'_> {
-    fn schema(&mut self, resource: &Resource) -> Option<&'static TypeSchema> {
+    /// None: reported with all others of its type.
+    fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
-        let (found, names) = match key.mode {
-            Mode::Managed => (self.provider.resource(&key.type_name), self.provider.resource_names()),
-            Mode::Data => (self.provider.data(&key.type_name), self.provider.data_names()),
-        };
-        if found.is_none() {
-            let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
-            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name))
-                .at(resource.header);
-            self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None => d.help(format!("this version of Cutover knows {} of them", names.len())),
-            });
+        match key.mode {
+            _ if !self.is_known(id, resource) => None,
+            Mode::Managed => self.provider.resource(&key.type_name),
+            Mode::Data => self.provider.data(&key.type_name),
         }
-        found
     }
 
     pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            return self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            return self.note_unknown_type(id, resource);
         };
         if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
@@ -89,7 +81,12 @@ impl Walk<'_> {
         }
     }
 
-    fn expansion(&mut self, id: ModuleId, path: &ModulePath, resource: &Resource) -> Expansion<Repeated> {
+    pub(super) fn expansion(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        resource: &Resource,
+    ) -> Expansion<Repeated> {
         let mut diags = std::mem::take(&mut self.diags);
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
@@ -425,8 +422,8 @@ impl Walk<'_> {
     /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
     pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            self.note_unknown_type(id, resource);
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);
