@@ -7,6 +7,7 @@ mod drift;
 mod environment;
 mod error;
 mod graph;
+mod import;
 mod output;
 mod plan;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod saved;
 mod session;
 mod sim;
 mod state;
+mod surgery;
 mod validate;
 
 pub use error::CliError;
@@ -40,6 +42,7 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Import(import::Args),
     Graph(graph::Args),
     Sim(sim::Args),
 }
@@ -86,6 +89,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Sim(args) => sim::run(args),
     };

@@ -1,6 +1,7 @@
 use super::Done;
 use super::error::CliError;
 use super::session::load_state;
+use super::surgery;
 use crate::addr::Address;
 use crate::aws;
 use crate::builtin;
@@ -8,7 +9,7 @@ use crate::render::value::hcl;
 use crate::value::{Value, from_json};
 use std::path::PathBuf;
 
-/// Look at what is recorded
+/// Look at what is recorded, or change how it is recorded
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -32,6 +33,8 @@ enum Command {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
+    Mv(surgery::MvArgs),
+    Rm(surgery::RmArgs),
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
@@ -42,6 +45,8 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             }
         }
         Command::Show { dir, address } => show(&load_state(&dir)?, &address)?,
+        Command::Mv(args) => return surgery::mv(args),
+        Command::Rm(args) => return surgery::rm(args),
     }
     Ok(Done::Ok)
 }

@@ -1,6 +1,7 @@
 //! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
 
 pub mod desired;
+pub mod ignore;
 pub mod repeat;
 pub mod steps;
 pub mod values;

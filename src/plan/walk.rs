@@ -10,6 +10,7 @@ mod resources;
 mod triggers;
 
 pub use conditions::Moment;
+pub use moves::moves_between;
 pub use resources::data_value;
 
 use super::values::{ModuleScope, Place, Repeated, Values};
@@ -209,10 +210,14 @@ impl<'a> Walk<'a> {
             Node::Provider(id, name) => return self.provider_block(*id, name).await,
             Node::Check(id, name) => self.check(*id, name),
             Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => {
+                let errors = self.diags.error_count();
                 if self.purpose == Purpose::Plan {
                     self.import_into(*id, key).await?;
                 }
-                self.plan_resource(*id, key);
+                match self.diags.error_count() > errors {
+                    true => self.forget_values(*id, key),
+                    false => self.plan_resource(*id, key),
+                }
             }
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);

@@ -10,7 +10,8 @@ use crate::config::{DeclKey, Resource};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node};
-use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
+use crate::plan::desired::{complete_tags, created, derive_tags, updated};
+use crate::plan::ignore::{check_ignored, ignore_changes};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
@@ -62,8 +63,14 @@ impl Walk<'_> {
         let Some(schema) = self.schema(resource) else {
             return self.forget_values(id, key);
         };
+        check_ignored(&resource.lifecycle, schema.table, schema.name, &mut self.diags);
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -121,7 +128,7 @@ impl Walk<'_> {
         self.diags = diags;
     }
 
-    pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
+    pub fn provider_for(&self, id: ModuleId, name: &str) -> String {
         match self.graph.provider_of(id, name) {
             Some((owner, name)) => provider_key(owner, &name),
             None if self.provider.names().contains(&name) => name.to_owned(),
@@ -380,6 +387,11 @@ impl Walk<'_> {
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let mut found = Diagnostics::default();
