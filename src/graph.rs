@@ -5,6 +5,7 @@
 
 use crate::addr::Mode;
 use crate::config::body::body_references;
+use crate::config::providers::is_proxy;
 use crate::config::{Config, DeclKey, Module, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
@@ -65,7 +66,7 @@ impl<'a> Graph<'a> {
     pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
         let mut graph =
             Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
-        graph.add_module(&config.root, None, "".into(), PathBuf::from("."));
+        graph.add_module(&config.root, None, "".into());
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
         }
@@ -77,21 +78,12 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn add_module(
-        &mut self,
-        node: &'a ModuleNode,
-        parent: Option<ModuleId>,
-        name: Arc<str>,
-        dir: PathBuf,
-    ) -> ModuleId {
+    fn add_module(&mut self, node: &'a ModuleNode, parent: Option<ModuleId>, name: Arc<str>) -> ModuleId {
         let id = self.modules.len();
-        let entry =
-            ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir: dir.clone() };
-        self.modules.push(entry);
+        let dir = node.path.clone();
+        self.modules.push(ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir });
         for (name, child) in &node.children {
-            let source = &node.module.calls[name].source;
-            let child_dir = crate::config::tree::normal(&dir.join(source));
-            let child_id = self.add_module(child, Some(id), name.clone(), child_dir);
+            let child_id = self.add_module(child, Some(id), name.clone());
             self.modules[id].children.insert(name.clone(), child_id);
         }
         id
@@ -214,6 +206,9 @@ impl<'a> Graph<'a> {
                 found.push(named);
             }
         }
+        for provisioner in &resource.provisioners {
+            found.extend(body_references(&provisioner.body));
+        }
         for condition in &resource.lifecycle.preconditions {
             found.extend(
                 references(&condition.condition).into_iter().chain(references(&condition.error_message)),
@@ -250,12 +245,13 @@ impl<'a> Graph<'a> {
     /// Which provider block serves `name` in a module: passed by `providers`, or inherited by name.
     pub fn provider_of(&self, id: ModuleId, name: &str) -> Option<(ModuleId, Arc<str>)> {
         let entry = &self.modules[id];
-        if let Some((name, _)) = entry.module.providers.get_key_value(name) {
+        let own = entry.module.providers.get_key_value(name);
+        if let Some((name, _)) = own.filter(|(_, block)| entry.parent.is_none() || !is_proxy(block)) {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
         let passed = self.modules[parent].module.calls[&entry.name].providers.get(name);
-        self.provider_of(parent, passed.map_or(name, |p| p))
+        self.provider_of(parent, passed.map_or(name, |p| &p.provider))
     }
 
     fn refer_all<'e>(

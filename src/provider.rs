@@ -15,12 +15,19 @@ pub struct ProviderSettings {
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
     pub token: Option<String>,
-    pub assume_role: Option<AssumeRole>,
+    /// Each assumed with the credentials of the one before.
+    pub assume_roles: Vec<AssumeRole>,
     /// Endpoint of every service; from `endpoints` blocks or AWS_ENDPOINT_URL.
     pub endpoint: Option<String>,
     pub default_tags: BTreeMap<String, String>,
     pub ignore_tag_keys: Vec<String>,
     pub ignore_tag_prefixes: Vec<String>,
+    pub use_fips: bool,
+    pub use_dualstack: bool,
+    pub max_retries: Option<u32>,
+    /// The account must be one of these, if there are any.
+    pub allowed_accounts: Vec<String>,
+    pub forbidden_accounts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +35,10 @@ pub struct AssumeRole {
     pub role_arn: String,
     pub session_name: Option<String>,
     pub external_id: Option<String>,
+    /// `1h30m`, as seconds.
+    pub duration_seconds: Option<u64>,
+    pub policy: Option<String>,
+    pub policy_arns: Vec<String>,
 }
 
 /// What a creation made.
@@ -236,8 +247,8 @@ impl Provider for BuiltinProvider {
         builtin::types::find(type_name).map(|t| t.schema())
     }
 
-    fn data(&self, _type_name: &str) -> Option<&'static TypeSchema> {
-        None
+    fn data(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        builtin::data::find(type_name).map(|t| t.schema())
     }
 
     fn resource_names(&self) -> Vec<&'static str> {
@@ -245,7 +256,7 @@ impl Provider for BuiltinProvider {
     }
 
     fn data_names(&self) -> Vec<&'static str> {
-        Vec::new()
+        builtin::data::ALL.iter().map(|t| t.schema().name).collect()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -321,8 +332,10 @@ impl Provider for BuiltinProvider {
         Err(AwsError::failed(step, "Internal", "this type plans no rollout steps"))
     }
 
-    async fn read_data(&self, _provider: &str, type_name: &str, _want: &Object) -> Result<Object, AwsError> {
-        Err(AwsError::failed("read", "Internal", format!("there is no data source {type_name}")))
+    async fn read_data(&self, _provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
+        let data = builtin::data::find(type_name)
+            .expect("configuration was checked against the list of data sources");
+        data.read(self.context()?, want).await
     }
 
     fn import(&self, type_name: &str, id: &str) -> Option<Object> {

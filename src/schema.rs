@@ -5,7 +5,8 @@
 //! lifecycle test over all types iterate it. Every type has `id` besides (see [`ID`]).
 
 use crate::value::{Kind, Map, Number, Type, Value};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -80,6 +81,8 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// A secret that must be usable again: state keeps it encrypted, and needs a key for that.
+    pub kept: bool,
     /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
     /// top-level attributes.
     pub write_only: bool,
@@ -166,8 +169,16 @@ impl Shape {
 }
 
 impl Table {
+    /// Made once a table (a static cannot hold it: constants refer to tables).
     pub fn ty(&self) -> Type {
-        Type::object(self.rows.iter().map(|r| (Arc::from(r.name), r.ty())))
+        thread_local!(static TYPES: RefCell<BTreeMap<*const Row, Type>> = const { RefCell::new(BTreeMap::new()) });
+        let table = self.rows.as_ptr();
+        if let Some(known) = TYPES.with_borrow(|types| types.get(&table).cloned()) {
+            return known;
+        }
+        let ty = Type::object(self.rows.iter().map(|r| (attribute_name(r.name), r.ty())));
+        TYPES.with_borrow_mut(|types| types.insert(table, ty.clone()));
+        ty
     }
 }
 
@@ -259,9 +270,9 @@ field!(
     Vec<Object>,
     // Replaced by `.list()` or `.set()`.
     Shape::Blocks(Nesting::List, &Table { rows: &[] }),
-    |v| Some(v.as_slice()?.iter().filter_map(|o| o.as_map().cloned().map(Object)).collect()),
+    |v| Some(v.as_slice()?.iter().filter_map(Object::of).collect()),
     |objects| {
-        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.0)).collect();
+        let items: Vec<Value> = objects.into_iter().map(Value::from).collect();
         let element = items.first().map_or(Type::Dynamic, Value::ty);
         Value::list(element, items)
     }
@@ -282,6 +293,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            kept: false,
             write_only: false,
             watched: false,
             owned_elsewhere: None,
@@ -340,6 +352,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    kept() => row.kept = true;
     write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
@@ -399,13 +412,34 @@ pub use crate::attributes;
 /// Every resource and data source has it.
 pub const ID: Attr<Str> = Attr::<Str>::computed("id");
 
-/// The attributes of one resource (or of one nested block), by name.
+/// The attributes of one resource (or of one nested block), by name. Shared: a clone costs nothing until one
+/// of the two is written to.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Object(pub Map);
+pub struct Object(pub Arc<Map>);
+
+impl From<Map> for Object {
+    fn from(map: Map) -> Self {
+        Self(Arc::new(map))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Kind::Object(object.0).into()
+    }
+}
 
 impl Object {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The object or map that a value is.
+    pub fn of(value: &Value) -> Option<Self> {
+        match &value.kind {
+            Kind::Object(map) | Kind::Map(_, map) => Some(Self(map.clone())),
+            _ => None,
+        }
     }
 
     /// None when absent, null or unknown.
@@ -448,7 +482,7 @@ impl Object {
     /// Blocks need their row to know whether they are a list or a set.
     pub fn set_blocks(&mut self, attr: &Attr<Blocks>, objects: Vec<Object>) -> &mut Self {
         let Some((nesting, table)) = attr.row.block_table() else { return self };
-        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.complete(table).0)).collect();
+        let items: Vec<Value> = objects.into_iter().map(|o| o.complete(table).into()).collect();
         let value = match nesting {
             Nesting::List => Value::list(table.ty(), items),
             Nesting::Set => Value::set(table.ty(), items),
@@ -458,16 +492,18 @@ impl Object {
     }
 
     pub fn put(&mut self, name: &str, value: Option<Value>) {
+        let map = Arc::make_mut(&mut self.0);
         match value {
-            Some(value) => self.0.insert(name.into(), value),
-            None => self.0.remove(name),
+            Some(value) => map.insert(attribute_name(name), value),
+            None => map.remove(name),
         };
     }
 
     /// Every attribute of the table present: null where there was none.
     pub fn complete(mut self, table: &Table) -> Self {
+        let map = Arc::make_mut(&mut self.0);
         for row in table.rows {
-            self.0.entry(row.name.into()).or_insert_with(|| match row.shape {
+            map.entry(attribute_name(row.name)).or_insert_with(|| match row.shape {
                 // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
                 _ if row.also_attribute => Value::null(row.ty()),
                 Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
@@ -482,6 +518,19 @@ impl Object {
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some_and(|v| !is_absent(v))
     }
+}
+
+/// The names of attributes, each kept once.
+fn attribute_name(name: &str) -> Arc<str> {
+    thread_local!(static NAMES: RefCell<BTreeSet<Arc<str>>> = const { RefCell::new(BTreeSet::new()) });
+    NAMES.with_borrow_mut(|names| match names.get(name) {
+        Some(known) => known.clone(),
+        None => {
+            let new: Arc<str> = name.into();
+            names.insert(new.clone());
+            new
+        }
+    })
 }
 
 /// Null, or no blocks at all.
@@ -541,6 +590,8 @@ pub struct TypeSchema {
     pub create_before_destroy: bool,
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
+    /// Defaults that depend on other attributes; gets and completes desired.
+    pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
@@ -558,9 +609,15 @@ impl TypeSchema {
             example: "",
             create_before_destroy: false,
             validate: |_| Vec::new(),
+            complete: |_| {},
             predict: |_| Vec::new(),
             predict_update: |_, _| Vec::new(),
         }
+    }
+
+    /// Whether state must keep secrets of it encrypted.
+    pub fn needs_key(&self) -> bool {
+        self.table.rows.iter().any(|row| row.kept)
     }
 
     /// The row of an attribute, `id` included.

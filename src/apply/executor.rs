@@ -8,11 +8,11 @@ use crate::diff::{Sides, diff};
 use crate::graph::Node;
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::walk::{Moment, Walk};
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
-use crate::state::{Output, Resource, StateError, seal, stored};
+use crate::state::{Output, Resource, StateError, seal};
 use crate::value::{Value, to_json};
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
@@ -336,14 +336,72 @@ impl Executor<'_, '_> {
         };
         self.outcome.borrow_mut().created += 1;
         let shown = made.shown_id().to_owned();
+        let vanished = (change.reason == Some(Reason::Vanished)).then(|| self.recorded_id(change)).flatten();
         self.store(change, &made.id, &want, made.object).await?;
+        // What is gone already needs no deletion.
+        if let Some(id) = vanished.filter(|id| *id != made.id) {
+            self.record(&Entry::DeposedDeleted { address: change.address.clone(), id })?;
+        }
+        self.provision_created(change).await?;
         Ok(shown)
+    }
+
+    /// Commands after a creation. Until all have run, the resource counts as damaged: killed or failed in
+    /// between, the next plan replaces it.
+    async fn provision_created(&self, change: &Change) -> Result<(), Failure> {
+        let walk = self.walk.borrow();
+        if walk.provisioners(&change.address, false).is_empty() {
+            return Ok(());
+        }
+        let this = walk.value_of(&change.address);
+        drop(walk);
+        let marked = |tainted| Entry::Tainted { address: change.address.clone(), tainted };
+        self.record(&marked(true))?;
+        self.provision(change, false, this).await?;
+        self.record(&marked(false))
+    }
+
+    /// Commands before a destruction; not for what is damaged, nor for what its replacement already stands
+    /// in for.
+    async fn provision_destroyed(&self, change: &Change) -> Result<(), Failure> {
+        let replaced = change.action == Action::Replace && change.create_before_destroy;
+        let damaged = self.walk.borrow().state.resources.get(&change.address).is_none_or(|r| r.tainted);
+        if replaced || damaged || change.reason == Some(Reason::Deposed) {
+            return Ok(());
+        }
+        let this = change.before.clone().unwrap_or_default();
+        self.provision(change, true, this.into()).await
+    }
+
+    async fn provision(&self, change: &Change, on_destroy: bool, this: Value) -> Result<(), Failure> {
+        let count = self.walk.borrow().provisioners(&change.address, on_destroy).len();
+        for i in 0..count {
+            let mut diags = Diagnostics::default();
+            let walk = self.walk.borrow();
+            let provisioner = walk.provisioners(&change.address, on_destroy)[i];
+            let continues = provisioner.continues;
+            let command = walk.local_command(&change.address, provisioner, this.clone(), &mut diags);
+            drop(walk);
+            let Some(command) = command.filter(|_| !diags.has_errors()) else {
+                return Err(Failure::Config(diags));
+            };
+            let show = |line: String| (self.events)(Event::Output { address: change.address.clone(), line });
+            match super::local_exec::run(&command, &show).await {
+                Err(error) if continues => show(format!("{}; going on all the same", error.message)),
+                ended => ended.map_err(|error| self.aws(change, error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn recorded_id(&self, change: &Change) -> Option<String> {
+        self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone())
     }
 
     fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
         let walk = self.walk.borrow();
         let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-        let applied = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+        let applied = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
         Entry::Created { address: change.address.clone(), provider: change.provider.clone(), id, applied }
     }
 
@@ -448,6 +506,7 @@ impl Executor<'_, '_> {
 
     async fn remove(&self, change: &Change) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
+        self.provision_destroyed(change).await?;
         let token = self.intent(change, journal::Action::Delete, &change.desired)?;
         let address = change.address.to_string();
         let live = change.before.clone().unwrap_or_default();
@@ -516,16 +575,16 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let settings = walk.settings.get(&change.provider).cloned().unwrap_or_default();
             derive_tags(&mut live, schema.table, &settings, Some(want));
-            let salt = &walk.state.salt;
             Entry::Stored {
                 address: change.address.clone(),
                 resource: Box::new(Resource {
                     id: current_id(change, id, &live).to_owned(),
                     provider: change.provider.clone(),
-                    applied: stored(want, schema.table, salt),
-                    seen: stored(&live, schema.table, salt),
+                    applied: walk.state.stored(want, schema.table),
+                    seen: walk.state.stored(&live, schema.table),
                     depends_on: change.depends_on.clone(),
                     create_before_destroy: change.create_before_destroy,
+                    tainted: false,
                     deposed: Vec::new(),
                 }),
             }
@@ -534,7 +593,7 @@ impl Executor<'_, '_> {
         let value = updated(schema, &live, want, &[]);
         let mut walk = self.walk.borrow_mut();
         walk.live.insert(change.address.clone(), Some(live));
-        walk.accept_value(&change.address, Value::object(value.0));
+        walk.accept_value(&change.address, value.into());
         Ok(())
     }
 
@@ -565,7 +624,7 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let text = format!("{}\0{}\0{number}\0{}", walk.state.lineage, walk.state.serial, change.address);
             let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-            let want = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+            let want = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
             (hex::encode(Sha256::digest(text.as_bytes()))[..32].to_owned(), want)
         };
         self.record(&Entry::Intent {

@@ -1,6 +1,7 @@
 //! The small providers that stand in most modules: what they make lives in the state, or in files beside
 //! the configuration. Nothing here asks AWS.
 
+pub mod data;
 mod random;
 pub mod types;
 
@@ -56,10 +57,19 @@ pub trait BuiltinType: Sync {
     }
 }
 
+/// One data source without an API behind it.
+#[async_trait(?Send)]
+pub trait BuiltinData: Sync {
+    fn schema(&self) -> &'static TypeSchema;
+
+    /// `want` is wholly known. The answer has every attribute of the table, declared ones included.
+    async fn read(&self, cx: &Context, want: &Object) -> Result<Object, AwsError>;
+}
+
 /// `live` with all that `want` says.
 fn over(live: &Object, want: &Object) -> Object {
     let mut object = live.clone();
-    for (name, value) in &want.0 {
+    for (name, value) in want.0.iter() {
         if object.value(name).is_none() || crate::schema::ID.row.name != &**name {
             object.put(name, Some(value.clone()));
         }

@@ -2,12 +2,16 @@
 
 mod apply;
 mod cloud;
+mod completions;
+mod console;
 mod destroy;
 mod drift;
 mod environment;
 mod error;
 mod graph;
 mod import;
+mod keys;
+mod line;
 mod output;
 mod plan;
 #[cfg(test)]
@@ -21,7 +25,7 @@ mod validate;
 
 pub use error::CliError;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -44,7 +48,14 @@ enum Command {
     State(state::Args),
     Import(import::Args),
     Graph(graph::Args),
+    Console(console::Args),
+    Completions(completions::Args),
     Sim(sim::Args),
+}
+
+/// The whole command line, for completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// How a command that did its work ended.
@@ -91,6 +102,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::State(args) => state::run(args),
         Command::Import(args) => import::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::Console(args) => console::run(args),
+        Command::Completions(args) => completions::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {
@@ -136,7 +149,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

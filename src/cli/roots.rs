@@ -13,9 +13,9 @@ use crate::addr::Mode;
 use crate::apply;
 use crate::config::variables::Argument;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources};
-use crate::lang::eval::conformance::{type_json, unknown_json, value_json};
 use crate::plan::walk::Purpose;
 use crate::plan::{Action, Change, Plan, Reason};
+use crate::value::answer_json;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -166,14 +166,11 @@ fn outputs(plan: &Plan) -> BTreeMap<String, Json> {
     let declared = plan.outputs.iter().filter(|(_, o)| !o.removed);
     declared
         .map(|(name, output)| {
-            let value = &output.after;
-            let whole = value.is_wholly_known();
-            let ty = if value.is_null() { json!("dynamic") } else { type_json(&value.ty()) };
-            let mut entry =
-                json!({ "value": value_json(value), "type": if whole { ty } else { Json::Null } });
-            if !whole {
-                entry["unknown"] = unknown_json(value);
+            let mut entry = Json::Object(answer_json(&output.after));
+            if entry.get("value").is_none() {
+                entry["value"] = Json::Null;
             }
+            entry.as_object_mut().expect("an object").remove("sensitive");
             if output.sensitive {
                 entry["sensitive"] = json!(true);
             }

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
 use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
@@ -31,7 +31,12 @@ pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
 }
 
 fn place(environment: &Environment, now: Timestamp) -> Place {
-    Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
+    Place {
+        root: environment.dir.clone(),
+        home: environment.home().to_owned(),
+        workspace: "default".to_owned(),
+        now,
+    }
 }
 
 /// Everything that knows resource types; `context` is None where nothing is asked or made.
@@ -52,6 +57,27 @@ fn validate(environment: &Environment) -> Diagnostics {
     }
     diags.extend(walk.diags);
     diags
+}
+
+/// Evaluates the environment without asking AWS: resources are as the state has them, or as declared, with
+/// the rest unknown.
+pub fn with_recorded<R>(
+    mut environment: Environment,
+    then: impl FnOnce(&Walk<'_>, &mut Environment) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&config, &mut diags);
+    let provider = providers(Connector::none(), None);
+    let (state, _) = environment.state.load()?;
+    let place = place(&environment, Clock::wall_now());
+    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
+    if let Err(error) = futures::executor::block_on(walk.run(&[])) {
+        unreachable!("nothing is asked while validating: {error}");
+    }
+    diags.extend(std::mem::take(&mut walk.diags));
+    environment.check(diags)?;
+    then(&walk, &mut environment)
 }
 
 /// Walks the environment against its cloud and hands the walk on. `operation`: takes the state's lock for
@@ -119,12 +145,23 @@ async fn walk_then<R>(
     let provider = providers(cloud.connector(&clock), Some(context));
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
+    state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;
     let place = place(environment, clock.now());
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.run(&unfinished).await?;
     then(&mut walk, Session { environment, clock, stop }).await
+}
+
+/// Whether something declared, or in the state, has secrets that must be kept.
+fn keeps_secrets(graph: &Graph<'_>, state: &State, provider: &dyn Provider) -> bool {
+    let declared = graph.nodes().filter_map(|node| match node {
+        Node::Resource(_, key) => Some(&key.type_name),
+        _ => None,
+    });
+    let mut all = declared.chain(state.resources.keys().map(|address| &address.type_name));
+    all.any(|type_name| provider.resource(type_name).is_some_and(|schema| schema.needs_key()))
 }
 
 /// A state that was never written gets its identity.

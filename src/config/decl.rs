@@ -1,6 +1,8 @@
 //! The declarations of one module directory.
 
 use super::blocks::{Check, Import, Moved, Removed};
+use super::terraform::RequiredProvider;
+use super::version::Constraint;
 use crate::addr::Mode;
 use crate::diag::Span;
 use crate::lang::eval::TypeConstraint;
@@ -28,8 +30,10 @@ pub struct Module {
     pub removed: Vec<Removed>,
     pub imports: Vec<Import>,
     pub checks: BTreeMap<Name, Check>,
-    /// `backend "s3" { … }` inside `terraform`.
+    /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
+    /// By local name.
+    pub required_providers: BTreeMap<Name, RequiredProvider>,
 }
 
 /// A resource or data source block within its module.
@@ -130,6 +134,18 @@ pub struct Resource {
     pub lifecycle: Lifecycle,
     /// The check block that it stands in.
     pub check: Option<Name>,
+    pub provisioners: Vec<Provisioner>,
+    pub header: Span,
+}
+
+/// `provisioner "local-exec"`: the only kind there is.
+#[derive(Debug)]
+pub struct Provisioner {
+    /// `command` and what else it takes.
+    pub body: Body,
+    pub on_destroy: bool,
+    /// A failure is shown, and nothing more.
+    pub continues: bool,
     pub header: Span,
 }
 
@@ -144,8 +160,24 @@ pub struct Call {
     pub repetition: Repetition,
     pub depends_on: Vec<Traversal>,
     /// Child's provider name → ours.
-    pub providers: BTreeMap<Name, Name>,
+    pub providers: BTreeMap<Name, PassedProvider>,
+    pub version: Option<WantedVersion>,
     pub header: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct PassedProvider {
+    /// Our name for it.
+    pub provider: Name,
+    pub span: Span,
+}
+
+/// `version = "~> 5.0"` of a module block.
+#[derive(Debug)]
+pub struct WantedVersion {
+    pub text: String,
+    pub constraint: Constraint,
+    pub span: Span,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,10 @@
 //! One directory → one [`Module`].
 
 use super::decl::*;
+use super::json::parse_json_file;
+use super::overrides::{self, ParsedFile};
+use super::terraform::{self, invalid_constraint};
+use super::vendored::is_registry;
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
 use crate::lang::eval::{TypeConstraint, references, type_constraint};
@@ -12,10 +16,11 @@ use std::sync::Arc;
 /// Whether a file of this name is configuration (see DESIGN, "Files and blocks").
 pub fn is_configuration(name: &str) -> bool {
     const NOT_OURS: &[&str] = &[".tftest.hcl", ".tfmock.hcl", ".pkr.hcl", ".tfquery.hcl", ".tfstack.hcl"];
-    let ours = name.ends_with(".hcl") || name.ends_with(".tf");
+    let ours = name.ends_with(".hcl") || name.ends_with(".tf") || name.ends_with(".tf.json");
     ours && !name.starts_with('.')
         && name != "terragrunt.hcl"
         && !name.ends_with('~')
+        && !(name.starts_with('#') && name.ends_with('#'))
         && !NOT_OURS.iter().any(|suffix| name.ends_with(suffix))
 }
 
@@ -27,17 +32,44 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
         .filter(|name| is_configuration(name))
         .collect();
     names.sort();
-    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    let (overrides, names): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| overrides::is_override(name));
+    let mut files = Vec::new();
     for name in names {
-        let path = dir.join(&name);
-        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-        let own_blocks = name.ends_with(".hcl");
-        let file = sources.add(path, text);
-        let (body, errors) = parse_file(sources, file);
-        diags.extend(errors);
-        Sorter { module: &mut module, diags, own_blocks }.file(body);
+        files.push(parse(&dir.join(&name), sources, diags)?);
+    }
+    for name in overrides {
+        let file = parse(&dir.join(&name), sources, diags)?;
+        overrides::merge(&mut files, file, diags);
+    }
+    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    for ParsedFile { body, own } in files {
+        Sorter { module: &mut module, diags, own_blocks: own }.file(body);
     }
     Ok(module)
+}
+
+fn parse(path: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> std::io::Result<ParsedFile> {
+    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let ends = |suffix: &str| path.as_os_str().to_string_lossy().ends_with(suffix);
+    let (json, own) = (ends(".tf.json"), ends(".hcl"));
+    let file = sources.add(path, text);
+    let (body, errors) =
+        if json { parse_json_file(sources, file, &attribute_table) } else { parse_file(sources, file) };
+    diags.extend(errors);
+    Ok(ParsedFile { body, own })
+}
+
+/// Tells blocks from arguments in JSON.
+fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema::Table> {
+    let schema = match mode {
+        Mode::Managed => {
+            let aws = crate::aws::types::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
+        }
+        Mode::Data => crate::aws::data::find(type_name)?.schema(),
+    };
+    Some(schema.table)
 }
 
 pub(super) struct Sorter<'a> {
@@ -91,7 +123,7 @@ impl Sorter<'_> {
             "output" => self.output(block),
             "module" => self.call(block),
             "provider" => self.provider(block),
-            "terraform" => self.terraform(block),
+            "terraform" => terraform::Reader { module: self.module, diags: self.diags }.block(block),
             "moved" => self.moved(block),
             "removed" => self.removed(block),
             "import" => self.import(block),
@@ -184,6 +216,10 @@ impl Sorter<'_> {
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
         let mut lifecycle = self.lifecycle(&mut body);
         let repetition = self.enabled(repetition, lifecycle.enabled.take());
+        let provisioners = match mode {
+            Mode::Managed => super::provisioner::take_provisioners(&mut body, self.diags),
+            Mode::Data => Vec::new(),
+        };
         let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
         let resource = Resource {
             body,
@@ -192,6 +228,7 @@ impl Sorter<'_> {
             provider: provider.unwrap_or(default_provider),
             lifecycle,
             check: None,
+            provisioners,
             header: block.header,
             key: key.clone(),
         };
@@ -504,7 +541,7 @@ impl Sorter<'_> {
         let enabled = self.module_lifecycle(&mut body);
         let repetition = self.enabled(repetition, enabled);
         let providers = take(&mut body, "providers").map(|a| self.provider_map(&a.expr)).unwrap_or_default();
-        take(&mut body, "version");
+        let version = take(&mut body, "version");
         let Some(source) = take(&mut body, "source") else {
             self.diags.push(
                 Diagnostic::error("missing-argument", format!("module `{}` has no `source`", name.name))
@@ -514,6 +551,7 @@ impl Sorter<'_> {
             return;
         };
         let Some(text) = self.constant_text(&source) else { return };
+        let version = version.and_then(|v| self.module_version(&text, &v));
         let call = Call {
             name: name.name.clone(),
             source: text,
@@ -522,12 +560,33 @@ impl Sorter<'_> {
             repetition,
             depends_on,
             providers,
+            version,
             header: block.header,
         };
         self.module.calls.insert(name.name, call);
     }
 
-    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, Name> {
+    fn module_version(&mut self, source: &str, attribute: &Attribute) -> Option<WantedVersion> {
+        if !is_registry(source) {
+            let d = Diagnostic::error("module-version", "only modules of a registry have a `version`");
+            self.diags.push(d.at(attribute.span).help(match source.starts_with('.') {
+                true => "a local module is as it stands in its directory: remove this line",
+                false => "name the version in the source: `?ref=v1.2.0`",
+            }));
+            return None;
+        }
+        let text = self.constant_text(attribute)?;
+        let span = attribute.expr.span;
+        match text.parse() {
+            Ok(constraint) => Some(WantedVersion { text, constraint, span }),
+            Err(problem) => {
+                self.diags.push(invalid_constraint(problem, span));
+                None
+            }
+        }
+    }
+
+    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, PassedProvider> {
         let ExprKind::Object(items) = &expr.kind else {
             let d = Diagnostic::error("expected-provider", "`providers` must map the module's names to ours");
             self.diags.push(d.at(expr.span).help("write `providers = { aws = aws.west }`"));
@@ -538,7 +597,8 @@ impl Sorter<'_> {
             .filter_map(|item| {
                 let theirs =
                     constant_string(&item.key).map(Name::from).or_else(|| self.provider_name(&item.key))?;
-                Some((theirs, self.provider_name(&item.value)?))
+                let provider = self.provider_name(&item.value)?;
+                Some((theirs, PassedProvider { provider, span: item.value.span }))
             })
             .collect()
     }
@@ -554,20 +614,6 @@ impl Sorter<'_> {
             return self.duplicate("provider", &name, block.header, first);
         }
         self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
-    }
-
-    fn terraform(&mut self, block: Block) {
-        for inner in block.body.blocks {
-            match &*inner.kind.name {
-                "backend" => self.module.backend = Some(inner),
-                "required_providers" | "cloud" | "provider_meta" => {}
-                other => {
-                    let d = Diagnostic::error("unknown-block", format!("`terraform` has no block `{other}`"));
-                    self.diags
-                        .push(d.at(inner.header).help("it may hold `required_providers` and `backend`"));
-                }
-            }
-        }
     }
 
     fn cutover(&mut self, block: Block) {

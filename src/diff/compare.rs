@@ -115,8 +115,7 @@ fn blocks_equal(nesting: Nesting, table: &'static Table, live: &Value, desired: 
 
 /// One block: what it declares must be live; what it does not declare must be nothing, or AWS's to choose.
 fn block_equal(table: &'static Table, live: &Value, desired: &Value, salt: &str) -> bool {
-    let (Some(live), Some(desired)) = (live.as_map(), desired.as_map()) else { return false };
-    let (live, desired) = (Object(live.clone()), Object(desired.clone()));
+    let (Some(live), Some(desired)) = (Object::of(live), Object::of(desired)) else { return false };
     table.rows.iter().filter(|r| r.settable()).all(|row| {
         let nothing = || Value::null(row.ty());
         let live_value = live.value(row.name).cloned().unwrap_or_else(nothing);

@@ -129,14 +129,8 @@ fn nested_replaces(row: &'static Row, live: Option<&Value>, desired: &Value, sal
         return false;
     };
     live.iter().zip(desired).any(|(live, desired)| {
-        let (Some(live), Some(desired)) = (live.as_map(), desired.as_map()) else { return false };
-        let sides = Sides {
-            desired: &Object(desired.clone()),
-            applied: None,
-            seen: None,
-            live: &Object(live.clone()),
-            salt,
-        };
+        let (Some(live), Some(desired)) = (Object::of(live), Object::of(desired)) else { return false };
+        let sides = Sides { desired: &desired, applied: None, seen: None, live: &live, salt };
         diff(table, &sides).iter().any(|change| change.replaces)
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod eval;
 pub mod functions;
+pub mod json;
 mod lexer;
 pub mod parse;
 pub mod syntax;

@@ -81,8 +81,8 @@ fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
 }
 
 fn blocks_with_unknowns(table: &Table, value: &Value) -> Value {
-    let each = |item: &Value| match item.as_map() {
-        Some(map) => Value::object(object_with_unknowns(table, &Object(map.clone())).0).marked(item.marks),
+    let each = |item: &Value| match Object::of(item) {
+        Some(object) => Value::from(object_with_unknowns(table, &object)).marked(item.marks),
         None => item.clone(),
     };
     let kind = match &value.kind {

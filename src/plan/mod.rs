@@ -2,6 +2,7 @@
 
 pub mod desired;
 pub mod ignore;
+pub mod keys;
 pub mod repeat;
 pub mod steps;
 pub mod values;
@@ -48,6 +49,8 @@ pub enum Reason {
     ConfigUnknown,
     /// A data source that depends on something that changes.
     DependencyPending,
+    /// Its creation did not end well, or someone tainted it.
+    Tainted,
     /// `replace_triggered_by`.
     Triggered,
     /// The old one of an unfinished replacement.

@@ -109,6 +109,8 @@ impl Values {
 pub struct Place {
     /// The root directory; file functions are relative to it.
     pub root: std::path::PathBuf,
+    /// The same where it really is: a saved plan's configuration is a snapshot elsewhere.
+    pub home: std::path::PathBuf,
     pub workspace: String,
     pub now: jiff::Timestamp,
 }
@@ -185,7 +187,7 @@ impl ModuleScope<'_> {
 
     fn this(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
         let none = || {
-            Diagnostic::error("self-outside", "`self` is known only in postconditions")
+            Diagnostic::error("self-outside", "`self` is known only in postconditions and provisioners")
                 .at(t.span)
                 .help("refer to the resource by its name")
         };

@@ -6,11 +6,13 @@ mod imports;
 mod modules;
 mod moves;
 mod providers;
+mod provisioners;
 mod resources;
 mod triggers;
 
 pub use conditions::Moment;
 pub use moves::moves_between;
+pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
 use super::values::{ModuleScope, Place, Repeated, Values};
@@ -249,6 +251,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The names of the root module; `path` is the root's.
+    pub fn root_scope<'s>(&'s self, path: &'s ModulePath) -> ModuleScope<'s> {
+        self.scope(0, path, Repeated::default())
+    }
+
     /// Creations that a killed run began: looks for what they made and takes it into the state.
     async fn recover(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
         use crate::state::journal::{Action, Entry, fold};
@@ -285,17 +292,22 @@ impl<'a> Walk<'a> {
     /// Reads everything in state, one batch a provider and type.
     async fn refresh(&mut self) -> Result<(), WalkError> {
         let mut batches: BTreeMap<(String, Arc<str>), Vec<Known>> = BTreeMap::new();
+        let mut locked = Vec::new();
         for (address, resource) in &self.state.resources {
             let Some(schema) = self.provider.resource(&address.type_name) else {
                 return Err(WalkError::UnknownType { address: address.clone() });
             };
             let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
             let mut known = resource.seen(schema.table);
+            if let (Err(problem), Purpose::Plan) = (self.state.open(&mut known, schema.table), self.purpose) {
+                locked.push(super::keys::cannot_open(address, problem));
+            }
             if !known.has("id") {
                 known.put("id", Some(resource.id.as_str().into()));
             }
             batch.push((address.clone(), resource.id.clone(), known));
         }
+        self.diags.extend(locked);
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
             let items: Vec<Existing<'_>> =

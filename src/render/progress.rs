@@ -41,6 +41,7 @@ impl Progress {
                 self.last.insert(key, text.clone());
                 p.dim(&format!("{address}: {text}"))
             }
+            Event::Output { address, line } => format!("{address} (local-exec): {line}"),
             Event::StepStarted { address, number, of, text } => {
                 format!("{address}: step {number} of {of}: {text}")
             }

@@ -134,9 +134,10 @@ pub fn headline(change: &Change) -> String {
         Action::Delete => "will be destroyed",
     };
     let why = match change.reason {
-        Some(Reason::Vanished) => ": it is no longer in AWS",
+        Some(Reason::Vanished) => ": it is no longer there",
         Some(Reason::NotDeclared) => ": it is no longer in the configuration",
         Some(Reason::NoInstance) => ": its instance is no longer declared",
+        Some(Reason::Tainted) => ": it is tainted",
         Some(Reason::Triggered) => ": replace_triggered_by",
         Some(Reason::Deposed) => ": what is left of an unfinished replacement",
         Some(Reason::WrongRepetition) => ": it has another kind of instance key now",

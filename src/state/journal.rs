@@ -44,6 +44,11 @@ pub enum Entry {
         id: String,
         applied: BTreeMap<String, Json>,
     },
+    /// Whether it is damaged: not all of its provisioners have run.
+    Tainted {
+        address: Address,
+        tainted: bool,
+    },
     Deleted {
         address: Address,
     },
@@ -128,9 +133,15 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
                     applied,
                     depends_on: Default::default(),
                     create_before_destroy: false,
+                    tainted: false,
                     deposed: Vec::new(),
                 };
                 store(state, address, resource);
+            }
+            Entry::Tainted { address, tainted } => {
+                if let Some(resource) = state.resources.get_mut(&address) {
+                    resource.tainted = tainted;
+                }
             }
             Entry::Deleted { address } => {
                 open.remove(&address);
@@ -207,6 +218,7 @@ mod tests {
             seen: BTreeMap::new(),
             depends_on: Default::default(),
             create_before_destroy: false,
+            tainted: false,
             deposed: Vec::new(),
         })
     }

@@ -31,26 +31,44 @@ const DEEP_STACK_BYTES: usize = 128 << 20;
 
 /// Parses a configuration file (`.hcl`, `.tf`, `.tfvars`).
 pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Code, |p| p.file_body())
+    parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body())
 }
 
 /// Parses one expression that is the whole text of `file` (for `-var`, `console`).
 pub fn parse_expression(sources: &Sources, file: FileId) -> (Option<Expr>, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Code, |p| p.whole_expression())
+    parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.whole_expression())
 }
 
 /// Parses a whole file as a template (for `templatefile`).
 pub fn parse_template(sources: &Sources, file: FileId) -> (Vec<TemplatePart>, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Template, |p| p.whole_template())
+    parse(sources.text(file), file, Mode::Template, MAX_DEPTH, |p| p.whole_template())
+}
+
+/// Parses text that stands somewhere in `file`: spans are offsets in `text`. No tree is higher than `limit`.
+pub(super) fn parse_expression_text(
+    text: &str,
+    file: FileId,
+    limit: usize,
+) -> (Option<Expr>, Vec<Diagnostic>) {
+    parse(text, file, Mode::Code, limit, |p| p.whole_expression())
+}
+
+/// The same for a template.
+pub(super) fn parse_template_text(
+    text: &str,
+    file: FileId,
+    limit: usize,
+) -> (Vec<TemplatePart>, Vec<Diagnostic>) {
+    parse(text, file, Mode::Template, limit, |p| p.whole_template())
 }
 
 fn parse<T: Default + Send>(
-    sources: &Sources,
+    text: &str,
     file: FileId,
     mode: Mode,
+    limit: usize,
     rule: fn(&mut Parser<'_>) -> T,
 ) -> (T, Vec<Diagnostic>) {
-    let text: &str = sources.text(file);
     if text.len() >= u32::MAX as usize {
         let diagnostic = Diagnostic::error("file-too-large", "a file of 4 GiB or more cannot be read")
             .at(Span::new(file, 0, 0))
@@ -64,13 +82,13 @@ fn parse<T: Default + Send>(
         (tree, parser.finish())
     };
     if lexed.depth <= SHALLOW {
-        return run(MAX_DEPTH);
+        return run(limit);
     }
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES);
-        match thread.spawn_scoped(scope, || run(MAX_DEPTH)) {
+        match thread.spawn_scoped(scope, || run(limit)) {
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => run(SHALLOW),
+            Err(_) => run(limit.min(SHALLOW)),
         }
     })
 }

@@ -13,7 +13,7 @@ use crate::lang::syntax::{Expr, Traversal};
 use crate::plan::repeat::for_each_pairs;
 use crate::plan::values::{Expansion, ModuleScope, Repeated};
 use crate::schema::Object;
-use crate::state::{Resource, stored};
+use crate::state::Resource;
 use crate::value::{Type, Value, convert};
 use std::path::Path;
 
@@ -207,14 +207,14 @@ impl<'a> Walk<'a> {
                     fail("`identity` must be an object", "write `identity = { id = \"…\" }`");
                     return None;
                 };
-                let known = Object(attributes.clone());
+                let known = Object::from(attributes.clone());
                 let Some(text) = known.value("id").or_else(|| known.value("arn")).and_then(Value::as_str)
                 else {
                     fail("`identity` has neither `id` nor `arn`", "name one of them, or use `id = \"…\"`");
                     return None;
                 };
                 let mut merged = self.provider.import(&address.type_name, text).unwrap_or_default();
-                merged.0.extend(known.0.iter().map(|(k, v)| (k.clone(), v.clone())));
+                known.0.iter().for_each(|(name, value)| merged.put(name, Some(value.clone())));
                 Some((text.to_owned(), merged))
             }
         }
@@ -253,9 +253,10 @@ impl<'a> Walk<'a> {
             id: own,
             provider: provider.to_owned(),
             applied: Default::default(),
-            seen: stored(&live, schema.table, &self.state.salt),
+            seen: self.state.stored(&live, schema.table),
             depends_on: Default::default(),
             create_before_destroy: false,
+            tainted: false,
             deposed: Vec::new(),
         };
         self.state.resources.insert(address.clone(), resource);

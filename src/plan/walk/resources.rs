@@ -64,6 +64,9 @@ impl Walk<'_> {
             return self.forget_values(id, key);
         };
         check_ignored(&resource.lifecycle, schema.table, schema.name, &mut self.diags);
+        if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
+            self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
+        }
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
             if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
@@ -111,13 +114,25 @@ impl Walk<'_> {
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            return Value::object(created(schema, &wanted).0);
+            let value = self.recorded(address, schema).unwrap_or_else(|| created(schema, &wanted).into());
+            let mut diags = std::mem::take(&mut self.diags);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &value, &mut diags);
+            self.diags = diags;
+            return value;
         }
         let change = self.change(instance, wanted);
-        let value = Value::object(change.after.0.clone());
+        let value = Value::from(change.after.clone());
         self.postconditions(instance, &value);
         self.changes.insert(address.clone(), change);
         value
+    }
+
+    /// What the state has of an instance, for who evaluates without asking AWS.
+    fn recorded(&self, address: &Address, schema: &TypeSchema) -> Option<Value> {
+        let old = self.state.resources.get(address)?;
+        let mut object = old.seen(schema.table).complete(schema.table);
+        object.put("id", Some(old.id.as_str().into()));
+        Some(object.into())
     }
 
     fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
@@ -211,7 +226,11 @@ impl Walk<'_> {
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
-        change.action = if triggered || change.attributes.iter().any(|a| a.replaces) {
+        let tainted = old.tainted;
+        if tainted {
+            change.reason = Some(Reason::Tainted);
+        }
+        change.action = if tainted || triggered || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
             if change.importing.is_some() { Action::Import } else { Action::None }
@@ -405,7 +424,7 @@ impl Walk<'_> {
                 self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
                 let known = want.0.values().all(Value::is_wholly_known);
                 let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
-                values.push((instance.clone(), Value::object(created(schema, &want).0)));
+                values.push((instance.clone(), created(schema, &want).into()));
                 if failed || self.purpose == Purpose::Validate {
                     continue;
                 }
@@ -560,6 +579,14 @@ impl Walk<'_> {
         Some((id, self.graph.modules[id].module.resources.get(&key)?))
     }
 
+    /// What the instance's value is by now.
+    pub fn value_of(&self, address: &Address) -> Value {
+        let value = self.find_resource(address).and_then(|(id, resource)| {
+            self.values.module(id, &address.module)?.resources.get(&resource.key)?.get(&address.key).cloned()
+        });
+        value.unwrap_or_else(Value::dynamic)
+    }
+
     /// Puts the real value of an applied resource or read data source in place.
     pub fn accept_value(&mut self, address: &Address, value: Value) {
         let Some((id, resource)) = self.find_resource(address) else { return };
@@ -579,9 +606,9 @@ pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answe
                 let value = object.value(row.name).cloned().map(Value::sensitive);
                 object.put(row.name, value);
             }
-            Value::object(object.0)
+            object.into()
         }
-        None => Value::object(answer.0),
+        None => answer.into(),
     }
 }
 
