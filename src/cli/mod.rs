@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod fmt;
 mod graph;
+mod import;
 mod keys;
 mod line;
 mod output;
@@ -20,6 +21,7 @@ mod saved;
 mod session;
 mod sim;
 mod state;
+mod surgery;
 mod validate;
 
 pub use error::CliError;
@@ -45,6 +47,7 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Import(import::Args),
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
@@ -102,6 +105,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),

@@ -230,8 +230,8 @@ impl Sorter<'_> {
             depends_on,
             provider: provider.unwrap_or(default_provider),
             lifecycle,
-            provisioners,
             check: None,
+            provisioners,
             header: block.header,
             key: key.clone(),
         };

@@ -11,7 +11,8 @@ use crate::config::{DeclKey, Resource};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node};
-use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
+use crate::plan::desired::{complete_tags, created, derive_tags, updated};
+use crate::plan::ignore::{check_ignored, ignore_changes};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
@@ -55,11 +56,17 @@ impl Walk<'_> {
         let Some(schema) = self.schema(id, resource) else {
             return self.note_unknown_type(id, resource);
         };
+        check_ignored(&resource.lifecycle, schema.table, schema.name, &mut self.diags);
         if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
         }
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -134,7 +141,7 @@ impl Walk<'_> {
         self.diags = diags;
     }
 
-    pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
+    pub fn provider_for(&self, id: ModuleId, name: &str) -> String {
         match self.graph.provider_of(id, name) {
             Some((owner, name)) => provider_key(owner, &name),
             None if self.provider.names().contains(&name) => name.to_owned(),
@@ -430,6 +437,11 @@ impl Walk<'_> {
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let mut found = Diagnostics::default();
