@@ -13,8 +13,10 @@ mod keys;
 mod line;
 mod output;
 mod plan;
+mod planning;
 mod saved;
 mod session;
+mod show;
 mod sim;
 mod state;
 mod validate;
@@ -29,6 +31,12 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
+    /// Run as if started in this directory
+    #[arg(long, value_name = "DIR")]
+    chdir: Option<std::path::PathBuf>,
+    /// No colours, as with NO_COLOR
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -42,6 +50,7 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Show(show::Args),
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
@@ -78,6 +87,7 @@ impl From<Done> for ExitCode {
 /// Runs the command that `arguments` (program name first) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     start_logging();
+    end_with_the_reader();
     let cli = match Cli::try_parse_from(arguments.into_iter().map(double_dash)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -87,6 +97,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if cli.no_color {
+        error::refuse_color();
+    }
+    if let Some(dir) = &cli.chdir
+        && let Err(error) = std::env::set_current_dir(dir)
+    {
+        eprintln!("error: cannot change to the directory `{}`: {error}", dir.display());
+        return ExitCode::from(1);
+    }
     let result = match cli.command {
         Command::Plan(args) => plan::run(args),
         Command::Apply(args) => apply::run(args),
@@ -95,6 +114,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Show(args) => show::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),
@@ -116,6 +136,19 @@ fn double_dash(argument: OsString) -> OsString {
     let single = chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_lowercase());
     let name = text.trim_start_matches('-').split('=').next().unwrap_or_default();
     if single && name.len() > 1 { OsString::from(format!("-{text}")) } else { argument }
+}
+
+/// `cutover … | head`: when no one reads any more, that is no defect to tell of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        if text.is_some_and(|t| t.starts_with("failed printing to stdout") && t.contains("Broken pipe")) {
+            // As the signal would have it.
+            std::process::exit(141);
+        }
+        usual(info);
+    }));
 }
 
 /// `CUTOVER_LOG=debug` (or a filter such as `aws_config=trace`) writes a log to stderr.

@@ -1,6 +1,7 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
 mod modules;
+pub mod options;
 mod providers;
 mod provisioners;
 mod resources;
@@ -8,6 +9,7 @@ mod resources;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
+use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};
 use super::{Change, OutputChange, Plan};
 use crate::addr::{Address, ModulePath};
@@ -62,6 +64,9 @@ pub struct Walk<'a> {
     pub deposed: Vec<Change>,
     pub live: BTreeMap<Address, Option<Object>>,
     pub settings: BTreeMap<String, ProviderSettings>,
+    pub options: Options,
+    /// Declarations whose changes were not asked for.
+    left_out: BTreeSet<String>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     /// Default region and endpoint for provider blocks that name none.
@@ -89,6 +94,8 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
             live: BTreeMap::new(),
             settings: BTreeMap::new(),
+            options: Options::default(),
+            left_out: BTreeSet::new(),
             given,
             create_before_destroy: BTreeSet::new(),
             defaults: ProviderSettings::default(),
@@ -121,6 +128,7 @@ impl<'a> Walk<'a> {
         }
         if self.purpose != Purpose::Validate {
             self.orphans();
+            self.narrow();
         }
         Ok(())
     }
@@ -244,8 +252,13 @@ impl<'a> Walk<'a> {
             if !known.has("id") {
                 known.put("id", Some(resource.id.as_str().into()));
             }
+            if !self.options.refresh {
+                self.live.insert(address.clone(), Some(known));
+                continue;
+            }
             batch.push((address.clone(), resource.id.clone(), known));
         }
+        batches.retain(|_, batch| !batch.is_empty());
         self.diags.extend(locked);
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
@@ -285,14 +298,25 @@ impl<'a> Walk<'a> {
         let root = self.values.module(0, &ModulePath::root());
         let declared = &self.graph.modules[0].module.outputs;
         let mut out = BTreeMap::new();
-        if self.purpose == Purpose::Destroy {
+        if self.purpose == Purpose::Destroy && self.options.targets.is_empty() {
             return out;
         }
         for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
             let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
+            if self.purpose == Purpose::Destroy || self.is_left_out(name) {
+                let Some(before) = before else { continue };
+                let after = crate::value::from_json(&before);
+                let kept = OutputChange { before: Some(before), after, sensitive, changed: false };
+                out.insert(name.to_string(), kept);
+                continue;
+            }
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
-            let changed = before != to_json(&after);
+            // A null output is not recorded, and an unknown one is going to be something else.
+            let changed = match (&before, to_json(&after)) {
+                (None, Some(json)) => !json.is_null(),
+                (before, json) => json.is_none() || *before != json,
+            };
             out.insert(name.to_string(), OutputChange { before, after: value.clone(), sensitive, changed });
         }
         for (name, old) in &self.state.outputs {
@@ -304,6 +328,13 @@ impl<'a> Walk<'a> {
             });
         }
         out
+    }
+
+    /// Whether an output needs something that was not asked for.
+    fn is_left_out(&self, output: &Arc<str>) -> bool {
+        let node = Node::Output(0, output.clone());
+        !self.left_out.is_empty()
+            && self.graph.resources_needed_all(&node).any(|n| self.left_out.contains(&self.graph.describe(n)))
     }
 
     /// Resources that are created before they are destroyed: those that say so, and all that they need.

@@ -26,7 +26,9 @@ fn write(value: &Value, indent: usize, out: &mut String) {
         Kind::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         Kind::Number(n) => out.push_str(&n.to_string()),
         Kind::String(s) => write_string(s, indent, out),
-        Kind::List(_, items) => called("tolist", items.is_empty(), out, |out| write_items(items, indent, out)),
+        Kind::List(_, items) => {
+            called("tolist", items.is_empty(), out, |out| write_items(items, indent, out))
+        }
         Kind::Set(_, items) => called("toset", items.is_empty(), out, |out| write_items(items, indent, out)),
         Kind::Map(_, items) => called("tomap", false, out, |out| write_entries(items, indent, out)),
         Kind::Tuple(items) => write_items(items, indent, out),
