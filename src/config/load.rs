@@ -432,6 +432,7 @@ impl Sorter<'_> {
         let mut variable = Variable {
             name: name.name.clone(),
             constraint: TypeConstraint::any(),
+            typed: false,
             default: None,
             description: None,
             sensitive: false,
@@ -442,10 +443,13 @@ impl Sorter<'_> {
         };
         for attribute in block.body.attributes {
             match &*attribute.name.name {
-                "type" => match type_constraint(&attribute.expr) {
-                    Ok(constraint) => variable.constraint = constraint,
-                    Err(d) => self.diags.push(d),
-                },
+                "type" => {
+                    variable.typed = true;
+                    match type_constraint(&attribute.expr) {
+                        Ok(constraint) => variable.constraint = constraint,
+                        Err(d) => self.diags.push(d),
+                    }
+                }
                 "default" => variable.default = Some(attribute.expr),
                 "description" => variable.description = self.constant_text(&attribute),
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),

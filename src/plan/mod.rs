@@ -53,6 +53,8 @@ pub enum Reason {
     Tainted,
     /// `replace_triggered_by`.
     Triggered,
+    /// `--replace`.
+    Requested,
     /// The old one of an unfinished replacement.
     Deposed,
     /// `destroy` was asked for.
