@@ -50,7 +50,7 @@ impl Scope for Recorded {
     }
 }
 
-fn type_json(ty: &Type) -> Json {
+pub(super) fn type_json(ty: &Type) -> Json {
     match ty {
         Type::Dynamic => json!("dynamic"),
         Type::Bool | Type::Number | Type::String => json!(ty.to_string()),
@@ -67,7 +67,7 @@ fn type_json(ty: &Type) -> Json {
 }
 
 /// Known parts; unknown ones are null in lists and missing in objects.
-fn value_json(value: &Value) -> Json {
+pub(super) fn value_json(value: &Value) -> Json {
     match &value.kind {
         Kind::Unknown(_) | Kind::Null(_) => Json::Null,
         Kind::Bool(b) => json!(b),
