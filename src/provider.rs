@@ -98,6 +98,9 @@ pub trait Provider {
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError>;
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError>;
+    /// What an id that a person gives (`import`) says about the attributes; None: nothing of this type can be
+    /// imported.
+    fn import(&self, type_name: &str, id: &str) -> Option<Object>;
 }
 
 /// Builds the SDK configuration of one provider block: the edge where clouds differ.
@@ -211,6 +214,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
         data.read(&self.aws(provider)?, want).await
     }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        Some(of(type_name).import(id))
+    }
 }
 
 /// The small providers: dispatches to `builtin::types` and `builtin::data`.
@@ -240,8 +247,8 @@ impl Provider for BuiltinProvider {
         builtin::types::find(type_name).map(|t| t.schema())
     }
 
-    fn data(&self, _type_name: &str) -> Option<&'static TypeSchema> {
-        None
+    fn data(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        builtin::data::find(type_name).map(|t| t.schema())
     }
 
     fn resource_names(&self) -> Vec<&'static str> {
@@ -249,7 +256,7 @@ impl Provider for BuiltinProvider {
     }
 
     fn data_names(&self) -> Vec<&'static str> {
-        Vec::new()
+        builtin::data::ALL.iter().map(|t| t.schema().name).collect()
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -325,8 +332,14 @@ impl Provider for BuiltinProvider {
         Err(AwsError::failed(step, "Internal", "this type plans no rollout steps"))
     }
 
-    async fn read_data(&self, _provider: &str, type_name: &str, _want: &Object) -> Result<Object, AwsError> {
-        Err(AwsError::failed("read", "Internal", format!("there is no data source {type_name}")))
+    async fn read_data(&self, _provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
+        let data = builtin::data::find(type_name)
+            .expect("configuration was checked against the list of data sources");
+        data.read(self.context()?, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        small(type_name).import(id)
     }
 }
 
@@ -428,6 +441,10 @@ impl Provider for Providers {
 
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
         self.owner(type_name)?.read_data(provider, type_name, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        self.owner(type_name).ok()?.import(type_name, id)
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// A secret that must be usable again: state keeps it encrypted, and needs a key for that.
+    pub kept: bool,
     /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
     /// top-level attributes.
     pub write_only: bool,
@@ -98,6 +100,11 @@ pub struct Row {
     pub unknown_when: Option<fn(&Object, &Object) -> bool>,
     /// Values that AWS treats as the same although they are written differently: (live, desired).
     pub same: Option<fn(&Value, &Value) -> bool>,
+    /// It names things of one VPC (subnets, target groups), and AWS changes it in place only within that VPC:
+    /// where this holds (live, desired), a change to things of another one replaces.
+    pub bound_to_vpc: Option<fn(&Object, &Object) -> bool>,
+    /// While it is live and true, AWS refuses to delete.
+    pub protects: bool,
     /// Blocks: how many there must and may be. `max_items == 0`: no limit.
     pub min_items: usize,
     pub max_items: usize,
@@ -291,6 +298,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            kept: false,
             write_only: false,
             watched: false,
             owned_elsewhere: None,
@@ -298,6 +306,8 @@ impl<T: Field> Attr<T> {
             unknown_after: None,
             unknown_when: None,
             same: None,
+            bound_to_vpc: None,
+            protects: false,
             min_items: 0,
             max_items: 0,
             also_attribute: false,
@@ -349,6 +359,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    kept() => row.kept = true;
     write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
@@ -357,6 +368,8 @@ builder! {
     unknown_after_change_of(names: &'static [&'static str]) => row.unknown_after = Some(names);
     unknown_when(test: fn(&Object, &Object) -> bool) => row.unknown_when = Some(test);
     same(test: fn(&Value, &Value) -> bool) => row.same = Some(test);
+    bound_to_vpc_if(test: fn(&Object, &Object) -> bool) => row.bound_to_vpc = Some(test);
+    protects() => row.protects = true;
     min_items(n: usize) => row.min_items = n;
     /// 0: no limit.
     max_items(n: usize) => row.max_items = n;
@@ -584,8 +597,13 @@ pub struct TypeSchema {
     /// A replacement is created before the old one is deleted without anyone asking (a task definition
     /// revision: the old one must live until the service has left it).
     pub create_before_destroy: bool,
+    /// Attributes of which AWS allows no two resources to have the same values (a name): a replacement that
+    /// keeps them cannot be created before the old one is deleted, whatever was asked for.
+    pub unique: &'static [&'static str],
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
+    /// Defaults that depend on other attributes; gets and completes desired.
+    pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
@@ -602,10 +620,17 @@ impl TypeSchema {
             doc: "",
             example: "",
             create_before_destroy: false,
+            unique: &[],
             validate: |_| Vec::new(),
+            complete: |_| {},
             predict: |_| Vec::new(),
             predict_update: |_, _| Vec::new(),
         }
+    }
+
+    /// Whether state must keep secrets of it encrypted.
+    pub fn needs_key(&self) -> bool {
+        self.table.rows.iter().any(|row| row.kept)
     }
 
     /// The row of an attribute, `id` included.

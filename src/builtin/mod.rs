@@ -1,6 +1,7 @@
 //! The small providers that stand in most modules: what they make lives in the state, or in files beside
 //! the configuration. Nothing here asks AWS.
 
+pub mod data;
 mod random;
 pub mod types;
 
@@ -45,10 +46,24 @@ pub trait BuiltinType: Sync {
         Ok(())
     }
 
+    /// What an id that a person gives (`import`) says; None: it cannot be imported.
+    fn import(&self, _id: &str) -> Option<Object> {
+        None
+    }
+
     /// Whether no two objects ever share their `id` (a random string's may be short, a file's is its hash).
     fn id_is_unique(&self) -> bool {
         false
     }
+}
+
+/// One data source without an API behind it.
+#[async_trait(?Send)]
+pub trait BuiltinData: Sync {
+    fn schema(&self) -> &'static TypeSchema;
+
+    /// `want` is wholly known. The answer has every attribute of the table, declared ones included.
+    async fn read(&self, cx: &Context, want: &Object) -> Result<Object, AwsError>;
 }
 
 /// `live` with all that `want` says.

@@ -32,6 +32,13 @@ pub struct VariableArgs {
     pub given: Vec<Argument>,
 }
 
+impl VariableArgs {
+    /// With those of the process's environment.
+    pub fn all(&self) -> Given {
+        Given { arguments: self.given.clone(), ..Given::default() }.with_environment(std::env::vars())
+    }
+}
+
 impl clap::FromArgMatches for VariableArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut given: Vec<(usize, Argument)> = Vec::new();
@@ -79,6 +86,8 @@ pub struct Settings {
     pub cloud: CloudKind,
     /// Seed of the embedded AWS.
     pub seed: u64,
+    /// `state { key_file = … }`, relative to the environment's directory.
+    pub key_file: Option<PathBuf>,
 }
 
 pub struct Environment {
@@ -92,6 +101,21 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Of a directory without configuration: `text` is all that is declared.
+    pub fn scratch(args: &EnvironmentArgs, text: &str) -> Result<Self, CliError> {
+        let failed = |error| CliError::Io { what: "cannot write a temporary directory".to_owned(), error };
+        let dir = tempfile::tempdir().map_err(failed)?;
+        std::fs::write(dir.path().join("main.tf"), text).map_err(failed)?;
+        let (mut sources, mut diags) = (Sources::default(), Diagnostics::default());
+        let config =
+            load(dir.path(), &mut sources, &mut Diagnostics::default()).unwrap_or_else(Config::empty);
+        let module = config.root.module.clone();
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
+        let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };
+        let state = StateDir::of(&args.dir);
+        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+    }
+
     /// Reads the configuration and the variables; mistakes are in `diags`.
     pub fn load(args: &EnvironmentArgs) -> Result<Self, CliError> {
         let mut sources = Sources::default();
@@ -112,9 +136,7 @@ impl Environment {
                     .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
             );
         }
-        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }
-            .with_environment(std::env::vars());
-        let values = root_values(&module, &given, &mut sources, &mut diags);
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let state = StateDir::of(&args.dir);
         Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
     }
@@ -158,7 +180,7 @@ impl Environment {
 }
 
 fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings {
-    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1 };
+    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1, key_file: None };
     let Some(block) = &module.cutover else { return settings };
     for attribute in &block.body.attributes {
         let text = crate::config::constant_string(&attribute.expr);
@@ -187,10 +209,37 @@ fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings
         }
     }
     for inner in &block.body.blocks {
+        if &*inner.kind.name == "state" {
+            state_settings(inner, &mut settings, diags);
+            continue;
+        }
         let d = Diagnostic::error("unknown-block", format!("`cutover` has no block `{}`", inner.kind.name));
         diags.push(d.at(inner.header).help("remove it"));
     }
     settings
+}
+
+fn state_settings(block: &Block, settings: &mut Settings, diags: &mut Diagnostics) {
+    for attribute in &block.body.attributes {
+        let name = &*attribute.name.name;
+        match (name, crate::config::constant_string(&attribute.expr)) {
+            ("key_file", Some(text)) => settings.key_file = Some(PathBuf::from(text)),
+            ("key_file", None) => diags.push(
+                Diagnostic::error("invalid-value", "`key_file` must be a plain string")
+                    .at(attribute.expr.span)
+                    .help("write the path out: it is needed before anything can be evaluated"),
+            ),
+            _ => diags.push(
+                Diagnostic::error("unknown-attribute", format!("`state` has no argument `{name}`"))
+                    .at(attribute.name.span)
+                    .help("it takes key_file"),
+            ),
+        }
+    }
+    for inner in &block.body.blocks {
+        let d = Diagnostic::error("unknown-block", format!("`state` has no block `{}`", inner.kind.name));
+        diags.push(d.at(inner.header).help("remove it"));
+    }
 }
 
 fn literal_seed(expr: &crate::lang::syntax::Expr) -> Option<u64> {

@@ -2,14 +2,20 @@
 
 mod apply;
 mod cloud;
+mod completions;
+mod console;
 mod destroy;
 mod drift;
 mod environment;
 mod error;
 mod fmt;
 mod graph;
+mod keys;
+mod line;
 mod output;
 mod plan;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
 mod sim;
@@ -18,7 +24,7 @@ mod validate;
 
 pub use error::CliError;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -40,8 +46,15 @@ enum Command {
     Output(output::Args),
     State(state::Args),
     Graph(graph::Args),
+    Console(console::Args),
+    Completions(completions::Args),
     Fmt(fmt::Args),
     Sim(sim::Args),
+}
+
+/// The whole command line, for completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// How a command that did its work ended.
@@ -90,6 +103,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::Console(args) => console::run(args),
+        Command::Completions(args) => completions::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
@@ -136,7 +151,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

@@ -6,7 +6,7 @@ use super::error::CliError;
 use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
 use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
@@ -24,14 +24,28 @@ pub struct Session<'s> {
 
 /// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
+    checked(args, false)
+}
+
+/// The same, with warnings of what does no harm now.
+pub fn load_checked_thoroughly(args: &EnvironmentArgs) -> Result<Environment, CliError> {
+    checked(args, true)
+}
+
+fn checked(args: &EnvironmentArgs, thorough: bool) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment);
+    let found = validate(&environment, thorough);
     environment.check(found)?;
     Ok(environment)
 }
 
 fn place(environment: &Environment, now: Timestamp) -> Place {
-    Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
+    Place {
+        root: environment.dir.clone(),
+        home: environment.home().to_owned(),
+        workspace: "default".to_owned(),
+        now,
+    }
 }
 
 /// Everything that knows resource types; `context` is None where nothing is asked or made.
@@ -39,19 +53,41 @@ fn providers(connector: Connector, context: Option<Context>) -> Providers {
     Providers::new(vec![Box::new(AwsProvider::new(connector)), Box::new(BuiltinProvider::new(context))])
 }
 
-fn validate(environment: &Environment) -> Diagnostics {
+fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
     let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("validation asked AWS: {error}");
     }
     diags.extend(walk.diags);
     diags
+}
+
+/// Evaluates the environment without asking AWS: resources are as the state has them, or as declared, with
+/// the rest unknown.
+pub fn with_recorded<R>(
+    mut environment: Environment,
+    then: impl FnOnce(&Walk<'_>, &mut Environment) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&config, &mut diags);
+    let provider = providers(Connector::none(), None);
+    let (state, _) = environment.state.load()?;
+    let place = place(&environment, Clock::wall_now());
+    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
+    if let Err(error) = futures::executor::block_on(walk.run(&[])) {
+        unreachable!("nothing is asked while validating: {error}");
+    }
+    diags.extend(std::mem::take(&mut walk.diags));
+    environment.check(diags)?;
+    then(&walk, &mut environment)
 }
 
 /// Walks the environment against its cloud and hands the walk on. `operation`: takes the state's lock for
@@ -67,6 +103,20 @@ pub fn with_walk<R>(
 
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
+    environment: Environment,
+    purpose: Purpose,
+    operation: Option<&str>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_unchecked_walk(environment, purpose, operation, async |walk, session| {
+        let found = std::mem::take(&mut walk.diags);
+        session.environment.check(found)?;
+        then(walk, session).await
+    })
+}
+
+/// The same, mistakes or not: they are still in the walk.
+pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
     operation: Option<&str>,
@@ -105,14 +155,23 @@ async fn walk_then<R>(
     let provider = providers(cloud.connector(&clock), Some(context));
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
+    state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;
     let place = place(environment, clock.now());
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.run(&unfinished).await?;
-    let found = std::mem::take(&mut walk.diags);
-    environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
+}
+
+/// Whether something declared, or in the state, has secrets that must be kept.
+fn keeps_secrets(graph: &Graph<'_>, state: &State, provider: &dyn Provider) -> bool {
+    let declared = graph.nodes().filter_map(|node| match node {
+        Node::Resource(_, key) => Some(&key.type_name),
+        _ => None,
+    });
+    let mut all = declared.chain(state.resources.keys().map(|address| &address.type_name));
+    all.any(|type_name| provider.resource(type_name).is_some_and(|schema| schema.needs_key()))
 }
 
 /// A state that was never written gets its identity.

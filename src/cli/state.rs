@@ -4,7 +4,9 @@ use super::session::load_state;
 use crate::addr::Address;
 use crate::aws;
 use crate::builtin;
+use crate::clock::Clock;
 use crate::render::value::hcl;
+use crate::state::{State, StateDir};
 use crate::value::{Value, from_json};
 use std::path::PathBuf;
 
@@ -32,6 +34,30 @@ enum Command {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
+    /// Mark a resource as damaged: the next plan replaces it
+    Taint {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Address, such as module.network.aws_vpc.this
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
+    /// Take that mark back
+    Untaint {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Address, such as module.network.aws_vpc.this
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
+    /// Make a key that encrypts secrets in the state
+    Keygen {
+        /// File to write; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
@@ -42,23 +68,58 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             }
         }
         Command::Show { dir, address } => show(&load_state(&dir)?, &address)?,
+        Command::Taint { dir, address } => mark(&dir, &address, true)?,
+        Command::Untaint { dir, address } => mark(&dir, &address, false)?,
+        Command::Keygen { file } => super::keys::generate(&file)?,
     }
     Ok(Done::Ok)
 }
 
-fn show(state: &crate::state::State, text: &str) -> Result<(), CliError> {
+/// Taints a resource, or takes that back.
+fn mark(dir: &std::path::Path, text: &str, tainted: bool) -> Result<(), CliError> {
+    load_state(dir)?;
+    let directory = StateDir::of(dir);
+    let _lock = directory.lock("state", &Clock::wall_now().to_string())?;
+    let (mut state, unfinished) = directory.load()?;
+    if let Some(first) = unfinished.first() {
+        return Err(CliError::Conflict {
+            problem: format!("the last run did not end: {} is under way", first.address),
+            help: "run `cutover apply` first: it finds what was made and goes on".to_owned(),
+        });
+    }
+    let address = find(&state, text)?;
+    if let Some(resource) = state.resources.get_mut(&address) {
+        resource.tainted = tainted;
+    }
+    state.serial += 1;
+    directory.save(&state)?;
+    let now = if tainted { "is tainted: the next plan replaces it" } else { "is no longer tainted" };
+    eprintln!("{address} {now}");
+    Ok(())
+}
+
+fn find(state: &State, text: &str) -> Result<Address, CliError> {
     let address: Address = text
         .parse()
         .map_err(|e: crate::addr::AddressError| CliError::usage(e.to_string(), "see `cutover state list`"))?;
-    let Some(resource) = state.resources.get(&address) else {
+    if !state.resources.contains_key(&address) {
         let names: Vec<String> = state.resources.keys().map(|a| a.to_string()).collect();
         let help = match crate::diag::nearest(text, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "see `cutover state list`".to_owned(),
         };
         return Err(CliError::usage(format!("there is no `{address}` in the state"), help));
-    };
+    }
+    Ok(address)
+}
+
+fn show(state: &State, text: &str) -> Result<(), CliError> {
+    let address = find(state, text)?;
+    let resource = &state.resources[&address];
     println!("# {address} [{}], provider {}", resource.id, resource.provider);
+    if resource.tainted {
+        println!("# tainted: the next plan replaces it");
+    }
     for needed in &resource.depends_on {
         println!("# needs {needed}");
     }

@@ -19,7 +19,8 @@ pub fn desired(
     diags: &mut Diagnostics,
 ) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
-    let object = decoder.body(schema.table, body, header, scope, schema.name);
+    let mut object = decoder.body(schema.table, body, header, scope, schema.name);
+    (schema.complete)(&mut object);
     if !decoder.diags.has_errors() {
         for (attribute, problem) in (schema.validate)(&object) {
             let span = body.attribute(attribute).map(|a| a.span).or_else(|| {
@@ -441,7 +442,7 @@ impl Decoder<'_> {
                 );
             }
         }
-        if let (Some(text), true) = (row.deprecated, written) {
+        if let (Some(text), true) = (row.deprecated, written && (!blocks || count > 0)) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
             self.diags.push(
                 Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name))

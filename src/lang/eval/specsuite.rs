@@ -3,12 +3,11 @@
 //!
 //! A shape names the arguments with their types; `block` is a body, `map` bodies by their label.
 
-use super::conformance::{type_json, value_json};
 use super::{Resolved, Scope, convert_to_constraint, eval, type_constraint};
 use crate::diag::{Diagnostic, Diagnostics, Sources};
 use crate::lang::parse::{parse_expression, parse_file};
 use crate::lang::syntax::{Block, Body, Traversal};
-use crate::value::{Type, Value, from_json};
+use crate::value::{Type, Value, exact_json, from_json, type_json};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,7 +78,7 @@ fn run(case: &Json) -> Json {
         false => decode(&body, &case["shape"], &Variables(&case["variables"]), &mut diags),
     };
     if !diags.has_errors() {
-        return json!({ "type": type_json(&value.ty()), "value": value_json(&value) });
+        return json!({ "type": type_json(&value.ty()), "value": exact_json(&value) });
     }
     let place = |d: Diagnostic| {
         let span = d.span().expect("errors have places");
