@@ -46,6 +46,11 @@ pub trait BuiltinType: Sync {
         Ok(())
     }
 
+    /// What an id that a person gives (`import`) says; None: it cannot be imported.
+    fn import(&self, _id: &str) -> Option<Object> {
+        None
+    }
+
     /// Whether no two objects ever share their `id` (a random string's may be short, a file's is its hash).
     fn id_is_unique(&self) -> bool {
         false

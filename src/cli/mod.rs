@@ -8,12 +8,15 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fmt;
 mod graph;
 mod keys;
 mod line;
 mod output;
 mod plan;
 mod planning;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
 mod show;
@@ -54,6 +57,7 @@ enum Command {
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
+    Fmt(fmt::Args),
     Sim(sim::Args),
 }
 
@@ -70,6 +74,8 @@ pub enum Done {
     Changes,
     /// Something could not be applied; it has been reported.
     Failed,
+    /// `fmt --check`: some files are not in the canonical style.
+    Unformatted,
     Interrupted,
 }
 
@@ -79,6 +85,7 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
+            Done::Unformatted => 3,
             Done::Interrupted => 130,
         })
     }
@@ -118,6 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {

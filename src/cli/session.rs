@@ -143,6 +143,20 @@ impl Locked<'_> {
 
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
+    environment: Environment,
+    purpose: Purpose,
+    operation: Option<Locked<'_>>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_unchecked_walk(environment, purpose, operation, async |walk, session| {
+        let found = std::mem::take(&mut walk.diags);
+        session.environment.check(found)?;
+        then(walk, session).await
+    })
+}
+
+/// The same, mistakes or not: they are still in the walk.
+pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
     operation: Option<Locked<'_>>,
@@ -188,8 +202,6 @@ async fn walk_then<R>(
     walk.defaults = ProviderSettings::default();
     walk.options = environment.options.clone();
     walk.run(&unfinished).await?;
-    let found = std::mem::take(&mut walk.diags);
-    environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
 }
 
