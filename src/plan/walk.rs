@@ -169,8 +169,8 @@ impl<'a> Walk<'a> {
             self.check_imported_instances();
             self.check_moved_instances();
             self.orphans();
-            self.warn_of_forgotten();
             self.narrow();
+            self.warn_of_forgotten();
         }
         Ok(())
     }
