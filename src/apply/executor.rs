@@ -254,11 +254,13 @@ impl Executor<'_, '_> {
             }
         };
         self.outcome.borrow_mut().created += 1;
-        let shown = made.shown_id().to_owned();
-        let vanished = (change.reason == Some(Reason::Vanished)).then(|| self.recorded_id(change)).flatten();
-        self.store(change, &made.id, &want, made.object).await?;
+        let shown = made.id.clone();
+        let ids = self.recorded_ids(change);
+        // Ids of the small providers need not differ (a file's is its hash): the state's must.
+        let id = if made.object.is_some() && ids.contains(&made.id) { token } else { made.id };
+        self.store(change, &id, &want, made.object).await?;
         // What is gone already needs no deletion.
-        if let Some(id) = vanished.filter(|id| *id != made.id) {
+        if let (Some(Reason::Vanished), Some(id)) = (change.reason, ids.into_iter().next()) {
             self.record(&Entry::DeposedDeleted { address: change.address.clone(), id })?;
         }
         self.provision_created(change).await?;
@@ -313,8 +315,12 @@ impl Executor<'_, '_> {
         Ok(())
     }
 
-    fn recorded_id(&self, change: &Change) -> Option<String> {
-        self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone())
+    /// The current one first, then those that are left of unfinished replacements.
+    fn recorded_ids(&self, change: &Change) -> Vec<String> {
+        let walk = self.walk.borrow();
+        let Some(recorded) = walk.state.resources.get(&change.address) else { return Vec::new() };
+        let deposed = recorded.deposed.iter().map(|d| d.id.clone());
+        [recorded.id.clone()].into_iter().chain(deposed).collect()
     }
 
     fn created(&self, change: &Change, id: String, want: &Object) -> Entry {

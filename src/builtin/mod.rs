@@ -45,11 +45,6 @@ pub trait BuiltinType: Sync {
     async fn delete(&self, _cx: &Context, _job: &Job<'_>) -> Result<(), AwsError> {
         Ok(())
     }
-
-    /// Whether no two objects ever share their `id` (a random string's may be short, a file's is its hash).
-    fn id_is_unique(&self) -> bool {
-        false
-    }
 }
 
 /// One data source without an API behind it.

@@ -14,8 +14,8 @@ mod vendored;
 pub mod version;
 
 pub use decl::{
-    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock, Provisioner,
-    Repetition, Resource, Validation, Variable, WantedVersion,
+    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock,
+    Provisioner, Repetition, Resource, Validation, Variable, WantedVersion,
 };
 pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

@@ -27,10 +27,6 @@ impl BuiltinType for RandomUuid {
         &SCHEMA
     }
 
-    fn id_is_unique(&self) -> bool {
-        true
-    }
-
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let uuid = cx.entropy.uuid(job.token)?;
         let mut object = job.want.clone();
