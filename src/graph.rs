@@ -28,13 +28,15 @@ pub enum Node {
     Local(ModuleId, Arc<str>),
     Output(ModuleId, Arc<str>),
     Resource(ModuleId, DeclKey),
+    Check(ModuleId, Arc<str>),
 }
 
 impl Node {
     pub fn module(&self) -> ModuleId {
         match self {
             Node::Call(m) | Node::Provider(m, _) | Node::Variable(m, _) | Node::Local(m, _) => *m,
-            Node::Output(m, _) | Node::Resource(m, _) => *m,
+            Node::Output(m, _) | Node::Check(m, _) => *m,
+            Node::Resource(m, _) => *m,
         }
     }
 }
@@ -98,6 +100,7 @@ impl<'a> Graph<'a> {
         nodes.extend(module.locals.keys().map(|n| Node::Local(id, n.clone())));
         nodes.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
         nodes.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
+        nodes.extend(module.checks.keys().map(|n| Node::Check(id, n.clone())));
         for node in nodes {
             let index = self.dag.add_node(node.clone());
             self.index.insert(node, index);
@@ -146,11 +149,40 @@ impl<'a> Graph<'a> {
         for resource in module.resources.values() {
             self.resource_edges(id, resource, diags);
         }
+        for check in module.checks.values() {
+            let node = Node::Check(id, check.name.clone());
+            self.refer_all(
+                id,
+                check.asserts.iter().flat_map(|v| [&v.condition, &v.error_message]),
+                &node,
+                diags,
+            );
+            if let Some(data) = &check.data {
+                self.edge(&Node::Resource(id, data.clone()), &node);
+            }
+        }
+        for import in &module.imports {
+            self.import_edges(id, import, diags);
+        }
         if id != 0 {
             let inner: Vec<Node> =
                 self.index.keys().filter(|n| n.module() == id && **n != Node::Call(id)).cloned().collect();
             inner.iter().for_each(|node| self.edge(&Node::Call(id), node));
         }
+    }
+
+    /// What tells the id must be known before the resource is compared.
+    fn import_edges(&mut self, id: ModuleId, import: &crate::config::Import, diags: &mut Diagnostics) {
+        if id != 0 {
+            let d = Diagnostic::error("misplaced-import", "`import` blocks stand in the root module only");
+            diags.push(d.at(import.span).help("move it there, and write the address from the root"));
+            return;
+        }
+        let names = import.to.modules.iter().map(|(name, _)| name);
+        let target = names.fold(Some(0), |at, name| self.modules[at?].children.get(name).copied());
+        let (Some(target), Some((key, _))) = (target, &import.to.resource) else { return };
+        let node = Node::Resource(target, key.clone());
+        self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node, diags);
     }
 
     fn resource_edges(&mut self, id: ModuleId, resource: &crate::config::Resource, diags: &mut Diagnostics) {
@@ -161,9 +193,21 @@ impl<'a> Graph<'a> {
         };
         let mut found = body_references(&resource.body);
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
-        found.extend(resource.lifecycle.replace_triggered_by.iter().flat_map(references));
         for provisioner in &resource.provisioners {
             found.extend(body_references(&provisioner.body));
+        }
+        for named in resource.lifecycle.replace_triggered_by.iter().flat_map(references) {
+            let instance = matches!(&*named.root, "each" | "count");
+            let kinds = ["var", "local", "module", "data", "path", "terraform", "self"];
+            if kinds.contains(&&*named.root) {
+                diags.push(
+                    Diagnostic::error("invalid-trigger", "`replace_triggered_by` takes only managed resources of this module")
+                        .at(named.span)
+                        .help("put the value into the `triggers_replace` of a terraform_data resource, and name that"),
+                );
+            } else if !instance {
+                found.push(named);
+            }
         }
         for condition in &resource.lifecycle.preconditions {
             found.extend(
@@ -224,10 +268,31 @@ impl<'a> Graph<'a> {
     fn refer(&mut self, id: ModuleId, found: Vec<Traversal>, node: &Node, diags: &mut Diagnostics) {
         for traversal in found {
             match self.targets(id, &traversal) {
-                Ok(targets) => targets.iter().filter(|t| *t != node).for_each(|t| self.edge(t, node)),
+                Ok(targets) => {
+                    for target in targets.iter().filter(|t| *t != node) {
+                        if let Some(check) = self.scoped(target, node) {
+                            diags.push(
+                                Diagnostic::error(
+                                    "scoped-data",
+                                    format!("only check `{check}` sees this data source"),
+                                )
+                                .at(traversal.span)
+                                .help("declare the data source outside of the check to use it elsewhere"),
+                            );
+                        }
+                        self.edge(target, node);
+                    }
+                }
                 Err(problem) => diags.push(*problem),
             }
         }
+    }
+
+    /// The check that keeps `target` to itself, if `user` is something else.
+    fn scoped(&self, target: &Node, user: &Node) -> Option<Arc<str>> {
+        let Node::Resource(id, key) = target else { return None };
+        let check = self.modules[*id].module.resources.get(key)?.check.clone()?;
+        (*user != Node::Check(*id, check.clone())).then_some(check)
     }
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
@@ -374,6 +439,7 @@ impl<'a> Graph<'a> {
             Node::Local(_, n) => format!("{prefix}{dot}local.{n}"),
             Node::Output(_, n) => format!("{prefix}{dot}output.{n}"),
             Node::Resource(_, k) => format!("{prefix}{dot}{k}"),
+            Node::Check(_, n) => format!("{prefix}{dot}check.{n}"),
         }
     }
 
@@ -397,6 +463,7 @@ impl<'a> Graph<'a> {
             Node::Local(_, n) => module.locals.get(n)?.expr.span,
             Node::Output(_, n) => module.outputs.get(n)?.span,
             Node::Resource(_, k) => module.resources.get(k)?.header,
+            Node::Check(_, n) => module.checks.get(n)?.span,
         })
     }
 

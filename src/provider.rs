@@ -91,6 +91,9 @@ pub trait Provider {
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError>;
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError>;
+    /// What an id that a person gives (`import`) says about the attributes; None: nothing of this type can be
+    /// imported.
+    fn import(&self, type_name: &str, id: &str) -> Option<Object>;
 }
 
 /// Builds the SDK configuration of one provider block: the edge where clouds differ.
@@ -203,6 +206,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
         let data =
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
         data.read(&self.aws(provider)?, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        Some(of(type_name).import(id))
     }
 }
 
@@ -321,6 +328,10 @@ impl Provider for BuiltinProvider {
             .expect("configuration was checked against the list of data sources");
         data.read(self.context()?, want).await
     }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        small(type_name).import(id)
+    }
 }
 
 /// Several providers as one: each call goes to the one whose type it is about.
@@ -421,6 +432,10 @@ impl Provider for Providers {
 
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
         self.owner(type_name)?.read_data(provider, type_name, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        self.owner(type_name).ok()?.import(type_name, id)
     }
 }
 

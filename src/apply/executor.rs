@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::Node;
 use crate::plan::desired::{derive_tags, updated};
-use crate::plan::walk::Walk;
+use crate::plan::walk::{Moment, Walk};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::Object;
@@ -37,6 +37,11 @@ pub struct Outcome {
     pub created: usize,
     pub updated: usize,
     pub deleted: usize,
+    pub imported: usize,
+    pub moved: usize,
+    pub forgotten: usize,
+    /// What `check` blocks say in the end.
+    pub warnings: Diagnostics,
     pub failures: Vec<Failure>,
     /// Someone asked to stop before all was done.
     pub interrupted: bool,
@@ -73,9 +78,19 @@ pub async fn apply(
         outcome: RefCell::default(),
         intents: Cell::new(serial),
     };
-    executor.run(&schedule, parallelism, stop).await;
+    if executor.prepare() {
+        executor.run(&schedule, parallelism, stop).await;
+    }
     executor.record_outputs();
-    executor.outcome.into_inner()
+    let Executor { walk, outcome, .. } = executor;
+    let mut outcome = outcome.into_inner();
+    match walk.into_inner().check_again().await {
+        Ok(found) => outcome.warnings.extend(found),
+        Err(error) => outcome
+            .warnings
+            .push(Diagnostic::warning("failed-check", format!("the checks could not be looked at: {error}"))),
+    }
+    outcome
 }
 
 /// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
@@ -130,7 +145,66 @@ impl Executor<'_, '_> {
         }
     }
 
+    /// What only concerns the state: each in the journal before any call is made. False: it cannot be
+    /// written.
+    fn prepare(&self) -> bool {
+        let mut entries = Vec::new();
+        {
+            let mut walk = self.walk.borrow_mut();
+            entries.extend(
+                std::mem::take(&mut walk.moved).into_iter().map(|(from, to)| Entry::Moved { from, to }),
+            );
+            for change in self.changes.iter().filter(|c| c.importing.is_some()) {
+                if let Some(resource) = walk.state.resources.get(&change.address) {
+                    let (address, resource) = (change.address.clone(), Box::new(resource.clone()));
+                    entries.push(Entry::Imported { address, resource });
+                }
+            }
+        }
+        let forgets = self.changes.iter().filter(|c| c.action == Action::Forget);
+        entries.extend(forgets.map(|c| Entry::Forgotten { address: c.address.clone() }));
+        for entry in entries {
+            if let Err(failure) = self.record(&entry) {
+                self.outcome.borrow_mut().failures.push(failure);
+                return false;
+            }
+            self.count_preparation(&entry);
+        }
+        true
+    }
+
+    fn count_preparation(&self, entry: &Entry) {
+        let done = |address: &Address, action, id: String| {
+            (self.events)(Event::Done { address: address.clone(), action, id, seconds: 0 })
+        };
+        let mut outcome = self.outcome.borrow_mut();
+        match entry {
+            Entry::Moved { .. } => outcome.moved += 1,
+            Entry::Imported { address, resource } => {
+                outcome.imported += 1;
+                done(address, Action::Import, resource.id.clone());
+            }
+            Entry::Forgotten { address } => {
+                outcome.forgotten += 1;
+                let id = self.changes.iter().find(|c| c.address == *address).and_then(|c| c.id.clone());
+                done(address, Action::Forget, id.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
     fn settle(&self, node: &Node) -> Result<(), Failure> {
+        if let Node::Resource(id, key) = node {
+            let walk = self.walk.borrow();
+            let mut found = Diagnostics::default();
+            for address in walk.untouched_with_conditions(*id, key) {
+                walk.conditions_again(Moment::Before, &address, &mut found);
+                walk.conditions_again(Moment::After, &address, &mut found);
+            }
+            if found.has_errors() {
+                return Err(Failure::Config(found));
+            }
+        }
         if matches!(node, Node::Variable(..) | Node::Local(..) | Node::Output(..)) {
             let mut walk = self.walk.borrow_mut();
             let before = std::mem::take(&mut walk.diags);
@@ -169,14 +243,21 @@ impl Executor<'_, '_> {
 
     /// Creates, updates or reads; returns the id.
     async fn make(&self, change: &Change) -> Result<String, Failure> {
+        self.conditions(Moment::Before, change)?;
         let want = self.wanted(change)?;
-        if change.address.mode == Mode::Data {
-            return self.read_data(change, &want).await;
-        }
-        match change.action {
+        let id = match change.action {
+            _ if change.address.mode == Mode::Data => self.read_data(change, &want).await,
             Action::Update => self.update(change, want).await,
             _ => self.create(change, want).await,
-        }
+        }?;
+        self.conditions(Moment::After, change)?;
+        Ok(id)
+    }
+
+    fn conditions(&self, moment: Moment, change: &Change) -> Result<(), Failure> {
+        let mut found = Diagnostics::default();
+        self.walk.borrow().conditions_again(moment, &change.address, &mut found);
+        if found.has_errors() { Err(Failure::Config(found)) } else { Ok(()) }
     }
 
     /// Desired values with everything known; a mistake if something still is not.
@@ -337,7 +418,7 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
             let old = walk.state.resources.get(&change.address);
-            let applied = old.map(|o| o.applied(schema.table));
+            let applied = old.filter(|_| change.importing.is_none()).map(|o| o.applied(schema.table));
             let sides = Sides {
                 desired: &want,
                 applied: applied.as_ref(),

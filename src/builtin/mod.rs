@@ -45,6 +45,11 @@ pub trait BuiltinType: Sync {
     async fn delete(&self, _cx: &Context, _job: &Job<'_>) -> Result<(), AwsError> {
         Ok(())
     }
+
+    /// What an id that a person gives (`import`) says; None: it cannot be imported.
+    fn import(&self, _id: &str) -> Option<Object> {
+        None
+    }
 }
 
 /// One data source without an API behind it.

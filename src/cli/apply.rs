@@ -127,11 +127,20 @@ fn approved(operation: &str, environment: String) -> Result<bool, CliError> {
 
 fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session<'_>) -> Done {
     let palette = Palette { color: color(&std::io::stderr()) };
+    if !outcome.warnings.is_empty() {
+        let warnings = outcome.warnings.clone().into_sorted();
+        eprint!("\n{}", render_text(&warnings, &session.environment.sources, style()));
+    }
     for failure in &outcome.failures {
         eprint!("\n{}", describe(failure, session));
     }
     let mut done =
         format!("{} created, {} changed, {} destroyed.", outcome.created, outcome.updated, outcome.deleted);
+    let rare = [(outcome.imported, "imported"), (outcome.moved, "moved"), (outcome.forgotten, "forgotten")];
+    for (n, what) in rare.iter().filter(|(n, _)| *n > 0) {
+        done.truncate(done.len() - 1);
+        done += &format!(", {n} {what}.");
+    }
     let skipped = outcome.failures.iter().filter(|f| matches!(f, Failure::Skipped { .. })).count();
     let failed = outcome.failures.len() - skipped;
     if outcome.interrupted {

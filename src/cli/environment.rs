@@ -32,6 +32,13 @@ pub struct VariableArgs {
     pub given: Vec<Argument>,
 }
 
+impl VariableArgs {
+    /// With those of the process's environment.
+    pub fn all(&self) -> Given {
+        Given { arguments: self.given.clone(), ..Given::default() }.with_environment(std::env::vars())
+    }
+}
+
 impl clap::FromArgMatches for VariableArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut given: Vec<(usize, Argument)> = Vec::new();
@@ -94,6 +101,21 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Of a directory without configuration: `text` is all that is declared.
+    pub fn scratch(args: &EnvironmentArgs, text: &str) -> Result<Self, CliError> {
+        let failed = |error| CliError::Io { what: "cannot write a temporary directory".to_owned(), error };
+        let dir = tempfile::tempdir().map_err(failed)?;
+        std::fs::write(dir.path().join("main.tf"), text).map_err(failed)?;
+        let (mut sources, mut diags) = (Sources::default(), Diagnostics::default());
+        let config =
+            load(dir.path(), &mut sources, &mut Diagnostics::default()).unwrap_or_else(Config::empty);
+        let module = config.root.module.clone();
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
+        let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };
+        let state = StateDir::of(&args.dir);
+        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+    }
+
     /// Reads the configuration and the variables; mistakes are in `diags`.
     pub fn load(args: &EnvironmentArgs) -> Result<Self, CliError> {
         let mut sources = Sources::default();
@@ -114,9 +136,7 @@ impl Environment {
                     .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
             );
         }
-        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }
-            .with_environment(std::env::vars());
-        let values = root_values(&module, &given, &mut sources, &mut diags);
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let state = StateDir::of(&args.dir);
         Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
     }

@@ -2,14 +2,19 @@
 
 mod apply;
 mod cloud;
+mod completions;
+mod console;
 mod destroy;
 mod drift;
 mod environment;
 mod error;
 mod graph;
 mod keys;
+mod line;
 mod output;
 mod plan;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
 mod sim;
@@ -18,7 +23,7 @@ mod validate;
 
 pub use error::CliError;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -40,7 +45,14 @@ enum Command {
     Output(output::Args),
     State(state::Args),
     Graph(graph::Args),
+    Console(console::Args),
+    Completions(completions::Args),
     Sim(sim::Args),
+}
+
+/// The whole command line, for completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// How a command that did its work ended.
@@ -86,6 +98,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::Console(args) => console::run(args),
+        Command::Completions(args) => completions::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {
@@ -131,7 +145,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

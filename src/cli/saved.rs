@@ -217,11 +217,12 @@ impl Saved {
 fn by_address(plan: &Json) -> BTreeMap<String, Json> {
     let changes = plan.get("changes").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let none = serde_json::to_value(Action::None).unwrap_or_default();
-    let kept = changes.iter().filter(|c| c.get("action") != Some(&none));
+    let moved = |c: &Json| c.get("previous_address").is_some_and(|p| !p.is_null());
+    let kept = changes.iter().filter(|c| c.get("action") != Some(&none) || moved(c));
     kept.map(|c| {
         let address = c.get("address").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let pick =
-            ["action", "attributes", "id"].map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
+        let pick = ["action", "attributes", "id", "previous_address", "importing"]
+            .map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
         (address, Json::Object(pick.into_iter().collect()))
     })
     .collect()

@@ -59,6 +59,27 @@ fn validate(environment: &Environment) -> Diagnostics {
     diags
 }
 
+/// Evaluates the environment without asking AWS: resources are as the state has them, or as declared, with
+/// the rest unknown.
+pub fn with_recorded<R>(
+    mut environment: Environment,
+    then: impl FnOnce(&Walk<'_>, &mut Environment) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&config, &mut diags);
+    let provider = providers(Connector::none(), None);
+    let (state, _) = environment.state.load()?;
+    let place = place(&environment, Clock::wall_now());
+    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
+    if let Err(error) = futures::executor::block_on(walk.run(&[])) {
+        unreachable!("nothing is asked while validating: {error}");
+    }
+    diags.extend(std::mem::take(&mut walk.diags));
+    environment.check(diags)?;
+    then(&walk, &mut environment)
+}
+
 /// Walks the environment against its cloud and hands the walk on. `operation`: takes the state's lock for
 /// it; commands that only read take none.
 pub fn with_walk<R>(
@@ -72,6 +93,20 @@ pub fn with_walk<R>(
 
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
+    environment: Environment,
+    purpose: Purpose,
+    operation: Option<&str>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_unchecked_walk(environment, purpose, operation, async |walk, session| {
+        let found = std::mem::take(&mut walk.diags);
+        session.environment.check(found)?;
+        then(walk, session).await
+    })
+}
+
+/// The same, mistakes or not: they are still in the walk.
+pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
     operation: Option<&str>,
@@ -116,8 +151,6 @@ async fn walk_then<R>(
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.run(&unfinished).await?;
-    let found = std::mem::take(&mut walk.diags);
-    environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
 }
 

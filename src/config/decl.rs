@@ -1,5 +1,6 @@
 //! The declarations of one module directory.
 
+use super::blocks::{Check, Import, Moved, Removed};
 use super::terraform::RequiredProvider;
 use super::version::Constraint;
 use crate::addr::Mode;
@@ -25,6 +26,10 @@ pub struct Module {
     /// By local name and alias (`aws`, `aws.west`).
     pub providers: BTreeMap<Name, ProviderBlock>,
     pub cutover: Option<CutoverBlock>,
+    pub moved: Vec<Moved>,
+    pub removed: Vec<Removed>,
+    pub imports: Vec<Import>,
+    pub checks: BTreeMap<Name, Check>,
     /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
     /// By local name.
@@ -91,13 +96,15 @@ pub enum Repetition {
     Single,
     Count(Expr),
     ForEach(Expr),
+    /// `lifecycle { enabled = … }`: one instance or none, as OpenTofu has it.
+    Enabled(Expr),
 }
 
 impl Repetition {
     pub fn expr(&self) -> Option<&Expr> {
         match self {
             Repetition::Single => None,
-            Repetition::Count(e) | Repetition::ForEach(e) => Some(e),
+            Repetition::Count(e) | Repetition::ForEach(e) | Repetition::Enabled(e) => Some(e),
         }
     }
 }
@@ -110,6 +117,7 @@ pub struct Lifecycle {
     /// Paths whose first step is an attribute name.
     pub ignore_changes: Vec<Traversal>,
     pub replace_triggered_by: Vec<Expr>,
+    pub enabled: Option<Expr>,
     pub preconditions: Vec<Validation>,
     pub postconditions: Vec<Validation>,
 }
@@ -125,6 +133,8 @@ pub struct Resource {
     pub provider: Name,
     pub lifecycle: Lifecycle,
     pub provisioners: Vec<Provisioner>,
+    /// The check block that it stands in.
+    pub check: Option<Name>,
     pub header: Span,
 }
 

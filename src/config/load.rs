@@ -72,9 +72,9 @@ fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema
     Some(schema.table)
 }
 
-struct Sorter<'a> {
-    module: &'a mut Module,
-    diags: &'a mut Diagnostics,
+pub(super) struct Sorter<'a> {
+    pub(super) module: &'a mut Module,
+    pub(super) diags: &'a mut Diagnostics,
     /// Cutover's own blocks stand in `.hcl` files only: Terraform must be able to read the `.tf` ones.
     own_blocks: bool,
 }
@@ -124,9 +124,12 @@ impl Sorter<'_> {
             "module" => self.call(block),
             "provider" => self.provider(block),
             "terraform" => terraform::Reader { module: self.module, diags: self.diags }.block(block),
+            "moved" => self.moved(block),
+            "removed" => self.removed(block),
+            "import" => self.import(block),
+            "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
-            kind @ ("moved" | "removed" | "import" | "check" | "rollout" | "probe" | "guard" | "policy"
-            | "drift") => {
+            kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
                         .at(block.header)
@@ -147,7 +150,7 @@ impl Sorter<'_> {
     }
 
     /// The labels of a block, if it has as many as it needs.
-    fn labels<const N: usize>(&mut self, block: &Block, names: [&str; N]) -> Option<[Ident; N]> {
+    pub(super) fn labels<const N: usize>(&mut self, block: &Block, names: [&str; N]) -> Option<[Ident; N]> {
         if let Ok(labels) = <[Ident; N]>::try_from(block.labels.clone()) {
             for label in &labels {
                 self.check_name(label);
@@ -185,7 +188,7 @@ impl Sorter<'_> {
         }
     }
 
-    fn duplicate(&mut self, what: &str, name: &str, again: Span, first: Span) {
+    pub(super) fn duplicate(&mut self, what: &str, name: &str, again: Span, first: Span) {
         self.diags.push(
             Diagnostic::error("duplicate", format!("{what} `{name}` is declared twice"))
                 .label(again, "declared again here")
@@ -194,7 +197,7 @@ impl Sorter<'_> {
         );
     }
 
-    fn resource(&mut self, block: Block, mode: Mode) {
+    pub(super) fn resource(&mut self, block: Block, mode: Mode) {
         let Some([type_name, name]) = self.labels(&block, ["type", "name"]) else { return };
         let key = DeclKey { mode, type_name: type_name.name.clone(), name: name.name.clone() };
         if let Some(first) = self.module.resources.get(&key) {
@@ -211,7 +214,8 @@ impl Sorter<'_> {
         let repetition = self.repetition(&mut body);
         let depends_on = self.depends_on(&mut body);
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
-        let lifecycle = self.lifecycle(&mut body);
+        let mut lifecycle = self.lifecycle(&mut body);
+        let repetition = self.enabled(repetition, lifecycle.enabled.take());
         let provisioners = match mode {
             Mode::Managed => super::provisioner::take_provisioners(&mut body, self.diags),
             Mode::Data => Vec::new(),
@@ -224,6 +228,7 @@ impl Sorter<'_> {
             provider: provider.unwrap_or(default_provider),
             lifecycle,
             provisioners,
+            check: None,
             header: block.header,
             key: key.clone(),
         };
@@ -280,9 +285,12 @@ impl Sorter<'_> {
         out
     }
 
-    fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
+    pub(super) fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
         if let Some(text) = constant_string(expr) {
             return Some(text.into());
+        }
+        if let Some(name) = null_provider(expr) {
+            return Some(name);
         }
         let Some(traversal) = as_traversal(expr) else {
             self.diags.push(
@@ -335,20 +343,25 @@ impl Sorter<'_> {
                 Some(t) if &*t.root == "all" && t.steps.is_empty() => lifecycle.ignore_all = true,
                 _ => lifecycle.ignore_changes = self.traversals(&attribute.expr, "ignore_changes", "tags"),
             },
-            "replace_triggered_by" => {
-                if let ExprKind::Tuple(items) = &attribute.expr.kind {
-                    lifecycle.replace_triggered_by = items.clone();
-                }
-            }
+            "replace_triggered_by" => match &attribute.expr.kind {
+                ExprKind::Tuple(items) => lifecycle.replace_triggered_by = items.clone(),
+                _ => drop(self.traversals(&attribute.expr, "replace_triggered_by", "aws_vpc.main")),
+            },
+            "enabled" => lifecycle.enabled = Some(attribute.expr.clone()),
             other => {
-                let known =
-                    ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+                let known = [
+                    "create_before_destroy",
+                    "prevent_destroy",
+                    "ignore_changes",
+                    "replace_triggered_by",
+                    "enabled",
+                ];
                 self.diags.push(unknown_argument("lifecycle", other, attribute.name.span, &known));
             }
         }
     }
 
-    fn constant_bool(&mut self, expr: &Expr) -> bool {
+    pub(super) fn constant_bool(&mut self, expr: &Expr) -> bool {
         let value = match &expr.kind {
             ExprKind::Literal(v) => v.as_bool(),
             _ => constant_string(expr).and_then(|s| s.parse().ok()),
@@ -380,7 +393,7 @@ impl Sorter<'_> {
         text
     }
 
-    fn validation(&mut self, block: Block) -> Option<Validation> {
+    pub(super) fn validation(&mut self, block: Block) -> Option<Validation> {
         let mut body = block.body;
         let condition = take(&mut body, "condition");
         let error_message = take(&mut body, "error_message");
@@ -528,6 +541,8 @@ impl Sorter<'_> {
         let mut body = block.body;
         let repetition = self.repetition(&mut body);
         let depends_on = self.depends_on(&mut body);
+        let enabled = self.module_lifecycle(&mut body);
+        let repetition = self.enabled(repetition, enabled);
         let providers = take(&mut body, "providers").map(|a| self.provider_map(&a.expr)).unwrap_or_default();
         let version = take(&mut body, "version");
         let Some(source) = take(&mut body, "source") else {
@@ -624,6 +639,18 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
 pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
+}
+
+/// `null.west`: the provider, not the value.
+fn null_provider(expr: &Expr) -> Option<Name> {
+    match &expr.kind {
+        ExprKind::Literal(value) if value.is_null() => Some("null".into()),
+        ExprKind::GetAttr { base, name } => {
+            let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
+            null.then(|| format!("null.{}", name.name).into())
+        }
+        _ => None,
+    }
 }
 
 /// The text of a string without interpolations.

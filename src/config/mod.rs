@@ -1,10 +1,12 @@
 //! Configuration directories → module tree: what is declared, before anything is evaluated.
 
+pub mod blocks;
 pub mod body;
 mod decl;
 mod json;
 mod load;
 mod overrides;
+pub mod place;
 pub mod providers;
 mod provisioner;
 pub mod terraform;
@@ -13,6 +15,7 @@ pub mod variables;
 mod vendored;
 pub mod version;
 
+pub use blocks::{Check, Import, ImportId, Moved, Removed};
 pub use decl::{
     Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock,
     Provisioner, Repetition, Resource, Validation, Variable, WantedVersion,

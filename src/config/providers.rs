@@ -108,6 +108,7 @@ fn repeated(call: &Call, child: &ModuleNode, diags: &mut Diagnostics) {
     let (argument, span) = match &call.repetition {
         Repetition::Count(expr) => ("count", expr.span),
         Repetition::ForEach(expr) => ("for_each", expr.span),
+        Repetition::Enabled(expr) => ("enabled", expr.span),
         Repetition::Single => match call.depends_on.first() {
             Some(t) => ("depends_on", t.span),
             None => return,

@@ -66,6 +66,8 @@ impl Module {
             && self.resources.is_empty()
             && self.calls.is_empty()
             && self.cutover.is_none()
+            && self.removed.is_empty()
+            && self.checks.is_empty()
     }
 }
 

@@ -1,15 +1,21 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
+mod checks;
+mod conditions;
+mod imports;
 mod modules;
+mod moves;
 mod providers;
 mod provisioners;
 mod resources;
+mod triggers;
 
+pub use conditions::Moment;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
 use super::values::{ModuleScope, Place, Repeated, Values};
-use super::{Change, OutputChange, Plan};
+use super::{Change, CheckResult, OutputChange, Plan};
 use crate::addr::{Address, ModulePath};
 use crate::aws::{AwsError, Existing};
 use crate::config::variables::VariableValue;
@@ -62,6 +68,15 @@ pub struct Walk<'a> {
     pub deposed: Vec<Change>,
     pub live: BTreeMap<Address, Option<Object>>,
     pub settings: BTreeMap<String, ProviderSettings>,
+    /// From → to, as the journal shall have it.
+    pub moved: Vec<(Address, Address)>,
+    /// By which id.
+    pub imported: BTreeMap<Address, String>,
+    pub checks: BTreeMap<String, CheckResult>,
+    /// Nodes with errors, and what needs them.
+    broken: BTreeSet<Node>,
+    /// Everything was applied: nothing is pending any more.
+    settled: bool,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     /// Default region and endpoint for provider blocks that name none.
@@ -89,6 +104,11 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
             live: BTreeMap::new(),
             settings: BTreeMap::new(),
+            moved: Vec::new(),
+            imported: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            settled: false,
             given,
             create_before_destroy: BTreeSet::new(),
             defaults: ProviderSettings::default(),
@@ -100,6 +120,10 @@ impl<'a> Walk<'a> {
 
     /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
     pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
+        if matches!(self.purpose, Purpose::Validate | Purpose::Plan) {
+            self.check_moves();
+            self.check_import_targets();
+        }
         let early = self.before_providers();
         for node in &early {
             self.visit(node).await?;
@@ -110,6 +134,9 @@ impl<'a> Walk<'a> {
         if self.purpose != Purpose::Validate {
             self.configure_defaults().await?;
             self.recover(unfinished).await?;
+            if self.purpose != Purpose::Refresh {
+                self.apply_moves();
+            }
             self.refresh().await?;
         }
         if self.purpose == Purpose::Refresh {
@@ -120,7 +147,10 @@ impl<'a> Walk<'a> {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
         if self.purpose != Purpose::Validate {
+            self.check_imported_instances();
+            self.check_moved_instances();
             self.orphans();
+            self.warn_of_forgotten();
         }
         Ok(())
     }
@@ -141,14 +171,34 @@ impl<'a> Walk<'a> {
     async fn visit_level(&mut self, nodes: Vec<Node>) -> Result<(), WalkError> {
         let mut reads = Vec::new();
         for node in nodes {
+            if self.is_cut_off(&node) {
+                continue;
+            }
+            let errors = self.diags.error_count();
             match &node {
                 Node::Resource(id, key) if key.mode == crate::addr::Mode::Data => {
                     reads.extend(self.plan_data(*id, key));
                 }
                 _ => self.visit(&node).await?,
             }
+            if self.diags.error_count() > errors {
+                self.broken.insert(node);
+            }
         }
         self.read_data(reads).await
+    }
+
+    /// Whether something that a node needs went wrong: then nothing can be said about it. (When validating,
+    /// everything is looked at.)
+    fn is_cut_off(&mut self, node: &Node) -> bool {
+        if self.purpose == Purpose::Validate || !self.graph.needs(node).any(|n| self.broken.contains(n)) {
+            return false;
+        }
+        if let Node::Resource(id, key) = node {
+            self.forget_values(*id, key);
+        }
+        self.broken.insert(node.clone());
+        true
     }
 
     /// Evaluates one node for all instances of its module.
@@ -159,7 +209,13 @@ impl<'a> Walk<'a> {
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
             Node::Provider(id, name) => return self.provider_block(*id, name).await,
-            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => self.plan_resource(*id, key),
+            Node::Check(id, name) => self.check(*id, name),
+            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => {
+                if self.purpose == Purpose::Plan {
+                    self.import_into(*id, key).await?;
+                }
+                self.plan_resource(*id, key);
+            }
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);
                 return self.read_data(reads).await;
@@ -174,7 +230,7 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
-            Node::Call(_) | Node::Provider(..) | Node::Resource(..) => {}
+            Node::Call(_) | Node::Provider(..) | Node::Resource(..) | Node::Check(..) => {}
         }
     }
 
@@ -188,6 +244,11 @@ impl<'a> Walk<'a> {
             repeated,
             this: None,
         }
+    }
+
+    /// The names of the root module; `path` is the root's.
+    pub fn root_scope<'s>(&'s self, path: &'s ModulePath) -> ModuleScope<'s> {
+        self.scope(0, path, Repeated::default())
     }
 
     /// Creations that a killed run began: looks for what they made and takes it into the state.
@@ -273,7 +334,8 @@ impl<'a> Walk<'a> {
     pub fn plan(&self) -> Plan {
         let mut changes: Vec<Change> = self.changes.values().cloned().collect();
         changes.extend(self.deposed.iter().cloned());
-        Plan { changes, outputs: self.output_changes(), serial: self.state.serial }
+        let checks = self.checks.clone();
+        Plan { changes, outputs: self.output_changes(), checks, serial: self.state.serial }
     }
 
     fn output_changes(&self) -> BTreeMap<String, OutputChange> {
@@ -288,7 +350,10 @@ impl<'a> Walk<'a> {
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
             let changed = before != to_json(&after);
-            out.insert(name.to_string(), OutputChange { before, after: value.clone(), sensitive, changed });
+            out.insert(
+                name.to_string(),
+                OutputChange { before, after: value.clone(), sensitive, changed, removed: false },
+            );
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {
@@ -296,6 +361,7 @@ impl<'a> Walk<'a> {
                 after: crate::value::Value::null(crate::value::Type::Dynamic),
                 sensitive: old.sensitive,
                 changed: true,
+                removed: true,
             });
         }
         out

@@ -1,5 +1,6 @@
 //! Plans and drift as text, JSON and Markdown: the same model each time.
 
+pub mod console;
 pub mod drift;
 pub mod graph;
 pub mod json;

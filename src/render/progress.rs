@@ -27,6 +27,8 @@ impl Progress {
                     Action::Replace => "creating the new one",
                     Action::Delete => "destroying",
                     Action::Read => "reading",
+                    Action::Import => "importing",
+                    Action::Forget => "forgetting",
                     Action::None => return None,
                 };
                 format!("{address}: {verb}…")
@@ -52,6 +54,8 @@ impl Progress {
                     Action::Update => "changed",
                     Action::Delete => "destroyed",
                     Action::Read => "read",
+                    Action::Import => "imported",
+                    Action::Forget => "forgotten",
                     Action::None => return None,
                 };
                 p.green(&format!("{address}: {verb} [{id}] ({})", duration(*seconds)))

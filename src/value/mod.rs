@@ -2,6 +2,7 @@
 //!
 //! Collections are shared (`Arc`), so that cloning a value is cheap.
 
+mod answer;
 mod compare;
 mod convert;
 mod describe;
@@ -10,6 +11,7 @@ mod number;
 mod typed;
 mod types;
 
+pub use answer::{answer_json, exact_json, shape_json};
 pub use compare::{equal, order};
 pub use convert::{ConvertError, convert, convertible, unify};
 pub use describe::{describe, quote};

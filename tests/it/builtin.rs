@@ -397,8 +397,8 @@ resource "terraform_data" "a" {
 
 #[test]
 fn provider_blocks_of_small_providers_take_nothing() {
-    let main = "provider \"random\" {}\nprovider \"template\" {}\nprovider \"local\" {\n  alias = \"x\"\n}\nprovider \"time\" {\n  zone = \"utc\"\n}\n\
-        resource \"local_file\" \"a\" {\n  provider = local.x\n  filename = \"a\"\n  content = \"\"\n}\n";
+    let main = "provider \"random\" {}\nprovider \"template\" {}\nprovider \"null\" {\n  alias = \"x\"\n}\nprovider \"time\" {\n  zone = \"utc\"\n}\n\
+        resource \"null_resource\" \"a\" { provider = null.x }\n";
     let env = TestEnvironment::with_root(main);
     let text = env.run(&["validate", "root"]).exits(1).stderr;
     assert!(text.contains("provider `time` has no argument `zone`"), "{text}");

@@ -27,6 +27,13 @@ impl BuiltinType for RandomUuid {
         &SCHEMA
     }
 
+    fn import(&self, id: &str) -> Option<Object> {
+        let uuid = uuid::Uuid::parse_str(id).ok()?.to_string();
+        let mut known = Object::new();
+        known.set(&ID, &uuid).set(&RESULT, uuid);
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let uuid = cx.entropy.uuid(job.token)?;
         let mut object = job.want.clone();

@@ -53,6 +53,12 @@ impl BuiltinType for TerraformData {
         &SCHEMA
     }
 
+    fn import(&self, id: &str) -> Option<Object> {
+        let mut known = Object::new();
+        known.set(&ID, id);
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut object = settled(job.want.clone());
         object.set(&ID, cx.entropy.uuid(job.token)?);

@@ -1,6 +1,7 @@
 //! Resources and data sources: evaluated, compared with what is live.
 
-use super::modules::condition;
+use super::Moment;
+use super::checks::as_warning;
 use super::providers::provider_key;
 use super::{Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
@@ -8,8 +9,7 @@ use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::diff::{Sides, diff};
-use crate::graph::{ModuleId, Node, reference_key};
-use crate::lang::eval::references;
+use crate::graph::{ModuleId, Node};
 use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
@@ -23,9 +23,8 @@ use std::collections::BTreeSet;
 /// A data source instance that can be read now.
 pub(super) struct DataRead {
     module: ModuleId,
-    path: ModulePath,
-    key: DeclKey,
-    instance: InstanceKey,
+    address: Address,
+    repeated: Repeated,
     provider: String,
     want: Object,
 }
@@ -83,7 +82,7 @@ impl Walk<'_> {
         }
     }
 
-    fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
+    pub(super) fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
         for path in self.values.paths(id) {
             self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
         }
@@ -102,21 +101,13 @@ impl Walk<'_> {
         let mut diags = std::mem::take(&mut self.diags);
         let errors = diags.error_count();
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
-        for precondition in &resource.lifecycle.preconditions {
-            condition(
-                precondition,
-                &scope,
-                &mut diags,
-                "failed-precondition",
-                &format!("{address}: a precondition failed"),
-                |d| d,
-            );
-        }
+        let repeated = instance.repeated.clone();
+        self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
         let wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            let value = Value::from(created(schema, &wanted));
+            let value = self.recorded(address, schema).unwrap_or_else(|| created(schema, &wanted).into());
             let mut diags = std::mem::take(&mut self.diags);
             self.check_provisioners(*id, resource, address, &instance.repeated, &value, &mut diags);
             self.diags = diags;
@@ -129,17 +120,19 @@ impl Walk<'_> {
         value
     }
 
+    /// What the state has of an instance, for who evaluates without asking AWS.
+    fn recorded(&self, address: &Address, schema: &TypeSchema) -> Option<Value> {
+        let old = self.state.resources.get(address)?;
+        let mut object = old.seen(schema.table).complete(schema.table);
+        object.put("id", Some(old.id.as_str().into()));
+        Some(object.into())
+    }
+
     fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
-        if instance.resource.lifecycle.postconditions.is_empty() {
-            return;
-        }
         let mut diags = std::mem::take(&mut self.diags);
-        let mut scope = self.scope(instance.id, &instance.address.module, instance.repeated.clone());
-        scope.this = Some(value.clone());
-        for postcondition in &instance.resource.lifecycle.postconditions {
-            let summary = format!("{}: a postcondition failed", instance.address);
-            condition(postcondition, &scope, &mut diags, "failed-postcondition", &summary, |d| d);
-        }
+        let (declared, repeated) = ((instance.id, instance.resource), instance.repeated.clone());
+        let this = Some(value.clone());
+        self.conditions(Moment::After, declared, &instance.address, repeated, this, &mut diags);
         self.diags = diags;
     }
 
@@ -159,7 +152,8 @@ impl Walk<'_> {
         let node = Node::Resource(*id, resource.key.clone());
         let mut wanted = wanted;
         let old = self.state.resources.get(address).cloned();
-        let applied = old.as_ref().map(|o| o.applied(schema.table));
+        let imported = self.imported.contains_key(address);
+        let applied = old.as_ref().filter(|_| !imported).map(|o| o.applied(schema.table));
         complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
         let live = self.live.get(address).cloned().flatten().map(|mut live| {
             derive_tags(&mut live, schema.table, &settings, Some(&wanted));
@@ -178,6 +172,8 @@ impl Walk<'_> {
             rollout: Vec::new(),
             create_before_destroy: schema.create_before_destroy || self.create_before_destroy.contains(&node),
             prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
+            previous: self.previous(address),
+            importing: self.imported.get(address).cloned(),
             depends_on: self.resource_dependencies(&node),
             applied: old.as_ref().map(|o| o.applied.clone()).unwrap_or_default(),
         };
@@ -216,10 +212,10 @@ impl Walk<'_> {
         let mut seen = old.seen(schema.table);
         let settings = self.settings.get(&change.provider).cloned().unwrap_or_default();
         derive_tags(&mut seen, schema.table, &settings, Some(wanted));
-        let sides =
-            Sides { desired: wanted, applied, seen: Some(&seen), live: &live, salt: &self.state.salt };
+        let seen = change.importing.is_none().then_some(&seen);
+        let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
-        let triggered = change.attributes.is_empty() && self.triggered(instance);
+        let triggered = !change.attributes.iter().any(|a| a.replaces) && self.is_triggered(instance);
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
@@ -230,7 +226,7 @@ impl Walk<'_> {
         change.action = if tainted || triggered || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
-            Action::None
+            if change.importing.is_some() { Action::Import } else { Action::None }
         } else {
             Action::Update
         };
@@ -246,25 +242,17 @@ impl Walk<'_> {
     }
 
     /// Whether something in `replace_triggered_by` changes.
-    fn triggered(&self, instance: &Instance<'_>) -> bool {
-        let named = instance.resource.lifecycle.replace_triggered_by.iter().flat_map(references);
-        named.into_iter().any(|t| {
-            let Some((key, used)) = reference_key(&t) else { return false };
-            let attribute = t.steps.iter().skip(used).find_map(|s| match s {
-                crate::lang::syntax::Step::Attr(name, _) => Some(name.to_string()),
-                crate::lang::syntax::Step::Index(..) => None,
-            });
-            self.changes.values().any(|c| {
-                let same = c.address.module == instance.address.module
-                    && c.address.type_name == key.type_name
-                    && c.address.name == key.name;
-                let changes = matches!(c.action, Action::Create | Action::Update | Action::Replace);
-                same && changes
-                    && attribute
-                        .as_ref()
-                        .is_none_or(|a| c.action != Action::Update || c.changed_names().contains(a))
-            })
-        })
+    fn is_triggered(&mut self, instance: &Instance<'_>) -> bool {
+        let triggers = &instance.resource.lifecycle.replace_triggered_by;
+        if triggers.is_empty() {
+            return false;
+        }
+        let mut diags = std::mem::take(&mut self.diags);
+        let module = &instance.address.module;
+        let scope = self.scope(instance.id, module, instance.repeated.clone());
+        let triggered = self.triggered(triggers, module, &scope, &mut diags);
+        self.diags = diags;
+        triggered
     }
 
     fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
@@ -300,6 +288,8 @@ impl Walk<'_> {
             desired: old.applied(schema.table),
             attributes: Vec::new(),
             rollout: Vec::new(),
+            previous: self.previous(address),
+            importing: None,
             create_before_destroy: old.create_before_destroy,
             prevent_destroy: self.prevents_destroy(address),
             depends_on: old.depends_on.clone(),
@@ -332,18 +322,35 @@ impl Walk<'_> {
             let Some(schema) = self.provider.resource(&address.type_name) else { continue };
             let reason = match (destroying, self.is_declared(&address)) {
                 (true, _) => Reason::Destroy,
-                (false, true) => Reason::NoInstance,
+                (false, true) => self.why_no_instance(&address),
+                (false, false) if self.previous(&address).is_some() => Reason::NoMoveTarget,
                 (false, false) => Reason::NotDeclared,
             };
-            if !self.changes.contains_key(&address) {
-                self.plan_deposed(&address, &old);
+            let mut change = self.deletion(&address, &old, schema, reason);
+            if self.removed(&address).is_some_and(|removed| !removed.destroy) {
+                change.action = Action::Forget;
+            } else {
+                if !self.changes.contains_key(&address) {
+                    self.plan_deposed(&address, &old);
+                }
+                self.guard_destroy(&change);
             }
-            let change = self.deletion(&address, &old, schema, reason);
-            self.guard_destroy(&change);
             self.changes.insert(address, change);
         }
         if destroying {
-            self.changes.retain(|_, c| c.action == Action::Delete);
+            self.changes.retain(|_, c| matches!(c.action, Action::Delete | Action::Forget));
+        }
+    }
+
+    /// Declared, but not with this key.
+    fn why_no_instance(&self, address: &Address) -> Reason {
+        use crate::config::Repetition;
+        let Some((_, resource)) = self.find_resource(address) else { return Reason::NoInstance };
+        match (&resource.repetition, &address.key) {
+            (Repetition::Count(_), InstanceKey::Index(_))
+            | (Repetition::ForEach(_), InstanceKey::Key(_))
+            | (Repetition::Single | Repetition::Enabled(_), InstanceKey::None) => Reason::NoInstance,
+            _ => Reason::WrongRepetition,
         }
     }
 
@@ -394,23 +401,27 @@ impl Walk<'_> {
             let expansion = self.expansion(id, &path, resource);
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
-                let mut diags = std::mem::take(&mut self.diags);
-                let errors = diags.error_count();
-                let scope = self.scope(id, &path, repeated);
-                let want = desired(schema, &resource.body, resource.header, &scope, &mut diags);
-                let failed = diags.error_count() > errors;
-                self.diags = diags;
+                let mut found = Diagnostics::default();
+                let address = data_address(&path, key, &instance);
+                let declared = (id, resource);
+                self.conditions(Moment::Before, declared, &address, repeated.clone(), None, &mut found);
+                let scope = self.scope(id, &path, repeated.clone());
+                let want = desired(schema, &resource.body, resource.header, &scope, &mut found);
+                let failed = found.has_errors();
+                let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
+                self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
                 let known = want.0.values().all(Value::is_wholly_known);
-                let pending = self.has_pending_dependency(id, &path, resource);
+                let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
                 values.push((instance.clone(), created(schema, &want).into()));
                 if failed || self.purpose == Purpose::Validate {
                     continue;
                 }
                 if known && !pending {
-                    let (path, key, provider) = (path.clone(), key.clone(), provider.clone());
-                    reads.push(DataRead { module: id, path, key, instance, provider, want });
-                } else {
-                    self.defer_read(id, &path, key, instance, &provider, want, schema);
+                    let provider = provider.clone();
+                    reads.push(DataRead { module: id, address, repeated, provider, want });
+                } else if resource.check.is_none() {
+                    let reason = if known { Reason::DependencyPending } else { Reason::ConfigUnknown };
+                    self.defer_read(id, key, address, reason, &provider, want, schema);
                 }
             }
             self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
@@ -433,38 +444,36 @@ impl Walk<'_> {
             at = parent;
         }
         let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
-        self.changes.values().any(|c| c.action != Action::None && named.contains(&without_keys(&c.address)))
+        self.changes.values().any(|c| {
+            !matches!(c.action, Action::None | Action::Import | Action::Forget)
+                && named.contains(&without_keys(&c.address))
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
     fn defer_read(
         &mut self,
         id: ModuleId,
-        path: &ModulePath,
         key: &DeclKey,
-        instance: InstanceKey,
+        address: Address,
+        reason: Reason,
         provider: &str,
         want: Object,
         schema: &'static TypeSchema,
     ) {
-        let address = Address {
-            module: path.clone(),
-            mode: Mode::Data,
-            type_name: key.type_name.clone(),
-            name: key.name.clone(),
-            key: instance,
-        };
         let change = Change {
             address: address.clone(),
             provider: provider.to_owned(),
             action: Action::Read,
-            reason: None,
+            reason: Some(reason),
             id: None,
             before: None,
             after: created(schema, &want),
             desired: want,
             attributes: Vec::new(),
             rollout: Vec::new(),
+            previous: None,
+            importing: None,
             create_before_destroy: false,
             prevent_destroy: false,
             depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
@@ -476,20 +485,38 @@ impl Walk<'_> {
     /// Reads data sources, all of one level at once.
     pub(super) async fn read_data(&mut self, reads: Vec<DataRead>) -> Result<(), WalkError> {
         let provider = self.provider;
-        let calls = reads.iter().map(async |read| {
-            let answer = provider.read_data(&read.provider, &read.key.type_name, &read.want).await;
-            let what = format!("{}{}{}", dotted(&read.path), read.key, read.instance);
-            answer.map_err(|error| WalkError::Aws { what, error })
-        });
-        let answers = futures::future::try_join_all(calls).await?;
+        let calls = reads
+            .iter()
+            .map(async |read| provider.read_data(&read.provider, &read.address.type_name, &read.want).await);
+        let answers = futures::future::join_all(calls).await;
         for (read, answer) in reads.into_iter().zip(answers) {
-            let value = data_value(self.provider, &read.key, answer);
-            let values = self.values.module_mut(read.module, &read.path);
-            if let Some(slot) = values.resources.get_mut(&read.key).and_then(|e| e.get_mut(&read.instance)) {
-                *slot = value;
-            }
+            let Some((_, resource)) = self.find_resource(&read.address) else { continue };
+            let (key, scoped) = (resource.key.clone(), resource.check.is_some());
+            let value = match answer {
+                Ok(answer) => data_value(self.provider, &key, answer),
+                Err(error) if scoped => {
+                    let d = Diagnostic::warning("failed-check", format!("{} cannot be read", read.address));
+                    self.diags.push(d.at(resource.header).detail(error.to_string()));
+                    Value::dynamic()
+                }
+                Err(error) => return Err(WalkError::Aws { what: read.address.to_string(), error }),
+            };
+            self.accept_value(&read.address, value.clone());
+            self.data_postconditions(&read, value, scoped);
         }
         Ok(())
+    }
+
+    fn data_postconditions(&mut self, read: &DataRead, value: Value, scoped: bool) {
+        let Some((id, resource)) = self.find_resource(&read.address) else { return };
+        let key = resource.key.clone();
+        let mut found = Diagnostics::default();
+        let repeated = read.repeated.clone();
+        self.conditions(Moment::After, (id, resource), &read.address, repeated, Some(value), &mut found);
+        if found.has_errors() && !scoped {
+            self.broken.insert(Node::Resource(read.module, key));
+        }
+        self.diags.extend(found.into_iter().map(|d| if scoped { as_warning(d) } else { d }));
     }
 
     /// Desired values of one instance, evaluated again with what is known by now (while applying).
@@ -573,8 +600,14 @@ pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answe
     }
 }
 
-fn dotted(path: &ModulePath) -> String {
-    if path.is_root() { String::new() } else { format!("{path}.") }
+fn data_address(path: &ModulePath, key: &DeclKey, instance: &InstanceKey) -> Address {
+    Address {
+        module: path.clone(),
+        mode: Mode::Data,
+        type_name: key.type_name.clone(),
+        name: key.name.clone(),
+        key: instance.clone(),
+    }
 }
 
 /// The instances to visit; one stand-in where their number is unknown.
@@ -589,6 +622,7 @@ fn collect(expansion: &Expansion<Repeated>, values: Vec<(InstanceKey, Value)>) -
     let mut values = values.into_iter();
     match expansion {
         Expansion::Unknown => Expansion::Unknown,
+        Expansion::Disabled => Expansion::Disabled,
         Expansion::Single(_) => values.next().map_or(Expansion::Unknown, |(_, v)| Expansion::Single(v)),
         Expansion::Count(_) => Expansion::Count(values.map(|(_, v)| v).collect()),
         Expansion::ForEach(_) => Expansion::ForEach(
