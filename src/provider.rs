@@ -345,9 +345,9 @@ impl Providers {
     }
 
     fn owner(&self, type_name: &str) -> Result<&dyn Provider, AwsError> {
-        let owns = |p: &&Box<dyn Provider>| p.resource(type_name).or_else(|| p.data(type_name)).is_some();
+        let owns = |p: &&dyn Provider| p.resource(type_name).or_else(|| p.data(type_name)).is_some();
         let unknown = || AwsError::failed("dispatch", "Internal", format!("nobody knows {type_name}"));
-        self.members.iter().find(owns).map(|p| &**p).ok_or_else(unknown)
+        self.members.iter().map(|p| &**p).find(owns).ok_or_else(unknown)
     }
 }
 

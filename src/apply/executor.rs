@@ -13,7 +13,7 @@ use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
 use crate::state::{Output, Resource, StateError, seal};
-use crate::value::{Value, to_json};
+use crate::value::to_json;
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
 use sha2::{Digest, Sha256};
@@ -47,11 +47,11 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-struct Executor<'w, 'a> {
-    walk: RefCell<&'w mut Walk<'a>>,
+pub(super) struct Executor<'w, 'a> {
+    pub(super) walk: RefCell<&'w mut Walk<'a>>,
     changes: Vec<Change>,
     journal: RefCell<&'w mut dyn Record>,
-    events: &'w dyn Fn(Event),
+    pub(super) events: &'w dyn Fn(Event),
     clock: Clock,
     outcome: RefCell<Outcome>,
     intents: Cell<u64>,
@@ -348,54 +348,6 @@ impl Executor<'_, '_> {
         Ok(shown)
     }
 
-    /// Commands after a creation. Until all have run, the resource counts as damaged: killed or failed in
-    /// between, the next plan replaces it.
-    async fn provision_created(&self, change: &Change) -> Result<(), Failure> {
-        let walk = self.walk.borrow();
-        if walk.provisioners(&change.address, false).is_empty() {
-            return Ok(());
-        }
-        let this = walk.value_of(&change.address);
-        drop(walk);
-        let marked = |tainted| Entry::Tainted { address: change.address.clone(), tainted };
-        self.record(&marked(true))?;
-        self.provision(change, false, this).await?;
-        self.record(&marked(false))
-    }
-
-    /// Commands before a destruction; not for what is damaged, nor for what its replacement already stands
-    /// in for.
-    async fn provision_destroyed(&self, change: &Change) -> Result<(), Failure> {
-        let replaced = change.action == Action::Replace && change.create_before_destroy;
-        let damaged = self.walk.borrow().state.resources.get(&change.address).is_none_or(|r| r.tainted);
-        if replaced || damaged || change.reason == Some(Reason::Deposed) {
-            return Ok(());
-        }
-        let this = change.before.clone().unwrap_or_default();
-        self.provision(change, true, this.into()).await
-    }
-
-    async fn provision(&self, change: &Change, on_destroy: bool, this: Value) -> Result<(), Failure> {
-        let count = self.walk.borrow().provisioners(&change.address, on_destroy).len();
-        for i in 0..count {
-            let mut diags = Diagnostics::default();
-            let walk = self.walk.borrow();
-            let provisioner = walk.provisioners(&change.address, on_destroy)[i];
-            let continues = provisioner.continues;
-            let command = walk.local_command(&change.address, provisioner, this.clone(), &mut diags);
-            drop(walk);
-            let Some(command) = command.filter(|_| !diags.has_errors()) else {
-                return Err(Failure::Config(diags));
-            };
-            let show = |line: String| (self.events)(Event::Output { address: change.address.clone(), line });
-            match super::local_exec::run(&command, &show).await {
-                Err(error) if continues => show(format!("{}; going on all the same", error.message)),
-                ended => ended.map_err(|error| self.aws(change, error))?,
-            }
-        }
-        Ok(())
-    }
-
     /// The current one first, then those that are left of unfinished replacements.
     fn recorded_ids(&self, change: &Change) -> Vec<String> {
         let walk = self.walk.borrow();
@@ -643,7 +595,7 @@ impl Executor<'_, '_> {
         Ok(token)
     }
 
-    fn record(&self, entry: &Entry) -> Result<(), Failure> {
+    pub(super) fn record(&self, entry: &Entry) -> Result<(), Failure> {
         self.journal.borrow_mut().record(entry).map_err(Failure::State)?;
         fold(&mut self.walk.borrow_mut().state, [entry.clone()]);
         Ok(())
@@ -653,7 +605,7 @@ impl Executor<'_, '_> {
         (self.events)(Event::Progress { address: address.clone(), text: text.to_owned() });
     }
 
-    fn aws(&self, change: &Change, error: AwsError) -> Failure {
+    pub(super) fn aws(&self, change: &Change, error: AwsError) -> Failure {
         Failure::Aws { address: change.address.clone(), error }
     }
 }
