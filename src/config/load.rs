@@ -292,6 +292,9 @@ impl Sorter<'_> {
         if let Some(text) = constant_string(expr) {
             return Some(text.into());
         }
+        if let Some(name) = null_provider(expr) {
+            return Some(name);
+        }
         let Some(traversal) = as_traversal(expr) else {
             self.diags.push(
                 Diagnostic::error("expected-provider", "a provider must be named by reference")
@@ -643,6 +646,18 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
 pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
+}
+
+/// `null.west`: the provider, not the value.
+fn null_provider(expr: &Expr) -> Option<Name> {
+    match &expr.kind {
+        ExprKind::Literal(value) if value.is_null() => Some("null".into()),
+        ExprKind::GetAttr { base, name } => {
+            let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
+            null.then(|| format!("null.{}", name.name).into())
+        }
+        _ => None,
+    }
 }
 
 /// The text of a string without interpolations.
