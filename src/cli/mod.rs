@@ -8,7 +8,9 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fmt;
 mod graph;
+mod import;
 mod keys;
 mod line;
 mod output;
@@ -19,6 +21,7 @@ mod saved;
 mod session;
 mod sim;
 mod state;
+mod surgery;
 mod validate;
 
 pub use error::CliError;
@@ -44,9 +47,11 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Import(import::Args),
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
+    Fmt(fmt::Args),
     Sim(sim::Args),
 }
 
@@ -63,6 +68,8 @@ pub enum Done {
     Changes,
     /// Something could not be applied; it has been reported.
     Failed,
+    /// `fmt --check`: some files are not in the canonical style.
+    Unformatted,
     Interrupted,
 }
 
@@ -72,6 +79,7 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
+            Done::Unformatted => 3,
             Done::Interrupted => 130,
         })
     }
@@ -97,9 +105,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {

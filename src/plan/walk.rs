@@ -1,5 +1,6 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
+mod another_vpc;
 mod checks;
 mod conditions;
 mod imports;
@@ -12,6 +13,7 @@ mod triggers;
 mod types;
 
 pub use conditions::Moment;
+pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
@@ -237,10 +239,14 @@ impl<'a> Walk<'a> {
             }
             Node::Check(id, name) => self.check(*id, name),
             Node::Resource(id, key) if key.mode == Mode::Managed => {
+                let errors = self.diags.error_count();
                 if self.purpose == Purpose::Plan {
                     self.import_into(*id, key).await?;
                 }
-                self.plan_resource(*id, key);
+                match self.diags.error_count() > errors {
+                    true => self.forget_values(*id, key),
+                    false => self.plan_resource(*id, key),
+                }
             }
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);

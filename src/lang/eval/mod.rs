@@ -9,7 +9,7 @@ mod references;
 mod template;
 
 #[cfg(test)]
-pub(crate) mod conformance;
+mod conformance;
 #[cfg(test)]
 mod tests;
 
