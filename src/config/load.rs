@@ -70,7 +70,10 @@ fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema
             let aws = crate::aws::types::find(type_name).map(|t| t.schema());
             aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
         }
-        Mode::Data => crate::aws::data::find(type_name)?.schema(),
+        Mode::Data => {
+            let aws = crate::aws::data::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::data::find(type_name).map(|t| t.schema()))?
+        }
     };
     Some(schema.table)
 }
@@ -85,6 +88,7 @@ pub(super) struct Sorter<'a> {
 const BLOCK_KINDS: &[&str] = &[
     "resource",
     "data",
+    "ephemeral",
     "variable",
     "locals",
     "output",
@@ -132,6 +136,7 @@ impl Sorter<'_> {
             "import" => self.import(block),
             "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
+            "ephemeral" => self.ephemeral(&block),
             kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
@@ -150,6 +155,14 @@ impl Sorter<'_> {
                 self.diags.push(d);
             }
         }
+    }
+
+    fn ephemeral(&mut self, block: &Block) {
+        let Some([type_name, _]) = self.labels(block, ["type", "name"]) else { return };
+        let problem = format!("there is no ephemeral resource type `{}`", type_name.name);
+        self.diags.push(Diagnostic::error("unknown-type", problem).at(block.header).help(
+            "Cutover knows none of them: read the value with a data source, or pass it as a variable with `ephemeral = true`",
+        ));
     }
 
     /// The labels of a block, if it has as many as it needs.
