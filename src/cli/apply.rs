@@ -52,6 +52,7 @@ fn apply_saved(args: Args) -> Result<Done, CliError> {
         dir: unpacked.config_dir.clone(),
         variables: unpacked.variables.clone(),
         cloud: args.environment.cloud,
+        generate: false,
     };
     let mut environment = load_checked(&snapshot)?;
     environment.live_at(&unpacked.environment);

@@ -24,6 +24,9 @@ pub struct EnvironmentArgs {
     /// Cloud to use instead of the one in cutover.hcl
     #[arg(long, value_enum)]
     pub cloud: Option<CloudKind>,
+    /// `plan --generate-config-out`: imports need no declaration.
+    #[arg(skip)]
+    pub generate: bool,
 }
 
 /// `-var` and `-var-file` in the order written.
@@ -97,6 +100,8 @@ pub struct Environment {
     pub settings: Settings,
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
+    /// Imports of what nothing declares are no mistake: it will be written.
+    pub generate: bool,
     pub diags: Diagnostics,
 }
 
@@ -113,7 +118,16 @@ impl Environment {
         let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };
         let state = StateDir::of(&args.dir);
-        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+        Ok(Self {
+            dir: args.dir.clone(),
+            sources,
+            config,
+            settings,
+            values,
+            state,
+            generate: args.generate,
+            diags,
+        })
     }
 
     /// Reads the configuration and the variables; mistakes are in `diags`.
@@ -138,7 +152,16 @@ impl Environment {
         }
         let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let state = StateDir::of(&args.dir);
-        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+        Ok(Self {
+            dir: args.dir.clone(),
+            sources,
+            config,
+            settings,
+            values,
+            state,
+            generate: args.generate,
+            diags,
+        })
     }
 
     /// Configuration from a snapshot, state and world where the environment really is.

@@ -38,7 +38,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let address: Address = address
         .parse()
         .map_err(|e: AddressError| CliError::usage(e.to_string(), "such as `aws_vpc.main`"))?;
-    let environment = EnvironmentArgs { dir, variables: args.variables, cloud: args.cloud };
+    let environment = EnvironmentArgs { dir, variables: args.variables, cloud: args.cloud, generate: false };
     let operation = (!args.dry_run).then_some("import");
     with_walk(&environment, Purpose::Refresh, operation, async |walk, session| {
         let provider = declared_provider(walk, &address)?;

@@ -8,6 +8,7 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fmt;
 mod graph;
 mod import;
 mod keys;
@@ -50,6 +51,7 @@ enum Command {
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
+    Fmt(fmt::Args),
     Sim(sim::Args),
 }
 
@@ -66,6 +68,8 @@ pub enum Done {
     Changes,
     /// Something could not be applied; it has been reported.
     Failed,
+    /// `fmt --check`: some files are not in the canonical style.
+    Unformatted,
     Interrupted,
 }
 
@@ -75,6 +79,7 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
+            Done::Unformatted => 3,
             Done::Interrupted => 130,
         })
     }
@@ -104,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {

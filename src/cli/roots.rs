@@ -74,6 +74,7 @@ fn arguments(dir: &Path, args: &Json) -> EnvironmentArgs {
         dir: dir.to_owned(),
         variables: VariableArgs { given: given.collect() },
         cloud: Some(CloudKind::Embedded),
+        generate: false,
     }
 }
 

@@ -24,8 +24,17 @@ pub struct Session<'s> {
 
 /// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
+    checked(args, false)
+}
+
+/// The same, with warnings of what does no harm now.
+pub fn load_checked_thoroughly(args: &EnvironmentArgs) -> Result<Environment, CliError> {
+    checked(args, true)
+}
+
+fn checked(args: &EnvironmentArgs, thorough: bool) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment);
+    let found = validate(&environment, thorough);
     environment.check(found)?;
     Ok(environment)
 }
@@ -44,13 +53,15 @@ fn providers(connector: Connector, context: Option<Context>) -> Providers {
     Providers::new(vec![Box::new(AwsProvider::new(connector)), Box::new(BuiltinProvider::new(context))])
 }
 
-fn validate(environment: &Environment) -> Diagnostics {
+fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
     let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.generate = environment.generate;
+    walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("validation asked AWS: {error}");
@@ -150,6 +161,7 @@ async fn walk_then<R>(
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
+    walk.generate = environment.generate;
     walk.run(&unfinished).await?;
     then(&mut walk, Session { environment, clock, stop }).await
 }

@@ -1,7 +1,7 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::CliError;
-use super::session::load_checked;
+use super::session::load_checked_thoroughly;
 
 /// Look for mistakes in the configuration, without AWS
 #[derive(Debug, clap::Args)]
@@ -11,7 +11,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
-    let mut environment = load_checked(&args.environment)?;
+    let mut environment = load_checked_thoroughly(&args.environment)?;
     environment.show_warnings();
     println!("{} is valid.", environment.name());
     Ok(Done::Ok)

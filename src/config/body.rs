@@ -450,7 +450,7 @@ impl Decoder<'_> {
                 );
             }
         }
-        if let (Some(text), true) = (row.deprecated, written) {
+        if let (Some(text), true) = (row.deprecated, written && (!blocks || count > 0)) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
             self.diags.push(
                 Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name))

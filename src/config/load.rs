@@ -8,7 +8,7 @@ use super::vendored::is_registry;
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
 use crate::lang::eval::{TypeConstraint, references, type_constraint};
-use crate::lang::parse::parse_file;
+use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,13 +50,16 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
 }
 
 fn parse(path: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> std::io::Result<ParsedFile> {
-    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let bytes = std::fs::read(path)?;
     let ends = |suffix: &str| path.as_os_str().to_string_lossy().ends_with(suffix);
     let (json, own) = (ends(".tf.json"), ends(".hcl"));
-    let file = sources.add(path, text);
+    let file = sources.add_bytes(path, bytes);
     let (body, errors) =
         if json { parse_json_file(sources, file, &attribute_table) } else { parse_file(sources, file) };
     diags.extend(errors);
+    if json {
+        diags.extend(sources.undecodable(file).next().map(not_utf8));
+    }
     Ok(ParsedFile { body, own })
 }
 

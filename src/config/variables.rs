@@ -3,7 +3,7 @@
 use super::decl::Module;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval};
-use crate::lang::parse::{parse_expression, parse_file};
+use crate::lang::parse::{not_utf8, parse_expression, parse_file};
 use crate::lang::syntax::Traversal;
 use crate::value::{Type, Value, from_json};
 use std::collections::BTreeMap;
@@ -106,8 +106,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn file(&mut self, path: &Path) {
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 self.diags.push(
                     Diagnostic::error(
@@ -120,8 +120,9 @@ impl Reader<'_> {
             }
         };
         let is_json = path.extension().is_some_and(|e| e == "json");
-        let file = self.sources.add(path, text);
+        let file = self.sources.add_bytes(path, bytes);
         if is_json {
+            self.diags.extend(self.sources.undecodable(file).next().map(not_utf8));
             return self.json_file(file, path);
         }
         let (body, errors) = parse_file(self.sources, file);

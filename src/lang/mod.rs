@@ -1,6 +1,7 @@
 //! The configuration language: text → syntax → values.
 
 pub mod eval;
+pub mod format;
 pub mod functions;
 pub mod json;
 mod lexer;

@@ -5,6 +5,7 @@ mod changes;
 mod environment;
 mod lifecycle;
 mod moto;
+mod moving;
 mod others;
 mod provider_schema;
 mod scenarios;
