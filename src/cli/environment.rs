@@ -30,6 +30,9 @@ pub struct EnvironmentArgs {
     /// One line for each kind of warning
     #[arg(long)]
     pub compact_warnings: bool,
+    /// `plan --generate-config-out`: imports need no declaration.
+    #[arg(skip)]
+    pub generate: bool,
 }
 
 /// `-var` and `-var-file` in the order written.
@@ -103,6 +106,8 @@ pub struct Environment {
     pub settings: Settings,
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
+    /// Imports of what nothing declares are no mistake: it will be written.
+    pub generate: bool,
     pub diags: Diagnostics,
     pub options: Options,
     compact_warnings: bool,
@@ -126,6 +131,7 @@ impl Environment {
             state: StateDir::of(&args.dir),
             diags,
             options: Options::default(),
+            generate: args.generate,
             compact_warnings: args.compact_warnings,
         }
     }

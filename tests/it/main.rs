@@ -1,6 +1,7 @@
 //! The one integration test binary: whole commands, as a user runs them.
 
 mod bad_input;
+mod blocks;
 mod builtin;
 mod changes;
 mod environment;
