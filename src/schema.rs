@@ -545,6 +545,10 @@ pub struct TypeSchema {
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+    /// Gives what is live the value that words of the configuration (`$Latest`) stand for now, where a change of
+    /// something else in the same plan makes them stand for another: then it differs. Gets live, desired, and a
+    /// look-up: of the resource with this id or name, what an attribute is now if it is about to change.
+    pub resolve_words: fn(&mut Object, &Object, &dyn Fn(&str, &str) -> Option<Value>),
 }
 
 impl TypeSchema {
@@ -558,6 +562,7 @@ impl TypeSchema {
             unique: &[],
             validate: |_| Vec::new(),
             predict: |_| Vec::new(),
+            resolve_words: |_, _, _| {},
         }
     }
 

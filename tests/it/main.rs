@@ -11,3 +11,4 @@ mod provider_schema;
 mod scenarios;
 mod terraform;
 mod tidy;
+mod versions;
