@@ -613,6 +613,10 @@ pub struct TypeSchema {
     /// The same for one that exists: gets desired and the names of the attributes that change (none: it
     /// stays as it is).
     pub predict_update: fn(&Object, &[&str]) -> Predicted,
+    /// Gives what is live the value that words of the configuration (`$Latest`) stand for now, where a change of
+    /// something else in the same plan makes them stand for another: then it differs. Gets live, desired, and a
+    /// look-up: of the resource with this id or name, what an attribute is now if it is about to change.
+    pub resolve_words: fn(&mut Object, &Object, &dyn Fn(&str, &str) -> Option<Value>),
 }
 
 impl TypeSchema {
@@ -628,6 +632,7 @@ impl TypeSchema {
             complete: |_| {},
             predict: |_| Vec::new(),
             predict_update: |_, _| Vec::new(),
+            resolve_words: |_, _, _| {},
         }
     }
 

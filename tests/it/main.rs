@@ -13,3 +13,4 @@ mod provider_schema;
 mod scenarios;
 mod terraform;
 mod tidy;
+mod versions;
