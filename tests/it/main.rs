@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod changes;
+mod console;
 mod environment;
 mod lifecycle;
 mod moto;
@@ -10,3 +11,5 @@ mod provider_schema;
 mod scenarios;
 mod terraform;
 mod tidy;
+mod tools;
+mod values;
