@@ -193,9 +193,6 @@ impl<'a> Graph<'a> {
         };
         let mut found = body_references(&resource.body);
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
-        for provisioner in &resource.provisioners {
-            found.extend(body_references(&provisioner.body));
-        }
         for named in resource.lifecycle.replace_triggered_by.iter().flat_map(references) {
             let instance = matches!(&*named.root, "each" | "count");
             let kinds = ["var", "local", "module", "data", "path", "terraform", "self"];
@@ -208,6 +205,9 @@ impl<'a> Graph<'a> {
             } else if !instance {
                 found.push(named);
             }
+        }
+        for provisioner in &resource.provisioners {
+            found.extend(body_references(&provisioner.body));
         }
         for condition in &resource.lifecycle.preconditions {
             found.extend(

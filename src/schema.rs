@@ -100,6 +100,11 @@ pub struct Row {
     pub unknown_when: Option<fn(&Object, &Object) -> bool>,
     /// Values that AWS treats as the same although they are written differently: (live, desired).
     pub same: Option<fn(&Value, &Value) -> bool>,
+    /// It names things of one VPC (subnets, target groups), and AWS changes it in place only within that VPC:
+    /// where this holds (live, desired), a change to things of another one replaces.
+    pub bound_to_vpc: Option<fn(&Object, &Object) -> bool>,
+    /// While it is live and true, AWS refuses to delete.
+    pub protects: bool,
     /// Blocks: how many there must and may be. `max_items == 0`: no limit.
     pub min_items: usize,
     pub max_items: usize,
@@ -301,6 +306,8 @@ impl<T: Field> Attr<T> {
             unknown_after: None,
             unknown_when: None,
             same: None,
+            bound_to_vpc: None,
+            protects: false,
             min_items: 0,
             max_items: 0,
             also_attribute: false,
@@ -361,6 +368,8 @@ builder! {
     unknown_after_change_of(names: &'static [&'static str]) => row.unknown_after = Some(names);
     unknown_when(test: fn(&Object, &Object) -> bool) => row.unknown_when = Some(test);
     same(test: fn(&Value, &Value) -> bool) => row.same = Some(test);
+    bound_to_vpc_if(test: fn(&Object, &Object) -> bool) => row.bound_to_vpc = Some(test);
+    protects() => row.protects = true;
     min_items(n: usize) => row.min_items = n;
     /// 0: no limit.
     max_items(n: usize) => row.max_items = n;
@@ -577,6 +586,9 @@ put! {
     Any: Value => |v| v;
 }
 
+/// Computed attributes whose values are known before AWS is asked.
+pub type Predicted = Vec<(&'static str, Value)>;
+
 /// A resource type as everything but its provider sees it.
 pub struct TypeSchema {
     pub name: &'static str,
@@ -588,16 +600,19 @@ pub struct TypeSchema {
     /// A replacement is created before the old one is deleted without anyone asking (a task definition
     /// revision: the old one must live until the service has left it).
     pub create_before_destroy: bool,
+    /// Attributes of which AWS allows no two resources to have the same values (a name): a replacement that
+    /// keeps them cannot be created before the old one is deleted, whatever was asked for.
+    pub unique: &'static [&'static str],
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
     /// Defaults that depend on other attributes; gets and completes desired.
     pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
-    pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+    pub predict: fn(&Object) -> Predicted,
     /// The same for one that exists: gets desired and the names of the attributes that change (none: it
     /// stays as it is).
-    pub predict_update: fn(&Object, &[&str]) -> Vec<(&'static str, Value)>,
+    pub predict_update: fn(&Object, &[&str]) -> Predicted,
 }
 
 impl TypeSchema {
@@ -608,6 +623,7 @@ impl TypeSchema {
             doc: "",
             example: "",
             create_before_destroy: false,
+            unique: &[],
             validate: |_| Vec::new(),
             complete: |_| {},
             predict: |_| Vec::new(),

@@ -5,6 +5,7 @@ use crate::graph::{Graph, Node};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{Dfs, Reversed};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Indexes of changes are those of the list given to [`schedule`].
@@ -30,6 +31,7 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Change]) -> Schedule {
     }
     builder.making(graph);
     builder.removing();
+    builder.rollouts_first();
     builder.dag
 }
 
@@ -106,6 +108,38 @@ impl Builder<'_> {
         }
     }
 
+    /// A rollout takes from the old to the new (hosts into other subnets). What goes only because there is a new
+    /// one, and what lives beside it, stays until the rollout is through: it may still be needed, and while
+    /// hosts use it AWS would not let it go.
+    fn rollouts_first(&mut self) {
+        let needs = self.all_needs();
+        let needed_by: BTreeSet<(usize, usize)> = needs.iter().map(|(user, used)| (*used, *user)).collect();
+        let changes = self.changes;
+        let anew = |i: usize| changes[i].action == Action::Replace && changes[i].create_before_destroy;
+        for (user, change) in changes.iter().enumerate() {
+            if change.action != Action::Update || change.rollout.is_empty() {
+                continue;
+            }
+            let made_from = reached([user], &needs).into_iter().filter(|i| anew(*i));
+            let around = reached(made_from, &needed_by);
+            let make = self.task(Task::Make(user));
+            let before = self.all_before(make);
+            for going in around.into_iter().filter(|i| changes[*i].action == Action::Delete || anew(*i)) {
+                let remove = self.task(Task::Remove(going));
+                if !before.contains(&remove) {
+                    self.dag.update_edge(make, remove, ());
+                }
+            }
+        }
+    }
+
+    /// Itself and all that must be done before it.
+    fn all_before(&self, task: NodeIndex) -> BTreeSet<NodeIndex> {
+        let reversed = Reversed(&self.dag);
+        let mut walk = Dfs::new(reversed, task);
+        std::iter::from_fn(|| walk.next(reversed)).collect()
+    }
+
     /// (user, used) for all pairs of changes where the live user was made from the used one.
     fn all_needs(&self) -> BTreeSet<(usize, usize)> {
         let mut pairs = BTreeSet::new();
@@ -136,6 +170,17 @@ impl Builder<'_> {
             self.edge(Task::Make(user), Task::Remove(used));
         }
     }
+}
+
+/// All that can be reached from some along pairs, those included.
+fn reached(from: impl IntoIterator<Item = usize>, pairs: &BTreeSet<(usize, usize)>) -> BTreeSet<usize> {
+    let mut found: BTreeSet<usize> = from.into_iter().collect();
+    let mut open: Vec<usize> = found.iter().copied().collect();
+    while let Some(at) = open.pop() {
+        let next = pairs.range((at, 0)..=(at, usize::MAX)).map(|(_, to)| *to);
+        open.extend(next.filter(|to| found.insert(*to)));
+    }
+    found
 }
 
 /// Addresses of what still waits when the schedule is cut short.

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod fmt;
 mod graph;
+mod import;
 mod keys;
 mod line;
 mod output;
@@ -22,6 +23,7 @@ mod session;
 mod show;
 mod sim;
 mod state;
+mod surgery;
 mod validate;
 
 pub use error::CliError;
@@ -53,6 +55,7 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Import(import::Args),
     Show(show::Args),
     Graph(graph::Args),
     Console(console::Args),
@@ -121,6 +124,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(args),
         Command::Show(args) => show::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),

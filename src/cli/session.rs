@@ -25,10 +25,10 @@ pub struct Session<'s> {
     pub stop: Rc<Cell<bool>>,
 }
 
-/// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
+/// Loads an environment and looks for mistakes without AWS: what every command does first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment);
+    let found = validate(&environment, false);
     environment.check(found)?;
     Ok(environment)
 }
@@ -52,13 +52,15 @@ pub fn unconnected() -> Providers {
     providers(Connector::none(), None)
 }
 
-pub fn validate(environment: &Environment) -> Diagnostics {
+/// Looks for mistakes without AWS; `thorough`: those too that do no harm now.
+pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
     let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("validation asked AWS: {error}");
@@ -107,7 +109,7 @@ pub fn load_for_plan(args: &EnvironmentArgs, planning: &PlanningArgs) -> Result<
         environment.ask_for_variables()?;
     }
     environment.options = options;
-    let found = validate(&environment);
+    let found = validate(&environment, false);
     environment.check(found)?;
     Ok(environment)
 }

@@ -1,6 +1,7 @@
 use super::Done;
 use super::error::CliError;
 use super::session::load_state;
+use super::surgery;
 use crate::addr::Address;
 use crate::aws;
 use crate::builtin;
@@ -10,7 +11,7 @@ use crate::state::{State, StateDir};
 use crate::value::{Value, from_json};
 use std::path::PathBuf;
 
-/// Look at what is recorded
+/// Look at what is recorded, or change how it is recorded
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -34,6 +35,8 @@ enum Command {
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
+    Mv(surgery::MvArgs),
+    Rm(surgery::RmArgs),
     /// Mark a resource as damaged: the next plan replaces it
     Taint {
         /// Directory of the environment
@@ -68,6 +71,8 @@ pub fn run(args: Args) -> Result<Done, CliError> {
             }
         }
         Command::Show { dir, address } => show(&load_state(&dir)?, &address)?,
+        Command::Mv(args) => return surgery::mv(args),
+        Command::Rm(args) => return surgery::rm(args),
         Command::Taint { dir, address } => mark(&dir, &address, true)?,
         Command::Untaint { dir, address } => mark(&dir, &address, false)?,
         Command::Keygen { file } => super::keys::generate(&file)?,

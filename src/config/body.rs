@@ -208,6 +208,14 @@ impl Decoder<'_> {
             Shape::Blocks(_, inner) => complete_objects(value, inner),
             _ => value,
         };
+        if value.all_marks().ephemeral && !row.write_only {
+            self.diags.push(
+                Diagnostic::error("ephemeral-value", format!("`{name}` does not take ephemeral values"))
+                    .at(attribute.expr.span)
+                    .help("it is kept in the state; use a write-only argument (`…_wo`) where there is one"),
+            );
+            return;
+        }
         match convert(&value, &row.ty()) {
             Ok(mut converted) => {
                 if row.sensitive {
@@ -442,7 +450,7 @@ impl Decoder<'_> {
                 );
             }
         }
-        if let (Some(text), true) = (row.deprecated, written) {
+        if let (Some(text), true) = (row.deprecated, written && (!blocks || count > 0)) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
             self.diags.push(
                 Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name))

@@ -134,9 +134,9 @@ pub struct Resource {
     /// `aws` or `aws.west`
     pub provider: Name,
     pub lifecycle: Lifecycle,
-    pub provisioners: Vec<Provisioner>,
     /// The check block that it stands in.
     pub check: Option<Name>,
+    pub provisioners: Vec<Provisioner>,
     pub header: Span,
 }
 

@@ -70,7 +70,10 @@ fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema
             let aws = crate::aws::types::find(type_name).map(|t| t.schema());
             aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
         }
-        Mode::Data => crate::aws::data::find(type_name)?.schema(),
+        Mode::Data => {
+            let aws = crate::aws::data::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::data::find(type_name).map(|t| t.schema()))?
+        }
     };
     Some(schema.table)
 }
@@ -85,6 +88,7 @@ pub(super) struct Sorter<'a> {
 const BLOCK_KINDS: &[&str] = &[
     "resource",
     "data",
+    "ephemeral",
     "variable",
     "locals",
     "output",
@@ -132,6 +136,7 @@ impl Sorter<'_> {
             "import" => self.import(block),
             "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
+            "ephemeral" => self.ephemeral(&block),
             kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
@@ -150,6 +155,14 @@ impl Sorter<'_> {
                 self.diags.push(d);
             }
         }
+    }
+
+    fn ephemeral(&mut self, block: &Block) {
+        let Some([type_name, _]) = self.labels(block, ["type", "name"]) else { return };
+        let problem = format!("there is no ephemeral resource type `{}`", type_name.name);
+        self.diags.push(Diagnostic::error("unknown-type", problem).at(block.header).help(
+            "Cutover knows none of them: read the value with a data source, or pass it as a variable with `ephemeral = true`",
+        ));
     }
 
     /// The labels of a block, if it has as many as it needs.
@@ -230,8 +243,8 @@ impl Sorter<'_> {
             depends_on,
             provider: provider.unwrap_or(default_provider),
             lifecycle,
-            provisioners,
             check: None,
+            provisioners,
             header: block.header,
             key: key.clone(),
         };
@@ -291,6 +304,9 @@ impl Sorter<'_> {
     pub(super) fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
         if let Some(text) = constant_string(expr) {
             return Some(text.into());
+        }
+        if let Some(name) = null_provider(expr) {
+            return Some(name);
         }
         let Some(traversal) = as_traversal(expr) else {
             self.diags.push(
@@ -643,6 +659,18 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
 pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
+}
+
+/// `null.west`: the provider, not the value.
+fn null_provider(expr: &Expr) -> Option<Name> {
+    match &expr.kind {
+        ExprKind::Literal(value) if value.is_null() => Some("null".into()),
+        ExprKind::GetAttr { base, name } => {
+            let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
+            null.then(|| format!("null.{}", name.name).into())
+        }
+        _ => None,
+    }
 }
 
 /// The text of a string without interpolations.

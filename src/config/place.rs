@@ -1,10 +1,11 @@
 //! What `moved`, `removed` and `import` blocks point at: a resource or a module, perhaps one instance.
 
 use super::decl::{DeclKey, Name};
-use crate::addr::{Address, InstanceKey, Mode, ModulePath, split_steps};
+use crate::addr::{Address, AddressError, InstanceKey, Mode, ModulePath, split_steps};
 use crate::diag::{Diagnostic, Span};
 use crate::lang::syntax::{Expr, ExprKind};
 use std::fmt;
+use std::str::FromStr;
 
 /// A place as written, its keys still expressions (`import` takes `each.key`).
 #[derive(Debug)]
@@ -76,6 +77,21 @@ fn expected(span: Span) -> Diagnostic {
     Diagnostic::error("expected-address", "this must be the address of a resource or a module")
         .at(span)
         .help("write it without quotes: `aws_vpc.main`, `module.network`, `module.web[\"a\"].aws_lb.this`")
+}
+
+impl FromStr for Place {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fail = |why| AddressError { text: text.to_owned(), why };
+        let steps = split_steps(text).map_err(fail)?;
+        let steps = steps.into_iter().map(|(name, key)| {
+            (Name::from(name), (key != InstanceKey::None).then_some(TargetKey::Known(key)))
+        });
+        let target = Target::from_steps(steps.collect(), Span::default());
+        let place = target.and_then(|t| t.constant().ok());
+        place.ok_or_else(|| fail("it names neither a resource nor a module"))
+    }
 }
 
 impl Target {

@@ -1,9 +1,7 @@
 //! Desired objects around the diff: tags, what a resource will look like, ignore_changes.
 
 use crate::aws::tags::{TAGS, TAGS_ALL};
-use crate::config::Lifecycle;
 use crate::diff::AttributeChange;
-use crate::lang::syntax::Step;
 use crate::provider::ProviderSettings;
 use crate::schema::{Object, Presence, Shape, Table, TypeSchema};
 use crate::value::{Kind, Map, Type, Value};
@@ -139,47 +137,4 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
         after.put(name, Some(value));
     }
     after
-}
-
-/// Replaces ignored parts of desired by what is live.
-pub fn ignore_changes(desired: &mut Object, live: &Object, lifecycle: &Lifecycle, table: &Table) {
-    if lifecycle.ignore_all {
-        for row in table.rows {
-            desired.put(row.name, live.value(row.name).cloned());
-        }
-        return;
-    }
-    for path in &lifecycle.ignore_changes {
-        let name = &*path.root;
-        let key = match path.steps.first() {
-            Some(Step::Attr(key, _)) => Some(key.to_string()),
-            Some(Step::Index(key, _)) => key.as_str().map(str::to_owned),
-            None => None,
-        };
-        let names: &[&str] = if name == "tags" { &["tags", "tags_all"] } else { &[name] };
-        for name in names {
-            let replacement = match (&key, desired.value(name), live.value(name)) {
-                (Some(key), Some(want), have) if want.as_map().is_some() => Some(with_entry(
-                    want,
-                    key,
-                    have.and_then(Value::as_map).and_then(|m| m.get(key.as_str())),
-                )),
-                (_, _, have) => have.cloned(),
-            };
-            desired.put(name, replacement);
-        }
-    }
-}
-
-fn with_entry(map: &Value, key: &str, entry: Option<&Value>) -> Value {
-    let mut entries = map.as_map().cloned().unwrap_or_default();
-    match entry {
-        Some(value) => entries.insert(key.into(), value.clone()),
-        None => entries.remove(key),
-    };
-    let kind = match &map.kind {
-        Kind::Map(t, _) => Kind::Map(t.clone(), Arc::new(entries)),
-        _ => Kind::Object(Arc::new(entries)),
-    };
-    Value { kind, marks: map.marks }
 }

@@ -1,6 +1,7 @@
 //! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
 
 pub mod desired;
+pub mod ignore;
 pub mod keys;
 pub mod repeat;
 pub mod steps;
@@ -31,7 +32,7 @@ pub enum Action {
 }
 
 /// Why a change is planned, when the attributes do not say it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// In state, but AWS no longer has it.
@@ -40,8 +41,6 @@ pub enum Reason {
     NotDeclared,
     /// Its instance key is no longer produced by count or for_each.
     NoInstance,
-    /// Its creation did not end well, or someone tainted it.
-    Tainted,
     /// It had another kind of instance key: count became for_each, or the like.
     WrongRepetition,
     /// It moved to an address that nothing declares.
@@ -50,6 +49,8 @@ pub enum Reason {
     ConfigUnknown,
     /// A data source that depends on something that changes.
     DependencyPending,
+    /// Its creation did not end well, or someone tainted it.
+    Tainted,
     /// `replace_triggered_by`.
     Triggered,
     /// `--replace`.

@@ -81,7 +81,11 @@ fn unknown_repetition(expr: &Expr, name: &str, scope: &dyn Scope) -> Diagnostic 
         let mut ignored = Diagnostics::default();
         value_of(t, scope, &mut ignored).is_some_and(|v| !v.is_wholly_known())
     });
-    let names: BTreeSet<String> = unknown.map(|t| format!("`{}`", traversal_text(&t))).collect();
+    let unknown: Vec<Traversal> = unknown.collect();
+    let named = |t: &Traversal| !["var", "local", "module", "data", "each", "count"].contains(&&*t.root);
+    let resource =
+        unknown.iter().filter(|t| named(t)).find_map(|t| Some(format!("{}.{}", t.root, t.attr(0)?)));
+    let names: BTreeSet<String> = unknown.iter().map(|t| format!("`{}`", traversal_text(t))).collect();
     if !names.is_empty() {
         let names: Vec<String> = names.into_iter().collect();
         d = d.note(format!("not known yet: {}", names.join(", ")));
@@ -93,9 +97,8 @@ fn unknown_repetition(expr: &Expr, name: &str, scope: &dyn Scope) -> Diagnostic 
         }
         _ => "let it depend on variables and locals only",
     };
-    d.help(format!(
-        "{how}; or apply in two steps: leave this block out, apply what it depends on, then put it back"
-    ))
+    let first = resource.unwrap_or_else(|| "<address>".to_owned());
+    d.help(format!("{how}; or make what it depends on first: `cutover apply --target={first}`"))
 }
 
 /// What a reference evaluates to, if it can be followed.

@@ -1,5 +1,6 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
+mod another_vpc;
 mod checks;
 mod conditions;
 mod imports;
@@ -10,15 +11,17 @@ mod providers;
 mod provisioners;
 mod resources;
 mod triggers;
+mod types;
 
 pub use conditions::Moment;
+pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
 use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};
 use super::{Change, CheckResult, OutputChange, Plan};
-use crate::addr::{Address, ModulePath};
+use crate::addr::{Address, Mode, ModulePath};
 use crate::aws::{AwsError, Existing};
 use crate::config::variables::VariableValue;
 use crate::diag::Diagnostics;
@@ -70,9 +73,6 @@ pub struct Walk<'a> {
     pub deposed: Vec<Change>,
     pub live: BTreeMap<Address, Option<Object>>,
     pub settings: BTreeMap<String, ProviderSettings>,
-    pub options: Options,
-    /// Declarations whose changes were not asked for.
-    left_out: BTreeSet<String>,
     /// From → to, as the journal shall have it.
     pub moved: Vec<(Address, Address)>,
     /// By which id.
@@ -82,8 +82,15 @@ pub struct Walk<'a> {
     broken: BTreeSet<Node>,
     /// Everything was applied: nothing is pending any more.
     settled: bool,
+    pub options: Options,
+    /// Declarations whose changes were not asked for.
+    left_out: BTreeSet<String>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
+    late_providers: BTreeSet<String>,
+    /// Tells what could do harm in another run, too.
+    pub thorough: bool,
+    missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
 }
@@ -109,15 +116,18 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
             live: BTreeMap::new(),
             settings: BTreeMap::new(),
-            options: Options::default(),
-            left_out: BTreeSet::new(),
             moved: Vec::new(),
             imported: BTreeMap::new(),
             checks: BTreeMap::new(),
             broken: BTreeSet::new(),
             settled: false,
+            options: Options::default(),
+            left_out: BTreeSet::new(),
             given,
             create_before_destroy: BTreeSet::new(),
+            late_providers: BTreeSet::new(),
+            thorough: false,
+            missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
@@ -144,7 +154,8 @@ impl<'a> Walk<'a> {
             if self.purpose != Purpose::Refresh {
                 self.apply_moves();
             }
-            self.refresh().await?;
+            self.late_providers = self.providers_after(&early);
+            self.refresh(None).await?;
         }
         if self.purpose == Purpose::Refresh {
             self.derive_all_tags();
@@ -153,6 +164,7 @@ impl<'a> Walk<'a> {
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
+        self.report_unknown_types();
         if self.purpose != Purpose::Validate {
             self.check_imported_instances();
             self.check_moved_instances();
@@ -161,6 +173,16 @@ impl<'a> Walk<'a> {
             self.warn_of_forgotten();
         }
         Ok(())
+    }
+
+    /// Keys of provider blocks that wait for resources or data sources.
+    fn providers_after(&self, early: &[Node]) -> BTreeSet<String> {
+        let late = self.graph.nodes().filter(|n| !early.contains(n));
+        let key = |node: &Node| match node {
+            Node::Provider(id, name) => Some(providers::provider_key(*id, name)),
+            _ => None,
+        };
+        late.filter_map(key).collect()
     }
 
     /// Provider blocks and what they need, in order, as far as that needs no resources.
@@ -184,7 +206,7 @@ impl<'a> Walk<'a> {
             }
             let errors = self.diags.error_count();
             match &node {
-                Node::Resource(id, key) if key.mode == crate::addr::Mode::Data => {
+                Node::Resource(id, key) if key.mode == Mode::Data => {
                     reads.extend(self.plan_data(*id, key));
                 }
                 _ => self.visit(&node).await?,
@@ -216,13 +238,23 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
-            Node::Provider(id, name) => return self.provider_block(*id, name).await,
+            Node::Provider(id, name) => {
+                self.provider_block(*id, name).await?;
+                let key = providers::provider_key(*id, name);
+                if self.late_providers.contains(&key) && !self.diags.has_errors() {
+                    return self.refresh(Some(&key)).await;
+                }
+            }
             Node::Check(id, name) => self.check(*id, name),
-            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => {
+            Node::Resource(id, key) if key.mode == Mode::Managed => {
+                let errors = self.diags.error_count();
                 if self.purpose == Purpose::Plan {
                     self.import_into(*id, key).await?;
                 }
-                self.plan_resource(*id, key);
+                match self.diags.error_count() > errors {
+                    true => self.forget_values(*id, key),
+                    false => self.plan_resource(*id, key),
+                }
             }
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);
@@ -292,14 +324,22 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Reads everything in state, one batch a provider and type.
-    async fn refresh(&mut self) -> Result<(), WalkError> {
+    /// Reads everything in state, one batch a provider and type; what belongs to `late`, when it is
+    /// configured at last, or else everything that belongs to no such provider.
+    async fn refresh(&mut self, late: Option<&str>) -> Result<(), WalkError> {
         let mut batches: BTreeMap<(String, Arc<str>), Vec<Known>> = BTreeMap::new();
         let mut locked = Vec::new();
         for (address, resource) in &self.state.resources {
             let Some(schema) = self.provider.resource(&address.type_name) else {
                 return Err(WalkError::UnknownType { address: address.clone() });
             };
+            let wanted = match late {
+                Some(late) => resource.provider == late,
+                None => !self.late_providers.contains(&resource.provider),
+            };
+            if !wanted {
+                continue;
+            }
             let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
             let mut known = resource.seen(schema.table);
             if let (Err(problem), Purpose::Plan) = (self.state.open(&mut known, schema.table), self.purpose) {
@@ -364,8 +404,8 @@ impl<'a> Walk<'a> {
             if self.purpose == Purpose::Destroy || self.is_left_out(name) {
                 let Some(before) = before else { continue };
                 let after = crate::value::from_json(&before);
-                let kept =
-                    OutputChange { before: Some(before), after, sensitive, changed: false, removed: false };
+                let before = Some(before);
+                let kept = OutputChange { before, after, sensitive, changed: false, removed: false };
                 out.insert(name.to_string(), kept);
                 continue;
             }
@@ -375,10 +415,8 @@ impl<'a> Walk<'a> {
                 (None, Some(json)) => !json.is_null(),
                 (before, json) => json.is_none() || *before != json,
             };
-            out.insert(
-                name.to_string(),
-                OutputChange { before, after: value.clone(), sensitive, changed, removed: false },
-            );
+            let change = OutputChange { before, after: value.clone(), sensitive, changed, removed: false };
+            out.insert(name.to_string(), change);
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {

@@ -158,6 +158,20 @@ impl StateDir {
         }
     }
 
+    pub fn is_written(&self) -> bool {
+        self.snapshot().exists()
+    }
+
+    /// Keeps the state as it is now beside the real one, and says where: put in the place of `state.json`,
+    /// with no journal beside it, it brings back what was.
+    pub fn backup(&self, state: &State) -> Result<PathBuf, StateError> {
+        self.create()?;
+        let path = self.dir.join(format!("state-{}.backup.json", state.serial));
+        let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
+        write_atomically(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
     /// Removes state, journal and world: a new beginning.
     pub fn forget(&self) -> Result<(), StateError> {
         for path in [self.world(), self.journal(), self.snapshot()] {

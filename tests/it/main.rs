@@ -1,11 +1,13 @@
 //! The one integration test binary: whole commands, as a user runs them.
 
 mod bad_input;
+mod builtin;
 mod changes;
 mod console;
 mod environment;
 mod lifecycle;
 mod moto;
+mod moving;
 mod others;
 mod provider_schema;
 mod scenarios;

@@ -13,7 +13,7 @@ fn applied() -> TestEnvironment {
     env
 }
 
-fn changes(plan: &Json) -> Vec<(String, String)> {
+pub fn changes(plan: &Json) -> Vec<(String, String)> {
     let text = |c: &Json, name: &str| c[name].as_str().expect("text").to_owned();
     let changes = plan["changes"].as_array().expect("a list").iter();
     changes.map(|c| (text(c, "address"), text(c, "action"))).filter(|(_, action)| action != "none").collect()
@@ -23,13 +23,17 @@ fn plan(env: &TestEnvironment, args: &[&str]) -> Json {
     env.run(&[&["plan", "envs/dev", "--format", "json"], args].concat()).ok().json()
 }
 
-fn action_of<'p>(plan: &'p [(String, String)], address: &str) -> &'p str {
+pub fn action_of<'p>(plan: &'p [(String, String)], address: &str) -> &'p str {
     plan.iter().find(|(a, _)| a == address).map_or("none", |(_, action)| action)
 }
 
 /// How many things of a kind the world holds that are not on their way out.
 fn in_world(env: &TestEnvironment, pointer: &str) -> usize {
-    let world: Json = serde_json::from_str(&env.read("envs/dev/.cutover/world.json")).expect("JSON");
+    in_world_of(env, "envs/dev", pointer)
+}
+
+pub fn in_world_of(env: &TestEnvironment, root: &str, pointer: &str) -> usize {
+    let world: Json = serde_json::from_str(&env.read(&format!("{root}/.cutover/world.json"))).expect("JSON");
     let found = world.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in the world"));
     let gone = |v: &Json| {
         let state = v["state"].as_str().unwrap_or_default().to_ascii_lowercase();
@@ -38,7 +42,7 @@ fn in_world(env: &TestEnvironment, pointer: &str) -> usize {
     found.as_object().map_or(0, |all| all.values().filter(|v| !gone(v)).count())
 }
 
-fn states(ran: &Ran, words: &[&str]) {
+pub fn states(ran: &Ran, words: &[&str]) {
     for word in words {
         assert!(ran.all().contains(word), "{word:?} is missing in\n{}", ran.all());
     }
@@ -134,8 +138,8 @@ fn destroy_leaves_nothing() {
 }
 
 /// Starts an apply and kills it, without any warning, after it has said so many lines.
-fn kill_after(env: &TestEnvironment, lines: usize) -> bool {
-    let mut child = env.command(APPLY).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+pub fn kill_after(env: &TestEnvironment, args: &[&str], lines: usize) -> bool {
+    let mut child = env.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
     let stderr = BufReader::new(child.stderr.take().expect("piped"));
     let said = stderr.lines().take(lines).count();
     child.kill().expect("killed");
@@ -148,7 +152,7 @@ fn a_killed_apply_goes_on_without_making_anything_twice() {
     let mut kills = 0;
     for lines in [3, 20, 45, 70, 95, 125] {
         let env = TestEnvironment::shipped();
-        kills += usize::from(kill_after(&env, lines));
+        kills += usize::from(kill_after(&env, APPLY, lines));
         env.run(APPLY).ok();
         env.run(&["plan", "envs/dev", "--detailed-exitcode"]).exits(0);
         let counts = ["/ec2/vpcs", "/ec2/nat_gateways", "/ec2/addresses", "/ec2/internet_gateways"];

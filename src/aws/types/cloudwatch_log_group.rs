@@ -33,6 +33,7 @@ resource "aws_cloudwatch_log_group" "app" {
         Some(name) => vec![("id", Value::from(name))],
         None => Vec::new(),
     },
+    unique: &["name"],
     ..TypeSchema::new("aws_cloudwatch_log_group", &TABLE)
 };
 

@@ -128,6 +128,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 "#,
     validate,
     predict: |want| want.get(&NAME).map(|name| vec![("id", Value::from(name))]).unwrap_or_default(),
+    unique: &["alarm_name"],
     ..TypeSchema::new("aws_cloudwatch_metric_alarm", &TABLE)
 };
 

@@ -63,6 +63,7 @@ resource "aws_ecr_repository" "app" {
 }
 "#,
     predict: |want| want.get(&NAME).map(|name| vec![("id", Value::from(name))]).unwrap_or_default(),
+    unique: &["name"],
     ..TypeSchema::new("aws_ecr_repository", &TABLE)
 };
 

@@ -93,6 +93,7 @@ resource "aws_ecs_capacity_provider" "hosts" {
 }
 "#,
     validate,
+    unique: &["name"],
     ..TypeSchema::new("aws_ecs_capacity_provider", &TABLE)
 };
 

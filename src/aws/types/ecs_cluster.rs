@@ -84,6 +84,7 @@ resource "aws_ecs_cluster" "main" {
   }
 }
 "#,
+    unique: &["name"],
     ..TypeSchema::new("aws_ecs_cluster", &TABLE)
 };
 

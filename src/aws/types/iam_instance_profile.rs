@@ -40,6 +40,7 @@ resource "aws_iam_instance_profile" "host" {
         Some(name) => vec![("id", Value::from(name))],
         None => Vec::new(),
     },
+    unique: &["name"],
     ..TypeSchema::new("aws_iam_instance_profile", &TABLE)
 };
 

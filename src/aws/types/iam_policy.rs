@@ -33,6 +33,7 @@ resource "aws_iam_policy" "read" {
   tags = { Team = "web" }
 }
 "#,
+    unique: &["name", "path"],
     ..TypeSchema::new("aws_iam_policy", &TABLE)
 };
 

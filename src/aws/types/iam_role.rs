@@ -57,6 +57,7 @@ resource "aws_iam_role" "task" {
         Some(name) => vec![("id", Value::from(name))],
         None => Vec::new(),
     },
+    unique: &["name"],
     ..TypeSchema::new("aws_iam_role", &TABLE)
 };
 

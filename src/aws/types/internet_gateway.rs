@@ -12,7 +12,7 @@ attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
     ARN: Str = computed("arn");
     OWNER_ID: Str = computed("owner_id");
-    VPC_ID: Str = optional_computed("vpc_id").doc("The VPC it is attached to");
+    VPC_ID: Str = optional_computed("vpc_id").replaces_if(moves).doc("The VPC it is attached to");
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -29,6 +29,12 @@ resource "aws_internet_gateway" "main" {
 "#,
     ..TypeSchema::new("aws_internet_gateway", &TABLE)
 };
+
+/// From one VPC to another: the old one keeps its door until nothing in it has a public address any more,
+/// the new one has its own from the beginning.
+fn moves(live: &Object, want: &Object) -> bool {
+    live.has("vpc_id") && want.has("vpc_id")
+}
 
 pub struct InternetGateway;
 

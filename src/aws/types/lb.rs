@@ -53,10 +53,10 @@ attributes! {
         .one_of(&["application", "network", "gateway"]);
     SECURITY_GROUPS: StrSet = optional_computed("security_groups").replaces_if(first_or_last_group_of_nlb);
     SUBNETS: StrSet = optional_computed("subnets").replaces_if(nlb_loses_subnet)
-        .conflicts_with(&["subnet_mapping"]);
+        .bound_to_vpc_if(|_, _| true).conflicts_with(&["subnet_mapping"]);
     SUBNET_MAPPING: Blocks = optional_computed("subnet_mapping").set(&mapping::TABLE)
         .conflicts_with(&["subnets"])
-        .replaces_if(nlb_loses_mapping);
+        .replaces_if(nlb_loses_mapping).bound_to_vpc_if(|_, _| true);
     IP_ADDRESS_TYPE: Str = optional_computed("ip_address_type")
         .one_of(&["ipv4", "dualstack", "dualstack-without-public-ipv4"]);
     CUSTOMER_OWNED_IPV4_POOL: Str = optional("customer_owned_ipv4_pool").replaces();
@@ -73,7 +73,7 @@ attributes! {
         .owned_elsewhere(not_application);
     ENABLE_CROSS_ZONE: Bool = optional("enable_cross_zone_load_balancing").owned_elsewhere(is_application)
         .doc("Always on for application load balancers");
-    ENABLE_DELETION_PROTECTION: Bool = optional("enable_deletion_protection").default_bool(false);
+    ENABLE_DELETION_PROTECTION: Bool = optional("enable_deletion_protection").default_bool(false).protects();
     ENABLE_HTTP2: Bool = optional("enable_http2").default_bool(true).owned_elsewhere(not_application);
     ENABLE_TLS_HEADERS: Bool = optional("enable_tls_version_and_cipher_suite_headers").default_bool(false)
         .owned_elsewhere(not_application);
@@ -136,6 +136,7 @@ resource "aws_lb" "web" {
             Vec::new()
         }
     },
+    unique: &["name"],
     ..TypeSchema::new("aws_lb", &TABLE)
 };
 

@@ -145,6 +145,7 @@ resource "aws_lb_target_group" "web" {
 }
 "#,
     validate,
+    unique: &["name"],
     ..TypeSchema::new("aws_lb_target_group", &TABLE)
 };
 

@@ -56,6 +56,7 @@ resource "aws_nat_gateway" "main" {
 }
 "#,
     validate,
+    unique: &["allocation_id"],
     ..TypeSchema::new("aws_nat_gateway", &TABLE)
 };
 

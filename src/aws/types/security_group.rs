@@ -60,6 +60,7 @@ resource "aws_security_group" "web" {
   tags = { Name = "web" }
 }
 "#,
+    unique: &["name", "vpc_id"],
     ..TypeSchema::new("aws_security_group", &TABLE)
 };
 

@@ -62,6 +62,7 @@ resource "aws_ssm_parameter" "password" {
         problems
     },
     predict: |want| want.get(&NAME).map(|name| vec![("id", Value::from(name))]).unwrap_or_default(),
+    unique: &["name"],
     ..TypeSchema::new("aws_ssm_parameter", &TABLE)
 };
 

@@ -55,6 +55,8 @@ resource "aws_vpc" "main" {
 }
 "#,
     validate,
+    // Nothing of a VPC is given only once, and all that is in it must leave before it goes.
+    create_before_destroy: true,
     ..TypeSchema::new("aws_vpc", &TABLE)
 };
 

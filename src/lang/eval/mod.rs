@@ -9,7 +9,9 @@ mod references;
 mod template;
 
 #[cfg(test)]
-pub(crate) mod conformance;
+mod conformance;
+#[cfg(test)]
+mod specsuite;
 #[cfg(test)]
 mod tests;
 

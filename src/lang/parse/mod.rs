@@ -12,7 +12,7 @@ mod text;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
-mod dump;
+pub(super) mod dump;
 #[cfg(test)]
 mod tests;
 

@@ -57,6 +57,17 @@ impl Statement<'_> {
     }
 }
 
+/// What of `addresses` goes where when `from` becomes `to` in the root.
+pub fn moves_between(
+    from: Place,
+    to: Place,
+    addresses: impl Iterator<Item = Address>,
+) -> Vec<(Address, Address)> {
+    let moved = Moved { span: from.span, from, to };
+    let statement = Statement { module: 0, moved: &moved };
+    addresses.filter_map(|a| Some((a.clone(), statement.target(0, &a)?))).collect()
+}
+
 /// Whether what arrives at `to` may be what leaves from `from`.
 fn feeds(to: &Place, from: &Place) -> bool {
     let same_key =

@@ -83,7 +83,8 @@ impl Walk<'_> {
     async fn check_account(&mut self, key: &str, span: Span) -> Result<(), WalkError> {
         let settings = &self.settings[key];
         let (allowed, forbidden) = (&settings.allowed_accounts, &settings.forbidden_accounts);
-        if self.purpose == Purpose::Validate || (allowed.is_empty() && forbidden.is_empty()) {
+        let asked = !allowed.is_empty() || !forbidden.is_empty();
+        if self.purpose == Purpose::Validate || !asked || !self.is_used("aws") {
             return Ok(());
         }
         let answer = self.provider.read_data(key, "aws_caller_identity", &Object::new()).await;

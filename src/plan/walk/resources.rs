@@ -1,16 +1,18 @@
 //! Resources and data sources: evaluated, compared with what is live.
 
 use super::Moment;
+use super::another_vpc::clashes;
 use super::checks::as_warning;
 use super::providers::provider_key;
 use super::{Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node};
-use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
+use crate::plan::desired::{complete_tags, created, derive_tags, updated};
+use crate::plan::ignore::{check_ignored, ignore_changes};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
@@ -39,34 +41,32 @@ struct Instance<'i> {
 }
 
 impl Walk<'_> {
-    fn schema(&mut self, resource: &Resource) -> Option<&'static TypeSchema> {
+    /// None: reported with all others of its type.
+    fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
-        let (found, names) = match key.mode {
-            Mode::Managed => (self.provider.resource(&key.type_name), self.provider.resource_names()),
-            Mode::Data => (self.provider.data(&key.type_name), self.provider.data_names()),
-        };
-        if found.is_none() {
-            let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
-            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name))
-                .at(resource.header);
-            self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None => d.help(format!("this version of Cutover knows {} of them", names.len())),
-            });
+        match key.mode {
+            _ if !self.is_known(id, resource) => None,
+            Mode::Managed => self.provider.resource(&key.type_name),
+            Mode::Data => self.provider.data(&key.type_name),
         }
-        found
     }
 
     pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            return self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            return self.note_unknown_type(id, resource);
         };
+        check_ignored(&resource.lifecycle, schema.table, schema.name, &mut self.diags);
         if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
         }
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -88,7 +88,12 @@ impl Walk<'_> {
         }
     }
 
-    fn expansion(&mut self, id: ModuleId, path: &ModulePath, resource: &Resource) -> Expansion<Repeated> {
+    pub(super) fn expansion(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        resource: &Resource,
+    ) -> Expansion<Repeated> {
         let mut diags = std::mem::take(&mut self.diags);
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
@@ -136,7 +141,7 @@ impl Walk<'_> {
         self.diags = diags;
     }
 
-    pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
+    pub fn provider_for(&self, id: ModuleId, name: &str) -> String {
         match self.graph.provider_of(id, name) {
             Some((owner, name)) => provider_key(owner, &name),
             None if self.provider.names().contains(&name) => name.to_owned(),
@@ -215,6 +220,7 @@ impl Walk<'_> {
         let seen = change.importing.is_none().then_some(&seen);
         let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
+        self.replace_what_moves(schema, &mut change.attributes, &live, wanted);
         let triggered = !change.attributes.iter().any(|a| a.replaces) && self.is_triggered(instance);
         if triggered {
             change.reason = Some(Reason::Triggered);
@@ -235,6 +241,10 @@ impl Walk<'_> {
         } else {
             Action::Update
         };
+        if change.action == Action::Replace {
+            let first = change.create_before_destroy || self.can_stand_beside(&change.attributes);
+            change.create_before_destroy = first && !clashes(schema, &live, wanted);
+        }
         change.after = match change.action {
             Action::Replace => created(schema, wanted),
             _ => updated(schema, &live, wanted, &change.attributes),
@@ -359,13 +369,14 @@ impl Walk<'_> {
         }
     }
 
-    fn is_declared(&self, address: &Address) -> bool {
+    pub(super) fn is_declared(&self, address: &Address) -> bool {
         let wanted = without_keys(address);
         self.graph.nodes().any(|n| matches!(n, Node::Resource(..)) && self.graph.describe(n) == wanted)
     }
 
-    /// `prevent_destroy` makes a deletion an error.
+    /// `prevent_destroy`, or a protection that is live in AWS, makes a deletion an error.
     fn guard_destroy(&mut self, change: &Change) {
+        self.guard_protected(change);
         if !change.prevent_destroy {
             return;
         }
@@ -393,17 +404,49 @@ impl Walk<'_> {
         self.diags.push(d.help("undo the change that needs it, or remove `prevent_destroy` first"));
     }
 
+    /// AWS would refuse the deletion, in the middle of the apply: say so before anything is changed.
+    fn guard_protected(&mut self, change: &Change) {
+        let Some(schema) = self.provider.resource(&change.address.type_name) else { return };
+        let on = |name: &str| change.before.as_ref()?.value(name)?.as_bool();
+        let Some(row) = schema.table.rows.iter().find(|r| r.protects && on(r.name) == Some(true)) else {
+            return;
+        };
+        let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
+        let mut d = Diagnostic::error(
+            "deletion-protected",
+            format!("{} would be {verb}, but AWS protects it from deletion", change.address),
+        )
+        .address(&change.address);
+        if let Some((_, resource)) = self.find_resource(&change.address) {
+            d = d.at(resource.header);
+        }
+        let forced: Vec<&str> =
+            change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
+        if !forced.is_empty() {
+            d = d.note(format!("replaced because of {}", forced.join(", ")));
+        }
+        self.diags.push(d.help(format!(
+            "if it is to go, apply `{} = false` alone first; then plan this change again",
+            row.name
+        )));
+    }
+
     /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
     pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            self.note_unknown_type(id, resource);
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let mut found = Diagnostics::default();

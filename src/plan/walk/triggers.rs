@@ -47,10 +47,10 @@ fn fires(change: &Change, path: &[Value]) -> bool {
     if path.is_empty() {
         return true;
     }
-    let Some(before) = change.before.as_ref().map(|b| at(b.clone().into(), path)) else {
+    let Some(before) = change.before.as_ref().map(|b| at(Value::from(b.clone()), path)) else {
         return false;
     };
-    let after = at(change.after.clone().into(), path);
+    let after = at(Value::from(change.after.clone()), path);
     match (before, after) {
         (Some(before), Some(after)) => before.without_marks() != after.without_marks(),
         (before, after) => before.is_some() != after.is_some(),

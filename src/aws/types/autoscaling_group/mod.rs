@@ -95,6 +95,7 @@ resource "aws_autoscaling_group" "hosts" {
     predict: |want| {
         want.value("name").filter(|n| !n.is_null()).cloned().map(|n| ("id", n)).into_iter().collect()
     },
+    unique: &["name"],
     ..TypeSchema::new("aws_autoscaling_group", &TABLE)
 };
 
@@ -198,7 +199,7 @@ impl AwsType for AutoscalingGroup {
 
     fn rollout(&self, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
         let launch = changed.iter().any(|c| LAUNCH.contains(&c.as_str()));
-        if !launch && !triggered(want, changed) {
+        if !launch && !triggered(want, changed) && !leaves_subnets(live, want, changed) {
             return Vec::new();
         }
         let name = live.get(&NAME).or(want.get(&NAME)).unwrap_or_default();
@@ -234,7 +235,7 @@ impl AwsType for AutoscalingGroup {
                 update_group(aws, job, true).await?;
                 Ok(carried.map(str::to_owned))
             }
-            "start-refresh" => refreshing::start(aws, job).await.map(Some),
+            "start-refresh" => refreshing::start(aws, job, carries_template(job)).await.map(Some),
             "await-refresh" => {
                 let Some(id) = carried else { return Ok(None) };
                 refreshing::to_the_end(aws, job, id).await?;
@@ -258,6 +259,23 @@ fn triggered(want: &Object, changed: &[String]) -> bool {
     let triggers = want.block(&INSTANCE_REFRESH).map(|r| r.all(&refresh::TRIGGERS)).unwrap_or_default();
     let named = |t: &String| if t == "tags" { "tag".to_owned() } else { t.clone() };
     triggers.iter().map(named).any(|t| changed.contains(&t))
+}
+
+/// Whether the group gives up subnets: their instances must be gone before a subnet can be deleted. AWS
+/// replaces them by itself (CloudFormation, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier), each before
+/// there is another; a refresh keeps to the percentages and can be waited for.
+fn leaves_subnets(live: &Object, want: &Object, changed: &[String]) -> bool {
+    if !changed.iter().any(|c| c == "vpc_zone_identifier") {
+        return false;
+    }
+    let kept = want.all(&VPC_ZONE_IDENTIFIER);
+    live.all(&VPC_ZONE_IDENTIFIER).iter().any(|subnet| !kept.contains(subnet))
+}
+
+/// With other subnets the template goes to the group at once, not with the refresh: AWS checks both together,
+/// and security groups of the old VPC do not fit subnets of a new one.
+fn carries_template(job: &Job<'_>) -> bool {
+    !leaves_subnets(job.live, job.want, job.changed)
 }
 
 /// ` to version 4 of lt-0abc`, with the instance types if they change.
@@ -385,8 +403,8 @@ async fn creation(
         .set_tags(Some(tags)))
 }
 
-/// Sends what changed of the group itself. The launch template never, as a refresh carries it; a launch
-/// configuration (`with_configuration`), which a refresh cannot carry.
+/// Sends what changed of the group itself. The launch template only with other subnets, else a refresh carries
+/// it; a launch configuration (`with_configuration`), which a refresh cannot carry.
 async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Result<(), AwsError> {
     let (want, changes) = (job.want, |names: &[&str]| job.changes(names));
     let mut call = aws.autoscaling.update_auto_scaling_group().auto_scaling_group_name(job.id);
@@ -459,6 +477,12 @@ async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Res
     if with_configuration && changes(&["launch_configuration"]) {
         call = call.set_launch_configuration_name(want.get(&LAUNCH_CONFIGURATION));
         any = true;
+    }
+    if !carries_template(job) {
+        let version = refreshing::wanted_version(aws, want).await?;
+        let template = want.block(&LAUNCH_TEMPLATE).map(|t| convert::launch_template(&t, version.clone()));
+        let policy = want.block(&MIXED_INSTANCES_POLICY).map(|p| convert::mixed_policy(&p, version));
+        call = call.set_launch_template(template).set_mixed_instances_policy(policy);
     }
     let began = aws_smithy_types::DateTime::from_secs(aws.clock.now().as_second());
     if any {

@@ -30,12 +30,12 @@ pub fn percentages(want: &Object) -> (i64, i64) {
 
 /// Starts the refresh to what is wanted and returns its id; one that already runs to just that is taken
 /// over, another one is never cancelled.
-pub async fn start(aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
-    let desired = desired_configuration(aws, job.want).await?;
+pub async fn start(aws: &Aws, job: &Job<'_>, carries_template: bool) -> Result<String, AwsError> {
+    let desired = if carries_template { desired_configuration(aws, job.want).await? } else { None };
     if let Some(running) = running(aws, job.id).await? {
-        return attach(&running, desired.as_ref());
+        return attach(&running, towards(aws, job, &running).await?.as_ref(), desired.as_ref());
     }
-    let preferences = preferences(job, desired.is_some());
+    let preferences = preferences(job, carries_template, desired.is_some());
     let result = aws
         .autoscaling
         .start_instance_refresh()
@@ -51,7 +51,9 @@ pub async fn start(aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         // Someone was faster than our look.
         Err(e) if e.is(&["InstanceRefreshInProgress", "InstanceRefreshInProgressFault"]) => {
             match running(aws, job.id).await? {
-                Some(running) => attach(&running, desired.as_ref()),
+                Some(running) => {
+                    attach(&running, towards(aws, job, &running).await?.as_ref(), desired.as_ref())
+                }
                 None => Err(e),
             }
         }
@@ -59,11 +61,39 @@ pub async fn start(aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
     }
 }
 
-fn attach(running: &InstanceRefresh, desired: Option<&DesiredConfiguration>) -> Result<String, AwsError> {
+/// Where a running refresh leads; one that carries nothing leads to what the group itself says.
+async fn towards(
+    aws: &Aws,
+    job: &Job<'_>,
+    running: &InstanceRefresh,
+) -> Result<Option<DesiredConfiguration>, AwsError> {
+    let carried = running.desired_configuration();
+    if carried.is_some() || job.want.has("launch_configuration") {
+        return Ok(carried.cloned());
+    }
+    let call = aws.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(job.id);
+    let answer = call.send().await.op("DescribeAutoScalingGroups")?;
+    Ok(answer.auto_scaling_groups().first().map(|group| {
+        DesiredConfiguration::builder()
+            .set_launch_template(group.launch_template().cloned())
+            .set_mixed_instances_policy(group.mixed_instances_policy().cloned())
+            .build()
+    }))
+}
+
+fn attach(
+    running: &InstanceRefresh,
+    towards: Option<&DesiredConfiguration>,
+    desired: Option<&DesiredConfiguration>,
+) -> Result<String, AwsError> {
     let id = running.instance_refresh_id().unwrap_or_default();
     let status = running.status().map_or("", |s| s.as_str());
     let usable = matches!(status, "Pending" | "InProgress" | "Baking");
-    if usable && key(running.desired_configuration()) == key(desired) {
+    let same = match desired {
+        Some(_) => key(towards) == key(desired),
+        None => running.desired_configuration().is_none(),
+    };
+    if usable && same {
         return Ok(id.to_owned());
     }
     let message = format!(
@@ -129,7 +159,7 @@ pub async fn wanted_version(aws: &Aws, want: &Object) -> Result<Option<String>, 
     Ok(found.number(&template, version.as_deref()).or(version))
 }
 
-fn preferences(job: &Job<'_>, carries_template: bool) -> RefreshPreferences {
+fn preferences(job: &Job<'_>, may_skip: bool, has_way_back: bool) -> RefreshPreferences {
     let declared = job.want.block(&INSTANCE_REFRESH).and_then(|r| r.block(&refresh::PREFERENCES));
     let (min, max) = percentages(job.want);
     let builder = RefreshPreferences::builder()
@@ -139,8 +169,8 @@ fn preferences(job: &Job<'_>, carries_template: bool) -> RefreshPreferences {
         // Protected instances would otherwise be left out silently: managed termination protection of an
         // ECS capacity provider protects all of them.
         return builder
-            .skip_matching(true)
-            .auto_rollback(carries_template && numbered(job.live))
+            .skip_matching(may_skip)
+            .auto_rollback(has_way_back && numbered(job.live))
             .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh)
             .standby_instances(sdk::StandbyInstances::Ignore)
             .build();
@@ -153,8 +183,9 @@ fn preferences(job: &Job<'_>, carries_template: bool) -> RefreshPreferences {
         .set_instance_warmup(seconds(&refresh::INSTANCE_WARMUP))
         .set_checkpoint_percentages(some(checkpoints))
         .set_checkpoint_delay(seconds(&refresh::CHECKPOINT_DELAY))
-        .set_skip_matching(p.get(&refresh::SKIP_MATCHING))
-        .set_auto_rollback(p.get(&refresh::AUTO_ROLLBACK))
+        // Instances in subnets that are given up match the template all the same, and there is no way back there.
+        .set_skip_matching(p.get(&refresh::SKIP_MATCHING).map(|skip| skip && may_skip))
+        .set_auto_rollback(p.get(&refresh::AUTO_ROLLBACK).map(|back| back && has_way_back))
         .set_scale_in_protected_instances(p.get(&refresh::SCALE_IN_PROTECTED).map(|s| s.as_str().into()))
         .set_standby_instances(p.get(&refresh::STANDBY).map(|s| s.as_str().into()))
         .set_alarm_specification(
@@ -265,13 +296,15 @@ mod tests {
 
     #[test]
     fn a_refresh_to_the_same_is_taken_over() {
-        assert_eq!(attach(&running_to("4", "InProgress"), Some(&to("4"))), Ok("r-1".to_owned()));
+        let running = running_to("4", "InProgress");
+        assert_eq!(attach(&running, Some(&to("4")), Some(&to("4"))), Ok("r-1".to_owned()));
     }
 
     #[test]
     fn anothers_refresh_is_never_cancelled() {
         for (version, status) in [("3", "InProgress"), ("4", "Cancelling"), ("4", "RollbackInProgress")] {
-            let error = attach(&running_to(version, status), Some(&to("4"))).expect_err("not ours");
+            let error = attach(&running_to(version, status), Some(&to(version)), Some(&to("4")))
+                .expect_err("not ours");
             assert_eq!(error.code, "InstanceRefreshInProgress");
         }
     }

@@ -53,6 +53,7 @@ resource "aws_ecs_service" "web" {
 }
 "#,
     validate,
+    unique: &["name", "cluster"],
     ..TypeSchema::new("aws_ecs_service", &TABLE)
 };
 

@@ -279,7 +279,7 @@ attributes! {
     DEPLOYMENT_CIRCUIT_BREAKER: Blocks = optional("deployment_circuit_breaker").single(&breaker::TABLE);
     DEPLOYMENT_CONFIGURATION: Blocks = optional_computed("deployment_configuration").single(&deployment::TABLE);
     DEPLOYMENT_CONTROLLER: Blocks = optional("deployment_controller").single(&controller::TABLE);
-    LOAD_BALANCER: Blocks = optional("load_balancer").set(&balancer::TABLE);
+    LOAD_BALANCER: Blocks = optional("load_balancer").set(&balancer::TABLE).bound_to_vpc_if(|_, want| shares_host_address(want));
     NETWORK_CONFIGURATION: Blocks = optional("network_configuration").single(&network::TABLE);
     ORDERED_PLACEMENT_STRATEGY: Blocks = optional("ordered_placement_strategy")
         .list(&placement::STRATEGY_TABLE).max_items(5);
@@ -289,6 +289,13 @@ attributes! {
     SERVICE_REGISTRIES: Blocks = optional("service_registries").single(&registry::TABLE);
     VOLUME_CONFIGURATION: Blocks = optional("volume_configuration").single(&volume::TABLE);
     VPC_LATTICE: Blocks = optional("vpc_lattice_configurations").set(&lattice::TABLE);
+}
+
+/// Tasks that are reached at their host's address: a target group of another VPC takes none of them, so no
+/// deployment leads there (Elastic Load Balancing, RegisterTargets: instances must be in the group's VPC). Tasks
+/// with an address of their own start in the new subnets.
+fn shares_host_address(want: &Object) -> bool {
+    !want.has("network_configuration")
 }
 
 pub fn daemon(o: &Object) -> bool {

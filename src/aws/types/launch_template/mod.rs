@@ -54,6 +54,7 @@ resource "aws_launch_template" "web" {
   tags = { Name = "web" }
 }
 "##,
+    unique: &["name"],
     ..TypeSchema::new("aws_launch_template", &TABLE)
 };
 

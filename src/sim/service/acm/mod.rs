@@ -121,17 +121,14 @@ pub fn usable(world: &World, arn: &str) -> bool {
     world.acm.certificates.get(arn).is_some_and(|certificate| certificate.status == "ISSUED")
 }
 
-/// A load balancer uses the certificate from now on: it cannot be deleted.
-pub fn use_certificate(world: &mut World, arn: &str, by: &str) {
-    if let Some(certificate) = world.acm.certificates.get_mut(arn) {
-        certificate.used_by.insert(by.to_owned());
-    }
+pub fn exists(world: &World, arn: &str) -> bool {
+    world.acm.certificates.contains_key(arn)
 }
 
-/// The load balancer no longer uses it.
-pub fn release_certificate(world: &mut World, arn: &str, by: &str) {
-    if let Some(certificate) = world.acm.certificates.get_mut(arn) {
-        certificate.used_by.remove(by);
+/// Which load balancers use which certificates, by the certificates' ARNs: those cannot be deleted.
+pub fn used_by_balancers(world: &mut World, mut users: BTreeMap<String, BTreeSet<String>>) {
+    for certificate in world.acm.certificates.values_mut() {
+        certificate.used_by = users.remove(&certificate.arn).unwrap_or_default();
     }
 }
 

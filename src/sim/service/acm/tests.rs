@@ -68,10 +68,10 @@ fn a_request_that_nobody_validates_times_out() {
 fn a_certificate_in_use_is_not_deleted() {
     let (mut world, arn) = requested();
     let text = arn["CertificateArn"].as_str().expect("arn").to_owned();
-    use_certificate(&mut world, &text, "lb");
+    used_by_balancers(&mut world, [(text, ["lb".to_owned()].into())].into());
     let error = call(&mut world, "DeleteCertificate", arn.clone()).expect_err("in use");
     assert_eq!(error.code, "ResourceInUseException");
-    release_certificate(&mut world, &text, "lb");
+    used_by_balancers(&mut world, BTreeMap::new());
     call(&mut world, "DeleteCertificate", arn.clone()).expect("deleted");
     let error = call(&mut world, "DescribeCertificate", arn).expect_err("gone");
     assert_eq!(error.code, "ResourceNotFoundException");

@@ -45,6 +45,7 @@ pub fn reconcile(world: &mut World, name: &str) {
     }
     replace_unhealthy(world, name);
     retire_expired(world, name);
+    retire_misplaced(world, name);
     let Some(group) = world.autoscaling.groups.get(name) else { return };
     let surge = group.refresh().map_or(0, |refresh| refresh.surge);
     let (have, want) = (group.units(), group.desired + surge);
@@ -90,6 +91,31 @@ fn retire_expired(world: &mut World, name: &str) {
     let id = oldest.id.clone();
     let cause = format!(
         "At {} an instance was taken out of service in response to a max instance lifetime.",
+        activities::at(world.now)
+    );
+    life::begin_leaving(world, name, &id, &cause);
+}
+
+/// "This retains the same Auto Scaling group and replaces old instances with new ones, according to the
+/// specified subnets" (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): one
+/// at a time, and not while a refresh does it.
+fn retire_misplaced(world: &mut World, name: &str) {
+    let group = &world.autoscaling.groups[name];
+    if group.suspends("AZRebalance") || group.suspends("Terminate") || group.refresh().is_some() {
+        return;
+    }
+    let subnet = |member: &Member| world.ec2.instances.get(&member.id).map(|i| i.spec.subnet_id.as_str());
+    let misplaced = |member: &&Member| {
+        subnet(member)
+            .is_some_and(|subnet| !group.subnets.is_empty() && !group.subnets.iter().any(|s| s == subnet))
+    };
+    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
+    let whole = group.units() >= group.desired;
+    let oldest = group.members.values().filter(misplaced).min_by_key(|member| (member.launched, &member.id));
+    let Some(oldest) = oldest.filter(|_| settled && whole) else { return };
+    let id = oldest.id.clone();
+    let cause = format!(
+        "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
         activities::at(world.now)
     );
     life::begin_leaving(world, name, &id, &cause);

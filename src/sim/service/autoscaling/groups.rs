@@ -152,7 +152,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     };
     let target_groups = traffic::given(world, input)?;
     tags::check(input.list("Tags"))?;
-    check_launch(world, &from)?;
+    check_launch(world, &from, &subnets)?;
     let role = format!(
         "arn:aws:iam::{}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling",
         world.account
@@ -220,14 +220,26 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-/// Auto Scaling tries the launch in advance; what it refuses at once are references to nothing.
-fn check_launch(world: &World, from: &Source) -> Result<(), ApiError> {
+/// Auto Scaling tries the launch in advance; what it refuses at once are references to nothing, and security
+/// groups of another VPC than the subnets' (User Guide, "Troubleshoot: Launch templates").
+fn check_launch(world: &World, from: &Source, subnets: &[String]) -> Result<(), ApiError> {
+    let vpc = subnets.first().and_then(|id| world.ec2.subnets.get(id)).map(|subnet| subnet.vpc.as_str());
     for template in from.templates() {
         let data = ec2::resolve(world, &template.specification()).map_err(|e| invalid(&e.message))?.data;
         let spec = ec2::spec_from(world, &data).map_err(|error| {
             let message = format!("You must use a valid fully-formed launch template. {}", error.message);
             invalid(&message)
         })?;
+        let elsewhere = spec.security_group_ids.iter().find(|id| {
+            let group = world.ec2.security_groups.get(*id);
+            group.is_none_or(|group| vpc.is_some_and(|vpc| group.vpc != vpc))
+        });
+        if let (Some(id), Some(vpc)) = (elsewhere, vpc) {
+            let message = format!(
+                "You must use a valid fully-formed launch template. The security group '{id}' does not exist in VPC '{vpc}'"
+            );
+            return Err(invalid(&message));
+        }
         let overridden =
             matches!(from, Source::Mixed(mixed) if mixed.overrides.iter().any(|one| one.image_id.is_some()));
         if spec.image_id.is_empty() && !overridden {
@@ -292,10 +304,10 @@ pub fn update(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("ScalingActivityInProgress", message));
     }
     let from = source::given(world, input)?;
-    if let Some(from) = &from {
-        check_launch(world, from)?;
-    }
     let places = places(world, input)?;
+    if let Some(from) = &from {
+        check_launch(world, from, places.as_ref().map_or(&group.subnets, |(subnets, _)| subnets))?;
+    }
     let min = input.int("MinSize").unwrap_or(group.min);
     let max = input.int("MaxSize").unwrap_or(group.max);
     check_sizes(min, max, input.int("DesiredCapacity"))?;

@@ -209,6 +209,17 @@ pub(super) fn register_targets(world: &mut World, arn: &str) {
         targets.push(target);
     }
     let service = service.arn.clone();
+    let refusal = targets.iter().find_map(|(group, id, _)| Some((group, elbv2::refusal(world, group, id)?)));
+    if let Some((group, error)) = refusal {
+        super::settle::say(world, &service, |name| {
+            format!(
+                "(service {name}) failed to register targets in (target-group {group}) with (error {error})"
+            )
+        });
+        super::settle::failed(world, arn);
+        let reason = format!("Task failed to register targets in (target-group {group})");
+        return stop(world, arn, Stop::new("ServiceSchedulerInitiated", reason));
+    }
     for (group, id, port) in &targets {
         elbv2::register(world, group, id, Some(*port));
         super::settle::say(world, &service, |name| {

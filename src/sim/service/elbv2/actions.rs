@@ -2,7 +2,7 @@
 
 use super::super::{ApiError, Input};
 use super::model::Balancer;
-use super::{targets, validation};
+use super::{listeners, targets, validation};
 use crate::sim::World;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -213,6 +213,7 @@ pub(super) fn refresh(world: &mut World) {
     let changed: Vec<String> =
         state.groups.keys().filter(|group| uses.get(*group) != state.uses.get(*group)).cloned().collect();
     world.elbv2.uses = uses;
+    listeners::tell_certificates(world);
     for group in changed {
         targets::refresh_group(world, &group);
     }

@@ -1,11 +1,12 @@
 //! Listeners, their certificates and attributes.
 
-use super::super::{Answer, ApiError, Input, page};
+use super::super::{Answer, ApiError, Input, acm, page};
 use super::balancers::with_marker;
 use super::model::{Balancer, Listener, Rule};
 use super::{actions, attributes, balancers, page_size, rules, ssl, tags, validation};
 use crate::sim::World;
 use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 const DEFAULT_POLICY: &str = "ELBSecurityPolicy-2016-08";
 
@@ -58,12 +59,45 @@ fn check_protocol(balancer: &Balancer, protocol: &str, port: i64) -> Result<(), 
     Ok(())
 }
 
+/// "The specified certificate does not exist" (API Reference, CreateListener, CertificateNotFound; the embedded
+/// IAM keeps no server certificates), and one that is not issued yet is not supported
+/// (UnsupportedCertificate).
+fn check_certificate(world: &World, arn: &str) -> Result<(), ApiError> {
+    if acm::usable(world, arn) {
+        return Ok(());
+    }
+    if acm::exists(world, arn) {
+        return Err(ApiError::new(
+            "UnsupportedCertificate",
+            format!(
+                "The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a \
+                 supported key size."
+            ),
+        ));
+    }
+    Err(ApiError::new("CertificateNotFound", format!("Certificate '{arn}' not found")))
+}
+
+/// Tells ACM which load balancers use which certificates, after listeners changed.
+pub(super) fn tell_certificates(world: &mut World) {
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for listener in world.elbv2.listeners.values() {
+        for arn in listener.certificate.iter().chain(&listener.extra_certificates) {
+            users.entry(arn.clone()).or_default().insert(listener.balancer.clone());
+        }
+    }
+    acm::used_by_balancers(world, users);
+}
+
 /// Certificate, policy, ALPN and mutual TLS of a listener, from what was and what is asked.
 fn lay_security(world: &World, listener: &mut Listener, input: &Json) -> Result<(), ApiError> {
     if let Some(certificate) = input.list("Certificates").first() {
         let arn = certificate.text("CertificateArn").unwrap_or_default();
         if input.list("Certificates").len() > 1 {
             return Err(ApiError::new("TooManyCertificates", "Up to one certificate can be specified here"));
+        }
+        if secure(&listener.protocol) {
+            check_certificate(world, arn)?;
         }
         listener.certificate = Some(arn.to_owned());
     }
@@ -88,15 +122,11 @@ fn lay_security(world: &World, listener: &mut Listener, input: &Json) -> Result<
         (listener.certificate, listener.ssl_policy, listener.mutual) = (None, None, None);
         return Ok(());
     }
-    let Some(arn) = &listener.certificate else {
+    if listener.certificate.is_none() {
         return Err(ApiError::new(
             "CertificateNotFound",
             format!("A certificate must be specified for {} listeners", listener.protocol),
         ));
-    };
-    // Certificates of IAM are allowed, too; those of ACM carry their service in the ARN.
-    if !(arn.starts_with(&world.arn("acm", "certificate/")) || arn.starts_with("arn:aws:iam::")) {
-        return Err(ApiError::new("CertificateNotFound", format!("Certificate ARN '{arn}' is not valid")));
     }
     let policy = listener.ssl_policy.get_or_insert_with(|| DEFAULT_POLICY.to_owned());
     if !ssl::exists(policy) {
@@ -267,19 +297,21 @@ pub(super) fn describe_listener_certificates(world: &mut World, input: &Json) ->
 }
 
 pub(super) fn add_certificates(world: &mut World, input: &Json) -> Answer {
-    let listener = get_mut(world, input)?;
-    if !secure(&listener.protocol) {
-        return Err(validation("Certificates cannot be added to a listener without TLS"));
-    }
     let new: Vec<String> = input
         .list("Certificates")
         .iter()
         .filter_map(|one| one.text("CertificateArn"))
         .map(str::to_owned)
         .collect();
+    if !secure(&get_mut(world, input)?.protocol) {
+        return Err(validation("Certificates cannot be added to a listener without TLS"));
+    }
+    new.iter().try_for_each(|arn| check_certificate(world, arn))?;
+    let listener = get_mut(world, input)?;
     listener
         .extra_certificates
         .extend(new.iter().filter(|arn| listener.certificate.as_ref() != Some(arn)).cloned());
+    tell_certificates(world);
     let views: Vec<Json> = new.iter().map(|arn| json!({"CertificateArn": arn, "IsDefault": false})).collect();
     Ok(json!({"Certificates": views}))
 }
@@ -295,5 +327,6 @@ pub(super) fn remove_certificates(world: &mut World, input: &Json) -> Answer {
         }
         listener.extra_certificates.remove(arn);
     }
+    tell_certificates(world);
     Ok(json!({}))
 }

@@ -351,6 +351,12 @@ fn check_target(world: &World, group: &Group, target: &Json) -> Result<(), ApiEr
     }
 }
 
+/// Why RegisterTargets would not take an instance or address into a group, if it would not.
+pub fn refusal(world: &World, group_arn: &str, id: &str) -> Option<String> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    check_target(world, group, &json!({"Id": id})).err().map(|error| error.message)
+}
+
 pub(super) fn register_targets(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("TargetGroupArn").unwrap_or_default();
     let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
