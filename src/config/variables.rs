@@ -3,9 +3,10 @@
 use super::decl::Module;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval};
+use crate::lang::json::{Json, Kind as JsonKind, Reading, read};
 use crate::lang::parse::{not_utf8, parse_expression, parse_file};
 use crate::lang::syntax::Traversal;
-use crate::value::{Type, Value, from_json};
+use crate::value::{Type, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,23 +141,23 @@ impl Reader<'_> {
         }
     }
 
+    /// Strings are just that: nothing in them is evaluated.
     fn json_file(&mut self, file: crate::diag::FileId, path: &Path) {
-        match serde_json::from_str::<serde_json::Value>(self.sources.text(file)) {
-            Ok(serde_json::Value::Object(entries)) => {
-                let whole = Span::new(file, 0, 0);
-                for (name, json) in entries {
-                    self.set(&name, from_json(&json), Some(whole), true);
-                }
+        let (json, errors) = read(self.sources, file);
+        let understood = errors.is_empty();
+        self.diags.extend(errors);
+        let Json { kind: JsonKind::Object(members), .. } = json else {
+            if understood {
+                let problem = format!("`{}` must hold a JSON object", path.display());
+                let d = Diagnostic::error("invalid-json", problem).at(json.span);
+                self.diags.push(d.help("write `{ \"name\": value, … }`"));
             }
-            Ok(_) => self.diags.push(
-                Diagnostic::error("invalid-json", format!("`{}` must hold a JSON object", path.display()))
-                    .at(Span::new(file, 0, 0))
-                    .help("write `{ \"name\": value, … }`"),
-            ),
-            Err(error) => self.diags.push(
-                Diagnostic::error("invalid-json", format!("`{}` is not JSON: {error}", path.display()))
-                    .at(Span::new(file, 0, 0)),
-            ),
+            return;
+        };
+        for member in members.iter().filter(|m| m.name.value != "//") {
+            let expr = member.value.expr(Reading::Literal, self.diags);
+            let value = eval(&expr, &Constants, self.diags);
+            self.set(&member.name.value, value, Some(member.name.span.to(member.value.span)), true);
         }
     }
 
@@ -227,14 +228,16 @@ impl Reader<'_> {
     }
 }
 
-/// Variable files know no names.
-struct Constants;
+/// Variable files and defaults know no names, and call nothing.
+pub struct Constants;
 
 impl Scope for Constants {
     fn resolve(&self, traversal: &Traversal) -> Result<Resolved, Diagnostic> {
         Err(Diagnostic::error("not-constant", format!("`{}` cannot be used here", traversal.root))
             .at(traversal.span)
-            .help("a variable's value must be written out"))
+            .help(
+                "write the value out: neither values of variables nor their defaults may refer to anything",
+            ))
     }
 
     fn base_dir(&self) -> &Path {
