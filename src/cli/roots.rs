@@ -37,6 +37,31 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "a division by zero is an error wherever it stands",
         "Terraform reports `1/0` (edge.jsonl) only where the infinity would have to be written down",
     ),
+    (
+        "json_trailing_comma",
+        "a comma too many is told, and what stands before it understood",
+        "Terraform reports line 2 as well: it takes the object for no object then",
+    ),
+    (
+        "json_undeclared",
+        "the reference stands on the line where it is written",
+        "Terraform counts an escaped line break in the string before it as a line of the file",
+    ),
+    (
+        "override_type_misfit",
+        "what does not fit is the default, in the other file",
+        "Terraform names the block of the override file; without an override the default, as we do",
+    ),
+    (
+        "module_missing",
+        "the source is what is wrong",
+        "Terraform names the module block here, but the source in `terraform init`",
+    ),
+    (
+        "vendored_not",
+        "the source is what is wrong",
+        "Terraform names the module block here, but the source in `terraform init`",
+    ),
 ];
 
 /// What a plan came to.
