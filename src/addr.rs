@@ -130,7 +130,7 @@ impl FromStr for Address {
 }
 
 /// `a.b["x.y"].c[0]` → (a, None), (b, "x.y"), (c, 0).
-fn split_steps(text: &str) -> Result<Vec<(String, InstanceKey)>, &'static str> {
+pub fn split_steps(text: &str) -> Result<Vec<(String, InstanceKey)>, &'static str> {
     let mut steps = Vec::new();
     let mut rest = text;
     loop {

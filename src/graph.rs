@@ -5,6 +5,7 @@
 
 use crate::addr::Mode;
 use crate::config::body::body_references;
+use crate::config::providers::is_proxy;
 use crate::config::{Config, DeclKey, Module, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
@@ -27,13 +28,15 @@ pub enum Node {
     Local(ModuleId, Arc<str>),
     Output(ModuleId, Arc<str>),
     Resource(ModuleId, DeclKey),
+    Check(ModuleId, Arc<str>),
 }
 
 impl Node {
     pub fn module(&self) -> ModuleId {
         match self {
             Node::Call(m) | Node::Provider(m, _) | Node::Variable(m, _) | Node::Local(m, _) => *m,
-            Node::Output(m, _) | Node::Resource(m, _) => *m,
+            Node::Output(m, _) | Node::Check(m, _) => *m,
+            Node::Resource(m, _) => *m,
         }
     }
 }
@@ -63,7 +66,7 @@ impl<'a> Graph<'a> {
     pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
         let mut graph =
             Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
-        graph.add_module(&config.root, None, "".into(), PathBuf::from("."));
+        graph.add_module(&config.root, None, "".into());
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
         }
@@ -75,21 +78,12 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    fn add_module(
-        &mut self,
-        node: &'a ModuleNode,
-        parent: Option<ModuleId>,
-        name: Arc<str>,
-        dir: PathBuf,
-    ) -> ModuleId {
+    fn add_module(&mut self, node: &'a ModuleNode, parent: Option<ModuleId>, name: Arc<str>) -> ModuleId {
         let id = self.modules.len();
-        let entry =
-            ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir: dir.clone() };
-        self.modules.push(entry);
+        let dir = node.path.clone();
+        self.modules.push(ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir });
         for (name, child) in &node.children {
-            let source = &node.module.calls[name].source;
-            let child_dir = crate::config::tree::normal(&dir.join(source));
-            let child_id = self.add_module(child, Some(id), name.clone(), child_dir);
+            let child_id = self.add_module(child, Some(id), name.clone());
             self.modules[id].children.insert(name.clone(), child_id);
         }
         id
@@ -106,6 +100,7 @@ impl<'a> Graph<'a> {
         nodes.extend(module.locals.keys().map(|n| Node::Local(id, n.clone())));
         nodes.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
         nodes.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
+        nodes.extend(module.checks.keys().map(|n| Node::Check(id, n.clone())));
         for node in nodes {
             let index = self.dag.add_node(node.clone());
             self.index.insert(node, index);
@@ -154,11 +149,40 @@ impl<'a> Graph<'a> {
         for resource in module.resources.values() {
             self.resource_edges(id, resource, diags);
         }
+        for check in module.checks.values() {
+            let node = Node::Check(id, check.name.clone());
+            self.refer_all(
+                id,
+                check.asserts.iter().flat_map(|v| [&v.condition, &v.error_message]),
+                &node,
+                diags,
+            );
+            if let Some(data) = &check.data {
+                self.edge(&Node::Resource(id, data.clone()), &node);
+            }
+        }
+        for import in &module.imports {
+            self.import_edges(id, import, diags);
+        }
         if id != 0 {
             let inner: Vec<Node> =
                 self.index.keys().filter(|n| n.module() == id && **n != Node::Call(id)).cloned().collect();
             inner.iter().for_each(|node| self.edge(&Node::Call(id), node));
         }
+    }
+
+    /// What tells the id must be known before the resource is compared.
+    fn import_edges(&mut self, id: ModuleId, import: &crate::config::Import, diags: &mut Diagnostics) {
+        if id != 0 {
+            let d = Diagnostic::error("misplaced-import", "`import` blocks stand in the root module only");
+            diags.push(d.at(import.span).help("move it there, and write the address from the root"));
+            return;
+        }
+        let names = import.to.modules.iter().map(|(name, _)| name);
+        let target = names.fold(Some(0), |at, name| self.modules[at?].children.get(name).copied());
+        let (Some(target), Some((key, _))) = (target, &import.to.resource) else { return };
+        let node = Node::Resource(target, key.clone());
+        self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node, diags);
     }
 
     fn resource_edges(&mut self, id: ModuleId, resource: &crate::config::Resource, diags: &mut Diagnostics) {
@@ -169,7 +193,22 @@ impl<'a> Graph<'a> {
         };
         let mut found = body_references(&resource.body);
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
-        found.extend(resource.lifecycle.replace_triggered_by.iter().flat_map(references));
+        for named in resource.lifecycle.replace_triggered_by.iter().flat_map(references) {
+            let instance = matches!(&*named.root, "each" | "count");
+            let kinds = ["var", "local", "module", "data", "path", "terraform", "self"];
+            if kinds.contains(&&*named.root) {
+                diags.push(
+                    Diagnostic::error("invalid-trigger", "`replace_triggered_by` takes only managed resources of this module")
+                        .at(named.span)
+                        .help("put the value into the `triggers_replace` of a terraform_data resource, and name that"),
+                );
+            } else if !instance {
+                found.push(named);
+            }
+        }
+        for provisioner in &resource.provisioners {
+            found.extend(body_references(&provisioner.body));
+        }
         for condition in &resource.lifecycle.preconditions {
             found.extend(
                 references(&condition.condition).into_iter().chain(references(&condition.error_message)),
@@ -206,12 +245,13 @@ impl<'a> Graph<'a> {
     /// Which provider block serves `name` in a module: passed by `providers`, or inherited by name.
     pub fn provider_of(&self, id: ModuleId, name: &str) -> Option<(ModuleId, Arc<str>)> {
         let entry = &self.modules[id];
-        if let Some((name, _)) = entry.module.providers.get_key_value(name) {
+        let own = entry.module.providers.get_key_value(name);
+        if let Some((name, _)) = own.filter(|(_, block)| entry.parent.is_none() || !is_proxy(block)) {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
         let passed = self.modules[parent].module.calls[&entry.name].providers.get(name);
-        self.provider_of(parent, passed.map_or(name, |p| p))
+        self.provider_of(parent, passed.map_or(name, |p| &p.provider))
     }
 
     fn refer_all<'e>(
@@ -228,10 +268,31 @@ impl<'a> Graph<'a> {
     fn refer(&mut self, id: ModuleId, found: Vec<Traversal>, node: &Node, diags: &mut Diagnostics) {
         for traversal in found {
             match self.targets(id, &traversal) {
-                Ok(targets) => targets.iter().filter(|t| *t != node).for_each(|t| self.edge(t, node)),
+                Ok(targets) => {
+                    for target in targets.iter().filter(|t| *t != node) {
+                        if let Some(check) = self.scoped(target, node) {
+                            diags.push(
+                                Diagnostic::error(
+                                    "scoped-data",
+                                    format!("only check `{check}` sees this data source"),
+                                )
+                                .at(traversal.span)
+                                .help("declare the data source outside of the check to use it elsewhere"),
+                            );
+                        }
+                        self.edge(target, node);
+                    }
+                }
                 Err(problem) => diags.push(*problem),
             }
         }
+    }
+
+    /// The check that keeps `target` to itself, if `user` is something else.
+    fn scoped(&self, target: &Node, user: &Node) -> Option<Arc<str>> {
+        let Node::Resource(id, key) = target else { return None };
+        let check = self.modules[*id].module.resources.get(key)?.check.clone()?;
+        (*user != Node::Check(*id, check.clone())).then_some(check)
     }
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
@@ -378,6 +439,7 @@ impl<'a> Graph<'a> {
             Node::Local(_, n) => format!("{prefix}{dot}local.{n}"),
             Node::Output(_, n) => format!("{prefix}{dot}output.{n}"),
             Node::Resource(_, k) => format!("{prefix}{dot}{k}"),
+            Node::Check(_, n) => format!("{prefix}{dot}check.{n}"),
         }
     }
 
@@ -401,6 +463,7 @@ impl<'a> Graph<'a> {
             Node::Local(_, n) => module.locals.get(n)?.expr.span,
             Node::Output(_, n) => module.outputs.get(n)?.span,
             Node::Resource(_, k) => module.resources.get(k)?.header,
+            Node::Check(_, n) => module.checks.get(n)?.span,
         })
     }
 
@@ -459,6 +522,11 @@ impl<'a> Graph<'a> {
             }
         }
         found
+    }
+
+    /// All resources and data sources that a node needs, directly or not.
+    pub fn resources_needed_all(&self, node: &Node) -> impl Iterator<Item = &Node> {
+        self.needs_all(node).into_iter().filter(|n| matches!(n, Node::Resource(..)))
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {

@@ -11,6 +11,8 @@
 //!   in it knows AWS.
 //! - A resource type is one file under [`aws::types`]: an attribute table ([`schema`]) that the diff,
 //!   validation, drift and the renderers iterate, and the calls that read, create, update and delete it.
+//! - The small providers ([`builtin`]: `terraform_data`, `random_*`, `local_file`…) are types likewise,
+//!   without an API behind them.
 //! - The engine ([`plan`], [`apply`]) sees types through the port in [`provider`].
 //! - [`rollout`] holds pure decisions: what was observed and the time in, what to do out.
 //! - The embedded AWS ([`sim`]) is reached only through the real SDK's clients, over AWS's wire protocols.
@@ -36,6 +38,8 @@ pub mod schema;
 pub mod rollout;
 
 pub mod aws;
+
+pub mod builtin;
 
 pub mod provider;
 

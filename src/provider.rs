@@ -1,6 +1,7 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
 use crate::aws::{self, Aws, AwsError, Existing, Job, RolloutStep};
+use crate::builtin::{self, BuiltinType, Context};
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 use std::cell::RefCell;
@@ -14,12 +15,19 @@ pub struct ProviderSettings {
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
     pub token: Option<String>,
-    pub assume_role: Option<AssumeRole>,
+    /// Each assumed with the credentials of the one before.
+    pub assume_roles: Vec<AssumeRole>,
     /// Endpoint of every service; from `endpoints` blocks or AWS_ENDPOINT_URL.
     pub endpoint: Option<String>,
     pub default_tags: BTreeMap<String, String>,
     pub ignore_tag_keys: Vec<String>,
     pub ignore_tag_prefixes: Vec<String>,
+    pub use_fips: bool,
+    pub use_dualstack: bool,
+    pub max_retries: Option<u32>,
+    /// The account must be one of these, if there are any.
+    pub allowed_accounts: Vec<String>,
+    pub forbidden_accounts: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +35,25 @@ pub struct AssumeRole {
     pub role_arn: String,
     pub session_name: Option<String>,
     pub external_id: Option<String>,
+    /// `1h30m`, as seconds.
+    pub duration_seconds: Option<u64>,
+    pub policy: Option<String>,
+    pub policy_arns: Vec<String>,
+}
+
+/// What a creation made.
+#[derive(Debug)]
+pub struct Made {
+    pub id: String,
+    /// All of it, where there is nothing to read it back from.
+    pub object: Option<Object>,
+}
+
+impl Made {
+    /// The id that people know it by.
+    pub fn shown_id(&self) -> &str {
+        self.object.as_ref().map(Object::id).filter(|id| !id.is_empty()).unwrap_or(&self.id)
+    }
 }
 
 /// `provider`: a configured provider's name (`aws`, `aws.west`).
@@ -37,6 +64,11 @@ pub trait Provider {
     fn resource_names(&self) -> Vec<&'static str>;
     fn data_names(&self) -> Vec<&'static str>;
 
+    /// Local names of the providers that this answers for (`aws`; `random`, `time` …).
+    fn names(&self) -> Vec<&'static str>;
+    /// Whether a provider of this name takes settings, and must be configured before it is asked.
+    fn is_configurable(&self, name: &str) -> bool;
+
     /// Makes `provider` usable. No call to AWS yet.
     async fn configure(&self, provider: &str, settings: &ProviderSettings) -> Result<(), AwsError>;
 
@@ -46,8 +78,14 @@ pub trait Provider {
         type_name: &str,
         items: &[Existing<'_>],
     ) -> Result<Vec<Option<Object>>, AwsError>;
-    async fn create(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<String, AwsError>;
-    async fn update(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError>;
+    async fn create(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Made, AwsError>;
+    /// The whole new object, where there is nothing to read it back from.
+    async fn update(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+    ) -> Result<Option<Object>, AwsError>;
     async fn delete(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError>;
     async fn find(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Option<String>, AwsError>;
     fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep>;
@@ -60,6 +98,9 @@ pub trait Provider {
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError>;
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError>;
+    /// What an id that a person gives (`import`) says about the attributes; None: nothing of this type can be
+    /// imported.
+    fn import(&self, type_name: &str, id: &str) -> Option<Object>;
 }
 
 /// Builds the SDK configuration of one provider block: the edge where clouds differ.
@@ -108,6 +149,14 @@ impl<C: Connect> Provider for AwsProvider<C> {
         aws::data::ALL.iter().map(|t| t.schema().name).collect()
     }
 
+    fn names(&self) -> Vec<&'static str> {
+        vec!["aws"]
+    }
+
+    fn is_configurable(&self, name: &str) -> bool {
+        name == "aws"
+    }
+
     async fn configure(&self, provider: &str, settings: &ProviderSettings) -> Result<(), AwsError> {
         let aws = self.connect.connect(settings).await?;
         self.configured.borrow_mut().insert(provider.to_owned(), aws);
@@ -123,12 +172,18 @@ impl<C: Connect> Provider for AwsProvider<C> {
         of(type_name).read(&self.aws(provider)?, items).await
     }
 
-    async fn create(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<String, AwsError> {
-        of(type_name).create(&self.aws(provider)?, job).await
+    async fn create(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Made, AwsError> {
+        let id = of(type_name).create(&self.aws(provider)?, job).await?;
+        Ok(Made { id, object: None })
     }
 
-    async fn update(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
-        of(type_name).update(&self.aws(provider)?, job).await
+    async fn update(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+    ) -> Result<Option<Object>, AwsError> {
+        of(type_name).update(&self.aws(provider)?, job).await.map(|()| None)
     }
 
     async fn delete(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
@@ -159,4 +214,246 @@ impl<C: Connect> Provider for AwsProvider<C> {
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
         data.read(&self.aws(provider)?, want).await
     }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        Some(of(type_name).import(id))
+    }
+}
+
+/// The small providers: dispatches to `builtin::types` and `builtin::data`.
+pub struct BuiltinProvider {
+    /// None when only looking for mistakes: nothing is asked then.
+    context: Option<Context>,
+}
+
+impl BuiltinProvider {
+    pub fn new(context: Option<Context>) -> Self {
+        Self { context }
+    }
+
+    fn context(&self) -> Result<&Context, AwsError> {
+        let none = || AwsError::failed("configure", "Internal", "validation makes nothing");
+        self.context.as_ref().ok_or_else(none)
+    }
+}
+
+fn small(type_name: &str) -> &'static dyn BuiltinType {
+    builtin::types::find(type_name).expect("configuration and state were checked against the list of types")
+}
+
+#[async_trait(?Send)]
+impl Provider for BuiltinProvider {
+    fn resource(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        builtin::types::find(type_name).map(|t| t.schema())
+    }
+
+    fn data(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        builtin::data::find(type_name).map(|t| t.schema())
+    }
+
+    fn resource_names(&self) -> Vec<&'static str> {
+        builtin::types::ALL.iter().map(|t| t.schema().name).collect()
+    }
+
+    fn data_names(&self) -> Vec<&'static str> {
+        builtin::data::ALL.iter().map(|t| t.schema().name).collect()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        builtin::PROVIDERS.to_vec()
+    }
+
+    fn is_configurable(&self, _name: &str) -> bool {
+        false
+    }
+
+    async fn configure(&self, _provider: &str, _settings: &ProviderSettings) -> Result<(), AwsError> {
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        _provider: &str,
+        type_name: &str,
+        items: &[Existing<'_>],
+    ) -> Result<Vec<Option<Object>>, AwsError> {
+        let context = self.context()?;
+        items.iter().map(|item| small(type_name).read(context, item.known)).collect()
+    }
+
+    async fn create(&self, _provider: &str, type_name: &str, job: &Job<'_>) -> Result<Made, AwsError> {
+        let this = small(type_name);
+        let object = this.create(self.context()?, job).await?;
+        let id = if this.id_is_unique() { object.id() } else { job.token };
+        Ok(Made { id: id.to_owned(), object: Some(object) })
+    }
+
+    async fn update(
+        &self,
+        _provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+    ) -> Result<Option<Object>, AwsError> {
+        small(type_name).update(self.context()?, job).await.map(Some)
+    }
+
+    async fn delete(&self, _provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
+        small(type_name).delete(self.context()?, job).await
+    }
+
+    /// What a killed run made lives in no other place than the state: it is made again.
+    async fn find(
+        &self,
+        _provider: &str,
+        _type_name: &str,
+        _job: &Job<'_>,
+    ) -> Result<Option<String>, AwsError> {
+        Ok(None)
+    }
+
+    fn rollout(
+        &self,
+        _type_name: &str,
+        _live: &Object,
+        _want: &Object,
+        _changed: &[String],
+    ) -> Vec<RolloutStep> {
+        Vec::new()
+    }
+
+    async fn run_step(
+        &self,
+        _provider: &str,
+        _type_name: &str,
+        _job: &Job<'_>,
+        step: &str,
+        _carried: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        Err(AwsError::failed(step, "Internal", "this type plans no rollout steps"))
+    }
+
+    async fn read_data(&self, _provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
+        let data = builtin::data::find(type_name)
+            .expect("configuration was checked against the list of data sources");
+        data.read(self.context()?, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        small(type_name).import(id)
+    }
+}
+
+/// Several providers as one: each call goes to the one whose type it is about.
+pub struct Providers {
+    members: Vec<Box<dyn Provider>>,
+}
+
+impl Providers {
+    pub fn new(members: Vec<Box<dyn Provider>>) -> Self {
+        Self { members }
+    }
+
+    fn owner(&self, type_name: &str) -> Result<&dyn Provider, AwsError> {
+        let owns = |p: &&Box<dyn Provider>| p.resource(type_name).or_else(|| p.data(type_name)).is_some();
+        let unknown = || AwsError::failed("dispatch", "Internal", format!("nobody knows {type_name}"));
+        self.members.iter().find(owns).map(|p| &**p).ok_or_else(unknown)
+    }
+}
+
+#[async_trait(?Send)]
+impl Provider for Providers {
+    fn resource(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        self.members.iter().find_map(|p| p.resource(type_name))
+    }
+
+    fn data(&self, type_name: &str) -> Option<&'static TypeSchema> {
+        self.members.iter().find_map(|p| p.data(type_name))
+    }
+
+    fn resource_names(&self) -> Vec<&'static str> {
+        self.members.iter().flat_map(|p| p.resource_names()).collect()
+    }
+
+    fn data_names(&self) -> Vec<&'static str> {
+        self.members.iter().flat_map(|p| p.data_names()).collect()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.members.iter().flat_map(|p| p.names()).collect()
+    }
+
+    fn is_configurable(&self, name: &str) -> bool {
+        self.members.iter().any(|p| p.is_configurable(name))
+    }
+
+    async fn configure(&self, provider: &str, settings: &ProviderSettings) -> Result<(), AwsError> {
+        let name = local_name(provider);
+        for member in self.members.iter().filter(|p| p.is_configurable(name)) {
+            member.configure(provider, settings).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        provider: &str,
+        type_name: &str,
+        items: &[Existing<'_>],
+    ) -> Result<Vec<Option<Object>>, AwsError> {
+        self.owner(type_name)?.read(provider, type_name, items).await
+    }
+
+    async fn create(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Made, AwsError> {
+        self.owner(type_name)?.create(provider, type_name, job).await
+    }
+
+    async fn update(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+    ) -> Result<Option<Object>, AwsError> {
+        self.owner(type_name)?.update(provider, type_name, job).await
+    }
+
+    async fn delete(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
+        self.owner(type_name)?.delete(provider, type_name, job).await
+    }
+
+    async fn find(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Option<String>, AwsError> {
+        self.owner(type_name)?.find(provider, type_name, job).await
+    }
+
+    fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
+        self.owner(type_name).map(|p| p.rollout(type_name, live, want, changed)).unwrap_or_default()
+    }
+
+    async fn run_step(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+        step: &str,
+        carried: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        self.owner(type_name)?.run_step(provider, type_name, job, step, carried).await
+    }
+
+    async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
+        self.owner(type_name)?.read_data(provider, type_name, want).await
+    }
+
+    fn import(&self, type_name: &str, id: &str) -> Option<Object> {
+        self.owner(type_name).ok()?.import(type_name, id)
+    }
+}
+
+/// `aws.west@3` → `aws`: the name that a configuration gives a provider, without alias and owner.
+pub fn local_name(provider: &str) -> &str {
+    provider.split(['.', '@']).next().unwrap_or_default()
+}
+
+/// The provider that a type belongs to unless the configuration says otherwise.
+pub fn default_name(type_name: &str) -> &str {
+    type_name.split('_').next().unwrap_or_default()
 }

@@ -5,7 +5,8 @@
 //! lifecycle test over all types iterate it. Every type has `id` besides (see [`ID`]).
 
 use crate::value::{Kind, Map, Number, Type, Value};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub enum Shape {
     List(&'static Shape),
     Set(&'static Shape),
     Map(&'static Shape),
+    /// Any value, with its type: kept in state exactly as it was.
+    Any,
     /// Nested blocks (`ingress { … }`); the value is a list or set of objects.
     Blocks(Nesting, &'static Table),
 }
@@ -78,6 +81,8 @@ pub struct Row {
     pub default: Option<DefaultValue>,
     pub replaces: Replaces,
     pub sensitive: bool,
+    /// A secret that must be usable again: state keeps it encrypted, and needs a key for that.
+    pub kept: bool,
     /// Sent, but never kept: neither state nor references have it, and a change of it alone is none. Only
     /// top-level attributes.
     pub write_only: bool,
@@ -135,6 +140,11 @@ impl Row {
         self.shape.ty()
     }
 
+    /// Whether nothing stands there: null, or no blocks. An empty list is something where any value may be.
+    pub fn is_absent(&self, value: &Value) -> bool {
+        if matches!(self.shape, Shape::Any) { value.is_null() } else { is_absent(value) }
+    }
+
     pub fn settable(&self) -> bool {
         self.presence != Presence::Computed
     }
@@ -153,6 +163,7 @@ impl Shape {
             Shape::Str | Shape::Json => Type::String,
             Shape::Int | Shape::Float => Type::Number,
             Shape::Bool => Type::Bool,
+            Shape::Any => Type::Dynamic,
             Shape::List(s) => Type::list(s.ty()),
             Shape::Set(s) => Type::set(s.ty()),
             Shape::Map(s) => Type::map(s.ty()),
@@ -163,8 +174,16 @@ impl Shape {
 }
 
 impl Table {
+    /// Made once a table (a static cannot hold it: constants refer to tables).
     pub fn ty(&self) -> Type {
-        Type::object(self.rows.iter().map(|r| (Arc::from(r.name), r.ty())))
+        thread_local!(static TYPES: RefCell<BTreeMap<*const Row, Type>> = const { RefCell::new(BTreeMap::new()) });
+        let table = self.rows.as_ptr();
+        if let Some(known) = TYPES.with_borrow(|types| types.get(&table).cloned()) {
+            return known;
+        }
+        let ty = Type::object(self.rows.iter().map(|r| (attribute_name(r.name), r.ty())));
+        TYPES.with_borrow_mut(|types| types.insert(table, ty.clone()));
+        ty
     }
 }
 
@@ -186,6 +205,7 @@ pub struct StrSet;
 pub struct IntSet;
 pub struct IntList;
 pub struct StrMap;
+pub struct Any;
 /// Nested blocks: build with `.list(&TABLE)` or `.set(&TABLE)`.
 pub struct Blocks;
 
@@ -216,6 +236,7 @@ field!(Int, i64, Shape::Int, Value::as_i64, Value::int);
 field!(Float, f64, Shape::Float, |v| v.as_number().map(Number::to_f64), |f| Number::from_f64(f)
     .map_or_else(|| Value::null(Type::Number), Value::number));
 field!(Bool, bool, Shape::Bool, Value::as_bool, Value::bool);
+field!(Any, Value, Shape::Any, |v| (!v.is_null() && !v.is_unknown()).then(|| v.clone()), |v| v);
 field!(StrList, Vec<String>, Shape::List(&Shape::Str), strings, |items| {
     Value::list(Type::String, items.into_iter().map(Value::from).collect())
 });
@@ -254,9 +275,9 @@ field!(
     Vec<Object>,
     // Replaced by `.list()` or `.set()`.
     Shape::Blocks(Nesting::List, &Table { rows: &[] }),
-    |v| Some(v.as_slice()?.iter().filter_map(|o| o.as_map().cloned().map(Object)).collect()),
+    |v| Some(v.as_slice()?.iter().filter_map(Object::of).collect()),
     |objects| {
-        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.0)).collect();
+        let items: Vec<Value> = objects.into_iter().map(Value::from).collect();
         let element = items.first().map_or(Type::Dynamic, Value::ty);
         Value::list(element, items)
     }
@@ -277,6 +298,7 @@ impl<T: Field> Attr<T> {
             default: None,
             replaces: Replaces::Never,
             sensitive: false,
+            kept: false,
             write_only: false,
             watched: false,
             owned_elsewhere: None,
@@ -337,6 +359,7 @@ builder! {
     default_float(f: f64) => row.default = Some(DefaultValue::Float(f));
     default_bool(b: bool) => row.default = Some(DefaultValue::Bool(b));
     sensitive() => row.sensitive = true;
+    kept() => row.kept = true;
     write_only() => row.write_only = true;
     watched() => row.watched = true;
     owned_elsewhere(test: fn(&Object, &Object) -> bool) => row.owned_elsewhere = Some(test);
@@ -398,13 +421,34 @@ pub use crate::attributes;
 /// Every resource and data source has it.
 pub const ID: Attr<Str> = Attr::<Str>::computed("id");
 
-/// The attributes of one resource (or of one nested block), by name.
+/// The attributes of one resource (or of one nested block), by name. Shared: a clone costs nothing until one
+/// of the two is written to.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Object(pub Map);
+pub struct Object(pub Arc<Map>);
+
+impl From<Map> for Object {
+    fn from(map: Map) -> Self {
+        Self(Arc::new(map))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Kind::Object(object.0).into()
+    }
+}
 
 impl Object {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The object or map that a value is.
+    pub fn of(value: &Value) -> Option<Self> {
+        match &value.kind {
+            Kind::Object(map) | Kind::Map(_, map) => Some(Self(map.clone())),
+            _ => None,
+        }
     }
 
     /// None when absent, null or unknown.
@@ -447,7 +491,7 @@ impl Object {
     /// Blocks need their row to know whether they are a list or a set.
     pub fn set_blocks(&mut self, attr: &Attr<Blocks>, objects: Vec<Object>) -> &mut Self {
         let Some((nesting, table)) = attr.row.block_table() else { return self };
-        let items: Vec<Value> = objects.into_iter().map(|o| Value::object(o.complete(table).0)).collect();
+        let items: Vec<Value> = objects.into_iter().map(|o| o.complete(table).into()).collect();
         let value = match nesting {
             Nesting::List => Value::list(table.ty(), items),
             Nesting::Set => Value::set(table.ty(), items),
@@ -457,16 +501,18 @@ impl Object {
     }
 
     pub fn put(&mut self, name: &str, value: Option<Value>) {
+        let map = Arc::make_mut(&mut self.0);
         match value {
-            Some(value) => self.0.insert(name.into(), value),
-            None => self.0.remove(name),
+            Some(value) => map.insert(attribute_name(name), value),
+            None => map.remove(name),
         };
     }
 
     /// Every attribute of the table present: null where there was none.
     pub fn complete(mut self, table: &Table) -> Self {
+        let map = Arc::make_mut(&mut self.0);
         for row in table.rows {
-            self.0.entry(row.name.into()).or_insert_with(|| match row.shape {
+            map.entry(attribute_name(row.name)).or_insert_with(|| match row.shape {
                 // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
                 _ if row.also_attribute => Value::null(row.ty()),
                 Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
@@ -481,6 +527,19 @@ impl Object {
     pub fn has(&self, name: &str) -> bool {
         self.value(name).is_some_and(|v| !is_absent(v))
     }
+}
+
+/// The names of attributes, each kept once.
+fn attribute_name(name: &str) -> Arc<str> {
+    thread_local!(static NAMES: RefCell<BTreeSet<Arc<str>>> = const { RefCell::new(BTreeSet::new()) });
+    NAMES.with_borrow_mut(|names| match names.get(name) {
+        Some(known) => known.clone(),
+        None => {
+            let new: Arc<str> = name.into();
+            names.insert(new.clone());
+            new
+        }
+    })
 }
 
 /// Null, or no blocks at all.
@@ -524,6 +583,7 @@ put! {
     IntSet: Vec<i64> => |v| v;
     IntList: Vec<i64> => |v| v;
     StrMap: BTreeMap<String, String> => |m| m;
+    Any: Value => |v| v;
 }
 
 /// A resource type as everything but its provider sees it.
@@ -542,6 +602,8 @@ pub struct TypeSchema {
     pub unique: &'static [&'static str],
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
+    /// Defaults that depend on other attributes; gets and completes desired.
+    pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
     pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
@@ -549,6 +611,9 @@ pub struct TypeSchema {
     /// something else in the same plan makes them stand for another: then it differs. Gets live, desired, and a
     /// look-up: of the resource with this id or name, what an attribute is now if it is about to change.
     pub resolve_words: fn(&mut Object, &Object, &dyn Fn(&str, &str) -> Option<Value>),
+    /// The same for one that exists: gets desired and the names of the attributes that change (none: it
+    /// stays as it is).
+    pub predict_update: fn(&Object, &[&str]) -> Vec<(&'static str, Value)>,
 }
 
 impl TypeSchema {
@@ -561,9 +626,16 @@ impl TypeSchema {
             create_before_destroy: false,
             unique: &[],
             validate: |_| Vec::new(),
+            complete: |_| {},
             predict: |_| Vec::new(),
             resolve_words: |_, _, _| {},
+            predict_update: |_, _| Vec::new(),
         }
+    }
+
+    /// Whether state must keep secrets of it encrypted.
+    pub fn needs_key(&self) -> bool {
+        self.table.rows.iter().any(|row| row.kept)
     }
 
     /// The row of an attribute, `id` included.

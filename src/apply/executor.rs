@@ -7,11 +7,12 @@ use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
 use crate::graph::Node;
 use crate::plan::desired::{derive_tags, updated};
-use crate::plan::walk::Walk;
-use crate::plan::{Action, Change};
+use crate::plan::walk::{Moment, Walk};
+use crate::plan::{Action, Change, Reason};
+use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
-use crate::state::{Output, Resource, StateError, seal, stored};
+use crate::state::{Output, Resource, StateError, seal};
 use crate::value::{Value, to_json};
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
@@ -36,6 +37,11 @@ pub struct Outcome {
     pub created: usize,
     pub updated: usize,
     pub deleted: usize,
+    pub imported: usize,
+    pub moved: usize,
+    pub forgotten: usize,
+    /// What `check` blocks say in the end.
+    pub warnings: Diagnostics,
     pub failures: Vec<Failure>,
     /// Someone asked to stop before all was done.
     pub interrupted: bool,
@@ -72,9 +78,19 @@ pub async fn apply(
         outcome: RefCell::default(),
         intents: Cell::new(serial),
     };
-    executor.run(&schedule, parallelism, stop).await;
+    if executor.prepare() {
+        executor.run(&schedule, parallelism, stop).await;
+    }
     executor.record_outputs();
-    executor.outcome.into_inner()
+    let Executor { walk, outcome, .. } = executor;
+    let mut outcome = outcome.into_inner();
+    match walk.into_inner().check_again().await {
+        Ok(found) => outcome.warnings.extend(found),
+        Err(error) => outcome
+            .warnings
+            .push(Diagnostic::warning("failed-check", format!("the checks could not be looked at: {error}"))),
+    }
+    outcome
 }
 
 /// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
@@ -129,7 +145,66 @@ impl Executor<'_, '_> {
         }
     }
 
+    /// What only concerns the state: each in the journal before any call is made. False: it cannot be
+    /// written.
+    fn prepare(&self) -> bool {
+        let mut entries = Vec::new();
+        {
+            let mut walk = self.walk.borrow_mut();
+            entries.extend(
+                std::mem::take(&mut walk.moved).into_iter().map(|(from, to)| Entry::Moved { from, to }),
+            );
+            for change in self.changes.iter().filter(|c| c.importing.is_some()) {
+                if let Some(resource) = walk.state.resources.get(&change.address) {
+                    let (address, resource) = (change.address.clone(), Box::new(resource.clone()));
+                    entries.push(Entry::Imported { address, resource });
+                }
+            }
+        }
+        let forgets = self.changes.iter().filter(|c| c.action == Action::Forget);
+        entries.extend(forgets.map(|c| Entry::Forgotten { address: c.address.clone() }));
+        for entry in entries {
+            if let Err(failure) = self.record(&entry) {
+                self.outcome.borrow_mut().failures.push(failure);
+                return false;
+            }
+            self.count_preparation(&entry);
+        }
+        true
+    }
+
+    fn count_preparation(&self, entry: &Entry) {
+        let done = |address: &Address, action, id: String| {
+            (self.events)(Event::Done { address: address.clone(), action, id, seconds: 0 })
+        };
+        let mut outcome = self.outcome.borrow_mut();
+        match entry {
+            Entry::Moved { .. } => outcome.moved += 1,
+            Entry::Imported { address, resource } => {
+                outcome.imported += 1;
+                done(address, Action::Import, resource.id.clone());
+            }
+            Entry::Forgotten { address } => {
+                outcome.forgotten += 1;
+                let id = self.changes.iter().find(|c| c.address == *address).and_then(|c| c.id.clone());
+                done(address, Action::Forget, id.unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+
     fn settle(&self, node: &Node) -> Result<(), Failure> {
+        if let Node::Resource(id, key) = node {
+            let walk = self.walk.borrow();
+            let mut found = Diagnostics::default();
+            for address in walk.untouched_with_conditions(*id, key) {
+                walk.conditions_again(Moment::Before, &address, &mut found);
+                walk.conditions_again(Moment::After, &address, &mut found);
+            }
+            if found.has_errors() {
+                return Err(Failure::Config(found));
+            }
+        }
         if matches!(node, Node::Variable(..) | Node::Local(..) | Node::Output(..)) {
             let mut walk = self.walk.borrow_mut();
             let before = std::mem::take(&mut walk.diags);
@@ -168,14 +243,21 @@ impl Executor<'_, '_> {
 
     /// Creates, updates or reads; returns the id.
     async fn make(&self, change: &Change) -> Result<String, Failure> {
+        self.conditions(Moment::Before, change)?;
         let want = self.wanted(change)?;
-        if change.address.mode == Mode::Data {
-            return self.read_data(change, &want).await;
-        }
-        match change.action {
+        let id = match change.action {
+            _ if change.address.mode == Mode::Data => self.read_data(change, &want).await,
             Action::Update => self.update(change, want).await,
             _ => self.create(change, want).await,
-        }
+        }?;
+        self.conditions(Moment::After, change)?;
+        Ok(id)
+    }
+
+    fn conditions(&self, moment: Moment, change: &Change) -> Result<(), Failure> {
+        let mut found = Diagnostics::default();
+        self.walk.borrow().conditions_again(moment, &change.address, &mut found);
+        if found.has_errors() { Err(Failure::Config(found)) } else { Ok(()) }
     }
 
     /// Desired values with everything known; a mistake if something still is not.
@@ -237,8 +319,8 @@ impl Executor<'_, '_> {
         };
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
-        let id = match provider.create(&change.provider, type_name, &job).await {
-            Ok(id) => id,
+        let made = match provider.create(&change.provider, type_name, &job).await {
+            Ok(made) => made,
             Err(error) => {
                 // Half made is made: look for it, so that it is not lost.
                 match provider.find(&change.provider, type_name, &job).await {
@@ -253,14 +335,73 @@ impl Executor<'_, '_> {
             }
         };
         self.outcome.borrow_mut().created += 1;
-        self.store(change, &id, &want).await?;
-        Ok(id)
+        let shown = made.shown_id().to_owned();
+        let vanished = (change.reason == Some(Reason::Vanished)).then(|| self.recorded_id(change)).flatten();
+        self.store(change, &made.id, &want, made.object).await?;
+        // What is gone already needs no deletion.
+        if let Some(id) = vanished.filter(|id| *id != made.id) {
+            self.record(&Entry::DeposedDeleted { address: change.address.clone(), id })?;
+        }
+        self.provision_created(change).await?;
+        Ok(shown)
+    }
+
+    /// Commands after a creation. Until all have run, the resource counts as damaged: killed or failed in
+    /// between, the next plan replaces it.
+    async fn provision_created(&self, change: &Change) -> Result<(), Failure> {
+        let walk = self.walk.borrow();
+        if walk.provisioners(&change.address, false).is_empty() {
+            return Ok(());
+        }
+        let this = walk.value_of(&change.address);
+        drop(walk);
+        let marked = |tainted| Entry::Tainted { address: change.address.clone(), tainted };
+        self.record(&marked(true))?;
+        self.provision(change, false, this).await?;
+        self.record(&marked(false))
+    }
+
+    /// Commands before a destruction; not for what is damaged, nor for what its replacement already stands
+    /// in for.
+    async fn provision_destroyed(&self, change: &Change) -> Result<(), Failure> {
+        let replaced = change.action == Action::Replace && change.create_before_destroy;
+        let damaged = self.walk.borrow().state.resources.get(&change.address).is_none_or(|r| r.tainted);
+        if replaced || damaged || change.reason == Some(Reason::Deposed) {
+            return Ok(());
+        }
+        let this = change.before.clone().unwrap_or_default();
+        self.provision(change, true, this.into()).await
+    }
+
+    async fn provision(&self, change: &Change, on_destroy: bool, this: Value) -> Result<(), Failure> {
+        let count = self.walk.borrow().provisioners(&change.address, on_destroy).len();
+        for i in 0..count {
+            let mut diags = Diagnostics::default();
+            let walk = self.walk.borrow();
+            let provisioner = walk.provisioners(&change.address, on_destroy)[i];
+            let continues = provisioner.continues;
+            let command = walk.local_command(&change.address, provisioner, this.clone(), &mut diags);
+            drop(walk);
+            let Some(command) = command.filter(|_| !diags.has_errors()) else {
+                return Err(Failure::Config(diags));
+            };
+            let show = |line: String| (self.events)(Event::Output { address: change.address.clone(), line });
+            match super::local_exec::run(&command, &show).await {
+                Err(error) if continues => show(format!("{}; going on all the same", error.message)),
+                ended => ended.map_err(|error| self.aws(change, error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn recorded_id(&self, change: &Change) -> Option<String> {
+        self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone())
     }
 
     fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
         let walk = self.walk.borrow();
         let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-        let applied = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+        let applied = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
         Entry::Created { address: change.address.clone(), provider: change.provider.clone(), id, applied }
     }
 
@@ -271,7 +412,7 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
             let old = walk.state.resources.get(&change.address);
-            let applied = old.map(|o| o.applied(schema.table));
+            let applied = old.filter(|_| change.importing.is_none()).map(|o| o.applied(schema.table));
             let sides = Sides {
                 desired: &want,
                 applied: applied.as_ref(),
@@ -281,6 +422,7 @@ impl Executor<'_, '_> {
             };
             diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
         };
+        let mut made = None;
         if !names.is_empty() {
             let token = self.intent(change, journal::Action::Update, &want)?;
             let address = change.address.to_string();
@@ -294,18 +436,30 @@ impl Executor<'_, '_> {
                 changed: &names,
                 progress: &progress,
             };
-            if let Err(error) = self.send_update(change, &job, &live, &want, &names).await {
-                self.record(&Entry::Failed {
-                    address: change.address.clone(),
-                    token: token.clone(),
-                    error: error.to_string(),
-                })?;
-                return Err(self.aws(change, error));
+            match self.send_update(change, &job, &live, &want, &names).await {
+                Ok(object) => made = object,
+                Err(error) => {
+                    self.record(&Entry::Failed {
+                        address: change.address.clone(),
+                        token: token.clone(),
+                        error: error.to_string(),
+                    })?;
+                    return Err(self.aws(change, error));
+                }
             }
             self.outcome.borrow_mut().updated += 1;
+        } else if !self.is_asked(change) {
+            made = Some(live);
         }
-        self.store(change, &id, &want).await?;
+        self.store(change, &id, &want, made).await?;
         Ok(id)
+    }
+
+    /// Whether there is something behind the resource that can be read: the small providers have only what
+    /// the state knows.
+    fn is_asked(&self, change: &Change) -> bool {
+        let provider = self.walk.borrow().provider;
+        provider.is_configurable(default_name(&change.address.type_name))
     }
 
     /// A plain update, or the steps of its rollout one by one.
@@ -316,7 +470,7 @@ impl Executor<'_, '_> {
         live: &Object,
         want: &Object,
         names: &[String],
-    ) -> Result<(), AwsError> {
+    ) -> Result<Option<Object>, AwsError> {
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
         let steps = provider.rollout(type_name, live, want, names);
@@ -347,11 +501,12 @@ impl Executor<'_, '_> {
             let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
             (self.events)(Event::StepDone { address, number, of, seconds });
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn remove(&self, change: &Change) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
+        self.provision_destroyed(change).await?;
         let token = self.intent(change, journal::Action::Delete, &change.desired)?;
         let address = change.address.to_string();
         let live = change.before.clone().unwrap_or_default();
@@ -387,14 +542,23 @@ impl Executor<'_, '_> {
         Ok(id)
     }
 
-    /// Reads what now is, and writes it to the state.
-    async fn store(&self, change: &Change, id: &str, want: &Object) -> Result<(), Failure> {
+    /// Reads what now is (unless `made` says), and writes it to the state.
+    async fn store(
+        &self,
+        change: &Change,
+        id: &str,
+        want: &Object,
+        made: Option<Object>,
+    ) -> Result<(), Failure> {
         let provider = self.walk.borrow().provider;
         let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(()) };
         let mut known = want.clone();
         known.put("id", Some(id.into()));
         let items = [Existing { id, known: &known }];
-        let read = provider.read(&change.provider, &change.address.type_name, &items).await;
+        let read = match made {
+            Some(object) => Ok(vec![Some(object)]),
+            None => provider.read(&change.provider, &change.address.type_name, &items).await,
+        };
         let live = match read {
             Ok(mut objects) => objects.pop().flatten(),
             Err(error) => {
@@ -411,16 +575,16 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let settings = walk.settings.get(&change.provider).cloned().unwrap_or_default();
             derive_tags(&mut live, schema.table, &settings, Some(want));
-            let salt = &walk.state.salt;
             Entry::Stored {
                 address: change.address.clone(),
                 resource: Box::new(Resource {
                     id: current_id(change, id, &live).to_owned(),
                     provider: change.provider.clone(),
-                    applied: stored(want, schema.table, salt),
-                    seen: stored(&live, schema.table, salt),
+                    applied: walk.state.stored(want, schema.table),
+                    seen: walk.state.stored(&live, schema.table),
                     depends_on: change.depends_on.clone(),
                     create_before_destroy: change.create_before_destroy,
+                    tainted: false,
                     deposed: Vec::new(),
                 }),
             }
@@ -429,7 +593,7 @@ impl Executor<'_, '_> {
         let value = updated(schema, &live, want, &[]);
         let mut walk = self.walk.borrow_mut();
         walk.live.insert(change.address.clone(), Some(live));
-        walk.accept_value(&change.address, Value::object(value.0));
+        walk.accept_value(&change.address, value.into());
         Ok(())
     }
 
@@ -460,7 +624,7 @@ impl Executor<'_, '_> {
             let walk = self.walk.borrow();
             let text = format!("{}\0{}\0{number}\0{}", walk.state.lineage, walk.state.serial, change.address);
             let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-            let want = table.map(|t| stored(want, t, &walk.state.salt)).unwrap_or_default();
+            let want = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
             (hex::encode(Sha256::digest(text.as_bytes()))[..32].to_owned(), want)
         };
         self.record(&Entry::Intent {

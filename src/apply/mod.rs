@@ -1,6 +1,7 @@
 //! Carries out a plan: in dependency order, in parallel, journalled step by step.
 
 mod executor;
+mod local_exec;
 pub mod schedule;
 
 pub use executor::{Outcome, Record, apply};
@@ -22,6 +23,11 @@ pub enum Event {
     Progress {
         address: Address,
         text: String,
+    },
+    /// A line that a command of a provisioner wrote.
+    Output {
+        address: Address,
+        line: String,
     },
     StepStarted {
         address: Address,

@@ -3,8 +3,9 @@
 use super::environment::Environment;
 use super::error::CliError;
 use crate::aws::{Aws, AwsError};
+use crate::builtin::Entropy;
 use crate::clock::Clock;
-use crate::provider::{Connect, ProviderSettings};
+use crate::provider::{AssumeRole, Connect, ProviderSettings};
 use crate::sim::{Sim, World, sdk_config};
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
@@ -98,6 +99,14 @@ impl Cloud {
             Cloud::Aws => Target::Aws,
         };
         Connector { target, clock: Some(clock.clone()) }
+    }
+
+    /// What random resources draw from. `seed` is the environment's.
+    pub fn entropy(&self, seed: u64) -> Entropy {
+        match self {
+            Cloud::Aws => Entropy::System,
+            Cloud::Embedded { .. } | Cloud::Served { .. } => Entropy::Seeded(seed),
+        }
     }
 
     /// Writes the world down with the time that has passed.
@@ -202,9 +211,15 @@ fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(
-        RetryConfig::standard().with_max_attempts(attempts()).with_max_backoff(Duration::from_secs(20)),
-    );
+    let tries = settings.max_retries.map_or_else(attempts, |retries| retries.saturating_add(1));
+    let retry = RetryConfig::standard().with_max_attempts(tries).with_max_backoff(Duration::from_secs(20));
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retry);
+    if settings.use_fips {
+        loader = loader.use_fips(true);
+    }
+    if settings.use_dualstack {
+        loader = loader.use_dual_stack(true);
+    }
     if let Some(region) = &settings.region {
         loader = loader.region(aws_types::region::Region::new(region.clone()));
     }
@@ -238,15 +253,31 @@ async fn real(settings: &ProviderSettings) -> Result<aws_types::SdkConfig, AwsEr
     }
     let Some(provider) = config.credentials_provider() else { return Err(no_credentials("no provider")) };
     provider.provide_credentials().await.map_err(|e| no_credentials(&e.to_string()))?;
-    let Some(role) = &settings.assume_role else { return Ok(config) };
+    let mut config = config;
+    for role in &settings.assume_roles {
+        config = assumed(config, role).await;
+    }
+    Ok(config)
+}
+
+async fn assumed(config: aws_types::SdkConfig, role: &AssumeRole) -> aws_types::SdkConfig {
     let mut assume = aws_config::sts::AssumeRoleProvider::builder(&role.role_arn)
         .configure(&config)
         .session_name(role.session_name.as_deref().unwrap_or("cutover"));
     if let Some(id) = &role.external_id {
         assume = assume.external_id(id);
     }
+    if let Some(seconds) = role.duration_seconds {
+        assume = assume.session_length(Duration::from_secs(seconds));
+    }
+    if let Some(policy) = &role.policy {
+        assume = assume.policy(policy);
+    }
+    if !role.policy_arns.is_empty() {
+        assume = assume.policy_arns(role.policy_arns.clone());
+    }
     let credentials = SharedCredentialsProvider::new(assume.build().await);
-    Ok(config.into_builder().credentials_provider(credentials).build())
+    config.into_builder().credentials_provider(credentials).build()
 }
 
 fn no_credentials(why: &str) -> AwsError {

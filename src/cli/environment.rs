@@ -2,19 +2,22 @@
 
 use super::cloud::CloudKind;
 use super::error::{CliError, style};
-use crate::config::variables::{Argument, Given, VariableValue, root_values};
+use super::line::ask;
+use crate::config::variables::{Argument, Given, VariableValue, answered_values, missing, root_values};
 use crate::config::{Config, load};
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources, nearest};
 use crate::lang::syntax::Block;
+use crate::plan::walk::options::Options;
 use crate::state::StateDir;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Arguments of every command that reads an environment.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct EnvironmentArgs {
     /// Directory of the environment
     #[arg(default_value = ".", value_name = "DIR")]
@@ -24,12 +27,22 @@ pub struct EnvironmentArgs {
     /// Cloud to use instead of the one in cutover.hcl
     #[arg(long, value_enum)]
     pub cloud: Option<CloudKind>,
+    /// One line for each kind of warning
+    #[arg(long)]
+    pub compact_warnings: bool,
 }
 
 /// `-var` and `-var-file` in the order written.
 #[derive(Clone, Debug, Default)]
 pub struct VariableArgs {
     pub given: Vec<Argument>,
+}
+
+impl VariableArgs {
+    /// With those of the process's environment.
+    pub fn all(&self) -> Given {
+        Given { arguments: self.given.clone(), ..Given::default() }.with_environment(std::env::vars())
+    }
 }
 
 impl clap::FromArgMatches for VariableArgs {
@@ -79,6 +92,8 @@ pub struct Settings {
     pub cloud: CloudKind,
     /// Seed of the embedded AWS.
     pub seed: u64,
+    /// `state { key_file = … }`, relative to the environment's directory.
+    pub key_file: Option<PathBuf>,
 }
 
 pub struct Environment {
@@ -89,9 +104,70 @@ pub struct Environment {
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
     pub diags: Diagnostics,
+    pub options: Options,
+    compact_warnings: bool,
 }
 
 impl Environment {
+    fn new(
+        args: &EnvironmentArgs,
+        sources: Sources,
+        config: Config,
+        settings: Settings,
+        values: BTreeMap<Arc<str>, VariableValue>,
+        diags: Diagnostics,
+    ) -> Self {
+        Self {
+            dir: args.dir.clone(),
+            sources,
+            config,
+            settings,
+            values,
+            state: StateDir::of(&args.dir),
+            diags,
+            options: Options::default(),
+            compact_warnings: args.compact_warnings,
+        }
+    }
+
+    /// Asks for the variables that have no value, if there is someone to ask.
+    pub fn ask_for_variables(&mut self) -> Result<(), CliError> {
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return Ok(());
+        }
+        let module = self.config.root.module.clone();
+        let mut answers = BTreeMap::new();
+        for variable in missing(&module, &self.values) {
+            eprintln!("var.{}", variable.name);
+            if let Some(description) = &variable.description {
+                eprintln!("  {description}");
+            }
+            let failed = |error| CliError::Io { what: "cannot ask".to_owned(), error };
+            // Nothing is said: then it is missing, which is told with all others.
+            if let Some(text) = ask("\n  Enter a value: ", variable.sensitive).map_err(failed)? {
+                answers.insert(variable.name.to_string(), text);
+            }
+            eprintln!();
+        }
+        let answered = answered_values(&module, &answers, &mut self.sources, &mut self.diags);
+        self.values.extend(answered);
+        Ok(())
+    }
+
+    /// Of a directory without configuration: `text` is all that is declared.
+    pub fn scratch(args: &EnvironmentArgs, text: &str) -> Result<Self, CliError> {
+        let failed = |error| CliError::Io { what: "cannot write a temporary directory".to_owned(), error };
+        let dir = tempfile::tempdir().map_err(failed)?;
+        std::fs::write(dir.path().join("main.tf"), text).map_err(failed)?;
+        let (mut sources, mut diags) = (Sources::default(), Diagnostics::default());
+        let config =
+            load(dir.path(), &mut sources, &mut Diagnostics::default()).unwrap_or_else(Config::empty);
+        let module = config.root.module.clone();
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
+        let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };
+        Ok(Self::new(args, sources, config, settings, values, diags))
+    }
+
     /// Reads the configuration and the variables; mistakes are in `diags`.
     pub fn load(args: &EnvironmentArgs) -> Result<Self, CliError> {
         let mut sources = Sources::default();
@@ -112,16 +188,18 @@ impl Environment {
                     .help("leave the backend block commented out; state is then kept in `.cutover/` beside the environment"),
             );
         }
-        let given = Given { arguments: args.variables.given.clone(), ..Given::default() }
-            .with_environment(std::env::vars());
-        let values = root_values(&module, &given, &mut sources, &mut diags);
-        let state = StateDir::of(&args.dir);
-        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+        let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
+        Ok(Self::new(args, sources, config, settings, values, diags))
     }
 
     /// Configuration from a snapshot, state and world where the environment really is.
     pub fn live_at(&mut self, dir: &Path) {
         self.state = StateDir::of(dir);
+    }
+
+    /// The directory where it really is, also when the configuration comes from a snapshot.
+    pub fn home(&self) -> &Path {
+        self.state.path().parent().unwrap_or(&self.dir)
     }
 
     /// Errors end the command; warnings are shown once.
@@ -136,7 +214,9 @@ impl Environment {
 
     pub fn show_warnings(&mut self) {
         let warnings: Vec<Diagnostic> = std::mem::take(&mut self.diags).into_sorted();
-        if warnings.iter().any(|d| d.severity == Severity::Warning) {
+        if self.compact_warnings {
+            eprint!("{}", compact(&warnings, &self.sources));
+        } else if warnings.iter().any(|d| d.severity == Severity::Warning) {
             eprint!("{}", render_text(&warnings, &self.sources, style()));
         }
     }
@@ -152,8 +232,30 @@ impl Environment {
     }
 }
 
+/// `warning: summary (main.tf:3, and 2 more)`, one line for each kind.
+fn compact(warnings: &[Diagnostic], sources: &Sources) -> String {
+    let mut kinds: Vec<(&Diagnostic, usize)> = Vec::new();
+    for warning in warnings {
+        match kinds.iter_mut().find(|(first, _)| first.code == warning.code) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((warning, 1)),
+        }
+    }
+    let line = |(first, count): &(&Diagnostic, usize)| {
+        let place = first.span().map(|span| {
+            let (line, _) = sources.line_column(span.file, span.start);
+            format!("{}:{line}", sources.path(span.file).display())
+        });
+        let more = (*count > 1).then(|| format!("and {} more", count - 1));
+        let about: Vec<String> = place.into_iter().chain(more).collect();
+        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        format!("warning[{}]: {}{about}\n", first.code, first.summary)
+    };
+    kinds.iter().map(line).collect()
+}
+
 fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings {
-    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1 };
+    let mut settings = Settings { cloud: CloudKind::Aws, seed: 1, key_file: None };
     let Some(block) = &module.cutover else { return settings };
     for attribute in &block.body.attributes {
         let text = crate::config::constant_string(&attribute.expr);
@@ -182,10 +284,37 @@ fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings
         }
     }
     for inner in &block.body.blocks {
+        if &*inner.kind.name == "state" {
+            state_settings(inner, &mut settings, diags);
+            continue;
+        }
         let d = Diagnostic::error("unknown-block", format!("`cutover` has no block `{}`", inner.kind.name));
         diags.push(d.at(inner.header).help("remove it"));
     }
     settings
+}
+
+fn state_settings(block: &Block, settings: &mut Settings, diags: &mut Diagnostics) {
+    for attribute in &block.body.attributes {
+        let name = &*attribute.name.name;
+        match (name, crate::config::constant_string(&attribute.expr)) {
+            ("key_file", Some(text)) => settings.key_file = Some(PathBuf::from(text)),
+            ("key_file", None) => diags.push(
+                Diagnostic::error("invalid-value", "`key_file` must be a plain string")
+                    .at(attribute.expr.span)
+                    .help("write the path out: it is needed before anything can be evaluated"),
+            ),
+            _ => diags.push(
+                Diagnostic::error("unknown-attribute", format!("`state` has no argument `{name}`"))
+                    .at(attribute.name.span)
+                    .help("it takes key_file"),
+            ),
+        }
+    }
+    for inner in &block.body.blocks {
+        let d = Diagnostic::error("unknown-block", format!("`state` has no block `{}`", inner.kind.name));
+        diags.push(d.at(inner.header).help("remove it"));
+    }
 }
 
 fn literal_seed(expr: &crate::lang::syntax::Expr) -> Option<u64> {

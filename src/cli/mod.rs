@@ -2,22 +2,33 @@
 
 mod apply;
 mod cloud;
+mod completions;
+mod console;
 mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fmt;
 mod graph;
+mod import;
+mod keys;
+mod line;
 mod output;
 mod plan;
+mod planning;
+#[cfg(test)]
+mod roots;
 mod saved;
 mod session;
+mod show;
 mod sim;
 mod state;
+mod surgery;
 mod validate;
 
 pub use error::CliError;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -25,6 +36,12 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
+    /// Run as if started in this directory
+    #[arg(long, value_name = "DIR")]
+    chdir: Option<std::path::PathBuf>,
+    /// No colours, as with NO_COLOR
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -38,8 +55,18 @@ enum Command {
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
+    Import(import::Args),
+    Show(show::Args),
     Graph(graph::Args),
+    Console(console::Args),
+    Completions(completions::Args),
+    Fmt(fmt::Args),
     Sim(sim::Args),
+}
+
+/// The whole command line, for completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// How a command that did its work ended.
@@ -50,6 +77,8 @@ pub enum Done {
     Changes,
     /// Something could not be applied; it has been reported.
     Failed,
+    /// `fmt --check`: some files are not in the canonical style.
+    Unformatted,
     Interrupted,
 }
 
@@ -59,6 +88,7 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
+            Done::Unformatted => 3,
             Done::Interrupted => 130,
         })
     }
@@ -67,6 +97,7 @@ impl From<Done> for ExitCode {
 /// Runs the command that `arguments` (program name first) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     start_logging();
+    end_with_the_reader();
     let cli = match Cli::try_parse_from(arguments.into_iter().map(double_dash)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -76,6 +107,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if cli.no_color {
+        error::refuse_color();
+    }
+    if let Some(dir) = &cli.chdir
+        && let Err(error) = std::env::set_current_dir(dir)
+    {
+        eprintln!("error: cannot change to the directory `{}`: {error}", dir.display());
+        return ExitCode::from(1);
+    }
     let result = match cli.command {
         Command::Plan(args) => plan::run(args),
         Command::Apply(args) => apply::run(args),
@@ -84,7 +124,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
+        Command::Import(args) => import::run(args),
+        Command::Show(args) => show::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::Console(args) => console::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
     };
     match result {
@@ -103,6 +148,19 @@ fn double_dash(argument: OsString) -> OsString {
     let single = chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_lowercase());
     let name = text.trim_start_matches('-').split('=').next().unwrap_or_default();
     if single && name.len() > 1 { OsString::from(format!("-{text}")) } else { argument }
+}
+
+/// `cutover … | head`: when no one reads any more, that is no defect to tell of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        if text.is_some_and(|t| t.starts_with("failed printing to stdout") && t.contains("Broken pipe")) {
+            // As the signal would have it.
+            std::process::exit(141);
+        }
+        usual(info);
+    }));
 }
 
 /// `CUTOVER_LOG=debug` (or a filter such as `aws_config=trace`) writes a log to stderr.
@@ -130,7 +188,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 }

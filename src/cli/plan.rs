@@ -1,8 +1,9 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::{CliError, color};
+use super::planning::PlanningArgs;
 use super::saved;
-use super::session::{Session, with_walk};
+use super::session::{Session, load_for_plan, with_walk_of};
 use crate::plan::walk::{Purpose, Walk};
 use crate::plan::{Change, Plan};
 use crate::render::{self, Palette};
@@ -14,9 +15,17 @@ use std::path::PathBuf;
 pub struct Args {
     #[command(flatten)]
     environment: EnvironmentArgs,
+    /// Further environments, each planned by itself
+    #[arg(value_name = "DIR")]
+    more: Vec<PathBuf>,
+    #[command(flatten)]
+    planning: PlanningArgs,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The same as --format json: Cutover's own form, not Terraform's stream of events
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Save the plan, for `cutover apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -26,6 +35,13 @@ pub struct Args {
     /// Exit with 2 when there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// How many resources `apply` works on at once; a plan reads in batches, whatever this says
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    parallelism: Option<usize>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    lock: Option<bool>,
+    #[arg(long, hide = true)]
+    lock_timeout: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,22 +50,85 @@ pub enum Format {
     Text,
     Json,
     Markdown,
+    /// Terraform's plan representation, for tools that read that. Sensitive values, which Terraform writes
+    /// in the clear there, are null
+    TerraformJson,
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
+    let format = if args.json { Format::Json } else { args.format };
+    let idle = [
+        ("parallelism", args.parallelism.is_some()),
+        ("lock", args.lock.is_some()),
+        ("lock-timeout", args.lock_timeout.is_some()),
+    ];
+    for (flag, _) in idle.iter().filter(|(_, given)| *given) {
+        eprintln!("note: --{flag} changes nothing here: a plan reads in batches and takes no lock");
+    }
+    if args.more.is_empty() {
+        let (text, done) = one(&args, &args.environment, format)?;
+        print!("{text}");
+        if let (Some(path), Format::Text) = (&args.out, format) {
+            eprintln!("saved to {0}; carry it out with: cutover apply {0}", path.display());
+        }
+        return Ok(done);
+    }
+    if args.out.is_some() {
+        return Err(CliError::usage("one plan file is for one environment", "save their plans one by one"));
+    }
+    Ok(several(&args, format))
+}
+
+/// The plan as printed, and how the command ends.
+fn one(args: &Args, given: &EnvironmentArgs, format: Format) -> Result<(String, Done), CliError> {
+    let environment = load_for_plan(given, &args.planning)?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Plan };
-    with_walk(&args.environment, purpose, None, async |walk, session| {
+    with_walk_of(environment, purpose, None, async |walk, session| {
         let plan = walk.plan();
         if let Some(path) = &args.out {
             saved::save(path, walk, &plan, session.environment)?;
         }
-        print(&plan, walk, args.format, &session);
+        let text = rendered(&plan, walk, format, &session);
         session.environment.show_warnings();
-        if let (Some(path), Format::Text) = (&args.out, args.format) {
-            eprintln!("saved to {0}; carry it out with: cutover apply {0}", path.display());
-        }
-        Ok(if args.detailed_exitcode && !plan.is_empty() { Done::Changes } else { Done::Ok })
+        let done = if args.detailed_exitcode && !plan.is_empty() { Done::Changes } else { Done::Ok };
+        Ok((text, done))
     })
+}
+
+/// One environment after the other, whatever becomes of those before; the worst end is the command's. JSON is
+/// one object, by directory; an environment that could not be planned is null there.
+fn several(args: &Args, format: Format) -> Done {
+    let mut worst = Done::Ok;
+    let mut documents = serde_json::Map::new();
+    for dir in std::iter::once(&args.environment.dir).chain(&args.more) {
+        let given = EnvironmentArgs { dir: dir.clone(), ..args.environment.clone() };
+        let name = dir.display().to_string();
+        match one(args, &given, format) {
+            Ok((text, done)) => {
+                match format {
+                    Format::Text => print!("== {name}\n\n{text}\n"),
+                    Format::Markdown => print!("{text}\n"),
+                    Format::Json | Format::TerraformJson => {
+                        let document = serde_json::from_str(&text).unwrap_or(serde_json::Value::Null);
+                        documents.insert(name, document);
+                    }
+                }
+                if worst == Done::Ok {
+                    worst = done;
+                }
+            }
+            Err(error) => {
+                eprintln!("== {name}");
+                error.print();
+                documents.insert(name, serde_json::Value::Null);
+                worst = Done::Failed;
+            }
+        }
+    }
+    if matches!(format, Format::Json | Format::TerraformJson) {
+        println!("{:#}", serde_json::Value::Object(documents));
+    }
+    worst
 }
 
 /// The table of a change's type.
@@ -58,13 +137,12 @@ pub fn schema_of(walk: &Walk<'_>, change: &Change) -> Option<&'static TypeSchema
     walk.provider.resource(type_name).or_else(|| walk.provider.data(type_name))
 }
 
-fn print(plan: &Plan, walk: &Walk<'_>, format: Format, session: &Session<'_>) {
+fn rendered(plan: &Plan, walk: &Walk<'_>, format: Format, session: &Session<'_>) -> String {
     let schemas = |change: &Change| schema_of(walk, change);
     match format {
-        Format::Text => {
-            print!("{}", render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) }))
-        }
-        Format::Json => println!("{:#}", render::json::plan(plan)),
-        Format::Markdown => print!("{}", render::markdown::plan(plan, &session.environment.name(), &schemas)),
+        Format::Text => render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) }),
+        Format::Json => format!("{:#}\n", render::json::plan(plan)),
+        Format::TerraformJson => format!("{}\n", render::terraform::plan(plan, walk)),
+        Format::Markdown => render::markdown::plan(plan, &session.environment.name(), &schemas),
     }
 }

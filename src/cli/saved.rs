@@ -5,10 +5,12 @@
 
 use super::environment::{Environment, VariableArgs};
 use super::error::CliError;
+use super::plan::schema_of;
 use crate::config::variables::{Argument, VariableValue};
+use crate::plan::walk::options::Options;
 use crate::plan::walk::{Purpose, Walk};
-use crate::plan::{Action, Plan};
-use crate::render::json;
+use crate::plan::{Action, Change, Plan};
+use crate::render::{Palette, json, terraform, text};
 use crate::state::seal;
 use crate::value::to_json;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub struct Saved {
     version: u32,
     environment: PathBuf,
     destroy: bool,
+    #[serde(default)]
+    options: Options,
     lineage: String,
     salt: String,
     serial: u64,
@@ -34,6 +38,11 @@ pub struct Saved {
     secrets: BTreeMap<String, Json>,
     files: BTreeMap<PathBuf, String>,
     plan: Json,
+    /// The plan as text and in Terraform's form, for `cutover show`.
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    terraform: Json,
 }
 
 /// A snapshot laid out on disk; gone when dropped.
@@ -61,6 +70,7 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
         version: VERSION,
         environment: environment.dir.clone(),
         destroy: walk.purpose == Purpose::Destroy,
+        options: walk.options.clone(),
         lineage: walk.state.lineage.clone(),
         serial: walk.state.serial,
         variables: open.into_iter().map(|(n, v)| (n.to_string(), value(v))).collect(),
@@ -71,6 +81,8 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
         salt,
         files: snapshot(walk)?,
         plan: json::plan(plan),
+        text: text::plan(plan, &|change: &Change| schema_of(walk, change), Palette { color: false }),
+        terraform: terraform::plan(plan, walk),
     };
     let text = serde_json::to_vec_pretty(&saved).expect("a saved plan is plain data");
     std::fs::write(path, text).map_err(io("write", path))
@@ -121,6 +133,20 @@ impl Saved {
                 "make one with `cutover plan --out FILE`, or name a directory",
             )),
         }
+    }
+
+    /// As it was shown when it was saved.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// In Terraform's plan representation.
+    pub fn terraform(&self) -> &Json {
+        &self.terraform
+    }
+
+    pub fn options(&self) -> Options {
+        self.options.clone()
     }
 
     pub fn destroys(&self) -> bool {
@@ -206,11 +232,12 @@ impl Saved {
 fn by_address(plan: &Json) -> BTreeMap<String, Json> {
     let changes = plan.get("changes").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let none = serde_json::to_value(Action::None).unwrap_or_default();
-    let kept = changes.iter().filter(|c| c.get("action") != Some(&none));
+    let moved = |c: &Json| c.get("previous_address").is_some_and(|p| !p.is_null());
+    let kept = changes.iter().filter(|c| c.get("action") != Some(&none) || moved(c));
     kept.map(|c| {
         let address = c.get("address").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let pick =
-            ["action", "attributes", "id"].map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
+        let pick = ["action", "attributes", "id", "previous_address", "importing"]
+            .map(|k| (k.to_owned(), c.get(k).cloned().unwrap_or_default()));
         (address, Json::Object(pick.into_iter().collect()))
     })
     .collect()

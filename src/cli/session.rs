@@ -3,16 +3,20 @@
 use super::cloud::{Cloud, Connector};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
+use super::planning::{LockArgs, PlanningArgs};
+use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
-use crate::provider::{AwsProvider, Provider, ProviderSettings};
-use crate::state::{State, StateDir};
+use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
+use crate::state::file::Lock;
+use crate::state::{LockError, State, StateDir};
 use jiff::Timestamp;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Around a finished walk.
 pub struct Session<'s> {
@@ -21,25 +25,42 @@ pub struct Session<'s> {
     pub stop: Rc<Cell<bool>>,
 }
 
-/// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
+/// Loads an environment and looks for mistakes without AWS: what every command does first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment);
+    let found = validate(&environment, false);
     environment.check(found)?;
     Ok(environment)
 }
 
 fn place(environment: &Environment, now: Timestamp) -> Place {
-    Place { root: environment.dir.clone(), workspace: "default".to_owned(), now }
+    Place {
+        root: environment.dir.clone(),
+        home: environment.home().to_owned(),
+        workspace: "default".to_owned(),
+        now,
+    }
 }
 
-fn validate(environment: &Environment) -> Diagnostics {
+/// Everything that knows resource types; `context` is None where nothing is asked or made.
+fn providers(connector: Connector, context: Option<Context>) -> Providers {
+    Providers::new(vec![Box::new(AwsProvider::new(connector)), Box::new(BuiltinProvider::new(context))])
+}
+
+/// The same, for who needs only the tables.
+pub fn unconnected() -> Providers {
+    providers(Connector::none(), None)
+}
+
+/// Looks for mistakes without AWS; `thorough`: those too that do no harm now.
+pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
-    let provider = AwsProvider::new(Connector::none());
+    let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("validation asked AWS: {error}");
@@ -48,26 +69,103 @@ fn validate(environment: &Environment) -> Diagnostics {
     diags
 }
 
+/// Evaluates the environment without asking AWS: resources are as the state has them, or as declared, with
+/// the rest unknown.
+pub fn with_recorded<R>(
+    mut environment: Environment,
+    then: impl FnOnce(&Walk<'_>, &mut Environment) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
+    let mut diags = Diagnostics::default();
+    let graph = Graph::build(&config, &mut diags);
+    let provider = providers(Connector::none(), None);
+    let (state, _) = environment.state.load()?;
+    let place = place(&environment, Clock::wall_now());
+    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
+    if let Err(error) = futures::executor::block_on(walk.run(&[])) {
+        unreachable!("nothing is asked while validating: {error}");
+    }
+    diags.extend(std::mem::take(&mut walk.diags));
+    environment.check(diags)?;
+    then(&walk, &mut environment)
+}
+
 /// Walks the environment against its cloud and hands the walk on. `operation`: takes the state's lock for
 /// it; commands that only read take none.
 pub fn with_walk<R>(
     args: &EnvironmentArgs,
     purpose: Purpose,
-    operation: Option<&str>,
+    operation: Option<Locked<'_>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
     with_walk_of(load_checked(args)?, purpose, operation, then)
 }
 
+/// Loads an environment for a plan: as asked for, with variables asked for.
+pub fn load_for_plan(args: &EnvironmentArgs, planning: &PlanningArgs) -> Result<Environment, CliError> {
+    let options = planning.options()?;
+    let mut environment = Environment::load(args)?;
+    if planning.input {
+        environment.ask_for_variables()?;
+    }
+    environment.options = options;
+    let found = validate(&environment, false);
+    environment.check(found)?;
+    Ok(environment)
+}
+
+/// An operation that needs the state for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Locked<'s> {
+    pub operation: &'s str,
+    pub how: LockArgs,
+}
+
+impl Locked<'_> {
+    fn take(self, state: &StateDir, now: &str) -> Result<Option<Lock>, CliError> {
+        const PAUSE: Duration = Duration::from_millis(100);
+        if !self.how.lock {
+            return Ok(None);
+        }
+        let mut waited = Duration::ZERO;
+        loop {
+            match state.lock(self.operation, now) {
+                Err(LockError::Held { .. }) if waited < self.how.lock_timeout => {
+                    if waited.is_zero() {
+                        eprintln!("waiting for another run to end");
+                    }
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                result => return Ok(Some(result?)),
+            }
+        }
+    }
+}
+
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
+    environment: Environment,
+    purpose: Purpose,
+    operation: Option<Locked<'_>>,
+    then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    with_unchecked_walk(environment, purpose, operation, async |walk, session| {
+        let found = std::mem::take(&mut walk.diags);
+        session.environment.check(found)?;
+        then(walk, session).await
+    })
+}
+
+/// The same, mistakes or not: they are still in the walk.
+pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
-    operation: Option<&str>,
+    operation: Option<Locked<'_>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
     let now = Clock::wall_now().to_string();
-    let _lock = operation.map(|operation| environment.state.lock(operation, &now)).transpose()?;
+    let _lock = operation.map(|locked| locked.take(&environment.state, &now)).transpose()?;
     let cloud = Cloud::open(&environment)?;
     let runtime = cloud.runtime()?;
     runtime.block_on(async {
@@ -91,17 +189,32 @@ async fn walk_then<R>(
     let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&config, &mut diags);
-    let provider = AwsProvider::new(cloud.connector(&clock));
+    let context = Context {
+        clock: clock.clone(),
+        root: environment.home().to_owned(),
+        entropy: cloud.entropy(environment.settings.seed),
+    };
+    let provider = providers(cloud.connector(&clock), Some(context));
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
+    state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;
     let place = place(environment, clock.now());
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
+    walk.options = environment.options.clone();
     walk.run(&unfinished).await?;
-    let found = std::mem::take(&mut walk.diags);
-    environment.check(found)?;
     then(&mut walk, Session { environment, clock, stop }).await
+}
+
+/// Whether something declared, or in the state, has secrets that must be kept.
+fn keeps_secrets(graph: &Graph<'_>, state: &State, provider: &dyn Provider) -> bool {
+    let declared = graph.nodes().filter_map(|node| match node {
+        Node::Resource(_, key) => Some(&key.type_name),
+        _ => None,
+    });
+    let mut all = declared.chain(state.resources.keys().map(|address| &address.type_name));
+    all.any(|type_name| provider.resource(type_name).is_some_and(|schema| schema.needs_key()))
 }
 
 /// A state that was never written gets its identity.

@@ -19,7 +19,8 @@ pub fn desired(
     diags: &mut Diagnostics,
 ) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
-    let object = decoder.body(schema.table, body, header, scope, schema.name);
+    let mut object = decoder.body(schema.table, body, header, scope, schema.name);
+    (schema.complete)(&mut object);
     if !decoder.diags.has_errors() {
         for (attribute, problem) in (schema.validate)(&object) {
             let span = body.attribute(attribute).map(|a| a.span).or_else(|| {
@@ -78,11 +79,56 @@ fn dynamic_parts(block: &Block) -> Option<Dynamic<'_>> {
     })
 }
 
+/// What a `dynamic` block comes to, one by one: kind, content, scope. None: `block` is no such block.
+pub fn dynamic_items<'a>(
+    block: &'a Block,
+    scope: &'a dyn Scope,
+    diags: &mut Diagnostics,
+) -> Option<Vec<(Arc<str>, &'a Body, Bound<'a>)>> {
+    let dynamic = dynamic_parts(block)?;
+    let (Some(for_each), Some(content)) = (dynamic.for_each, dynamic.content) else {
+        diags.push(incomplete_dynamic(block));
+        return Some(Vec::new());
+    };
+    let collection = eval(&for_each.expr, scope, diags);
+    if collection.is_unknown() {
+        return Some(Vec::new());
+    }
+    let Some(entries) = entries(&collection) else {
+        diags.push(invalid_dynamic(for_each, &collection));
+        return Some(Vec::new());
+    };
+    let bind = |(key, value): (Value, Value)| {
+        let bound = Bound::new(scope, &dynamic, key, value, &collection);
+        (dynamic.kind.clone(), &content.body, bound)
+    };
+    Some(entries.into_iter().map(bind).collect())
+}
+
+fn incomplete_dynamic(block: &Block) -> Diagnostic {
+    Diagnostic::error("missing-argument", "`dynamic` needs `for_each` and a `content` block")
+        .at(block.header)
+        .help("write `dynamic \"…\" { for_each = … content { … } }`")
+}
+
+fn invalid_dynamic(for_each: &Attribute, collection: &Value) -> Diagnostic {
+    Diagnostic::error("invalid-for-each", "`for_each` of a dynamic block needs a list, set or map")
+        .label(for_each.expr.span, format!("this is {}", describe(collection)))
+        .help("where there may be none, write `… == null ? [] : [ … ]`")
+}
+
 /// A scope with one more name: the iterator of a `dynamic` block.
-struct Bound<'a> {
+pub struct Bound<'a> {
     outer: &'a dyn Scope,
-    name: &'a str,
+    name: Arc<str>,
     value: Value,
+}
+
+impl<'a> Bound<'a> {
+    fn new(outer: &'a dyn Scope, dynamic: &Dynamic<'_>, key: Value, value: Value, of: &Value) -> Self {
+        let pair: Map = [("key".into(), key), ("value".into(), value.marked(of.marks))].into();
+        Self { outer, name: dynamic.iterator.clone(), value: Value::object(pair) }
+    }
 }
 
 impl Scope for Bound<'_> {
@@ -162,6 +208,14 @@ impl Decoder<'_> {
             Shape::Blocks(_, inner) => complete_objects(value, inner),
             _ => value,
         };
+        if value.all_marks().ephemeral && !row.write_only {
+            self.diags.push(
+                Diagnostic::error("ephemeral-value", format!("`{name}` does not take ephemeral values"))
+                    .at(attribute.expr.span)
+                    .help("it is kept in the state; use a write-only argument (`…_wo`) where there is one"),
+            );
+            return;
+        }
         match convert(&value, &row.ty()) {
             Ok(mut converted) => {
                 if row.sensitive {
@@ -303,11 +357,7 @@ impl Decoder<'_> {
             return self.unknown_block(table, &dynamic.kind, dynamic.kind_span, path);
         };
         let (Some(for_each), Some(content)) = (dynamic.for_each, dynamic.content) else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", "`dynamic` needs `for_each` and a `content` block")
-                    .at(block.header)
-                    .help("write `dynamic \"…\" { for_each = … content { … } }`"),
-            );
+            self.diags.push(incomplete_dynamic(block));
             return;
         };
         let collection = eval(&for_each.expr, scope, self.diags);
@@ -318,19 +368,12 @@ impl Decoder<'_> {
             return;
         }
         let Some(entries) = entries(&collection) else {
-            self.diags.push(
-                Diagnostic::error(
-                    "invalid-for-each",
-                    "`for_each` of a dynamic block needs a list, set or map",
-                )
-                .label(for_each.expr.span, format!("this is {}", describe(&collection))),
-            );
+            self.diags.push(invalid_dynamic(for_each, &collection));
             return;
         };
         let mut objects = Vec::new();
         for (key, value) in entries {
-            let pair: Map = [("key".into(), key), ("value".into(), value.marked(collection.marks))].into();
-            let bound = Bound { outer: scope, name: &dynamic.iterator, value: Value::object(pair) };
+            let bound = Bound::new(scope, dynamic, key, value, &collection);
             objects.push(self.body(inner, &content.body, content.header, &bound, &dynamic.kind));
         }
         by_kind.entry(dynamic.kind.clone()).or_default().objects.extend(objects);
@@ -360,7 +403,7 @@ impl Decoder<'_> {
                     .help("remove the others"),
             );
         }
-        let items = found.objects.into_iter().map(|o| Value::object(o.0)).collect();
+        let items = found.objects.into_iter().map(Value::from).collect();
         let value = match nesting {
             Nesting::List => Value::list(inner.ty(), items),
             Nesting::Set => Value::set(inner.ty(), items),
@@ -420,7 +463,7 @@ impl Decoder<'_> {
             self.diags.push(d.help(format!("add `{} {{ … }}`", row.name)));
         }
         self.conflicts(row, table, body, header, object);
-        if let (Some(text), true) = (row.deprecated, written) {
+        if let (Some(text), true) = (row.deprecated, written && (!blocks || count > 0)) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
             self.diags.push(
                 Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name))
@@ -446,8 +489,8 @@ fn complete_objects(value: Value, table: &Table) -> Value {
     let Some(items) = value.as_slice() else { return value };
     let items = items
         .iter()
-        .map(|item| match item.as_map() {
-            Some(map) => Value::object(Object(map.clone()).complete(table).0).marked(item.marks),
+        .map(|item| match Object::of(item) {
+            Some(object) => Value::from(object.complete(table)).marked(item.marks),
             None => item.clone(),
         })
         .collect();

@@ -1,5 +1,8 @@
 //! The declarations of one module directory.
 
+use super::blocks::{Check, Import, Moved, Removed};
+use super::terraform::RequiredProvider;
+use super::version::Constraint;
 use crate::addr::Mode;
 use crate::diag::Span;
 use crate::lang::eval::TypeConstraint;
@@ -23,8 +26,14 @@ pub struct Module {
     /// By local name and alias (`aws`, `aws.west`).
     pub providers: BTreeMap<Name, ProviderBlock>,
     pub cutover: Option<CutoverBlock>,
-    /// `backend "s3" { … }` inside `terraform`.
+    pub moved: Vec<Moved>,
+    pub removed: Vec<Removed>,
+    pub imports: Vec<Import>,
+    pub checks: BTreeMap<Name, Check>,
+    /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
+    /// By local name.
+    pub required_providers: BTreeMap<Name, RequiredProvider>,
 }
 
 /// A resource or data source block within its module.
@@ -46,6 +55,8 @@ impl std::fmt::Display for DeclKey {
 pub struct Variable {
     pub name: Name,
     pub constraint: TypeConstraint,
+    /// Whether `type` is written: texts for `any` are then expressions.
+    pub typed: bool,
     pub default: Option<Expr>,
     pub description: Option<String>,
     pub sensitive: bool,
@@ -87,13 +98,15 @@ pub enum Repetition {
     Single,
     Count(Expr),
     ForEach(Expr),
+    /// `lifecycle { enabled = … }`: one instance or none, as OpenTofu has it.
+    Enabled(Expr),
 }
 
 impl Repetition {
     pub fn expr(&self) -> Option<&Expr> {
         match self {
             Repetition::Single => None,
-            Repetition::Count(e) | Repetition::ForEach(e) => Some(e),
+            Repetition::Count(e) | Repetition::ForEach(e) | Repetition::Enabled(e) => Some(e),
         }
     }
 }
@@ -106,6 +119,7 @@ pub struct Lifecycle {
     /// Paths whose first step is an attribute name.
     pub ignore_changes: Vec<Traversal>,
     pub replace_triggered_by: Vec<Expr>,
+    pub enabled: Option<Expr>,
     pub preconditions: Vec<Validation>,
     pub postconditions: Vec<Validation>,
 }
@@ -120,6 +134,20 @@ pub struct Resource {
     /// `aws` or `aws.west`
     pub provider: Name,
     pub lifecycle: Lifecycle,
+    /// The check block that it stands in.
+    pub check: Option<Name>,
+    pub provisioners: Vec<Provisioner>,
+    pub header: Span,
+}
+
+/// `provisioner "local-exec"`: the only kind there is.
+#[derive(Debug)]
+pub struct Provisioner {
+    /// `command` and what else it takes.
+    pub body: Body,
+    pub on_destroy: bool,
+    /// A failure is shown, and nothing more.
+    pub continues: bool,
     pub header: Span,
 }
 
@@ -134,8 +162,24 @@ pub struct Call {
     pub repetition: Repetition,
     pub depends_on: Vec<Traversal>,
     /// Child's provider name → ours.
-    pub providers: BTreeMap<Name, Name>,
+    pub providers: BTreeMap<Name, PassedProvider>,
+    pub version: Option<WantedVersion>,
     pub header: Span,
+}
+
+#[derive(Clone, Debug)]
+pub struct PassedProvider {
+    /// Our name for it.
+    pub provider: Name,
+    pub span: Span,
+}
+
+/// `version = "~> 5.0"` of a module block.
+#[derive(Debug)]
+pub struct WantedVersion {
+    pub text: String,
+    pub constraint: Constraint,
+    pub span: Span,
 }
 
 #[derive(Debug)]

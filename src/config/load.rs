@@ -1,10 +1,14 @@
 //! One directory → one [`Module`].
 
 use super::decl::*;
+use super::json::parse_json_file;
+use super::overrides::{self, ParsedFile};
+use super::terraform::{self, invalid_constraint};
+use super::vendored::is_registry;
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
 use crate::lang::eval::{TypeConstraint, references, type_constraint};
-use crate::lang::parse::parse_file;
+use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +16,11 @@ use std::sync::Arc;
 /// Whether a file of this name is configuration (see DESIGN, "Files and blocks").
 pub fn is_configuration(name: &str) -> bool {
     const NOT_OURS: &[&str] = &[".tftest.hcl", ".tfmock.hcl", ".pkr.hcl", ".tfquery.hcl", ".tfstack.hcl"];
-    let ours = name.ends_with(".hcl") || name.ends_with(".tf");
+    let ours = name.ends_with(".hcl") || name.ends_with(".tf") || name.ends_with(".tf.json");
     ours && !name.starts_with('.')
         && name != "terragrunt.hcl"
         && !name.ends_with('~')
+        && !(name.starts_with('#') && name.ends_with('#'))
         && !NOT_OURS.iter().any(|suffix| name.ends_with(suffix))
 }
 
@@ -27,22 +32,52 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
         .filter(|name| is_configuration(name))
         .collect();
     names.sort();
-    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    let (overrides, names): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| overrides::is_override(name));
+    let mut files = Vec::new();
     for name in names {
-        let path = dir.join(&name);
-        let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-        let own_blocks = name.ends_with(".hcl");
-        let file = sources.add(path, text);
-        let (body, errors) = parse_file(sources, file);
-        diags.extend(errors);
-        Sorter { module: &mut module, diags, own_blocks }.file(body);
+        files.push(parse(&dir.join(&name), sources, diags)?);
+    }
+    for name in overrides {
+        let file = parse(&dir.join(&name), sources, diags)?;
+        overrides::merge(&mut files, file, diags);
+    }
+    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    for ParsedFile { body, own } in files {
+        Sorter { module: &mut module, diags, own_blocks: own }.file(body);
     }
     Ok(module)
 }
 
-struct Sorter<'a> {
-    module: &'a mut Module,
-    diags: &'a mut Diagnostics,
+fn parse(path: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> std::io::Result<ParsedFile> {
+    let bytes = std::fs::read(path)?;
+    let ends = |suffix: &str| path.as_os_str().to_string_lossy().ends_with(suffix);
+    let (json, own) = (ends(".tf.json"), ends(".hcl"));
+    let file = sources.add_bytes(path, bytes);
+    let (body, errors) =
+        if json { parse_json_file(sources, file, &attribute_table) } else { parse_file(sources, file) };
+    diags.extend(errors);
+    if json {
+        diags.extend(sources.undecodable(file).next().map(not_utf8));
+    }
+    Ok(ParsedFile { body, own })
+}
+
+/// Tells blocks from arguments in JSON.
+fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema::Table> {
+    let schema = match mode {
+        Mode::Managed => {
+            let aws = crate::aws::types::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
+        }
+        Mode::Data => crate::aws::data::find(type_name)?.schema(),
+    };
+    Some(schema.table)
+}
+
+pub(super) struct Sorter<'a> {
+    pub(super) module: &'a mut Module,
+    pub(super) diags: &'a mut Diagnostics,
     /// Cutover's own blocks stand in `.hcl` files only: Terraform must be able to read the `.tf` ones.
     own_blocks: bool,
 }
@@ -91,10 +126,13 @@ impl Sorter<'_> {
             "output" => self.output(block),
             "module" => self.call(block),
             "provider" => self.provider(block),
-            "terraform" => self.terraform(block),
+            "terraform" => terraform::Reader { module: self.module, diags: self.diags }.block(block),
+            "moved" => self.moved(block),
+            "removed" => self.removed(block),
+            "import" => self.import(block),
+            "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
-            kind @ ("moved" | "removed" | "import" | "check" | "rollout" | "probe" | "guard" | "policy"
-            | "drift") => {
+            kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
                         .at(block.header)
@@ -115,7 +153,7 @@ impl Sorter<'_> {
     }
 
     /// The labels of a block, if it has as many as it needs.
-    fn labels<const N: usize>(&mut self, block: &Block, names: [&str; N]) -> Option<[Ident; N]> {
+    pub(super) fn labels<const N: usize>(&mut self, block: &Block, names: [&str; N]) -> Option<[Ident; N]> {
         if let Ok(labels) = <[Ident; N]>::try_from(block.labels.clone()) {
             for label in &labels {
                 self.check_name(label);
@@ -153,7 +191,7 @@ impl Sorter<'_> {
         }
     }
 
-    fn duplicate(&mut self, what: &str, name: &str, again: Span, first: Span) {
+    pub(super) fn duplicate(&mut self, what: &str, name: &str, again: Span, first: Span) {
         self.diags.push(
             Diagnostic::error("duplicate", format!("{what} `{name}` is declared twice"))
                 .label(again, "declared again here")
@@ -162,7 +200,7 @@ impl Sorter<'_> {
         );
     }
 
-    fn resource(&mut self, block: Block, mode: Mode) {
+    pub(super) fn resource(&mut self, block: Block, mode: Mode) {
         let Some([type_name, name]) = self.labels(&block, ["type", "name"]) else { return };
         let key = DeclKey { mode, type_name: type_name.name.clone(), name: name.name.clone() };
         if let Some(first) = self.module.resources.get(&key) {
@@ -179,7 +217,12 @@ impl Sorter<'_> {
         let repetition = self.repetition(&mut body);
         let depends_on = self.depends_on(&mut body);
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
-        let lifecycle = self.lifecycle(&mut body);
+        let mut lifecycle = self.lifecycle(&mut body);
+        let repetition = self.enabled(repetition, lifecycle.enabled.take());
+        let provisioners = match mode {
+            Mode::Managed => super::provisioner::take_provisioners(&mut body, self.diags),
+            Mode::Data => Vec::new(),
+        };
         let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
         let resource = Resource {
             body,
@@ -187,6 +230,8 @@ impl Sorter<'_> {
             depends_on,
             provider: provider.unwrap_or(default_provider),
             lifecycle,
+            check: None,
+            provisioners,
             header: block.header,
             key: key.clone(),
         };
@@ -243,7 +288,7 @@ impl Sorter<'_> {
         out
     }
 
-    fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
+    pub(super) fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
         if let Some(text) = constant_string(expr) {
             return Some(text.into());
         }
@@ -298,20 +343,25 @@ impl Sorter<'_> {
                 Some(t) if &*t.root == "all" && t.steps.is_empty() => lifecycle.ignore_all = true,
                 _ => lifecycle.ignore_changes = self.traversals(&attribute.expr, "ignore_changes", "tags"),
             },
-            "replace_triggered_by" => {
-                if let ExprKind::Tuple(items) = &attribute.expr.kind {
-                    lifecycle.replace_triggered_by = items.clone();
-                }
-            }
+            "replace_triggered_by" => match &attribute.expr.kind {
+                ExprKind::Tuple(items) => lifecycle.replace_triggered_by = items.clone(),
+                _ => drop(self.traversals(&attribute.expr, "replace_triggered_by", "aws_vpc.main")),
+            },
+            "enabled" => lifecycle.enabled = Some(attribute.expr.clone()),
             other => {
-                let known =
-                    ["create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"];
+                let known = [
+                    "create_before_destroy",
+                    "prevent_destroy",
+                    "ignore_changes",
+                    "replace_triggered_by",
+                    "enabled",
+                ];
                 self.diags.push(unknown_argument("lifecycle", other, attribute.name.span, &known));
             }
         }
     }
 
-    fn constant_bool(&mut self, expr: &Expr) -> bool {
+    pub(super) fn constant_bool(&mut self, expr: &Expr) -> bool {
         let value = match &expr.kind {
             ExprKind::Literal(v) => v.as_bool(),
             _ => constant_string(expr).and_then(|s| s.parse().ok()),
@@ -343,7 +393,7 @@ impl Sorter<'_> {
         text
     }
 
-    fn validation(&mut self, block: Block) -> Option<Validation> {
+    pub(super) fn validation(&mut self, block: Block) -> Option<Validation> {
         let mut body = block.body;
         let condition = take(&mut body, "condition");
         let error_message = take(&mut body, "error_message");
@@ -382,6 +432,7 @@ impl Sorter<'_> {
         let mut variable = Variable {
             name: name.name.clone(),
             constraint: TypeConstraint::any(),
+            typed: false,
             default: None,
             description: None,
             sensitive: false,
@@ -392,10 +443,13 @@ impl Sorter<'_> {
         };
         for attribute in block.body.attributes {
             match &*attribute.name.name {
-                "type" => match type_constraint(&attribute.expr) {
-                    Ok(constraint) => variable.constraint = constraint,
-                    Err(d) => self.diags.push(d),
-                },
+                "type" => {
+                    variable.typed = true;
+                    match type_constraint(&attribute.expr) {
+                        Ok(constraint) => variable.constraint = constraint,
+                        Err(d) => self.diags.push(d),
+                    }
+                }
                 "default" => variable.default = Some(attribute.expr),
                 "description" => variable.description = self.constant_text(&attribute),
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
@@ -491,8 +545,10 @@ impl Sorter<'_> {
         let mut body = block.body;
         let repetition = self.repetition(&mut body);
         let depends_on = self.depends_on(&mut body);
+        let enabled = self.module_lifecycle(&mut body);
+        let repetition = self.enabled(repetition, enabled);
         let providers = take(&mut body, "providers").map(|a| self.provider_map(&a.expr)).unwrap_or_default();
-        take(&mut body, "version");
+        let version = take(&mut body, "version");
         let Some(source) = take(&mut body, "source") else {
             self.diags.push(
                 Diagnostic::error("missing-argument", format!("module `{}` has no `source`", name.name))
@@ -502,6 +558,7 @@ impl Sorter<'_> {
             return;
         };
         let Some(text) = self.constant_text(&source) else { return };
+        let version = version.and_then(|v| self.module_version(&text, &v));
         let call = Call {
             name: name.name.clone(),
             source: text,
@@ -510,12 +567,33 @@ impl Sorter<'_> {
             repetition,
             depends_on,
             providers,
+            version,
             header: block.header,
         };
         self.module.calls.insert(name.name, call);
     }
 
-    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, Name> {
+    fn module_version(&mut self, source: &str, attribute: &Attribute) -> Option<WantedVersion> {
+        if !is_registry(source) {
+            let d = Diagnostic::error("module-version", "only modules of a registry have a `version`");
+            self.diags.push(d.at(attribute.span).help(match source.starts_with('.') {
+                true => "a local module is as it stands in its directory: remove this line",
+                false => "name the version in the source: `?ref=v1.2.0`",
+            }));
+            return None;
+        }
+        let text = self.constant_text(attribute)?;
+        let span = attribute.expr.span;
+        match text.parse() {
+            Ok(constraint) => Some(WantedVersion { text, constraint, span }),
+            Err(problem) => {
+                self.diags.push(invalid_constraint(problem, span));
+                None
+            }
+        }
+    }
+
+    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, PassedProvider> {
         let ExprKind::Object(items) = &expr.kind else {
             let d = Diagnostic::error("expected-provider", "`providers` must map the module's names to ours");
             self.diags.push(d.at(expr.span).help("write `providers = { aws = aws.west }`"));
@@ -526,7 +604,8 @@ impl Sorter<'_> {
             .filter_map(|item| {
                 let theirs =
                     constant_string(&item.key).map(Name::from).or_else(|| self.provider_name(&item.key))?;
-                Some((theirs, self.provider_name(&item.value)?))
+                let provider = self.provider_name(&item.value)?;
+                Some((theirs, PassedProvider { provider, span: item.value.span }))
             })
             .collect()
     }
@@ -542,20 +621,6 @@ impl Sorter<'_> {
             return self.duplicate("provider", &name, block.header, first);
         }
         self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
-    }
-
-    fn terraform(&mut self, block: Block) {
-        for inner in block.body.blocks {
-            match &*inner.kind.name {
-                "backend" => self.module.backend = Some(inner),
-                "required_providers" | "cloud" | "provider_meta" => {}
-                other => {
-                    let d = Diagnostic::error("unknown-block", format!("`terraform` has no block `{other}`"));
-                    self.diags
-                        .push(d.at(inner.header).help("it may hold `required_providers` and `backend`"));
-                }
-            }
-        }
     }
 
     fn cutover(&mut self, block: Block) {
@@ -575,7 +640,7 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
     }
 }
 
-fn take(body: &mut Body, name: &str) -> Option<Attribute> {
+pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
 }

@@ -1,14 +1,24 @@
 //! Configuration directories → module tree: what is declared, before anything is evaluated.
 
+pub mod blocks;
 pub mod body;
 mod decl;
+mod json;
 mod load;
+mod overrides;
+pub mod place;
+pub mod providers;
+mod provisioner;
+pub mod terraform;
 pub mod tree;
 pub mod variables;
+mod vendored;
+pub mod version;
 
+pub use blocks::{Check, Import, ImportId, Moved, Removed};
 pub use decl::{
-    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, ProviderBlock, Repetition, Resource,
-    Validation, Variable,
+    Call, CutoverBlock, DeclKey, Lifecycle, Local, Module, Output, PassedProvider, ProviderBlock,
+    Provisioner, Repetition, Resource, Validation, Variable, WantedVersion,
 };
 pub use load::{constant_string, is_configuration};
 pub use tree::{Config, ModuleNode, load};

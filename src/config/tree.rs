@@ -2,6 +2,7 @@
 
 use super::decl::*;
 use super::load::load_directory;
+use super::vendored::Manifest;
 use crate::diag::{Diagnostic, Diagnostics, Sources};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -11,6 +12,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct ModuleNode {
     pub module: Arc<Module>,
+    /// `path.module`: relative to the root directory.
+    pub path: PathBuf,
     pub children: BTreeMap<Name, ModuleNode>,
 }
 
@@ -21,7 +24,9 @@ pub struct Config {
 
 impl Config {
     pub fn empty() -> Self {
-        Self { root: ModuleNode { module: Arc::default(), children: BTreeMap::new() } }
+        Self {
+            root: ModuleNode { module: Arc::default(), path: PathBuf::from("."), children: BTreeMap::new() },
+        }
     }
 }
 
@@ -36,7 +41,8 @@ pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Optio
         );
         return None;
     }
-    let mut loader = Loader { sources, diags, read: BTreeMap::new() };
+    let manifest = Manifest::read(dir, diags);
+    let mut loader = Loader { sources, diags, read: BTreeMap::new(), root: dir, manifest, nodes: 0 };
     let module = loader.directory(dir)?;
     if module.is_empty() {
         loader.diags.push(
@@ -45,8 +51,11 @@ pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Optio
         );
         return None;
     }
-    let root = loader.node(module, &mut vec![normal(dir)]);
-    Some(Config { root })
+    let place = Place { dir: normal(dir), path: PathBuf::from("."), key: String::new() };
+    let root = loader.node(module, &place, &mut vec![normal(dir)]);
+    let config = Config { root };
+    super::providers::check(&config, diags);
+    Some(config)
 }
 
 impl Module {
@@ -57,13 +66,31 @@ impl Module {
             && self.resources.is_empty()
             && self.calls.is_empty()
             && self.cutover.is_none()
+            && self.removed.is_empty()
+            && self.checks.is_empty()
     }
 }
+
+/// Nested more deeply, or more in all: a mistake, or links that lead in a circle.
+const MAX_NESTED: usize = 100;
+const MAX_MODULES: usize = 20_000;
 
 struct Loader<'a> {
     sources: &'a mut Sources,
     diags: &'a mut Diagnostics,
     read: BTreeMap<PathBuf, Arc<Module>>,
+    root: &'a Path,
+    manifest: Manifest,
+    nodes: usize,
+}
+
+/// Where a module of the tree is.
+struct Place {
+    dir: PathBuf,
+    /// Relative to the root.
+    path: PathBuf,
+    /// Names of the module blocks that lead to it, as the manifest has them.
+    key: String,
 }
 
 impl Loader<'_> {
@@ -88,55 +115,83 @@ impl Loader<'_> {
         }
     }
 
-    /// `path`: the directories from the root to here, against recursion.
-    fn node(&mut self, module: Arc<Module>, path: &mut Vec<PathBuf>) -> ModuleNode {
+    /// `chain`: the directories from the root to here, against recursion.
+    fn node(&mut self, module: Arc<Module>, place: &Place, chain: &mut Vec<PathBuf>) -> ModuleNode {
         let mut children = BTreeMap::new();
         for call in module.calls.values() {
-            if let Some(child) = self.child(&module, call, path) {
+            if let Some(child) = self.child(place, call, chain) {
                 children.insert(call.name.clone(), child);
             }
         }
-        ModuleNode { module, children }
+        ModuleNode { module, path: place.path.clone(), children }
     }
 
-    fn child(&mut self, parent: &Module, call: &Call, path: &mut Vec<PathBuf>) -> Option<ModuleNode> {
-        let source = &call.source;
-        if !source.starts_with("./") && !source.starts_with("../") {
-            self.diags.push(
-                Diagnostic::error("module-source", format!("module source `{source}` is not a local directory"))
-                    .at(call.source_span)
-                    .help("vendor it: copy the module into the repository and write a path that starts with `./` or `../`"),
-            );
-            return None;
+    /// Where the module of a call is, if it can be told.
+    fn place(&mut self, parent: &Place, call: &Call) -> Option<Place> {
+        let dot = if parent.key.is_empty() { "" } else { "." };
+        let key = format!("{}{dot}{}", parent.key, call.name);
+        let source = call.source.replace('\\', "/");
+        let local = source.starts_with("./") || source.starts_with("../") || source == "." || source == "..";
+        if local {
+            return Some(Place {
+                dir: normal(&parent.dir.join(&source)),
+                path: normal(&parent.path.join(&source)),
+                key,
+            });
         }
-        let dir = normal(&parent.dir.join(source));
+        match self.manifest.directory(&key, call) {
+            Ok(path) => Some(Place { dir: normal(&self.root.join(&path)), path: normal(&path), key }),
+            Err(problem) => {
+                self.diags.push(*problem);
+                None
+            }
+        }
+    }
+
+    fn child(&mut self, parent: &Place, call: &Call, chain: &mut Vec<PathBuf>) -> Option<ModuleNode> {
+        let place = self.place(parent, call)?;
+        let dir = &place.dir;
         if !dir.is_dir() {
             let mut d =
                 Diagnostic::error("missing-module", format!("there is no directory `{}`", dir.display()))
                     .label(call.source_span, "this module is not there");
-            let near = dir.parent().and_then(|p| nearest_directory(p, &dir));
+            let near = dir.parent().and_then(|p| nearest_directory(p, dir));
             d = match near {
                 Some(name) => d.help(format!("did you mean `{name}`?")),
-                None => d.help("a path is relative to the file that names it"),
+                None if call.source.starts_with('.') => {
+                    d.help("a path is relative to the file that names it")
+                }
+                None => d.help("run `terraform init` (or `terraform get`) again"),
             };
             self.diags.push(d);
             return None;
         }
-        if path.contains(&dir) {
-            let chain: Vec<String> = path.iter().chain([&dir]).map(|p| p.display().to_string()).collect();
-            self.diags.push(
-                Diagnostic::error("module-recursion", "a module calls itself")
-                    .at(call.source_span)
-                    .note(chain.join(" → "))
-                    .help("a module cannot contain itself; break the chain"),
-            );
+        self.nodes += 1;
+        if chain.contains(dir) || chain.len() > MAX_NESTED || self.nodes > MAX_MODULES {
+            self.endless(call, chain, dir);
             return None;
         }
-        let module = self.directory(&dir)?;
-        path.push(dir);
-        let node = self.node(module, path);
-        path.pop();
+        let module = self.directory(dir)?;
+        chain.push(dir.clone());
+        let node = self.node(module, &place, chain);
+        chain.pop();
         Some(node)
+    }
+
+    fn endless(&mut self, call: &Call, chain: &[PathBuf], dir: &Path) {
+        if self.nodes > MAX_MODULES + 1 {
+            return;
+        }
+        let d = if chain.iter().any(|d| d == dir) {
+            let names: Vec<String> =
+                chain.iter().map(PathBuf::as_path).chain([dir]).map(|p| p.display().to_string()).collect();
+            Diagnostic::error("module-recursion", "a module calls itself").note(names.join(" → "))
+        } else if self.nodes > MAX_MODULES {
+            Diagnostic::error("module-recursion", format!("there are more than {MAX_MODULES} modules"))
+        } else {
+            Diagnostic::error("module-recursion", format!("modules are nested more than {MAX_NESTED} deep"))
+        };
+        self.diags.push(d.at(call.source_span).help("a module cannot contain itself; break the chain"));
     }
 }
 

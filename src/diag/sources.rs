@@ -29,6 +29,8 @@ impl Span {
 struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
+    /// Where in the text a replacement character stands for bytes that are not UTF-8.
+    undecodable: Arc<[u32]>,
     /// Where each line starts; made when first asked for.
     lines: OnceLock<Arc<[usize]>>,
 }
@@ -51,8 +53,37 @@ pub struct Sources {
 
 impl Sources {
     pub fn add(&mut self, path: impl Into<PathBuf>, text: impl Into<Arc<str>>) -> FileId {
-        self.files.push(SourceFile { path: path.into(), text: text.into(), lines: OnceLock::new() });
+        self.push(path.into(), text.into(), Arc::default())
+    }
+
+    /// Adds a file as it was read; bytes that are not UTF-8 become replacement characters.
+    pub fn add_bytes(&mut self, path: impl Into<PathBuf>, bytes: Vec<u8>) -> FileId {
+        let bytes = match String::from_utf8(bytes) {
+            Ok(text) => return self.add(path, text),
+            Err(error) => error.into_bytes(),
+        };
+        let mut text = String::with_capacity(bytes.len());
+        let mut undecodable = Vec::new();
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                undecodable.push(text.len() as u32);
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        self.push(path.into(), text.into(), undecodable.into())
+    }
+
+    fn push(&mut self, path: PathBuf, text: Arc<str>, undecodable: Arc<[u32]>) -> FileId {
+        self.files.push(SourceFile { path, text, undecodable, lines: OnceLock::new() });
         FileId(self.files.len() as u32 - 1)
+    }
+
+    /// Where the text has replacement characters for bytes that are not UTF-8.
+    pub fn undecodable(&self, file: FileId) -> impl Iterator<Item = Span> {
+        let width = char::REPLACEMENT_CHARACTER.len_utf8() as u32;
+        let starts = self.files[file.0 as usize].undecodable.iter();
+        starts.map(move |&start| Span { file, start, end: start + width })
     }
 
     pub fn path(&self, file: FileId) -> &Path {

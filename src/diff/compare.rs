@@ -3,7 +3,7 @@
 use super::is_nothing;
 use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, is_absent};
 use crate::state::{is_digest, seal};
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Map, Value};
 
 /// Whether `live` already is what `desired` asks for. Unknown is never the same.
 pub fn equal(row: &'static Row, live: &Value, desired: &Value, salt: &str) -> bool {
@@ -42,9 +42,34 @@ fn shape_equal(shape: &'static Shape, live: &Value, desired: &Value, salt: &str)
             }
             _ => is_nothing(live) && is_nothing(desired),
         },
+        Shape::Any => any_equal(live, desired, salt),
         Shape::Str | Shape::Int | Shape::Float | Shape::Bool => {
             plain_equal(live, desired) || is_nothing(live) && is_nothing(desired)
         }
+    }
+}
+
+/// Same value of the same type; secrets inside compare by their digests.
+fn any_equal(live: &Value, desired: &Value, salt: &str) -> bool {
+    if is_digest(live) != is_digest(desired) {
+        return seal(live, salt).as_str() == seal(desired, salt).as_str();
+    }
+    let each =
+        |a: &[Value], b: &[Value]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| any_equal(a, b, salt));
+    let entries = |a: &Map, b: &Map| {
+        a.len() == b.len() && b.iter().all(|(k, b)| a.get(k).is_some_and(|a| any_equal(a, b, salt)))
+    };
+    match (&live.kind, &desired.kind) {
+        // The order of a set with secrets is that of the secrets, not of their digests.
+        (Kind::Set(s, a), Kind::Set(t, b)) => {
+            s == t && a.len() == b.len() && b.iter().all(|b| a.iter().any(|a| any_equal(a, b, salt)))
+        }
+        (Kind::List(s, a), Kind::List(t, b)) => s == t && each(a, b),
+        (Kind::Tuple(a), Kind::Tuple(b)) => each(a, b),
+        (Kind::Map(s, a), Kind::Map(t, b)) => s == t && entries(a, b),
+        (Kind::Object(a), Kind::Object(b)) => entries(a, b),
+        (Kind::Unknown(_), _) | (_, Kind::Unknown(_)) => false,
+        (a, b) => a == b,
     }
 }
 
@@ -90,8 +115,7 @@ fn blocks_equal(nesting: Nesting, table: &'static Table, live: &Value, desired: 
 
 /// One block: what it declares must be live; what it does not declare must be nothing, or AWS's to choose.
 fn block_equal(table: &'static Table, live: &Value, desired: &Value, salt: &str) -> bool {
-    let (Some(live), Some(desired)) = (live.as_map(), desired.as_map()) else { return false };
-    let (live, desired) = (Object(live.clone()), Object(desired.clone()));
+    let (Some(live), Some(desired)) = (Object::of(live), Object::of(desired)) else { return false };
     table.rows.iter().filter(|r| r.settable()).all(|row| {
         let nothing = || Value::null(row.ty());
         let live_value = live.value(row.name).cloned().unwrap_or_else(nothing);

@@ -4,7 +4,7 @@ mod compare;
 
 pub use compare::{equal, json_equal};
 
-use crate::schema::{Object, Presence, Replaces, Row, Shape, Table, is_absent};
+use crate::schema::{Object, Presence, Replaces, Row, Shape, Table};
 use crate::value::Value;
 
 /// Why an attribute differs.
@@ -47,9 +47,10 @@ pub fn diff(table: &'static Table, sides: &Sides<'_>) -> Vec<AttributeChange> {
 
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let desired =
-        sides.desired.value(row.name).filter(|v| !is_absent(v) || row.also_attribute && !v.is_null());
-    let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| !is_absent(v));
-    let live = if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !is_absent(v)) };
+        sides.desired.value(row.name).filter(|v| !row.is_absent(v) || row.also_attribute && !v.is_null());
+    let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| !row.is_absent(v));
+    let live =
+        if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !row.is_absent(v)) };
     let after = match desired {
         Some(value) => value.clone(),
         // Undeclared: AWS's own business, unless we declared it before and it can be taken back.
@@ -64,6 +65,7 @@ fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let same = match live {
         Some(live) => equal(row, live, &after, sides.salt),
         // Nothing answered for an empty string, empty collection or a default of false.
+        None if matches!(row.shape, Shape::Any) => after.is_null(),
         None => row.local && sides.applied.is_none() || is_nothing(&after),
     };
     if same {
@@ -127,14 +129,8 @@ fn nested_replaces(row: &'static Row, live: Option<&Value>, desired: &Value, sal
         return false;
     };
     live.iter().zip(desired).any(|(live, desired)| {
-        let (Some(live), Some(desired)) = (live.as_map(), desired.as_map()) else { return false };
-        let sides = Sides {
-            desired: &Object(desired.clone()),
-            applied: None,
-            seen: None,
-            live: &Object(live.clone()),
-            salt,
-        };
+        let (Some(live), Some(desired)) = (Object::of(live), Object::of(desired)) else { return false };
+        let sides = Sides { desired: &desired, applied: None, seen: None, live: &live, salt };
         diff(table, &sides).iter().any(|change| change.replaces)
     })
 }

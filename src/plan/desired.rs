@@ -1,11 +1,9 @@
 //! Desired objects around the diff: tags, what a resource will look like, ignore_changes.
 
 use crate::aws::tags::{TAGS, TAGS_ALL};
-use crate::config::Lifecycle;
 use crate::diff::AttributeChange;
-use crate::lang::syntax::Step;
 use crate::provider::ProviderSettings;
-use crate::schema::{Object, Presence, Shape, Table, TypeSchema, is_absent};
+use crate::schema::{Object, Presence, Shape, Table, TypeSchema};
 use crate::value::{Kind, Map, Type, Value};
 use std::sync::Arc;
 
@@ -65,7 +63,7 @@ pub fn created(schema: &TypeSchema, desired: &Object) -> Object {
 fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
     let mut after = Object::new();
     for row in table.rows.iter().filter(|row| !row.write_only) {
-        let declared = desired.value(row.name).filter(|v| !is_absent(v));
+        let declared = desired.value(row.name).filter(|v| !row.is_absent(v));
         let value = match (declared, row.presence) {
             (Some(value), _) => match row.shape {
                 Shape::Blocks(_, inner) => blocks_with_unknowns(inner, value),
@@ -83,8 +81,8 @@ fn object_with_unknowns(table: &Table, desired: &Object) -> Object {
 }
 
 fn blocks_with_unknowns(table: &Table, value: &Value) -> Value {
-    let each = |item: &Value| match item.as_map() {
-        Some(map) => Value::object(object_with_unknowns(table, &Object(map.clone())).0).marked(item.marks),
+    let each = |item: &Value| match Object::of(item) {
+        Some(object) => Value::from(object_with_unknowns(table, &object)).marked(item.marks),
         None => item.clone(),
     };
     let kind = match &value.kind {
@@ -102,7 +100,7 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
     let mut after = live.clone().complete(schema.table);
     for row in schema.table.rows.iter().filter(|row| !row.write_only) {
         let change = changes.iter().find(|c| c.name == row.name);
-        let declared = desired.value(row.name).filter(|v| !is_absent(v));
+        let declared = desired.value(row.name).filter(|v| !row.is_absent(v));
         let blocks = match row.shape {
             Shape::Blocks(_, inner) => Some(inner),
             _ => None,
@@ -134,48 +132,9 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
         };
         after.put(row.name, Some(value));
     }
+    let names: Vec<&str> = changes.iter().map(|c| c.name.as_str()).collect();
+    for (name, value) in (schema.predict_update)(desired, &names) {
+        after.put(name, Some(value));
+    }
     after
-}
-
-/// Replaces ignored parts of desired by what is live.
-pub fn ignore_changes(desired: &mut Object, live: &Object, lifecycle: &Lifecycle, table: &Table) {
-    if lifecycle.ignore_all {
-        for row in table.rows {
-            desired.put(row.name, live.value(row.name).cloned());
-        }
-        return;
-    }
-    for path in &lifecycle.ignore_changes {
-        let name = &*path.root;
-        let key = match path.steps.first() {
-            Some(Step::Attr(key, _)) => Some(key.to_string()),
-            Some(Step::Index(key, _)) => key.as_str().map(str::to_owned),
-            None => None,
-        };
-        let names: &[&str] = if name == "tags" { &["tags", "tags_all"] } else { &[name] };
-        for name in names {
-            let replacement = match (&key, desired.value(name), live.value(name)) {
-                (Some(key), Some(want), have) if want.as_map().is_some() => Some(with_entry(
-                    want,
-                    key,
-                    have.and_then(Value::as_map).and_then(|m| m.get(key.as_str())),
-                )),
-                (_, _, have) => have.cloned(),
-            };
-            desired.put(name, replacement);
-        }
-    }
-}
-
-fn with_entry(map: &Value, key: &str, entry: Option<&Value>) -> Value {
-    let mut entries = map.as_map().cloned().unwrap_or_default();
-    match entry {
-        Some(value) => entries.insert(key.into(), value.clone()),
-        None => entries.remove(key),
-    };
-    let kind = match &map.kind {
-        Kind::Map(t, _) => Kind::Map(t.clone(), Arc::new(entries)),
-        _ => Kind::Object(Arc::new(entries)),
-    };
-    Value { kind, marks: map.marks }
 }

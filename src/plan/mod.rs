@@ -1,6 +1,8 @@
 //! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
 
 pub mod desired;
+pub mod ignore;
+pub mod keys;
 pub mod repeat;
 pub mod steps;
 pub mod values;
@@ -23,6 +25,10 @@ pub enum Action {
     Update,
     Replace,
     Delete,
+    /// It exists; from now on it is managed. Nothing else changes.
+    Import,
+    /// It lives on, but is no longer managed.
+    Forget,
 }
 
 /// Why a change is planned, when the attributes do not say it.
@@ -35,8 +41,20 @@ pub enum Reason {
     NotDeclared,
     /// Its instance key is no longer produced by count or for_each.
     NoInstance,
+    /// It had another kind of instance key: count became for_each, or the like.
+    WrongRepetition,
+    /// It moved to an address that nothing declares.
+    NoMoveTarget,
+    /// A data source whose arguments are not known yet.
+    ConfigUnknown,
+    /// A data source that depends on something that changes.
+    DependencyPending,
+    /// Its creation did not end well, or someone tainted it.
+    Tainted,
     /// `replace_triggered_by`.
     Triggered,
+    /// `--replace`.
+    Requested,
     /// The old one of an unfinished replacement.
     Deposed,
     /// `destroy` was asked for.
@@ -59,6 +77,10 @@ pub struct Change {
     pub desired: Object,
     pub attributes: Vec<AttributeChange>,
     pub rollout: Vec<RolloutStep>,
+    /// The address that it had so far (`moved`).
+    pub previous: Option<Address>,
+    /// The id that it is imported by.
+    pub importing: Option<String>,
     pub create_before_destroy: bool,
     pub prevent_destroy: bool,
     /// Managed resources it is made from, without instance keys.
@@ -67,6 +89,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// Nothing to do, not even in the state.
+    pub fn is_nothing(&self) -> bool {
+        self.action == Action::None && self.previous.is_none()
+    }
+
     pub fn changed_names(&self) -> Vec<String> {
         self.attributes.iter().map(|a| a.name.clone()).collect()
     }
@@ -78,6 +105,25 @@ pub struct OutputChange {
     pub after: Value,
     pub sensitive: bool,
     pub changed: bool,
+    /// Nothing declares it any more.
+    pub removed: bool,
+}
+
+/// What a `check` block came to.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct CheckResult {
+    pub status: CheckStatus,
+    /// What failed, in the words of the configuration.
+    pub problems: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    Pass,
+    /// Known only after apply.
+    Unknown,
+    Fail,
 }
 
 /// Everything that apply needs to know, and all that renderers show.
@@ -86,6 +132,8 @@ pub struct Plan {
     /// By address; those with nothing to do included.
     pub changes: Vec<Change>,
     pub outputs: BTreeMap<String, OutputChange>,
+    /// By address: `check.name`, `module.a.check.name`.
+    pub checks: BTreeMap<String, CheckResult>,
     /// Serial of the state it was made from.
     pub serial: u64,
 }
@@ -97,10 +145,10 @@ impl Plan {
 
     /// Whether applying would do anything at all.
     pub fn is_empty(&self) -> bool {
-        self.changes.iter().all(|c| c.action == Action::None) && self.outputs.values().all(|o| !o.changed)
+        self.changes.iter().all(Change::is_nothing) && self.outputs.values().all(|o| !o.changed)
     }
 
     pub fn changes_resources(&self) -> bool {
-        self.changes.iter().any(|c| !matches!(c.action, Action::None | Action::Read))
+        self.changes.iter().any(|c| !c.is_nothing() && c.action != Action::Read)
     }
 }

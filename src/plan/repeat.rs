@@ -5,10 +5,10 @@ use crate::addr::InstanceKey;
 use crate::config::Repetition;
 use crate::config::body::describe;
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::lang::eval::{Scope, eval};
-use crate::lang::syntax::Expr;
+use crate::lang::eval::{Scope, eval, references, traversal_text};
+use crate::lang::syntax::{Expr, ExprKind, Step, Traversal};
 use crate::value::{Kind, Type, Value, convert};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// `may_be_unknown`: when validating, values are not known yet and that is no error.
@@ -22,13 +22,14 @@ pub fn expand(
         Repetition::Single => Expansion::Single(Repeated::default()),
         Repetition::Count(expr) => count(expr, scope, diags, may_be_unknown),
         Repetition::ForEach(expr) => for_each(expr, scope, diags, may_be_unknown),
+        Repetition::Enabled(expr) => enabled(expr, scope, diags, may_be_unknown),
     }
 }
 
 /// What an instance of an unknown expansion sees.
 pub fn unknown_instance(repetition: &Repetition) -> Repeated {
     match repetition {
-        Repetition::Single => Repeated::default(),
+        Repetition::Single | Repetition::Enabled(_) => Repeated::default(),
         Repetition::Count(_) => Repeated { key: Some(InstanceKey::Index(0)), each_value: None },
         Repetition::ForEach(_) => Repeated { key: None, each_value: Some(Value::dynamic()) },
     }
@@ -51,7 +52,7 @@ fn count(
     }
     if value.is_unknown() {
         if !may_be_unknown {
-            diags.push(unknown_repetition(expr, "count"));
+            diags.push(unknown_repetition(expr, "count", scope));
         }
         return Expansion::Unknown;
     }
@@ -70,14 +71,61 @@ fn count(
     }
 }
 
-fn unknown_repetition(expr: &Expr, name: &str) -> Diagnostic {
-    Diagnostic::error("unknown-repetition", format!("`{name}` is known only after apply"))
+fn unknown_repetition(expr: &Expr, name: &str, scope: &dyn Scope) -> Diagnostic {
+    let mut d = Diagnostic::error("unknown-repetition", format!("`{name}` is known only after apply"))
         .at(expr.span)
-        .detail("How many instances there are must be known while planning; this depends on something that AWS decides.")
-        .help("let it depend on variables and locals only, such as the names that the resources get, not their ids")
+        .detail(
+            "Which instances there are must be known while planning: their keys are part of their addresses.",
+        );
+    let unknown = references(expr).into_iter().filter(|t| {
+        let mut ignored = Diagnostics::default();
+        value_of(t, scope, &mut ignored).is_some_and(|v| !v.is_wholly_known())
+    });
+    let unknown: Vec<Traversal> = unknown.collect();
+    let named = |t: &Traversal| !["var", "local", "module", "data", "each", "count"].contains(&&*t.root);
+    let resource =
+        unknown.iter().filter(|t| named(t)).find_map(|t| Some(format!("{}.{}", t.root, t.attr(0)?)));
+    let names: BTreeSet<String> = unknown.iter().map(|t| format!("`{}`", traversal_text(t))).collect();
+    if !names.is_empty() {
+        let names: Vec<String> = names.into_iter().collect();
+        d = d.note(format!("not known yet: {}", names.join(", ")));
+    }
+    let how = match name {
+        "for_each" => "take a map whose keys are written in the configuration; its values may be unknown",
+        "count" => {
+            "count something that is in the configuration, such as the names given, not what they become"
+        }
+        _ => "let it depend on variables and locals only",
+    };
+    let first = resource.unwrap_or_else(|| "<address>".to_owned());
+    d.help(format!("{how}; or make what it depends on first: `cutover apply --target={first}`"))
 }
 
-fn for_each(
+/// What a reference evaluates to, if it can be followed.
+fn value_of(t: &Traversal, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Value> {
+    let mut at = scope.resolve(t).ok()?;
+    for step in t.steps.get(at.steps_used..).unwrap_or_default() {
+        let expr = |kind| Expr { kind, span: t.span };
+        if at.value.is_unknown() {
+            break;
+        }
+        let next = match step {
+            Step::Attr(name, _) => at.value.as_map().and_then(|m| m.get(name)).cloned(),
+            Step::Index(key, _) => {
+                let index = expr(ExprKind::Index {
+                    base: Box::new(expr(ExprKind::Literal(at.value.clone()))),
+                    key: Box::new(expr(ExprKind::Literal(key.clone()))),
+                });
+                Some(eval(&index, scope, diags))
+            }
+        };
+        at.value = next?;
+    }
+    Some(at.value)
+}
+
+/// `lifecycle { enabled = … }`: one instance without a key, or none.
+fn enabled(
     expr: &Expr,
     scope: &dyn Scope,
     diags: &mut Diagnostics,
@@ -88,29 +136,84 @@ fn for_each(
     if diags.error_count() > before {
         return Expansion::Unknown;
     }
-    if value.marks.sensitive {
-        let d = Diagnostic::error("invalid-repetition", "`for_each` cannot be sensitive").at(expr.span);
-        diags.push(d.help("its keys show in addresses; take `nonsensitive(…)` of keys that may be seen"));
+    if value.is_unknown() {
+        if !may_be_unknown {
+            diags.push(unknown_repetition(expr, "enabled", scope));
+        }
         return Expansion::Unknown;
     }
-    let pairs: BTreeMap<Arc<str>, Value> = match &value.kind {
+    if value.marks.sensitive || value.marks.ephemeral {
+        let d = Diagnostic::error("invalid-repetition", "`enabled` cannot be sensitive or ephemeral")
+            .at(expr.span);
+        diags.push(d.help("whether a resource exists shows in the plan; take `nonsensitive(…)` of it"));
+        return Expansion::Unknown;
+    }
+    match convert(&value, &Type::Bool).ok().as_ref().and_then(Value::as_bool) {
+        Some(true) => Expansion::Single(Repeated::default()),
+        Some(false) => Expansion::Disabled,
+        None => {
+            diags.push(
+                invalid(expr, "`enabled` must be true or false", &value)
+                    .help("null is neither: give a default"),
+            );
+            Expansion::Unknown
+        }
+    }
+}
+
+fn for_each(
+    expr: &Expr,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+    may_be_unknown: bool,
+) -> Expansion<Repeated> {
+    let each = |(k, v): (Arc<str>, Value)| {
+        (k.clone(), Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) })
+    };
+    match for_each_pairs(expr, scope, diags, may_be_unknown) {
+        Some(pairs) => Expansion::ForEach(pairs.into_iter().map(each).collect()),
+        None => Expansion::Unknown,
+    }
+}
+
+/// The keys and values of a `for_each`; None when they are not known, or an error was reported.
+pub fn for_each_pairs(
+    expr: &Expr,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+    may_be_unknown: bool,
+) -> Option<BTreeMap<Arc<str>, Value>> {
+    let before = diags.error_count();
+    let value = eval(expr, scope, diags);
+    if diags.error_count() > before {
+        return None;
+    }
+    // The keys of a set are its values: sensitive ones would show, too.
+    let sensitive_keys =
+        matches!(&value.kind, Kind::Set(_, items) if items.iter().any(Value::contains_sensitive));
+    if value.marks.sensitive || sensitive_keys {
+        let d = Diagnostic::error("invalid-repetition", "`for_each` cannot be sensitive").at(expr.span);
+        diags.push(d.help("its keys show in addresses; take `nonsensitive(…)` of keys that may be seen"));
+        return None;
+    }
+    match &value.kind {
         Kind::Map(_, items) | Kind::Object(items) => {
-            items.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+            Some(items.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
         }
         Kind::Set(_, items) if items.iter().all(|v| v.as_str().is_some()) => {
-            items.iter().filter_map(|v| Some((Arc::from(v.as_str()?), v.clone()))).collect()
+            Some(items.iter().filter_map(|v| Some((Arc::from(v.as_str()?), v.clone()))).collect())
         }
         Kind::Set(_, items) if items.iter().any(Value::is_unknown) => {
             if !may_be_unknown {
-                diags.push(unknown_repetition(expr, "for_each"));
+                diags.push(unknown_repetition(expr, "for_each", scope));
             }
-            return Expansion::Unknown;
+            None
         }
         Kind::Unknown(_) => {
             if !may_be_unknown {
-                diags.push(unknown_repetition(expr, "for_each"));
+                diags.push(unknown_repetition(expr, "for_each", scope));
             }
-            return Expansion::Unknown;
+            None
         }
         _ => {
             let d = invalid(expr, "`for_each` needs a map, an object or a set of strings", &value);
@@ -118,11 +221,7 @@ fn for_each(
                 Some(_) => d.help("a list has no keys: write `toset(…)`, or `{ for x in … : x.name => x }`"),
                 None => d.help("its keys become the instance keys"),
             });
-            return Expansion::Unknown;
+            None
         }
-    };
-    let each = |(k, v): (Arc<str>, Value)| {
-        (k.clone(), Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) })
-    };
-    Expansion::ForEach(pairs.into_iter().map(each).collect())
+    }
 }

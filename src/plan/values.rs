@@ -17,6 +17,8 @@ pub enum Expansion<T> {
     Single(T),
     Count(Vec<T>),
     ForEach(BTreeMap<Arc<str>, T>),
+    /// `enabled = false`: there is none.
+    Disabled,
     /// How many there are is not known (only when validating).
     Unknown,
 }
@@ -45,7 +47,7 @@ impl<T> Expansion<T> {
             Expansion::Single(_) => vec![InstanceKey::None],
             Expansion::Count(items) => (0..items.len() as u64).map(InstanceKey::Index).collect(),
             Expansion::ForEach(items) => items.keys().cloned().map(InstanceKey::Key).collect(),
-            Expansion::Unknown => Vec::new(),
+            Expansion::Disabled | Expansion::Unknown => Vec::new(),
         }
     }
 
@@ -56,6 +58,7 @@ impl<T> Expansion<T> {
             Expansion::ForEach(items) => {
                 Value::object(items.iter().map(|(k, t)| (k.clone(), each(t))).collect())
             }
+            Expansion::Disabled => Value::null(Type::Dynamic),
             Expansion::Unknown => Value::dynamic(),
         }
     }
@@ -106,6 +109,8 @@ impl Values {
 pub struct Place {
     /// The root directory; file functions are relative to it.
     pub root: std::path::PathBuf,
+    /// The same where it really is: a saved plan's configuration is a snapshot elsewhere.
+    pub home: std::path::PathBuf,
     pub workspace: String,
     pub now: jiff::Timestamp,
 }
@@ -182,7 +187,7 @@ impl ModuleScope<'_> {
 
     fn this(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
         let none = || {
-            Diagnostic::error("self-outside", "`self` is known only in postconditions")
+            Diagnostic::error("self-outside", "`self` is known only in postconditions and provisioners")
                 .at(t.span)
                 .help("refer to the resource by its name")
         };
@@ -256,6 +261,7 @@ impl ModuleScope<'_> {
         let value = match expansion {
             Expansion::Single(_) => self.outputs(child, &self.path.child(name, InstanceKey::None)),
             Expansion::Unknown => Value::dynamic(),
+            Expansion::Disabled => Value::null(Type::Dynamic),
             Expansion::Count(items) => {
                 let each = |i| self.outputs(child, &self.path.child(name, InstanceKey::Index(i as u64)));
                 Value::tuple((0..items.len()).map(each).collect())
@@ -307,6 +313,11 @@ impl ModuleScope<'_> {
             .at(*span)
             .help(format!("write `{key}{index}.{attribute}`, or `{key}[*].{attribute}` for all")));
         }
+        if let (Some(Step::Attr(_, span)), Expansion::Disabled) = (t.steps.get(used), expansion) {
+            return Err(Diagnostic::error("disabled", format!("`{key}` is disabled: it has no attributes"))
+                .at(*span)
+                .help(disabled_help(&key.to_string())));
+        }
         Ok(Resolved { value: expansion.value(Value::clone), steps_used: used })
     }
 
@@ -325,12 +336,19 @@ impl ModuleScope<'_> {
             Expansion::Single(_) => {
                 d.help(format!("it has neither `count` nor `for_each`: write `{what}` without a key"))
             }
+            Expansion::Disabled => d.help(disabled_help(what)),
             _ if keys.is_empty() => {
                 d.help("it has no instances at all here; use `one(…[*])` or `try(…)` where it may be absent")
             }
             _ => d.help(format!("its instances are {}", keys.join(", "))),
         })
     }
+}
+
+fn disabled_help(what: &str) -> String {
+    format!(
+        "its `enabled` is false, so `{what}` is null: write `try({what}.…, null)`, or test `{what} != null`"
+    )
 }
 
 fn instance_key(step: &Step) -> Option<InstanceKey> {

@@ -1,15 +1,27 @@
 //! Walks the graph in order, evaluating everything once, and finds what has to change.
 
+mod another_vpc;
+mod checks;
+mod conditions;
+mod imports;
 mod modules;
-mod moving;
+mod moves;
+pub mod options;
 mod providers;
+mod provisioners;
 mod resources;
+mod triggers;
+mod types;
 
+pub use conditions::Moment;
+pub use moves::moves_between;
+pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
+use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};
-use super::{Change, OutputChange, Plan};
-use crate::addr::{Address, ModulePath};
+use super::{Change, CheckResult, OutputChange, Plan};
+use crate::addr::{Address, Mode, ModulePath};
 use crate::aws::{AwsError, Existing};
 use crate::config::variables::VariableValue;
 use crate::diag::Diagnostics;
@@ -61,8 +73,24 @@ pub struct Walk<'a> {
     pub deposed: Vec<Change>,
     pub live: BTreeMap<Address, Option<Object>>,
     pub settings: BTreeMap<String, ProviderSettings>,
+    /// From → to, as the journal shall have it.
+    pub moved: Vec<(Address, Address)>,
+    /// By which id.
+    pub imported: BTreeMap<Address, String>,
+    pub checks: BTreeMap<String, CheckResult>,
+    /// Nodes with errors, and what needs them.
+    broken: BTreeSet<Node>,
+    /// Everything was applied: nothing is pending any more.
+    settled: bool,
+    pub options: Options,
+    /// Declarations whose changes were not asked for.
+    left_out: BTreeSet<String>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
+    late_providers: BTreeSet<String>,
+    /// Tells what could do harm in another run, too.
+    pub thorough: bool,
+    missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
 }
@@ -88,8 +116,18 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
             live: BTreeMap::new(),
             settings: BTreeMap::new(),
+            moved: Vec::new(),
+            imported: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            settled: false,
+            options: Options::default(),
+            left_out: BTreeSet::new(),
             given,
             create_before_destroy: BTreeSet::new(),
+            late_providers: BTreeSet::new(),
+            thorough: false,
+            missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
@@ -99,6 +137,10 @@ impl<'a> Walk<'a> {
 
     /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
     pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
+        if matches!(self.purpose, Purpose::Validate | Purpose::Plan) {
+            self.check_moves();
+            self.check_import_targets();
+        }
         let early = self.before_providers();
         for node in &early {
             self.visit(node).await?;
@@ -109,7 +151,11 @@ impl<'a> Walk<'a> {
         if self.purpose != Purpose::Validate {
             self.configure_defaults().await?;
             self.recover(unfinished).await?;
-            self.refresh().await?;
+            if self.purpose != Purpose::Refresh {
+                self.apply_moves();
+            }
+            self.late_providers = self.providers_after(&early);
+            self.refresh(None).await?;
         }
         if self.purpose == Purpose::Refresh {
             self.derive_all_tags();
@@ -118,10 +164,25 @@ impl<'a> Walk<'a> {
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
+        self.report_unknown_types();
         if self.purpose != Purpose::Validate {
+            self.check_imported_instances();
+            self.check_moved_instances();
             self.orphans();
+            self.warn_of_forgotten();
+            self.narrow();
         }
         Ok(())
+    }
+
+    /// Keys of provider blocks that wait for resources or data sources.
+    fn providers_after(&self, early: &[Node]) -> BTreeSet<String> {
+        let late = self.graph.nodes().filter(|n| !early.contains(n));
+        let key = |node: &Node| match node {
+            Node::Provider(id, name) => Some(providers::provider_key(*id, name)),
+            _ => None,
+        };
+        late.filter_map(key).collect()
     }
 
     /// Provider blocks and what they need, in order, as far as that needs no resources.
@@ -140,14 +201,34 @@ impl<'a> Walk<'a> {
     async fn visit_level(&mut self, nodes: Vec<Node>) -> Result<(), WalkError> {
         let mut reads = Vec::new();
         for node in nodes {
+            if self.is_cut_off(&node) {
+                continue;
+            }
+            let errors = self.diags.error_count();
             match &node {
-                Node::Resource(id, key) if key.mode == crate::addr::Mode::Data => {
+                Node::Resource(id, key) if key.mode == Mode::Data => {
                     reads.extend(self.plan_data(*id, key));
                 }
                 _ => self.visit(&node).await?,
             }
+            if self.diags.error_count() > errors {
+                self.broken.insert(node);
+            }
         }
         self.read_data(reads).await
+    }
+
+    /// Whether something that a node needs went wrong: then nothing can be said about it. (When validating,
+    /// everything is looked at.)
+    fn is_cut_off(&mut self, node: &Node) -> bool {
+        if self.purpose == Purpose::Validate || !self.graph.needs(node).any(|n| self.broken.contains(n)) {
+            return false;
+        }
+        if let Node::Resource(id, key) = node {
+            self.forget_values(*id, key);
+        }
+        self.broken.insert(node.clone());
+        true
     }
 
     /// Evaluates one node for all instances of its module.
@@ -157,8 +238,24 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
-            Node::Provider(id, name) => return self.provider_block(*id, name).await,
-            Node::Resource(id, key) if key.mode == crate::addr::Mode::Managed => self.plan_resource(*id, key),
+            Node::Provider(id, name) => {
+                self.provider_block(*id, name).await?;
+                let key = providers::provider_key(*id, name);
+                if self.late_providers.contains(&key) && !self.diags.has_errors() {
+                    return self.refresh(Some(&key)).await;
+                }
+            }
+            Node::Check(id, name) => self.check(*id, name),
+            Node::Resource(id, key) if key.mode == Mode::Managed => {
+                let errors = self.diags.error_count();
+                if self.purpose == Purpose::Plan {
+                    self.import_into(*id, key).await?;
+                }
+                match self.diags.error_count() > errors {
+                    true => self.forget_values(*id, key),
+                    false => self.plan_resource(*id, key),
+                }
+            }
             Node::Resource(id, key) => {
                 let reads = self.plan_data(*id, key);
                 return self.read_data(reads).await;
@@ -173,7 +270,7 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
-            Node::Call(_) | Node::Provider(..) | Node::Resource(..) => {}
+            Node::Call(_) | Node::Provider(..) | Node::Resource(..) | Node::Check(..) => {}
         }
     }
 
@@ -187,6 +284,11 @@ impl<'a> Walk<'a> {
             repeated,
             this: None,
         }
+    }
+
+    /// The names of the root module; `path` is the root's.
+    pub fn root_scope<'s>(&'s self, path: &'s ModulePath) -> ModuleScope<'s> {
+        self.scope(0, path, Repeated::default())
     }
 
     /// Creations that a killed run began: looks for what they made and takes it into the state.
@@ -222,18 +324,38 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Reads everything in state, one batch a provider and type.
-    async fn refresh(&mut self) -> Result<(), WalkError> {
+    /// Reads everything in state, one batch a provider and type; what belongs to `late`, when it is
+    /// configured at last, or else everything that belongs to no such provider.
+    async fn refresh(&mut self, late: Option<&str>) -> Result<(), WalkError> {
         let mut batches: BTreeMap<(String, Arc<str>), Vec<Known>> = BTreeMap::new();
+        let mut locked = Vec::new();
         for (address, resource) in &self.state.resources {
             let Some(schema) = self.provider.resource(&address.type_name) else {
                 return Err(WalkError::UnknownType { address: address.clone() });
             };
+            let wanted = match late {
+                Some(late) => resource.provider == late,
+                None => !self.late_providers.contains(&resource.provider),
+            };
+            if !wanted {
+                continue;
+            }
             let batch = batches.entry((resource.provider.clone(), address.type_name.clone())).or_default();
             let mut known = resource.seen(schema.table);
-            known.put("id", Some(resource.id.as_str().into()));
+            if let (Err(problem), Purpose::Plan) = (self.state.open(&mut known, schema.table), self.purpose) {
+                locked.push(super::keys::cannot_open(address, problem));
+            }
+            if !known.has("id") {
+                known.put("id", Some(resource.id.as_str().into()));
+            }
+            if !self.options.refresh {
+                self.live.insert(address.clone(), Some(known));
+                continue;
+            }
             batch.push((address.clone(), resource.id.clone(), known));
         }
+        batches.retain(|_, batch| !batch.is_empty());
+        self.diags.extend(locked);
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
             let items: Vec<Existing<'_>> =
@@ -265,22 +387,36 @@ impl<'a> Walk<'a> {
     pub fn plan(&self) -> Plan {
         let mut changes: Vec<Change> = self.changes.values().cloned().collect();
         changes.extend(self.deposed.iter().cloned());
-        Plan { changes, outputs: self.output_changes(), serial: self.state.serial }
+        let checks = self.checks.clone();
+        Plan { changes, outputs: self.output_changes(), checks, serial: self.state.serial }
     }
 
     fn output_changes(&self) -> BTreeMap<String, OutputChange> {
         let root = self.values.module(0, &ModulePath::root());
         let declared = &self.graph.modules[0].module.outputs;
         let mut out = BTreeMap::new();
-        if self.purpose == Purpose::Destroy {
+        if self.purpose == Purpose::Destroy && self.options.targets.is_empty() {
             return out;
         }
         for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
             let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
+            if self.purpose == Purpose::Destroy || self.is_left_out(name) {
+                let Some(before) = before else { continue };
+                let after = crate::value::from_json(&before);
+                let before = Some(before);
+                let kept = OutputChange { before, after, sensitive, changed: false, removed: false };
+                out.insert(name.to_string(), kept);
+                continue;
+            }
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
-            let changed = before != to_json(&after);
-            out.insert(name.to_string(), OutputChange { before, after: value.clone(), sensitive, changed });
+            // A null output is not recorded, and an unknown one is going to be something else.
+            let changed = match (&before, to_json(&after)) {
+                (None, Some(json)) => !json.is_null(),
+                (before, json) => json.is_none() || *before != json,
+            };
+            let change = OutputChange { before, after: value.clone(), sensitive, changed, removed: false };
+            out.insert(name.to_string(), change);
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {
@@ -288,9 +424,17 @@ impl<'a> Walk<'a> {
                 after: crate::value::Value::null(crate::value::Type::Dynamic),
                 sensitive: old.sensitive,
                 changed: true,
+                removed: true,
             });
         }
         out
+    }
+
+    /// Whether an output needs something that was not asked for.
+    fn is_left_out(&self, output: &Arc<str>) -> bool {
+        let node = Node::Output(0, output.clone());
+        !self.left_out.is_empty()
+            && self.graph.resources_needed_all(&node).any(|n| self.left_out.contains(&self.graph.describe(n)))
     }
 
     /// Resources that are created before they are destroyed: those that say so, and all that they need.

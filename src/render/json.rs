@@ -33,10 +33,14 @@ pub fn plan(plan: &Plan) -> Json {
             "delete": plan.count(Action::Delete),
             "read": plan.count(Action::Read),
             "none": plan.count(Action::None),
+            "import": plan.changes.iter().filter(|c| c.importing.is_some()).count(),
+            "move": plan.changes.iter().filter(|c| c.previous.is_some()).count(),
+            "forget": plan.count(Action::Forget),
         },
         "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
         "rollouts": rollouts(plan),
         "outputs": outputs,
+        "checks": plan.checks,
     })
 }
 
@@ -64,6 +68,8 @@ fn change(change: &Change) -> Json {
         "action": change.action,
         "reason": change.reason,
         "id": change.id,
+        "previous_address": change.previous,
+        "importing": change.importing.as_ref().map(|id| json!({ "id": id })),
         "create_before_destroy": change.create_before_destroy,
         "attributes": attributes,
         "after": object(&change.after),

@@ -3,7 +3,7 @@
 use super::text::{Schemas, headline, summary, symbol};
 use super::{Palette, counted};
 use crate::plan::steps::rollouts;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, CheckStatus, Plan};
 use std::fmt::Write;
 
 /// GitHub refuses comments of 65,536 characters and more.
@@ -29,7 +29,18 @@ pub fn plan(plan: &Plan, environment: &str, schemas: Schemas<'_>) -> String {
         }
         out.push('\n');
     }
-    let changing: Vec<_> = plan.changes.iter().filter(|c| c.action != Action::None).collect();
+    let open: Vec<_> = plan.checks.iter().filter(|(_, c)| c.status != CheckStatus::Pass).collect();
+    if !open.is_empty() {
+        out += "| check | |\n|---|---|\n";
+        for (address, check) in open {
+            let (word, problems) = super::text::check_words(check);
+            let problems = problems.join("; ").replace('|', "\\|").replace('\n', " ");
+            let colon = if problems.is_empty() { "" } else { ": " };
+            let _ = writeln!(out, "| `{address}` | {word}{colon}{problems} |");
+        }
+        out.push('\n');
+    }
+    let changing: Vec<_> = plan.changes.iter().filter(|c| !c.is_nothing()).collect();
     if !changing.is_empty() {
         out += "| | resource | |\n|---|---|---|\n";
         for change in &changing {

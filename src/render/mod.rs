@@ -1,11 +1,14 @@
 //! Plans and drift as text, JSON and Markdown: the same model each time.
 
+pub mod console;
 pub mod drift;
 pub mod graph;
 pub mod json;
 pub mod markdown;
 pub mod progress;
+pub mod terraform;
 pub mod text;
+pub mod validation;
 pub mod value;
 
 /// Colours for a terminal, or nothing.

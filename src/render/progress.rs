@@ -27,6 +27,8 @@ impl Progress {
                     Action::Replace => "creating the new one",
                     Action::Delete => "destroying",
                     Action::Read => "reading",
+                    Action::Import => "importing",
+                    Action::Forget => "forgetting",
                     Action::None => return None,
                 };
                 format!("{address}: {verb}…")
@@ -39,6 +41,7 @@ impl Progress {
                 self.last.insert(key, text.clone());
                 p.dim(&format!("{address}: {text}"))
             }
+            Event::Output { address, line } => format!("{address} (local-exec): {line}"),
             Event::StepStarted { address, number, of, text } => {
                 format!("{address}: step {number} of {of}: {text}")
             }
@@ -51,6 +54,8 @@ impl Progress {
                     Action::Update => "changed",
                     Action::Delete => "destroyed",
                     Action::Read => "read",
+                    Action::Import => "imported",
+                    Action::Forget => "forgotten",
                     Action::None => return None,
                 };
                 p.green(&format!("{address}: {verb} [{id}] ({})", duration(*seconds)))

@@ -5,7 +5,7 @@ use super::{Palette, counted};
 use crate::addr::Mode;
 use crate::diff::{AttributeChange, Cause};
 use crate::plan::steps::rollouts;
-use crate::plan::{Action, Change, OutputChange, Plan, Reason};
+use crate::plan::{Action, Change, CheckResult, CheckStatus, OutputChange, Plan, Reason};
 use crate::schema::{Row, TypeSchema};
 
 /// Looks up types for attribute tables.
@@ -14,7 +14,7 @@ pub type Schemas<'a> = &'a dyn Fn(&Change) -> Option<&'static TypeSchema>;
 /// The whole plan; ends with a newline.
 pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
     let mut out = String::new();
-    for change in plan.changes.iter().filter(|c| c.action != Action::None) {
+    for change in plan.changes.iter().filter(|c| !c.is_nothing()) {
         out += &one(change, schemas(change), palette);
         out.push('\n');
     }
@@ -32,6 +32,7 @@ pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
         }
         out.push('\n');
     }
+    out += &checks(plan, palette);
     let outputs: Vec<_> = plan.outputs.iter().filter(|(_, o)| o.changed).collect();
     if !outputs.is_empty() {
         out += &format!("{}\n", palette.bold("Outputs"));
@@ -53,18 +54,50 @@ pub fn summary(plan: &Plan, palette: Palette) -> String {
     if !plan.changes_resources() {
         return palette.bold("Plan: only outputs change.");
     }
-    palette.bold(&format!(
-        "Plan: {} to create, {} to change, {} to replace, {} to destroy.",
-        count(Action::Create),
-        count(Action::Update),
-        count(Action::Replace),
-        count(Action::Delete)
-    ))
+    let mut counts = vec![
+        format!("{} to create", count(Action::Create)),
+        format!("{} to change", count(Action::Update)),
+        format!("{} to replace", count(Action::Replace)),
+        format!("{} to destroy", count(Action::Delete)),
+    ];
+    let imported = plan.changes.iter().filter(|c| c.importing.is_some()).count();
+    let moved = plan.changes.iter().filter(|c| c.previous.is_some()).count();
+    let rare = [(imported, "import"), (moved, "move"), (count(Action::Forget), "forget")];
+    counts.extend(rare.iter().filter(|(n, _)| *n > 0).map(|(n, verb)| format!("{n} to {verb}")));
+    palette.bold(&format!("Plan: {}.", counts.join(", ")))
+}
+
+/// Checks that do not hold, or are not known yet.
+fn checks(plan: &Plan, palette: Palette) -> String {
+    let open: Vec<_> = plan.checks.iter().filter(|(_, c)| c.status != CheckStatus::Pass).collect();
+    if open.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("{}\n", palette.bold("Checks"));
+    for (address, check) in open {
+        let (word, problems) = check_words(check);
+        out += &format!("  {address}: {}\n", palette.yellow(word));
+        problems.iter().for_each(|problem| out += &indented(problem, "      "));
+    }
+    out + "\n"
+}
+
+/// How a check stands, and what is wrong.
+pub fn check_words(check: &CheckResult) -> (&'static str, &[String]) {
+    let word = match check.status {
+        CheckStatus::Pass => "holds",
+        CheckStatus::Fail => "does not hold",
+        CheckStatus::Unknown => "known only after apply",
+    };
+    (word, &check.problems)
 }
 
 pub fn symbol(change: &Change) -> &'static str {
     match (change.action, change.create_before_destroy) {
+        (Action::None, _) if change.previous.is_some() => "→",
         (Action::None, _) => " ",
+        (Action::Import, _) => "&",
+        (Action::Forget, _) => ".",
         (Action::Read, _) => "<=",
         (Action::Create, _) => "+",
         (Action::Update, _) => "~",
@@ -79,7 +112,8 @@ fn paint(change: &Change, text: &str, palette: Palette) -> String {
         Action::Create => palette.green(text),
         Action::Update => palette.yellow(text),
         Action::Replace | Action::Delete => palette.red(text),
-        Action::Read => palette.cyan(text),
+        Action::Read | Action::Import | Action::Forget => palette.cyan(text),
+        Action::None if change.previous.is_some() => palette.cyan(text),
         Action::None => text.to_owned(),
     }
 }
@@ -87,7 +121,10 @@ fn paint(change: &Change, text: &str, palette: Palette) -> String {
 /// What will happen, in words.
 pub fn headline(change: &Change) -> String {
     let what = match change.action {
+        Action::None if change.previous.is_some() => "moves",
         Action::None => "stays",
+        Action::Import => "will be imported",
+        Action::Forget => "will no longer be managed, but lives on",
         Action::Read => "will be read while applying",
         Action::Create => "will be created",
         Action::Update if !change.rollout.is_empty() => "will be rolled out",
@@ -97,14 +134,28 @@ pub fn headline(change: &Change) -> String {
         Action::Delete => "will be destroyed",
     };
     let why = match change.reason {
-        Some(Reason::Vanished) => ": it is no longer in AWS",
+        Some(Reason::Vanished) => ": it is no longer there",
         Some(Reason::NotDeclared) => ": it is no longer in the configuration",
         Some(Reason::NoInstance) => ": its instance is no longer declared",
+        Some(Reason::Tainted) => ": it is tainted",
         Some(Reason::Triggered) => ": replace_triggered_by",
+        Some(Reason::Requested) => ": --replace",
         Some(Reason::Deposed) => ": what is left of an unfinished replacement",
+        Some(Reason::WrongRepetition) => ": it has another kind of instance key now",
+        Some(Reason::NoMoveTarget) => ": nothing declares the address that it moved to",
+        Some(Reason::ConfigUnknown) => ": its arguments are not known yet",
+        Some(Reason::DependencyPending) => ": it depends on something that changes",
         Some(Reason::Destroy) | None => "",
     };
-    format!("{what}{why}")
+    let imported = match (&change.importing, change.action) {
+        (Some(_), Action::Import) | (None, _) => String::new(),
+        (Some(id), _) => format!("will be imported by id {id}, then "),
+    };
+    let moved = match &change.previous {
+        Some(previous) => format!("; {previous} has moved to {}", change.address),
+        None => String::new(),
+    };
+    format!("{imported}{what}{why}{moved}")
 }
 
 fn one(change: &Change, schema: Option<&'static TypeSchema>, palette: Palette) -> String {
@@ -127,7 +178,7 @@ fn one(change: &Change, schema: Option<&'static TypeSchema>, palette: Palette) -
                 out += &attribute_lines(attribute, row, palette);
             }
         }
-        Action::Delete | Action::None => {}
+        Action::Delete | Action::None | Action::Import | Action::Forget => {}
     }
     out
 }

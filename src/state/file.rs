@@ -62,8 +62,20 @@ impl StateDir {
         self.dir.join("journal.jsonl")
     }
 
+    /// For its owner alone, and out of version control wherever it stands: the embedded AWS keeps secrets in
+    /// its world as any AWS does.
     pub fn create(&self) -> Result<(), StateError> {
-        std::fs::create_dir_all(&self.dir).map_err(io("create", &self.dir))
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.dir).map_err(io("create", &self.dir))?;
+        let ignore = self.dir.join(".gitignore");
+        match OpenOptions::new().write(true).create_new(true).open(&ignore) {
+            Ok(mut file) => file.write_all(b"*\n").map_err(io("write", &ignore)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(io("create", &ignore)(error)),
+        }
     }
 
     /// The state with the journal folded in, and what a killed run left unfinished. Writes nothing.
@@ -156,6 +168,20 @@ impl StateDir {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("empty", &journal)(error)),
             _ => Ok(()),
         }
+    }
+
+    pub fn is_written(&self) -> bool {
+        self.snapshot().exists()
+    }
+
+    /// Keeps the state as it is now beside the real one, and says where: put in the place of `state.json`,
+    /// with no journal beside it, it brings back what was.
+    pub fn backup(&self, state: &State) -> Result<PathBuf, StateError> {
+        self.create()?;
+        let path = self.dir.join(format!("state-{}.backup.json", state.serial));
+        let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
+        write_atomically(&path, text.as_bytes())?;
+        Ok(path)
     }
 
     /// Removes state, journal and world: a new beginning.

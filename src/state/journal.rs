@@ -44,6 +44,11 @@ pub enum Entry {
         id: String,
         applied: BTreeMap<String, Json>,
     },
+    /// Whether it is damaged: not all of its provisioners have run.
+    Tainted {
+        address: Address,
+        tainted: bool,
+    },
     Deleted {
         address: Address,
     },
@@ -57,6 +62,20 @@ pub enum Entry {
         address: Address,
         token: String,
         error: String,
+    },
+    /// A resource has another address now.
+    Moved {
+        from: Address,
+        to: Address,
+    },
+    /// It exists, and is managed from now on.
+    Imported {
+        address: Address,
+        resource: Box<Resource>,
+    },
+    /// It lives on, but is no longer managed.
+    Forgotten {
+        address: Address,
     },
     Outputs {
         outputs: BTreeMap<String, super::Output>,
@@ -114,9 +133,15 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
                     applied,
                     depends_on: Default::default(),
                     create_before_destroy: false,
+                    tainted: false,
                     deposed: Vec::new(),
                 };
                 store(state, address, resource);
+            }
+            Entry::Tainted { address, tainted } => {
+                if let Some(resource) = state.resources.get_mut(&address) {
+                    resource.tainted = tainted;
+                }
             }
             Entry::Deleted { address } => {
                 open.remove(&address);
@@ -131,11 +156,37 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             Entry::Failed { address, .. } => {
                 open.remove(&address);
             }
+            Entry::Moved { from, to } => rename(state, &from, to),
+            Entry::Imported { address, resource } => store(state, address, *resource),
+            Entry::Forgotten { address } => {
+                open.remove(&address);
+                state.resources.remove(&address);
+            }
             Entry::Outputs { outputs } => state.outputs = outputs,
         }
         state.serial += 1;
     }
     open.into_values().collect()
+}
+
+/// Nothing is ever overwritten: where another resource stands at the new address, it stays where it is.
+fn rename(state: &mut State, from: &Address, to: Address) {
+    if state.resources.contains_key(&to) {
+        return;
+    }
+    let Some(resource) = state.resources.remove(from) else { return };
+    let (old, new) = (super::without_keys(from), super::without_keys(&to));
+    state.resources.insert(to, resource);
+    if old == new {
+        return;
+    }
+    let others = state.resources.keys().any(|a| super::without_keys(a) == old);
+    for resource in state.resources.values_mut().filter(|r| r.depends_on.contains(&old)) {
+        resource.depends_on.insert(new.clone());
+        if !others {
+            resource.depends_on.remove(&old);
+        }
+    }
 }
 
 /// A new resource at an address that still holds another one deposes it: nothing is ever forgotten.
@@ -167,6 +218,7 @@ mod tests {
             seen: BTreeMap::new(),
             depends_on: Default::default(),
             create_before_destroy: false,
+            tainted: false,
             deposed: Vec::new(),
         })
     }

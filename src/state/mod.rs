@@ -2,10 +2,13 @@
 
 pub mod file;
 pub mod journal;
+pub mod key;
 mod secret;
+mod typed;
 
 pub use file::{LockError, StateDir, StateError};
-pub use secret::{is_digest, seal};
+pub use key::{Sealed, StateKey};
+pub use secret::{is_digest, is_opaque, seal};
 
 use crate::addr::{Address, Mode};
 use crate::schema::{Object, Shape, Table};
@@ -27,6 +30,38 @@ pub struct State {
     pub salt: String,
     pub resources: BTreeMap<Address, Resource>,
     pub outputs: BTreeMap<String, Output>,
+    /// Encrypts what must be usable again; comes from a file of its own.
+    #[serde(skip)]
+    pub key: Option<StateKey>,
+}
+
+impl State {
+    /// Attributes as stored: see [`stored`].
+    pub fn stored(&self, object: &Object, table: &Table) -> BTreeMap<String, Json> {
+        let mut out = stored(object, table, &self.salt);
+        let Some(key) = &self.key else { return out };
+        for row in table.rows.iter().filter(|row| row.kept) {
+            let text = object.value(row.name).and_then(Value::as_str).filter(|t| !key::is_encrypted(t));
+            // Without random bytes the digest stays: never the secret itself.
+            if let Some(Ok(sealed)) = text.map(|text| key.encrypt(text, row.name)) {
+                out.insert(row.name.to_owned(), Json::String(sealed));
+            }
+        }
+        out
+    }
+
+    /// Decrypts what was kept. Err: the attribute that cannot be read, and why.
+    pub fn open(&self, object: &mut Object, table: &Table) -> Result<(), (&'static str, Sealed)> {
+        let Some(key) = &self.key else { return Ok(()) };
+        for row in table.rows.iter().filter(|row| row.kept) {
+            let text = object.value(row.name).and_then(Value::as_str).filter(|t| key::is_encrypted(t));
+            if let Some(text) = text {
+                let opened = key.decrypt(text, row.name).map_err(|why| (row.name, why))?;
+                object.put(row.name, Some(Value::from(opened).sensitive()));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +77,9 @@ pub struct Resource {
     pub depends_on: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub create_before_destroy: bool,
+    /// Damaged (a provisioner failed, or someone said so): the next plan replaces it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tainted: bool,
     /// The old one of a replacement that is still to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deposed: Vec<Deposed>,
@@ -86,9 +124,14 @@ pub fn without_keys(address: &Address) -> String {
 pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object {
     let mut object = Object::new();
     for (name, json) in stored {
-        let ty = table.row(name).map_or(crate::value::Type::String, |row| row.ty());
+        let row = table.row(name);
+        if row.is_some_and(|row| matches!(row.shape, Shape::Any)) {
+            object.put(name, typed::unpack(json));
+            continue;
+        }
+        let ty = row.map_or(crate::value::Type::String, |row| row.ty());
         let value = from_json(json);
-        if is_digest(&value) {
+        if secret::is_opaque(&value) {
             object.put(name, Some(value.sensitive()));
         } else if let Ok(value) = convert(&value, &ty) {
             object.put(name, Some(value));
@@ -97,15 +140,19 @@ pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object 
     object
 }
 
-/// Attributes as stored: nulls and empty blocks left out, sensitive values sealed.
-pub fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> {
+/// Nulls and empty blocks left out, sensitive values sealed.
+fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> {
     let mut out = BTreeMap::new();
-    for (name, value) in &object.0 {
-        if crate::schema::is_absent(value) {
+    for (name, value) in object.0.iter() {
+        let row = table.row(name);
+        if row.map_or_else(|| crate::schema::is_absent(value), |row| row.is_absent(value)) {
             continue;
         }
-        let row = table.row(name);
         if row.is_some_and(|r| r.write_only) {
+            continue;
+        }
+        if row.is_some_and(|r| matches!(r.shape, Shape::Any)) {
+            out.extend(typed::pack(value, salt).map(|json| (name.to_string(), json)));
             continue;
         }
         let secret = row.is_some_and(|r| r.sensitive) || value.marks.sensitive;

@@ -10,7 +10,7 @@ const ROUNDS: u32 = 100_000;
 
 /// The digest of a secret: salted, and slow to guess.
 pub fn seal(value: &Value, salt: &str) -> Value {
-    if value.is_null() || is_digest(value) {
+    if value.is_null() || is_opaque(value) {
         return value.clone();
     }
     let text = to_json(value).map(|j| j.to_string()).unwrap_or_default();
@@ -22,6 +22,11 @@ pub fn seal(value: &Value, salt: &str) -> Value {
         hash = round.finalize();
     }
     Value::string(Arc::from(format!("{PREFIX}{}", hex::encode(hash)))).sensitive()
+}
+
+/// A digest, or a secret that is encrypted: neither can be used as it stands.
+pub fn is_opaque(value: &Value) -> bool {
+    is_digest(value) || value.as_str().is_some_and(super::key::is_encrypted)
 }
 
 pub fn is_digest(value: &Value) -> bool {

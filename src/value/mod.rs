@@ -2,18 +2,22 @@
 //!
 //! Collections are shared (`Arc`), so that cloning a value is cheap.
 
+mod answer;
 mod compare;
 mod convert;
 mod describe;
 mod json;
 mod number;
+mod typed;
 mod types;
 
+pub use answer::{answer_json, exact_json, shape_json};
 pub use compare::{equal, order};
 pub use convert::{ConvertError, convert, convertible, unify};
 pub use describe::{describe, quote};
 pub use json::{from_json, json_text, parse_json, to_json};
 pub use number::{Number, NumberError};
+pub use typed::{parse_type, type_json, typed_json, value_of_type};
 pub use types::{ObjectType, Type};
 
 use std::collections::BTreeMap;

@@ -339,7 +339,7 @@ mod tests {
                     (None, None) => {}
                 }
             }
-            crate::value::Value::object(object.complete(table).0)
+            crate::value::Value::from(object.complete(table))
         });
         convert(&crate::value::Value::tuple(objects.collect()), &row.ty()).expect("fits")
     }

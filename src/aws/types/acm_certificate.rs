@@ -157,7 +157,7 @@ fn predict(want: &Object) -> Vec<(&'static str, Value)> {
             {
                 o.put(unknown, Some(Value::unknown_not_null(Type::String)));
             }
-            Value::object(o.0)
+            Value::from(o)
         };
         let options = names.iter().map(option).collect();
         predicted.push((VALIDATION_OPTIONS.row.name, Value::set(dvo::TABLE.ty(), options)));

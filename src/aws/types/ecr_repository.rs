@@ -79,7 +79,7 @@ fn check_name(value: &Value) -> Result<(), String> {
 }
 
 fn first(value: &Value) -> Option<Object> {
-    value.as_slice()?.first()?.as_map().cloned().map(Object)
+    Object::of(value.as_slice()?.first()?)
 }
 
 fn same_scanning(live: &Value, desired: &Value) -> bool {

@@ -344,7 +344,7 @@ fn forward_block(f: &sdk::ForwardActionConfig) -> Object {
 
 fn objects(value: &Value) -> Vec<Object> {
     let items = value.as_slice().unwrap_or_default().iter();
-    items.filter_map(|v| v.as_map().cloned().map(Object)).collect()
+    items.filter_map(Object::of).collect()
 }
 
 /// Whether declared actions are what is live: order of blocks by `order`, one group written either way,

@@ -192,7 +192,7 @@ fn slow_start(value: &Value) -> Result<(), String> {
 /// off.
 fn same_stickiness(live: &Value, want: &Value) -> bool {
     let kind = |v: &Value| -> Option<(String, bool)> {
-        let block = Object(v.as_slice()?.first()?.as_map()?.clone());
+        let block = Object::of(v.as_slice()?.first()?)?;
         Some((block.get(&stickiness::TYPE)?, block.get(&stickiness::ENABLED).unwrap_or(true)))
     };
     let same = |a: (String, bool), b: (String, bool)| match (a.1, b.1) {

@@ -5,7 +5,7 @@ use super::{Resolved, Scope, eval};
 use crate::diag::{Diagnostic, Diagnostics, Sources};
 use crate::lang::parse::parse_file;
 use crate::lang::syntax::Traversal;
-use crate::value::{Kind, Type, Value};
+use crate::value::{Type, Value, exact_json, shape_json, type_json};
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
@@ -50,56 +50,6 @@ impl Scope for Recorded {
     }
 }
 
-fn type_json(ty: &Type) -> Json {
-    match ty {
-        Type::Dynamic => json!("dynamic"),
-        Type::Bool | Type::Number | Type::String => json!(ty.to_string()),
-        Type::List(t) => json!(["list", type_json(t)]),
-        Type::Set(t) => json!(["set", type_json(t)]),
-        Type::Map(t) => json!(["map", type_json(t)]),
-        Type::Tuple(items) => json!(["tuple", items.iter().map(type_json).collect::<Vec<_>>()]),
-        Type::Object(o) => {
-            let attributes: serde_json::Map<String, Json> =
-                o.attributes.iter().map(|(k, t)| (k.to_string(), type_json(t))).collect();
-            json!(["object", attributes])
-        }
-    }
-}
-
-/// Known parts; unknown ones are null in lists and missing in objects.
-fn value_json(value: &Value) -> Json {
-    match &value.kind {
-        Kind::Unknown(_) | Kind::Null(_) => Json::Null,
-        Kind::Bool(b) => json!(b),
-        Kind::Number(n) => json!({ "$n": n.to_string() }),
-        Kind::String(s) => json!(&**s),
-        _ => match (value.as_slice(), value.as_map()) {
-            (Some(items), _) => Json::Array(items.iter().map(value_json).collect()),
-            (_, Some(items)) => {
-                let known = items.iter().filter(|(_, v)| !v.is_unknown());
-                Json::Object(known.map(|(k, v)| (k.to_string(), value_json(v))).collect())
-            }
-            _ => Json::Null,
-        },
-    }
-}
-
-/// Which parts are unknown, as Terraform's JSON shows it.
-fn unknown_json(value: &Value) -> Json {
-    match (&value.kind, value.as_slice(), value.as_map()) {
-        (Kind::Unknown(_), ..) => json!(true),
-        (_, Some(items), _) => Json::Array(items.iter().map(unknown_json).collect()),
-        (_, _, Some(items)) => Json::Object(
-            items
-                .iter()
-                .map(|(k, v)| (k.to_string(), unknown_json(v)))
-                .filter(|(_, v)| *v != json!(false))
-                .collect(),
-        ),
-        _ => json!(false),
-    }
-}
-
 #[derive(Default)]
 struct Counts {
     values: usize,
@@ -129,9 +79,9 @@ fn check_value(case: &Json, value: &Value, diags: &[Diagnostic]) -> Option<Strin
             diags.iter().map(|d| d.summary.as_str()).collect::<Vec<_>>().join("; ")
         ));
     }
-    let known = value_json(value);
+    let known = exact_json(value);
     if let Some(unknown) = case.get("unknown") {
-        let ours = unknown_json(value);
+        let ours = shape_json(value, &Value::is_unknown);
         return (ours != *unknown || *unknown != json!(true) && known != case["value"])
             .then(|| format!("unknown {ours}, value {known}"));
     }
@@ -167,7 +117,7 @@ fn check(name: &str, text: &str) -> Counts {
             place = check_place(&case, &sources, &diags, &mut counts);
             diags
                 .is_empty()
-                .then(|| format!("does not fail but is {} {}", type_json(&value.ty()), value_json(&value)))
+                .then(|| format!("does not fail but is {} {}", type_json(&value.ty()), exact_json(&value)))
         } else {
             counts.values += 1;
             check_value(&case, &value, &diags)

@@ -11,11 +11,13 @@ mod template;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod specsuite;
+#[cfg(test)]
 mod tests;
 
 pub use access::step_into;
 pub use constraint::{Defaults, TypeConstraint, convert_to_constraint, type_constraint};
-pub use references::references;
+pub use references::{references, text as traversal_text};
 
 use super::syntax::{Expr, ExprKind, Ident, Step, TemplatePart, Traversal};
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};

@@ -19,7 +19,7 @@ pub(super) fn all_traversals(expr: &Expr) -> Vec<Traversal> {
 }
 
 /// A traversal as one writes it.
-pub(super) fn text(traversal: &Traversal) -> String {
+pub fn text(traversal: &Traversal) -> String {
     let mut out = traversal.root.to_string();
     for step in &traversal.steps {
         match step {

@@ -174,6 +174,12 @@ impl Scope for TemplateScope<'_> {
     }
 }
 
+/// A template's text with `variables` (a map or object) filled in: what the data source `template_file`
+/// does.
+pub fn render_template(name: &str, text: &str, variables: &Value, scope: &dyn Scope) -> Result {
+    render(name, text, variables, scope)
+}
+
 /// Parses and evaluates a template; its mistakes become one failure that names their places in it.
 fn render(name: &str, text: &str, variables: &Value, scope: &dyn Scope) -> Result {
     if scope.in_template() {

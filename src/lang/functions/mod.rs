@@ -22,6 +22,7 @@ mod tests;
 mod types;
 mod yaml;
 
+pub use file::render_template;
 pub(super) use file::templatestring;
 pub use table::{FUNCTIONS, find};
 

@@ -12,7 +12,7 @@ mod text;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
-mod dump;
+pub(super) mod dump;
 #[cfg(test)]
 mod tests;
 
@@ -31,31 +31,92 @@ const DEEP_STACK_BYTES: usize = 128 << 20;
 
 /// Parses a configuration file (`.hcl`, `.tf`, `.tfvars`).
 pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Code, |p| p.file_body())
+    let (_, body, diags) = parse_whole(sources, file);
+    (body, diags)
 }
 
 /// Parses one expression that is the whole text of `file` (for `-var`, `console`).
 pub fn parse_expression(sources: &Sources, file: FileId) -> (Option<Expr>, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Code, |p| p.whole_expression())
+    parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.whole_expression())
 }
 
 /// Parses a whole file as a template (for `templatefile`).
 pub fn parse_template(sources: &Sources, file: FileId) -> (Vec<TemplatePart>, Vec<Diagnostic>) {
-    parse(sources, file, Mode::Template, |p| p.whole_template())
+    parse(sources.text(file), file, Mode::Template, MAX_DEPTH, |p| p.whole_template())
+}
+
+/// Parses text that stands somewhere in `file`: spans are offsets in `text`. No tree is higher than `limit`.
+pub(super) fn parse_expression_text(
+    text: &str,
+    file: FileId,
+    limit: usize,
+) -> (Option<Expr>, Vec<Diagnostic>) {
+    parse(text, file, Mode::Code, limit, |p| p.whole_expression())
+}
+
+/// The same for a template.
+pub(super) fn parse_template_text(
+    text: &str,
+    file: FileId,
+    limit: usize,
+) -> (Vec<TemplatePart>, Vec<Diagnostic>) {
+    parse(text, file, Mode::Template, limit, |p| p.whole_template())
+}
+
+/// The tokens of a configuration file, and the errors that parsing it finds (for `fmt`).
+pub(super) fn parse_tokens(sources: &Sources, file: FileId) -> (Vec<Token>, Vec<Diagnostic>) {
+    let (lexed, _, diags) = parse_whole(sources, file);
+    (lexed.tokens, diags)
+}
+
+fn parse_whole(sources: &Sources, file: FileId) -> (Lexed, Body, Vec<Diagnostic>) {
+    let (lexed, body, mut diags) =
+        parse_lexed(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body());
+    if let Some(span) = sources.undecodable(file).find(|span| is_in_token(&lexed.tokens, span.start)) {
+        diags.retain(|d| d.span() != Some(span));
+        let place = diags.partition_point(|d| d.span().is_some_and(|s| s.start < span.start));
+        diags.insert(place, not_utf8(span));
+    }
+    (lexed, body, diags)
+}
+
+/// In comments any bytes will do.
+fn is_in_token(tokens: &[Token], offset: u32) -> bool {
+    let next = tokens.partition_point(|t| t.end <= offset);
+    tokens.get(next).is_some_and(|t| t.start <= offset && t.kind != Kind::Newline)
+}
+
+/// About a place of [`Sources::undecodable`].
+pub fn not_utf8(span: Span) -> Diagnostic {
+    Diagnostic::error("invalid-utf8", "this is not UTF-8")
+        .at(span)
+        .help("save the file in the encoding UTF-8")
 }
 
 fn parse<T: Default + Send>(
-    sources: &Sources,
+    text: &str,
     file: FileId,
     mode: Mode,
+    limit: usize,
     rule: fn(&mut Parser<'_>) -> T,
 ) -> (T, Vec<Diagnostic>) {
-    let text: &str = sources.text(file);
+    let (_, tree, diags) = parse_lexed(text, file, mode, limit, rule);
+    (tree, diags)
+}
+
+fn parse_lexed<T: Default + Send>(
+    text: &str,
+    file: FileId,
+    mode: Mode,
+    limit: usize,
+    rule: fn(&mut Parser<'_>) -> T,
+) -> (Lexed, T, Vec<Diagnostic>) {
     if text.len() >= u32::MAX as usize {
         let diagnostic = Diagnostic::error("file-too-large", "a file of 4 GiB or more cannot be read")
             .at(Span::new(file, 0, 0))
             .help("split the file");
-        return (T::default(), vec![diagnostic]);
+        let nothing = Lexed { tokens: Vec::new(), errors: Vec::new(), depth: 0 };
+        return (nothing, T::default(), vec![diagnostic]);
     }
     let lexed = lex(text, file, mode);
     let run = |limit| {
@@ -63,14 +124,16 @@ fn parse<T: Default + Send>(
         let tree = rule(&mut parser);
         (tree, parser.finish())
     };
-    if lexed.depth <= SHALLOW {
-        return run(MAX_DEPTH);
-    }
+    let (tree, diags) = if lexed.depth <= SHALLOW { run(limit) } else { on_deep_stack(run, limit) };
+    (lexed, tree, diags)
+}
+
+fn on_deep_stack<T: Send>(run: impl Fn(usize) -> T + Sync, limit: usize) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES);
-        match thread.spawn_scoped(scope, || run(MAX_DEPTH)) {
+        match thread.spawn_scoped(scope, || run(limit)) {
             Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => run(SHALLOW),
+            Err(_) => run(limit.min(SHALLOW)),
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::{Purpose, Walk};
 use crate::addr::{InstanceKey, ModulePath};
 use crate::config::body::describe;
-use crate::config::{Validation, Variable};
+use crate::config::{Output, Validation, Variable};
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::graph::ModuleId;
 use crate::lang::eval::{Scope, convert_to_constraint, eval};
@@ -71,7 +71,7 @@ impl Walk<'_> {
                 self.argument(id, &path, variable, &mut diags)
             };
             let value = match given {
-                Some(value) => self.settle(variable, value, &mut diags),
+                Some(value) => self.settle(variable, value, self.argument_span(id, name), &mut diags),
                 None => Value::unknown(variable.constraint.ty.clone()),
             };
             self.values.module_mut(id, &path).variables.insert(name.clone(), value);
@@ -88,6 +88,14 @@ impl Walk<'_> {
             }
             self.diags = diags;
         }
+    }
+
+    /// Where a variable is given its value.
+    fn argument_span(&self, id: ModuleId, name: &str) -> Option<Span> {
+        let entry = &self.graph.modules[id];
+        let Some(parent) = entry.parent else { return self.given.get(name)?.span };
+        let call = &self.graph.modules[parent].module.calls[&entry.name];
+        call.arguments.attribute(name).map(|a| a.expr.span)
     }
 
     /// None: an error was reported, or nothing is known yet.
@@ -145,6 +153,18 @@ impl Walk<'_> {
             .unwrap_or_else(|| unknown_instance(&call.repetition));
         let scope = self.scope(parent, &outer, repeated);
         let value = eval(&attribute.expr, &scope, diags);
+        if value.all_marks().ephemeral && !variable.ephemeral {
+            diags.push(
+                Diagnostic::error(
+                    "ephemeral-value",
+                    format!("`{}` of module `{}` does not take ephemeral values", variable.name, call.name),
+                )
+                .at(attribute.expr.span)
+                .label(variable.span, "declared here without `ephemeral = true`")
+                .help("declare the variable with `ephemeral = true`, if nothing of it is kept"),
+            );
+            return None;
+        }
         match convert_to_constraint(&value, &variable.constraint) {
             Ok(value) => Some(value),
             Err(error) => {
@@ -163,17 +183,25 @@ impl Walk<'_> {
     }
 
     /// Null rules, conversion and marks.
-    fn settle(&self, variable: &Variable, value: Value, diags: &mut Diagnostics) -> Value {
+    fn settle(
+        &self,
+        variable: &Variable,
+        value: Value,
+        given: Option<Span>,
+        diags: &mut Diagnostics,
+    ) -> Value {
         let mut value = value;
         if value.is_null() && !variable.nullable {
             if variable.default.is_none() {
+                let mut d = Diagnostic::error(
+                    "null-variable",
+                    format!("variable `{}` must not be null", variable.name),
+                );
+                if let Some(given) = given {
+                    d = d.label(given, "this is null");
+                }
                 diags.push(
-                    Diagnostic::error(
-                        "null-variable",
-                        format!("variable `{}` must not be null", variable.name),
-                    )
-                    .label(variable.span, "declared here with `nullable = false`")
-                    .help("give it a value"),
+                    d.label(variable.span, "declared here with `nullable = false`").help("give it a value"),
                 );
                 return Value::unknown(variable.constraint.ty.clone());
             }
@@ -226,12 +254,40 @@ impl Walk<'_> {
                         .help("add `sensitive = true` to the output, or take `nonsensitive(…)` of what may be seen"),
                 );
             }
+            ephemeral_output(output, id == 0, &value, &mut diags);
             if output.sensitive {
                 value = value.sensitive();
+            }
+            if output.ephemeral {
+                value = value.marked(crate::value::Marks { ephemeral: true, ..Default::default() });
             }
             self.diags = diags;
             self.values.module_mut(id, &path).outputs.insert(name.clone(), value);
         }
+    }
+}
+
+/// Ephemeral values end with the run: the state and the plan have none.
+fn ephemeral_output(output: &Output, root: bool, value: &Value, diags: &mut Diagnostics) {
+    if root && output.ephemeral {
+        diags.push(
+            Diagnostic::error("ephemeral-value", "outputs of the root module cannot be ephemeral")
+                .at(output.span)
+                .help("they are kept in the state; remove `ephemeral = true`, or the output"),
+        );
+    } else if !output.ephemeral && value.all_marks().ephemeral {
+        let help = match root {
+            true => "take `ephemeralasnull(…)` of it, or leave it out",
+            false => "add `ephemeral = true` to the output",
+        };
+        diags.push(
+            Diagnostic::error(
+                "ephemeral-value",
+                format!("output `{}` holds an ephemeral value", output.name),
+            )
+            .at(output.expr.span)
+            .help(help),
+        );
     }
 }
 

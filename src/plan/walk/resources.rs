@@ -1,17 +1,18 @@
 //! Resources and data sources: evaluated, compared with what is live.
 
-use super::modules::condition;
-use super::moving::clashes;
+use super::Moment;
+use super::another_vpc::clashes;
+use super::checks::as_warning;
 use super::providers::provider_key;
 use super::{Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::diff::{Sides, diff};
-use crate::graph::{ModuleId, Node, reference_key};
-use crate::lang::eval::references;
-use crate::plan::desired::{complete_tags, created, derive_tags, ignore_changes, updated};
+use crate::graph::{ModuleId, Node};
+use crate::plan::desired::{complete_tags, created, derive_tags, updated};
+use crate::plan::ignore::{check_ignored, ignore_changes};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
@@ -24,9 +25,8 @@ use std::collections::BTreeSet;
 /// A data source instance that can be read now.
 pub(super) struct DataRead {
     module: ModuleId,
-    path: ModulePath,
-    key: DeclKey,
-    instance: InstanceKey,
+    address: Address,
+    repeated: Repeated,
     provider: String,
     want: Object,
 }
@@ -41,31 +41,32 @@ struct Instance<'i> {
 }
 
 impl Walk<'_> {
-    fn schema(&mut self, resource: &Resource) -> Option<&'static TypeSchema> {
+    /// None: reported with all others of its type.
+    fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
-        let (found, names) = match key.mode {
-            Mode::Managed => (self.provider.resource(&key.type_name), self.provider.resource_names()),
-            Mode::Data => (self.provider.data(&key.type_name), self.provider.data_names()),
-        };
-        if found.is_none() {
-            let what = if key.mode == Mode::Data { "data source" } else { "resource type" };
-            let d = Diagnostic::error("unknown-type", format!("there is no {what} `{}`", key.type_name))
-                .at(resource.header);
-            self.diags.push(match nearest(&key.type_name, names.iter().copied()) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None => d.help(format!("this version of Cutover knows {} of them", names.len())),
-            });
+        match key.mode {
+            _ if !self.is_known(id, resource) => None,
+            Mode::Managed => self.provider.resource(&key.type_name),
+            Mode::Data => self.provider.data(&key.type_name),
         }
-        found
     }
 
     pub(super) fn plan_resource(&mut self, id: ModuleId, key: &DeclKey) {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            return self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            return self.note_unknown_type(id, resource);
         };
+        check_ignored(&resource.lifecycle, schema.table, schema.name, &mut self.diags);
+        if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
+            self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
+        }
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -81,13 +82,18 @@ impl Walk<'_> {
         }
     }
 
-    fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
+    pub(super) fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
         for path in self.values.paths(id) {
             self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
         }
     }
 
-    fn expansion(&mut self, id: ModuleId, path: &ModulePath, resource: &Resource) -> Expansion<Repeated> {
+    pub(super) fn expansion(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        resource: &Resource,
+    ) -> Expansion<Repeated> {
         let mut diags = std::mem::take(&mut self.diags);
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
@@ -100,45 +106,47 @@ impl Walk<'_> {
         let mut diags = std::mem::take(&mut self.diags);
         let errors = diags.error_count();
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
-        for precondition in &resource.lifecycle.preconditions {
-            condition(
-                precondition,
-                &scope,
-                &mut diags,
-                "failed-precondition",
-                &format!("{address}: a precondition failed"),
-                |d| d,
-            );
-        }
+        let repeated = instance.repeated.clone();
+        self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
         let wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
-            return Value::object(created(schema, &wanted).0);
+            let value = self.recorded(address, schema).unwrap_or_else(|| created(schema, &wanted).into());
+            let mut diags = std::mem::take(&mut self.diags);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &value, &mut diags);
+            self.diags = diags;
+            return value;
         }
         let change = self.change(instance, wanted);
-        let value = Value::object(change.after.0.clone());
+        let value = Value::from(change.after.clone());
         self.postconditions(instance, &value);
         self.changes.insert(address.clone(), change);
         value
     }
 
+    /// What the state has of an instance, for who evaluates without asking AWS.
+    fn recorded(&self, address: &Address, schema: &TypeSchema) -> Option<Value> {
+        let old = self.state.resources.get(address)?;
+        let mut object = old.seen(schema.table).complete(schema.table);
+        object.put("id", Some(old.id.as_str().into()));
+        Some(object.into())
+    }
+
     fn postconditions(&mut self, instance: &Instance<'_>, value: &Value) {
-        if instance.resource.lifecycle.postconditions.is_empty() {
-            return;
-        }
         let mut diags = std::mem::take(&mut self.diags);
-        let mut scope = self.scope(instance.id, &instance.address.module, instance.repeated.clone());
-        scope.this = Some(value.clone());
-        for postcondition in &instance.resource.lifecycle.postconditions {
-            let summary = format!("{}: a postcondition failed", instance.address);
-            condition(postcondition, &scope, &mut diags, "failed-postcondition", &summary, |d| d);
-        }
+        let (declared, repeated) = ((instance.id, instance.resource), instance.repeated.clone());
+        let this = Some(value.clone());
+        self.conditions(Moment::After, declared, &instance.address, repeated, this, &mut diags);
         self.diags = diags;
     }
 
-    pub(super) fn provider_for(&self, id: ModuleId, name: &str) -> String {
-        self.graph.provider_of(id, name).map_or("aws".to_owned(), |(owner, name)| provider_key(owner, &name))
+    pub fn provider_for(&self, id: ModuleId, name: &str) -> String {
+        match self.graph.provider_of(id, name) {
+            Some((owner, name)) => provider_key(owner, &name),
+            None if self.provider.names().contains(&name) => name.to_owned(),
+            None => "aws".to_owned(),
+        }
     }
 
     /// Compares what an instance shall be with what is live.
@@ -149,7 +157,8 @@ impl Walk<'_> {
         let node = Node::Resource(*id, resource.key.clone());
         let mut wanted = wanted;
         let old = self.state.resources.get(address).cloned();
-        let applied = old.as_ref().map(|o| o.applied(schema.table));
+        let imported = self.imported.contains_key(address);
+        let applied = old.as_ref().filter(|_| !imported).map(|o| o.applied(schema.table));
         complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
         let live = self.live.get(address).cloned().flatten().map(|mut live| {
             derive_tags(&mut live, schema.table, &settings, Some(&wanted));
@@ -168,6 +177,8 @@ impl Walk<'_> {
             rollout: Vec::new(),
             create_before_destroy: schema.create_before_destroy || self.create_before_destroy.contains(&node),
             prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
+            previous: self.previous(address),
+            importing: self.imported.get(address).cloned(),
             depends_on: self.resource_dependencies(&node),
             applied: old.as_ref().map(|o| o.applied.clone()).unwrap_or_default(),
         };
@@ -209,18 +220,27 @@ impl Walk<'_> {
         for object in [&mut live, &mut seen] {
             (schema.resolve_words)(object, wanted, &|key, attribute| self.about_to_change(key, attribute));
         }
-        let sides =
-            Sides { desired: wanted, applied, seen: Some(&seen), live: &live, salt: &self.state.salt };
+        let seen = change.importing.is_none().then_some(&seen);
+        let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
         self.replace_what_moves(schema, &mut change.attributes, &live, wanted);
-        let triggered = change.attributes.is_empty() && self.triggered(instance);
+        let triggered = !change.attributes.iter().any(|a| a.replaces) && self.is_triggered(instance);
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
-        change.action = if triggered || change.attributes.iter().any(|a| a.replaces) {
+        let requested = self.options.replace.contains(&instance.address);
+        if requested && !change.attributes.iter().any(|a| a.replaces) {
+            change.reason = Some(Reason::Requested);
+        }
+        let tainted = old.tainted;
+        if tainted {
+            change.reason = Some(Reason::Tainted);
+        }
+        let forced = tainted || triggered || requested;
+        change.action = if forced || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
-            Action::None
+            if change.importing.is_some() { Action::Import } else { Action::None }
         } else {
             Action::Update
         };
@@ -250,25 +270,17 @@ impl Walk<'_> {
     }
 
     /// Whether something in `replace_triggered_by` changes.
-    fn triggered(&self, instance: &Instance<'_>) -> bool {
-        let named = instance.resource.lifecycle.replace_triggered_by.iter().flat_map(references);
-        named.into_iter().any(|t| {
-            let Some((key, used)) = reference_key(&t) else { return false };
-            let attribute = t.steps.iter().skip(used).find_map(|s| match s {
-                crate::lang::syntax::Step::Attr(name, _) => Some(name.to_string()),
-                crate::lang::syntax::Step::Index(..) => None,
-            });
-            self.changes.values().any(|c| {
-                let same = c.address.module == instance.address.module
-                    && c.address.type_name == key.type_name
-                    && c.address.name == key.name;
-                let changes = matches!(c.action, Action::Create | Action::Update | Action::Replace);
-                same && changes
-                    && attribute
-                        .as_ref()
-                        .is_none_or(|a| c.action != Action::Update || c.changed_names().contains(a))
-            })
-        })
+    fn is_triggered(&mut self, instance: &Instance<'_>) -> bool {
+        let triggers = &instance.resource.lifecycle.replace_triggered_by;
+        if triggers.is_empty() {
+            return false;
+        }
+        let mut diags = std::mem::take(&mut self.diags);
+        let module = &instance.address.module;
+        let scope = self.scope(instance.id, module, instance.repeated.clone());
+        let triggered = self.triggered(triggers, module, &scope, &mut diags);
+        self.diags = diags;
+        triggered
     }
 
     fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
@@ -304,6 +316,8 @@ impl Walk<'_> {
             desired: old.applied(schema.table),
             attributes: Vec::new(),
             rollout: Vec::new(),
+            previous: self.previous(address),
+            importing: None,
             create_before_destroy: old.create_before_destroy,
             prevent_destroy: self.prevents_destroy(address),
             depends_on: old.depends_on.clone(),
@@ -336,18 +350,35 @@ impl Walk<'_> {
             let Some(schema) = self.provider.resource(&address.type_name) else { continue };
             let reason = match (destroying, self.is_declared(&address)) {
                 (true, _) => Reason::Destroy,
-                (false, true) => Reason::NoInstance,
+                (false, true) => self.why_no_instance(&address),
+                (false, false) if self.previous(&address).is_some() => Reason::NoMoveTarget,
                 (false, false) => Reason::NotDeclared,
             };
-            if !self.changes.contains_key(&address) {
-                self.plan_deposed(&address, &old);
+            let mut change = self.deletion(&address, &old, schema, reason);
+            if self.removed(&address).is_some_and(|removed| !removed.destroy) {
+                change.action = Action::Forget;
+            } else {
+                if !self.changes.contains_key(&address) {
+                    self.plan_deposed(&address, &old);
+                }
+                self.guard_destroy(&change);
             }
-            let change = self.deletion(&address, &old, schema, reason);
-            self.guard_destroy(&change);
             self.changes.insert(address, change);
         }
         if destroying {
-            self.changes.retain(|_, c| c.action == Action::Delete);
+            self.changes.retain(|_, c| matches!(c.action, Action::Delete | Action::Forget));
+        }
+    }
+
+    /// Declared, but not with this key.
+    fn why_no_instance(&self, address: &Address) -> Reason {
+        use crate::config::Repetition;
+        let Some((_, resource)) = self.find_resource(address) else { return Reason::NoInstance };
+        match (&resource.repetition, &address.key) {
+            (Repetition::Count(_), InstanceKey::Index(_))
+            | (Repetition::ForEach(_), InstanceKey::Key(_))
+            | (Repetition::Single | Repetition::Enabled(_), InstanceKey::None) => Reason::NoInstance,
+            _ => Reason::WrongRepetition,
         }
     }
 
@@ -416,33 +447,42 @@ impl Walk<'_> {
     /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
     pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
         let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(resource) else {
-            self.forget_values(id, key);
+        let Some(schema) = self.schema(id, resource) else {
+            self.note_unknown_type(id, resource);
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
+            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+                // An error was reported; how many instances there are is not known.
+                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+                continue;
+            }
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
-                let mut diags = std::mem::take(&mut self.diags);
-                let errors = diags.error_count();
-                let scope = self.scope(id, &path, repeated);
-                let want = desired(schema, &resource.body, resource.header, &scope, &mut diags);
-                let failed = diags.error_count() > errors;
-                self.diags = diags;
+                let mut found = Diagnostics::default();
+                let address = data_address(&path, key, &instance);
+                let declared = (id, resource);
+                self.conditions(Moment::Before, declared, &address, repeated.clone(), None, &mut found);
+                let scope = self.scope(id, &path, repeated.clone());
+                let want = desired(schema, &resource.body, resource.header, &scope, &mut found);
+                let failed = found.has_errors();
+                let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
+                self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
                 let known = want.0.values().all(Value::is_wholly_known);
-                let pending = self.has_pending_dependency(id, &path, resource);
-                values.push((instance.clone(), Value::object(created(schema, &want).0)));
+                let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
+                values.push((instance.clone(), created(schema, &want).into()));
                 if failed || self.purpose == Purpose::Validate {
                     continue;
                 }
                 if known && !pending {
-                    let (path, key, provider) = (path.clone(), key.clone(), provider.clone());
-                    reads.push(DataRead { module: id, path, key, instance, provider, want });
-                } else {
-                    self.defer_read(id, &path, key, instance, &provider, want, schema);
+                    let provider = provider.clone();
+                    reads.push(DataRead { module: id, address, repeated, provider, want });
+                } else if resource.check.is_none() {
+                    let reason = if known { Reason::DependencyPending } else { Reason::ConfigUnknown };
+                    self.defer_read(id, key, address, reason, &provider, want, schema);
                 }
             }
             self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
@@ -465,38 +505,36 @@ impl Walk<'_> {
             at = parent;
         }
         let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
-        self.changes.values().any(|c| c.action != Action::None && named.contains(&without_keys(&c.address)))
+        self.changes.values().any(|c| {
+            !matches!(c.action, Action::None | Action::Import | Action::Forget)
+                && named.contains(&without_keys(&c.address))
+        })
     }
 
     #[allow(clippy::too_many_arguments)]
     fn defer_read(
         &mut self,
         id: ModuleId,
-        path: &ModulePath,
         key: &DeclKey,
-        instance: InstanceKey,
+        address: Address,
+        reason: Reason,
         provider: &str,
         want: Object,
         schema: &'static TypeSchema,
     ) {
-        let address = Address {
-            module: path.clone(),
-            mode: Mode::Data,
-            type_name: key.type_name.clone(),
-            name: key.name.clone(),
-            key: instance,
-        };
         let change = Change {
             address: address.clone(),
             provider: provider.to_owned(),
             action: Action::Read,
-            reason: None,
+            reason: Some(reason),
             id: None,
             before: None,
             after: created(schema, &want),
             desired: want,
             attributes: Vec::new(),
             rollout: Vec::new(),
+            previous: None,
+            importing: None,
             create_before_destroy: false,
             prevent_destroy: false,
             depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
@@ -508,20 +546,38 @@ impl Walk<'_> {
     /// Reads data sources, all of one level at once.
     pub(super) async fn read_data(&mut self, reads: Vec<DataRead>) -> Result<(), WalkError> {
         let provider = self.provider;
-        let calls = reads.iter().map(async |read| {
-            let answer = provider.read_data(&read.provider, &read.key.type_name, &read.want).await;
-            let what = format!("{}{}{}", dotted(&read.path), read.key, read.instance);
-            answer.map_err(|error| WalkError::Aws { what, error })
-        });
-        let answers = futures::future::try_join_all(calls).await?;
+        let calls = reads
+            .iter()
+            .map(async |read| provider.read_data(&read.provider, &read.address.type_name, &read.want).await);
+        let answers = futures::future::join_all(calls).await;
         for (read, answer) in reads.into_iter().zip(answers) {
-            let value = data_value(self.provider, &read.key, answer);
-            let values = self.values.module_mut(read.module, &read.path);
-            if let Some(slot) = values.resources.get_mut(&read.key).and_then(|e| e.get_mut(&read.instance)) {
-                *slot = value;
-            }
+            let Some((_, resource)) = self.find_resource(&read.address) else { continue };
+            let (key, scoped) = (resource.key.clone(), resource.check.is_some());
+            let value = match answer {
+                Ok(answer) => data_value(self.provider, &key, answer),
+                Err(error) if scoped => {
+                    let d = Diagnostic::warning("failed-check", format!("{} cannot be read", read.address));
+                    self.diags.push(d.at(resource.header).detail(error.to_string()));
+                    Value::dynamic()
+                }
+                Err(error) => return Err(WalkError::Aws { what: read.address.to_string(), error }),
+            };
+            self.accept_value(&read.address, value.clone());
+            self.data_postconditions(&read, value, scoped);
         }
         Ok(())
+    }
+
+    fn data_postconditions(&mut self, read: &DataRead, value: Value, scoped: bool) {
+        let Some((id, resource)) = self.find_resource(&read.address) else { return };
+        let key = resource.key.clone();
+        let mut found = Diagnostics::default();
+        let repeated = read.repeated.clone();
+        self.conditions(Moment::After, (id, resource), &read.address, repeated, Some(value), &mut found);
+        if found.has_errors() && !scoped {
+            self.broken.insert(Node::Resource(read.module, key));
+        }
+        self.diags.extend(found.into_iter().map(|d| if scoped { as_warning(d) } else { d }));
     }
 
     /// Desired values of one instance, evaluated again with what is known by now (while applying).
@@ -550,7 +606,7 @@ impl Walk<'_> {
         Some((wanted, settings))
     }
 
-    fn repeated_of(
+    pub(super) fn repeated_of(
         &self,
         id: ModuleId,
         resource: &Resource,
@@ -562,6 +618,18 @@ impl Walk<'_> {
         expansion.get(&address.key).cloned().unwrap_or_default()
     }
 
+    /// Whether a module instance is declared.
+    pub fn has_module(&self, path: &ModulePath) -> bool {
+        let mut id = 0;
+        for (name, _) in &path.0 {
+            match self.graph.modules[id].children.get(name) {
+                Some(child) => id = *child,
+                None => return false,
+            }
+        }
+        self.values.module(id, path).is_some()
+    }
+
     pub fn find_resource(&self, address: &Address) -> Option<(ModuleId, &Resource)> {
         let mut id = 0;
         for (name, _) in &address.module.0 {
@@ -570,6 +638,14 @@ impl Walk<'_> {
         let key =
             DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
         Some((id, self.graph.modules[id].module.resources.get(&key)?))
+    }
+
+    /// What the instance's value is by now.
+    pub fn value_of(&self, address: &Address) -> Value {
+        let value = self.find_resource(address).and_then(|(id, resource)| {
+            self.values.module(id, &address.module)?.resources.get(&resource.key)?.get(&address.key).cloned()
+        });
+        value.unwrap_or_else(Value::dynamic)
     }
 
     /// Puts the real value of an applied resource or read data source in place.
@@ -591,14 +667,20 @@ pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answe
                 let value = object.value(row.name).cloned().map(Value::sensitive);
                 object.put(row.name, value);
             }
-            Value::object(object.0)
+            object.into()
         }
-        None => Value::object(answer.0),
+        None => answer.into(),
     }
 }
 
-fn dotted(path: &ModulePath) -> String {
-    if path.is_root() { String::new() } else { format!("{path}.") }
+fn data_address(path: &ModulePath, key: &DeclKey, instance: &InstanceKey) -> Address {
+    Address {
+        module: path.clone(),
+        mode: Mode::Data,
+        type_name: key.type_name.clone(),
+        name: key.name.clone(),
+        key: instance.clone(),
+    }
 }
 
 /// The instances to visit; one stand-in where their number is unknown.
@@ -613,6 +695,7 @@ fn collect(expansion: &Expansion<Repeated>, values: Vec<(InstanceKey, Value)>) -
     let mut values = values.into_iter();
     match expansion {
         Expansion::Unknown => Expansion::Unknown,
+        Expansion::Disabled => Expansion::Disabled,
         Expansion::Single(_) => values.next().map_or(Expansion::Unknown, |(_, v)| Expansion::Single(v)),
         Expansion::Count(_) => Expansion::Count(values.map(|(_, v)| v).collect()),
         Expansion::ForEach(_) => Expansion::ForEach(

@@ -177,7 +177,7 @@ pub fn same(live: &Value, want: &Value) -> bool {
     }
     let canonical = |value: &Value| -> Option<Vec<Volume>> {
         let items = value.as_slice()?.iter();
-        let blocks: Vec<Object> = items.filter_map(|v| v.as_map().cloned().map(Object)).collect();
+        let blocks: Vec<Object> = items.filter_map(Object::of).collect();
         let mut all: Vec<Volume> = volumes(&blocks).ok()?.into_iter().map(filled_in).collect();
         all.sort_by(|a, b| a.name().cmp(&b.name()));
         Some(all)

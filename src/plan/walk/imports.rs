@@ -1,0 +1,338 @@
+//! `import` blocks: what exists already is read, and compared like anything in the state.
+
+use super::{Walk, WalkError};
+use crate::addr::{Address, InstanceKey, ModulePath};
+use crate::aws::Existing;
+use crate::config::body::describe;
+use crate::config::place::TargetKey;
+use crate::config::{DeclKey, Import, ImportId};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::graph::ModuleId;
+use crate::lang::eval::{Resolved, Scope, eval};
+use crate::lang::syntax::{Expr, Traversal};
+use crate::plan::repeat::for_each_pairs;
+use crate::plan::values::{Expansion, ModuleScope, Repeated};
+use crate::schema::Object;
+use crate::state::Resource;
+use crate::value::{Type, Value, convert};
+use std::path::Path;
+
+/// One resource to be imported.
+struct Wanted {
+    address: Address,
+    provider: String,
+    id: String,
+    known: Object,
+    /// Of the id.
+    span: Span,
+}
+
+/// What `id`, `identity` and the keys in `to` see: the root module, and `each` of the block.
+struct ImportScope<'a> {
+    root: ModuleScope<'a>,
+}
+
+impl Scope for ImportScope<'_> {
+    fn resolve(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        match &*t.root {
+            "self" | "count" => {
+                Err(Diagnostic::error("unknown-name", format!("`{}` cannot be used here", t.root))
+                    .at(t.span)
+                    .help("an `import` block sees variables, locals, resources and, with `for_each`, `each`"))
+            }
+            _ => self.root.resolve(t),
+        }
+    }
+
+    fn base_dir(&self) -> &Path {
+        self.root.base_dir()
+    }
+
+    fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
+        self.root.plan_timestamp()
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Reads what `import` blocks want under a declaration, before it is compared.
+    pub(super) async fn import_into(&mut self, id: ModuleId, key: &DeclKey) -> Result<(), WalkError> {
+        let imports: Vec<&Import> = self.imports_for(id, key);
+        if imports.is_empty() {
+            return Ok(());
+        }
+        let mut diags = std::mem::take(&mut self.diags);
+        let mut wanted = Vec::new();
+        for import in imports {
+            self.wanted(import, id, key, &mut wanted, &mut diags);
+        }
+        self.diags = diags;
+        self.read_imports(wanted).await
+    }
+
+    fn imports_for(&self, id: ModuleId, key: &DeclKey) -> Vec<&'a Import> {
+        let root = self.graph.modules[0].module;
+        let target = |import: &&Import| {
+            let names = import.to.modules.iter().map(|(name, _)| name);
+            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            at == Some(id) && import.to.resource.as_ref().is_some_and(|(k, _)| k == key)
+        };
+        root.imports.iter().filter(target).collect()
+    }
+
+    /// One import for each pair of `for_each`.
+    fn wanted(
+        &self,
+        import: &Import,
+        id: ModuleId,
+        key: &DeclKey,
+        into: &mut Vec<Wanted>,
+        diags: &mut Diagnostics,
+    ) {
+        let root = ModulePath::root();
+        let repeated = match &import.for_each {
+            None => vec![Repeated::default()],
+            Some(expr) => {
+                let scope = ImportScope { root: self.scope(0, &root, Repeated::default()) };
+                let Some(pairs) = for_each_pairs(expr, &scope, diags, false) else { return };
+                let each = |(k, v)| Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) };
+                pairs.into_iter().map(each).collect()
+            }
+        };
+        for repeated in repeated {
+            let scope = ImportScope { root: self.scope(0, &root, repeated) };
+            let Some(address) = self.import_address(import, &scope, diags) else { continue };
+            // In the state already: nothing to do, so that blocks may stay where they are.
+            if self.state.resources.contains_key(&address) {
+                continue;
+            }
+            if let Some(other) = into.iter().find(|w| w.address == address) {
+                diags.push(
+                    Diagnostic::error("duplicate", format!("{address} is imported twice"))
+                        .label(import.span, "here")
+                        .label(other.span, "and by this id")
+                        .help("remove one of them"),
+                );
+                continue;
+            }
+            let resource = &self.graph.modules[id].module.resources[key];
+            let provider = match &import.provider {
+                Some(name) => self.provider_for(0, name),
+                None => self.provider_for(id, &resource.provider),
+            };
+            let Some((text, known)) = self.import_id(import, &address, &scope, diags) else { continue };
+            into.push(Wanted { address, provider, id: text, known, span: import.id.expr().span });
+        }
+    }
+
+    fn import_address(&self, import: &Import, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Address> {
+        let mut key = |key: &Option<TargetKey>| match key {
+            None => Some(InstanceKey::None),
+            Some(TargetKey::Known(key)) => Some(key.clone()),
+            Some(TargetKey::Computed(expr)) => computed_key(expr, scope, diags),
+        };
+        let mut module = ModulePath::root();
+        for (name, instance) in &import.to.modules {
+            module.0.push((name.clone(), key(instance)?));
+        }
+        let (declared, instance) = import.to.resource.as_ref()?;
+        Some(Address {
+            module,
+            mode: declared.mode,
+            type_name: declared.type_name.clone(),
+            name: declared.name.clone(),
+            key: key(instance)?,
+        })
+    }
+
+    /// The id as text, and what it says about the attributes.
+    fn import_id(
+        &self,
+        import: &Import,
+        address: &Address,
+        scope: &dyn Scope,
+        diags: &mut Diagnostics,
+    ) -> Option<(String, Object)> {
+        let expr = import.id.expr();
+        let errors = diags.error_count();
+        let value = eval(expr, scope, diags);
+        if diags.error_count() > errors {
+            return None;
+        }
+        let mut fail = |problem: &str, help: &str| {
+            diags.push(
+                Diagnostic::error("invalid-import-id", format!("{address}: {problem}"))
+                    .label(expr.span, format!("this is {}", describe(&value)))
+                    .help(help),
+            );
+        };
+        if !value.is_wholly_known() {
+            fail(
+                "the import id is known only after apply",
+                "write it out, or take it from a variable: what is imported exists already",
+            );
+            return None;
+        }
+        if value.contains_sensitive() || value.all_marks().ephemeral {
+            fail(
+                "the import id cannot be sensitive or ephemeral",
+                "it is shown in the plan and kept in the state; take `nonsensitive(…)` of it",
+            );
+            return None;
+        }
+        match &import.id {
+            ImportId::Id(_) => {
+                let text = convert(&value, &Type::String).ok()?.as_str().map(str::to_owned);
+                match text.filter(|t| !t.is_empty()) {
+                    Some(text) => match self.provider.import(&address.type_name, &text) {
+                        Some(known) => Some((text, known)),
+                        None => {
+                            fail(
+                                "resources of this type cannot be imported",
+                                "declare it, and let it be created",
+                            );
+                            None
+                        }
+                    },
+                    None => {
+                        fail(
+                            "the import id is null or empty",
+                            "write the id that the provider's documentation names under \"Import\"",
+                        );
+                        None
+                    }
+                }
+            }
+            ImportId::Identity(_) => {
+                let Some(known) = Object::of(&value) else {
+                    fail("`identity` must be an object", "write `identity = { id = \"…\" }`");
+                    return None;
+                };
+                let Some(text) = known.value("id").or_else(|| known.value("arn")).and_then(Value::as_str)
+                else {
+                    fail("`identity` has neither `id` nor `arn`", "name one of them, or use `id = \"…\"`");
+                    return None;
+                };
+                let mut merged = self.provider.import(&address.type_name, text).unwrap_or_default();
+                for (name, value) in known.0.iter() {
+                    merged.put(name, Some(value.clone()));
+                }
+                Some((text.to_owned(), merged))
+            }
+        }
+    }
+
+    async fn read_imports(&mut self, wanted: Vec<Wanted>) -> Result<(), WalkError> {
+        let provider = self.provider;
+        let reads = wanted.iter().map(async |w| {
+            let id = if w.known.id().is_empty() { &w.id } else { w.known.id() };
+            let items = [Existing { id, known: &w.known }];
+            let answer = provider.read(&w.provider, &w.address.type_name, &items).await;
+            answer.map_err(|error| WalkError::Aws { what: format!("importing {}", w.address), error })
+        });
+        let answers = futures::future::try_join_all(reads).await?;
+        for (want, answer) in wanted.iter().zip(answers) {
+            let Some(live) = answer.into_iter().next().flatten() else {
+                self.diags.push(
+                    Diagnostic::error("nothing-to-import", format!("{}: there is nothing with id `{}`", want.address, want.id))
+                        .at(want.span)
+                        .address(&want.address)
+                        .help("check the id, the region and the account; remove the `import` block to create it instead"),
+                );
+                continue;
+            };
+            self.adopt(&want.address, &want.provider, &want.id, &want.known, live);
+        }
+        Ok(())
+    }
+
+    /// Puts what was read into the state, as it will be after the apply.
+    pub fn adopt(&mut self, address: &Address, provider: &str, id: &str, known: &Object, live: Object) {
+        let Some(schema) = self.provider.resource(&address.type_name) else { return };
+        let own =
+            [live.id(), known.id(), id].into_iter().find(|t| !t.is_empty()).unwrap_or_default().to_owned();
+        let resource = Resource {
+            id: own,
+            provider: provider.to_owned(),
+            applied: Default::default(),
+            seen: self.state.stored(&live, schema.table),
+            depends_on: Default::default(),
+            create_before_destroy: false,
+            tainted: false,
+            deposed: Vec::new(),
+        };
+        self.state.resources.insert(address.clone(), resource);
+        self.live.insert(address.clone(), Some(live));
+        self.imported.insert(address.clone(), id.to_owned());
+    }
+
+    /// Imports into what nothing declares, told once everything is known.
+    pub(super) fn check_import_targets(&mut self) {
+        let mut found = Vec::new();
+        for import in &self.graph.modules[0].module.imports {
+            let Some((key, _)) = &import.to.resource else { continue };
+            let names = import.to.modules.iter().map(|(name, _)| name);
+            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
+            if !declared {
+                let root = import.to.modules.is_empty();
+                let d = Diagnostic::error(
+                    "import-target",
+                    format!("nothing declares `{key}`, which is to be imported"),
+                )
+                .at(import.to.span);
+                found.push(match root && import.for_each.is_none() {
+                    true => d.help(format!(
+                        "declare `resource \"{}\" \"{}\" {{ … }}`, or let it be written: `cutover plan --generate-config-out=generated.tf`",
+                        key.type_name, key.name
+                    )),
+                    false => d.help(format!("declare `resource \"{}\" \"{}\" {{ … }}` there", key.type_name, key.name)),
+                });
+            }
+        }
+        self.diags.extend(found);
+    }
+
+    fn is_produced(&self, address: &Address) -> bool {
+        let Some((id, resource)) = self.find_resource(address) else { return false };
+        let expansion = self.values.module(id, &address.module).and_then(|m| m.resources.get(&resource.key));
+        // Unknown: an error was reported.
+        expansion.is_some_and(|e| matches!(e, Expansion::Unknown) || e.get(&address.key).is_some())
+    }
+
+    /// After the walk: imports whose instance the configuration does not produce.
+    pub(super) fn check_imported_instances(&mut self) {
+        let lost: Vec<Address> = self.imported.keys().filter(|a| !self.is_produced(a)).cloned().collect();
+        for address in lost {
+            // It was never ours: it must not be taken for an orphan.
+            self.state.resources.remove(&address);
+            self.live.remove(&address);
+            self.imported.remove(&address);
+            self.diags.push(
+                Diagnostic::error(
+                    "import-target",
+                    format!("{address} is to be imported, but there is no such instance"),
+                )
+                .address(&address)
+                .help("check the key against `count` or `for_each` of the resource"),
+            );
+        }
+    }
+}
+
+fn computed_key(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<InstanceKey> {
+    let errors = diags.error_count();
+    let value = eval(expr, scope, diags);
+    let key = match (value.as_str(), value.as_i64()) {
+        (Some(text), _) => Some(InstanceKey::Key(text.into())),
+        (None, Some(i)) => u64::try_from(i).ok().map(InstanceKey::Index),
+        _ => None,
+    };
+    if key.is_none() && diags.error_count() == errors {
+        diags.push(
+            Diagnostic::error("invalid-import-key", "an instance key must be a known string or whole number")
+                .label(expr.span, format!("this is {}", describe(&value)))
+                .help("write it out, or take `each.key` of the import block"),
+        );
+    }
+    key
+}
