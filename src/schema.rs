@@ -589,6 +589,9 @@ put! {
 /// Computed attributes whose values are known before AWS is asked.
 pub type Predicted = Vec<(&'static str, Value)>;
 
+/// (id or name of a resource, attribute) → its value.
+pub type LookUp<'a> = dyn Fn(&str, &str) -> Option<Value> + 'a;
+
 /// A resource type as everything but its provider sees it.
 pub struct TypeSchema {
     pub name: &'static str,
@@ -616,7 +619,7 @@ pub struct TypeSchema {
     /// Gives what is live the value that words of the configuration (`$Latest`) stand for now, where a change of
     /// something else in the same plan makes them stand for another: then it differs. Gets live, desired, and a
     /// look-up: of the resource with this id or name, what an attribute is now if it is about to change.
-    pub resolve_words: fn(&mut Object, &Object, &dyn Fn(&str, &str) -> Option<Value>),
+    pub resolve_words: fn(&mut Object, &Object, &LookUp<'_>),
 }
 
 impl TypeSchema {

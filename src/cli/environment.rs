@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Arguments of every command that reads an environment.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct EnvironmentArgs {
     /// Directory of the environment
     #[arg(default_value = ".", value_name = "DIR")]

@@ -19,11 +19,12 @@ use std::sync::Arc;
 pub fn is_configuration(name: &str) -> bool {
     const NOT_OURS: &[&str] = &[".tftest.hcl", ".tfmock.hcl", ".pkr.hcl", ".tfquery.hcl", ".tfstack.hcl"];
     let ours = name.ends_with(".hcl") || name.ends_with(".tf") || name.ends_with(".tf.json");
-    ours && !name.starts_with('.')
-        && name != "terragrunt.hcl"
-        && !name.ends_with('~')
-        && !(name.starts_with('#') && name.ends_with('#'))
-        && !NOT_OURS.iter().any(|suffix| name.ends_with(suffix))
+    let saved_by_editor = name.ends_with('~') || name.starts_with('#') && name.ends_with('#');
+    let not_ours = name.starts_with('.')
+        || name == "terragrunt.hcl"
+        || saved_by_editor
+        || NOT_OURS.iter().any(|suffix| name.ends_with(suffix));
+    ours && !not_ours
 }
 
 /// Parses all files of a directory, in name order, and sorts their blocks into declarations.

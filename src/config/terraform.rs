@@ -228,7 +228,7 @@ fn normal_source(source: &str) -> Option<String> {
     let good = |p: &&str| {
         !p.is_empty() && p.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
     };
-    if !parts.iter().all(|p| good(p)) {
+    if !parts.iter().all(good) {
         return None;
     }
     match parts.as_slice() {
