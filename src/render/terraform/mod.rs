@@ -128,7 +128,7 @@ fn resource_change(change: &Change, walk: &Walk<'_>) -> Json {
         "actions": actions(change),
         "before": before,
         "after": after_json,
-        "after_unknown": after.map_or_else(|| json!({}), |object| unknown_json(object)),
+        "after_unknown": after.map_or_else(|| json!({}), unknown_json),
         "before_sensitive": before_sensitive,
         "after_sensitive": after_sensitive,
     });
