@@ -161,7 +161,7 @@ fn piped(input: &mut dyn BufRead, scope: &dyn Scope, sources: &mut Sources) -> R
             pending.push('\n');
             continue;
         }
-        match reply(&std::mem::take(&mut pending), scope, sources) {
+        match reply(std::mem::take(&mut pending).trim_end_matches('\n'), scope, sources) {
             Ok(Reply::Text(text)) => print_line(&text)?,
             Ok(Reply::Nothing) => {}
             Ok(Reply::Exit) => return Ok(done),

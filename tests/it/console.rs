@@ -211,7 +211,7 @@ fn errors_are_told_and_the_rest_goes_on() {
 #[test]
 fn resources_are_as_the_state_has_them_or_as_planned() {
     let env = TestEnvironment::with_root(
-        "resource \"terraform_data\" \"a\" {\n  input = { x = 1, s = sensitive(\"hush\") }\n}\noutput \"o\" {\n  value = terraform_data.a.output.x\n}\n",
+        "resource \"terraform_data\" \"a\" {\n  input = { x = 1, s = sensitive(\"hush\") }\n}\n",
     );
     let ask = |args: &[&str], text: &str| fed(&env, &[&["console", "root"], args].concat(), text).ok().stdout;
     assert_eq!(ask(&[], "terraform_data.a.id\nterraform_data.a.input.x"), "(known after apply)\n1\n");

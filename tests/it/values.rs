@@ -114,7 +114,37 @@ fn mistakes_in_values_are_located_and_secrets_are_not_shown() {
     );
     env.write("root/a.auto.tfvars.json", "{\n  \"n\": \"many\"\n}\n");
     let ran = env.run(&["plan", "root", "-var=s=[hush"]).exits(1);
-    insta::assert_snapshot!(ran.stderr, @"");
+    insta::assert_snapshot!(ran.stderr, @r#"
+    error[wrong-type]: variable `n`: a number is required, but this string does not read as one
+     --> root/a.auto.tfvars.json:2:3
+      |
+    2 |   "n": "many"
+      |   ^^^^^^^^^^^ this is "many"
+     ::: root/main.tf:1:1
+      |
+    1 | variable "n" {
+      | ------------ declared here
+      |
+      = help: `n` takes number
+
+    error[unclosed-bracket]: expected `,` or `]`, found the end of the file
+     --> <-var s>:1:1
+      |
+    1 | (sensitive value)
+      | ^^^^^^^^^^^^^^^^^
+      |
+      = help: close it with `]`
+
+    2 errors
+    "#);
     let ran = env.run(&["plan", "root", "-var=s=[\"hush\"]", "-var=n=x", "-var=m=1", "-var=k=1"]).exits(1);
-    insta::assert_snapshot!(ran.stderr, @"");
+    for words in
+        [" --> <-var n>:1:1", "this is \"x\"", "variable `s`", "its value is in <-var s>", "2 errors"]
+    {
+        assert!(ran.stderr.contains(words), "{words}\n{}", ran.all());
+    }
+    assert!(!ran.all().contains("hush"), "{}", ran.all());
+    // All that are missing are told at once.
+    let ran = env.run(&["plan", "root", "-var=n=1", "-input=false"]).exits(1);
+    assert_eq!(ran.stderr.matches("error[missing-variable]").count(), 3, "{}", ran.all());
 }
