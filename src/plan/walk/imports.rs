@@ -74,7 +74,7 @@ impl<'a> Walk<'a> {
         let root = self.graph.modules[0].module;
         let target = |import: &&Import| {
             let names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            let at = self.graph.module_at(names);
             at == Some(id) && import.to.resource.as_ref().is_some_and(|(k, _)| k == key)
         };
         root.imports.iter().filter(target).collect()
@@ -270,10 +270,11 @@ impl<'a> Walk<'a> {
         for import in &self.graph.modules[0].module.imports {
             let Some((key, _)) = &import.to.resource else { continue };
             let names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            let at = self.graph.module_at(names);
             let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
             let writable = import.to.modules.is_empty() && import.for_each.is_none();
-            if !declared && !(self.generate && writable) {
+            let written = self.generate && writable;
+            if !declared && !written {
                 let root = import.to.modules.is_empty();
                 let d = Diagnostic::error(
                     "import-target",
