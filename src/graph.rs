@@ -529,6 +529,25 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// The nearest resources and data sources that a node needs, seen through variables, locals and outputs.
+    pub fn declarations_needed(&self, node: &Node) -> BTreeSet<&Node> {
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut todo: Vec<&Node> = self.needs(node).collect();
+        while let Some(next) = todo.pop() {
+            if matches!(next, Node::Resource(..)) {
+                found.insert(next);
+            } else if seen.insert(next) {
+                todo.extend(self.needs(next));
+            }
+        }
+        found
+    }
+
+    /// All resources and data sources that a node needs, directly or not.
+    pub fn resources_needed_all(&self, node: &Node) -> impl Iterator<Item = &Node> {
+        self.needs_all(node).into_iter().filter(|n| matches!(n, Node::Resource(..)))
+    }
+
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.levels.iter().flatten()
     }

@@ -6,6 +6,7 @@ mod conditions;
 mod imports;
 mod modules;
 mod moves;
+pub mod options;
 mod providers;
 mod provisioners;
 mod resources;
@@ -18,6 +19,7 @@ pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
+use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};
 use super::{Change, CheckResult, OutputChange, Plan};
 use crate::addr::{Address, Mode, ModulePath};
@@ -88,6 +90,9 @@ pub struct Walk<'a> {
     broken: BTreeSet<Node>,
     /// Everything was applied: nothing is pending any more.
     settled: bool,
+    pub options: Options,
+    /// Declarations whose changes were not asked for.
+    left_out: BTreeSet<String>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
@@ -128,6 +133,8 @@ impl<'a> Walk<'a> {
             awaited: Vec::new(),
             broken: BTreeSet::new(),
             settled: false,
+            options: Options::default(),
+            left_out: BTreeSet::new(),
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
@@ -180,6 +187,7 @@ impl<'a> Walk<'a> {
             self.check_imported_instances();
             self.check_moved_instances();
             self.orphans();
+            self.narrow();
             self.warn_of_forgotten();
         }
         Ok(())
@@ -358,8 +366,13 @@ impl<'a> Walk<'a> {
             if !known.has("id") {
                 known.put("id", Some(resource.id.as_str().into()));
             }
+            if !self.options.refresh {
+                self.live.insert(address.clone(), Some(known));
+                continue;
+            }
             batch.push((address.clone(), resource.id.clone(), known));
         }
+        batches.retain(|_, batch| !batch.is_empty());
         self.diags.extend(locked);
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
@@ -400,18 +413,28 @@ impl<'a> Walk<'a> {
         let root = self.values.module(0, &ModulePath::root());
         let declared = &self.graph.modules[0].module.outputs;
         let mut out = BTreeMap::new();
-        if self.purpose == Purpose::Destroy {
+        if self.purpose == Purpose::Destroy && self.options.targets.is_empty() {
             return out;
         }
         for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
             let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
+            if self.purpose == Purpose::Destroy || self.is_left_out(name) {
+                let Some(before) = before else { continue };
+                let after = crate::value::from_json(&before);
+                let before = Some(before);
+                let kept = OutputChange { before, after, sensitive, changed: false, removed: false };
+                out.insert(name.to_string(), kept);
+                continue;
+            }
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
-            let changed = before != to_json(&after);
-            out.insert(
-                name.to_string(),
-                OutputChange { before, after: value.clone(), sensitive, changed, removed: false },
-            );
+            // A null output is not recorded, and an unknown one is going to be something else.
+            let changed = match (&before, to_json(&after)) {
+                (None, Some(json)) => !json.is_null(),
+                (before, json) => json.is_none() || *before != json,
+            };
+            let change = OutputChange { before, after: value.clone(), sensitive, changed, removed: false };
+            out.insert(name.to_string(), change);
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {
@@ -423,6 +446,13 @@ impl<'a> Walk<'a> {
             });
         }
         out
+    }
+
+    /// Whether an output needs something that was not asked for.
+    fn is_left_out(&self, output: &Arc<str>) -> bool {
+        let node = Node::Output(0, output.clone());
+        !self.left_out.is_empty()
+            && self.graph.resources_needed_all(&node).any(|n| self.left_out.contains(&self.graph.describe(n)))
     }
 
     /// Resources that are created before they are destroyed: those that say so, and all that they need.

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod blocks;
+mod builtin;
 mod changes;
+mod console;
 mod environment;
 mod lifecycle;
 mod moto;
@@ -12,3 +14,6 @@ mod provider_schema;
 mod scenarios;
 mod terraform;
 mod tidy;
+mod tools;
+mod values;
+mod versions;

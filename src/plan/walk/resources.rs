@@ -208,7 +208,7 @@ impl Walk<'_> {
         &mut self,
         instance: &Instance<'_>,
         change: &mut Change,
-        live: Object,
+        mut live: Object,
         wanted: &Object,
         applied: Option<&Object>,
         old: &crate::state::Resource,
@@ -217,6 +217,9 @@ impl Walk<'_> {
         let mut seen = old.seen(schema.table);
         let settings = self.settings.get(&change.provider).cloned().unwrap_or_default();
         derive_tags(&mut seen, schema.table, &settings, Some(wanted));
+        for object in [&mut live, &mut seen] {
+            (schema.resolve_words)(object, wanted, &|key, attribute| self.about_to_change(key, attribute));
+        }
         let seen = change.importing.is_none().then_some(&seen);
         let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
@@ -225,11 +228,16 @@ impl Walk<'_> {
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
+        let requested = self.options.replace.contains(&instance.address);
+        if requested && !change.attributes.iter().any(|a| a.replaces) {
+            change.reason = Some(Reason::Requested);
+        }
         let tainted = old.tainted;
         if tainted {
             change.reason = Some(Reason::Tainted);
         }
-        change.action = if tainted || triggered || change.attributes.iter().any(|a| a.replaces) {
+        let forced = tainted || triggered || requested;
+        change.action = if forced || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
             if change.importing.is_some() { Action::Import } else { Action::None }
@@ -249,6 +257,16 @@ impl Walk<'_> {
             change.rollout = self.provider.rollout(&instance.address.type_name, &live, wanted, &names);
         }
         change.before = Some(live);
+    }
+
+    /// What an attribute of the resource with this id or name is now, if this plan changes it.
+    fn about_to_change(&self, key: &str, attribute: &str) -> Option<Value> {
+        let named = |c: &Change| c.before.as_ref()?.value("name")?.as_str().map(|name| name == key);
+        let meant = |c: &&Change| c.id.as_deref() == Some(key) || named(c) == Some(true);
+        let changes = self.changes.values().filter(|c| c.action == Action::Update).filter(meant);
+        let values =
+            changes.filter_map(|c| Some((c.before.as_ref()?.value(attribute)?, c.after.value(attribute)?)));
+        values.filter(|(now, then)| now.kind != then.kind).map(|(now, _)| now.clone()).next()
     }
 
     /// Whether something in `replace_triggered_by` changes.
@@ -598,6 +616,18 @@ impl Walk<'_> {
         let scope = self.scope(id, &address.module, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, diags, false);
         expansion.get(&address.key).cloned().unwrap_or_default()
+    }
+
+    /// Whether a module instance is declared.
+    pub fn has_module(&self, path: &ModulePath) -> bool {
+        let mut id = 0;
+        for (name, _) in &path.0 {
+            match self.graph.modules[id].children.get(name) {
+                Some(child) => id = *child,
+                None => return false,
+            }
+        }
+        self.values.module(id, path).is_some()
     }
 
     pub fn find_resource(&self, address: &Address) -> Option<(ModuleId, &Resource)> {
