@@ -178,8 +178,8 @@ impl<'a> Graph<'a> {
             diags.push(d.at(import.span).help("move it there, and write the address from the root"));
             return;
         }
-        let mut names = import.to.modules.iter().map(|(name, _)| name);
-        let target = names.try_fold(0, |at, name| self.modules[at].children.get(name).copied());
+        let names = import.to.modules.iter().map(|(name, _)| name);
+        let target = self.module_at(names);
         let (Some(target), Some((key, _))) = (target, &import.to.resource) else { return };
         let node = Node::Resource(target, key.clone());
         self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node, diags);
@@ -286,6 +286,11 @@ impl<'a> Graph<'a> {
                 Err(problem) => diags.push(*problem),
             }
         }
+    }
+
+    /// The module that calls of these names lead to, from the root.
+    pub fn module_at<'n>(&self, mut names: impl Iterator<Item = &'n Arc<str>>) -> Option<ModuleId> {
+        names.try_fold(0, |at, name| self.modules[at].children.get(name).copied())
     }
 
     /// The check that keeps `target` to itself, if `user` is something else.

@@ -76,12 +76,16 @@ pub struct Walk<'a> {
     pub settings: BTreeMap<String, ProviderSettings>,
     /// From → to, as the journal shall have it.
     pub moved: Vec<(Address, Address)>,
+    /// To → from.
+    came_from: BTreeMap<Address, Address>,
     /// By which id.
     pub imported: BTreeMap<Address, String>,
     pub checks: BTreeMap<String, CheckResult>,
     /// Imports of what nothing declares are looked up, so that it can be written.
     pub generate: bool,
     pub found: Vec<Found>,
+    /// Types of what a killed run left, and of what is imported without being declared.
+    awaited: Vec<Arc<str>>,
     /// Nodes with errors, and what needs them.
     broken: BTreeSet<Node>,
     /// Everything was applied: nothing is pending any more.
@@ -121,10 +125,12 @@ impl<'a> Walk<'a> {
             live: BTreeMap::new(),
             settings: BTreeMap::new(),
             moved: Vec::new(),
+            came_from: BTreeMap::new(),
             imported: BTreeMap::new(),
             checks: BTreeMap::new(),
             generate: false,
             found: Vec::new(),
+            awaited: Vec::new(),
             broken: BTreeSet::new(),
             settled: false,
             options: Options::default(),
@@ -147,6 +153,9 @@ impl<'a> Walk<'a> {
             self.check_moves();
             self.check_import_targets();
         }
+        let imports = self.graph.modules[0].module.imports.iter().filter_map(|i| i.to.resource.as_ref());
+        self.awaited = imports.map(|(key, _)| key.type_name.clone()).collect();
+        self.awaited.extend(unfinished.iter().map(|u| u.address.type_name.clone()));
         let early = self.before_providers();
         for node in &early {
             self.visit(node).await?;

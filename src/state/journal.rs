@@ -3,11 +3,11 @@
 //! An intent is on disk before its call is made; a result before the next step starts. One JSON object
 //! a line; a last line cut short by a crash is ignored.
 
-use super::{Deposed, Resource, State};
+use super::{Deposed, Resource, State, without_keys};
 use crate::addr::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +107,12 @@ pub struct Unfinished {
 /// Applies the entries to the state; what is left unfinished.
 pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<Unfinished> {
     let mut open: BTreeMap<Address, Unfinished> = BTreeMap::new();
+    let mut moves = Vec::new();
     for entry in entries {
+        // Moves stand together: one pass over the state does for all of them.
+        if !matches!(entry, Entry::Moved { .. }) && !moves.is_empty() {
+            rename(state, std::mem::take(&mut moves));
+        }
         match entry {
             Entry::Begin { .. } | Entry::End => {}
             Entry::Intent { address, action, token, provider, want } => {
@@ -156,7 +161,7 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             Entry::Failed { address, .. } => {
                 open.remove(&address);
             }
-            Entry::Moved { from, to } => rename(state, &from, to),
+            Entry::Moved { from, to } => moves.push((from, to)),
             Entry::Imported { address, resource } => store(state, address, *resource),
             Entry::Forgotten { address } => {
                 open.remove(&address);
@@ -166,27 +171,54 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
         }
         state.serial += 1;
     }
+    rename(state, moves);
     open.into_values().collect()
 }
 
-/// Nothing is ever overwritten: where another resource stands at the new address, it stays where it is.
-fn rename(state: &mut State, from: &Address, to: Address) {
-    if state.resources.contains_key(&to) {
-        return;
-    }
-    let Some(resource) = state.resources.remove(from) else { return };
-    let (old, new) = (super::without_keys(from), super::without_keys(&to));
-    state.resources.insert(to, resource);
-    if old == new {
-        return;
-    }
-    let others = state.resources.keys().any(|a| super::without_keys(a) == old);
-    for resource in state.resources.values_mut().filter(|r| r.depends_on.contains(&old)) {
-        resource.depends_on.insert(new.clone());
-        if !others {
-            resource.depends_on.remove(&old);
+/// Nothing is ever overwritten: where another resource stands at the new address, it stays where it is. Who
+/// was made from a moved resource knows its new name.
+fn rename(state: &mut State, moves: Vec<(Address, Address)>) {
+    let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (from, to) in moves {
+        if state.resources.contains_key(&to) {
+            continue;
+        }
+        let Some(resource) = state.resources.remove(&from) else { continue };
+        let (old, new) = (without_keys(&from), without_keys(&to));
+        state.resources.insert(to, resource);
+        if old != new {
+            names.entry(old).or_default().insert(new);
         }
     }
+    if names.is_empty() {
+        return;
+    }
+    let here: BTreeSet<String> = state.resources.keys().map(without_keys).collect();
+    for resource in state.resources.values_mut() {
+        if resource.depends_on.iter().any(|name| names.contains_key(name)) {
+            resource.depends_on = renamed(&resource.depends_on, &names, &here);
+        }
+    }
+}
+
+/// What names have become, over chains of moves; a name that is still there stays, too.
+fn renamed(
+    old: &BTreeSet<String>,
+    names: &BTreeMap<String, BTreeSet<String>>,
+    here: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let (mut out, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let mut todo: Vec<&String> = old.iter().collect();
+    while let Some(name) = todo.pop() {
+        let next = names.get(name);
+        if next.is_none() || here.contains(name) {
+            out.insert(name.clone());
+        }
+        if seen.insert(name) {
+            todo.extend(next.into_iter().flatten());
+        }
+    }
+    out
 }
 
 /// A new resource at an address that still holds another one deposes it: nothing is ever forgotten.

@@ -280,6 +280,10 @@ fn moves_that_cannot_be_are_told_where_they_stand() {
     for (block, code) in cases {
         let env = TestEnvironment::with_root(&format!("{VPC}{block}"));
         let found = env.run(&["validate", "root"]).exits(1);
-        assert!(found.stderr.contains(code) && found.stderr.contains("main.tf:6"), "{code}: {}", found.all());
+        assert!(
+            found.stderr.contains(code) && found.stderr.contains("root/main.tf:"),
+            "{code}: {}",
+            found.all()
+        );
     }
 }

@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 impl Walk<'_> {
     pub(super) fn check(&mut self, id: ModuleId, name: &Arc<str>) {
+        if self.purpose == Purpose::Destroy {
+            return;
+        }
         let check = &self.graph.modules[id].module.checks[name];
         for path in self.values.paths(id) {
             let mut found = Diagnostics::default();
@@ -65,6 +68,9 @@ impl Walk<'_> {
 
     /// At the end of an apply: reads what the checks look at, and says what does not hold.
     pub async fn check_again(&mut self) -> Result<Diagnostics, WalkError> {
+        if self.purpose == Purpose::Destroy {
+            return Ok(Diagnostics::default());
+        }
         let before = std::mem::take(&mut self.diags);
         self.settled = true;
         let checks: Vec<(ModuleId, Arc<str>)> = self

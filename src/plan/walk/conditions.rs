@@ -1,8 +1,8 @@
 //! Preconditions and postconditions of resources and data sources: while planning, and again while
 //! applying, when everything is known.
 
-use super::Walk;
 use super::modules::condition;
+use super::{Purpose, Walk};
 use crate::addr::{Address, Mode};
 use crate::config::{DeclKey, Resource, Validation};
 use crate::diag::Diagnostics;
@@ -44,7 +44,8 @@ impl Walk<'_> {
             Moment::After => ("failed-postcondition", "a postcondition failed"),
         };
         let conditions = moment.of(resource);
-        if conditions.is_empty() {
+        // What is to go need not hold any more.
+        if conditions.is_empty() || self.purpose == Purpose::Destroy {
             return true;
         }
         let mut scope = self.scope(id, &address.module, repeated);
@@ -58,7 +59,7 @@ impl Walk<'_> {
     /// The same with real values, while applying.
     pub fn conditions_again(&self, moment: Moment, address: &Address, diags: &mut Diagnostics) {
         let Some((id, resource)) = self.find_resource(address) else { return };
-        if moment.of(resource).is_empty() {
+        if moment.of(resource).is_empty() || self.purpose == Purpose::Destroy {
             return;
         }
         let repeated = self.repeated_of(id, resource, address, diags);
@@ -73,7 +74,9 @@ impl Walk<'_> {
     /// Instances of a declaration that this plan leaves alone, but that have conditions.
     pub fn untouched_with_conditions(&self, id: ModuleId, key: &DeclKey) -> Vec<Address> {
         let resource = &self.graph.modules[id].module.resources[key];
-        if resource.lifecycle.preconditions.is_empty() && resource.lifecycle.postconditions.is_empty() {
+        let none =
+            resource.lifecycle.preconditions.is_empty() && resource.lifecycle.postconditions.is_empty();
+        if none || self.purpose == Purpose::Destroy {
             return Vec::new();
         }
         let mut found = Vec::new();

@@ -73,8 +73,8 @@ impl<'a> Walk<'a> {
     fn imports_for(&self, id: ModuleId, key: &DeclKey) -> Vec<&'a Import> {
         let root = self.graph.modules[0].module;
         let target = |import: &&Import| {
-            let mut names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.try_fold(0, |at, name| self.graph.modules[at].children.get(name).copied());
+            let names = import.to.modules.iter().map(|(name, _)| name);
+            let at = self.graph.module_at(names);
             at == Some(id) && import.to.resource.as_ref().is_some_and(|(k, _)| k == key)
         };
         root.imports.iter().filter(target).collect()
@@ -269,8 +269,8 @@ impl<'a> Walk<'a> {
         let mut found = Vec::new();
         for import in &self.graph.modules[0].module.imports {
             let Some((key, _)) = &import.to.resource else { continue };
-            let mut names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.try_fold(0, |at, name| self.graph.modules[at].children.get(name).copied());
+            let names = import.to.modules.iter().map(|(name, _)| name);
+            let at = self.graph.module_at(names);
             let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
             let writable = import.to.modules.is_empty() && import.for_each.is_none();
             let written = self.generate && writable;

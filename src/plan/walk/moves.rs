@@ -196,10 +196,10 @@ impl Walk<'_> {
             }
             moves.extend(origin.into_iter().map(|(to, from)| (from, to)));
         }
-        for (from, to) in sequence(moves) {
-            fold(&mut self.state, [Entry::Moved { from: from.clone(), to: to.clone() }]);
-            self.moved.push((from, to));
-        }
+        self.moved = sequence(moves);
+        let entry = |(from, to): &(Address, Address)| Entry::Moved { from: from.clone(), to: to.clone() };
+        fold(&mut self.state, self.moved.iter().map(entry));
+        self.came_from = self.moved.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
         for (from, to) in blocked {
             self.diags.push(
                 Diagnostic::warning("blocked-move", format!("{from} cannot move to {to}: there is another resource"))
@@ -316,7 +316,7 @@ impl Walk<'_> {
 
     /// The address that a resource had in the state before this walk.
     pub fn previous(&self, address: &Address) -> Option<Address> {
-        self.moved.iter().find(|(_, to)| to == address).map(|(from, _)| from.clone())
+        self.came_from.get(address).cloned()
     }
 
     /// What `removed` blocks let go of is told.

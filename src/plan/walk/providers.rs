@@ -128,7 +128,8 @@ impl Walk<'_> {
             _ => None,
         });
         let recorded = self.state.resources.keys().map(|address| &address.type_name);
-        declared.chain(recorded).any(|type_name| default_name(type_name) == name)
+        let all = declared.chain(recorded).chain(&self.awaited);
+        all.into_iter().any(|type_name| default_name(type_name) == name)
     }
 
     async fn configure(&mut self, key: String, settings: ProviderSettings) -> Result<(), WalkError> {
