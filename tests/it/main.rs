@@ -3,6 +3,8 @@
 mod bad_input;
 mod changes;
 mod environment;
+mod fmt;
+mod hostile;
 mod lifecycle;
 mod moto;
 mod moving;
