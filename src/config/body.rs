@@ -178,7 +178,7 @@ impl Decoder<'_> {
             self.store_blocks(table, name, found, header, &mut object);
         }
         for row in table.rows {
-            self.finish(row, body, header, path, &mut object);
+            self.finish(row, table, body, header, path, &mut object);
         }
         object.complete(table)
     }
@@ -411,13 +411,38 @@ impl Decoder<'_> {
         into.put(&name, Some(value));
     }
 
+    /// Each pair once, whichever of the two names the other. What may yet turn out null is no conflict.
+    fn conflicts(&mut self, row: &Row, table: &Table, body: &Body, header: Span, object: &Object) {
+        let set = |name: &str| {
+            is_written(body, name) && object.has(name) && !object.value(name).is_some_and(Value::is_unknown)
+        };
+        for other in row.conflicts_with.iter().filter(|other| set(row.name) && set(other)) {
+            let mutual = table.row(other).is_some_and(|o| o.conflicts_with.contains(&row.name));
+            if mutual && row.name > *other {
+                continue;
+            }
+            let (first, second) = (row.name.min(other), row.name.max(other));
+            let block = || body.blocks_of(second).next().map(|b| b.header);
+            let place = body.attribute(second).map(|a| a.span).or_else(block).unwrap_or(header);
+            self.diags.push(
+                Diagnostic::error("conflict", format!("`{first}` and `{second}` exclude each other"))
+                    .at(place)
+                    .help("keep one of them"),
+            );
+        }
+    }
+
     /// What only shows once everything is read: required things missing, conflicts, defaults.
-    fn finish(&mut self, row: &'static Row, body: &Body, header: Span, path: &str, object: &mut Object) {
-        let written = body.attribute(row.name).is_some()
-            || body
-                .blocks
-                .iter()
-                .any(|b| *b.kind.name == *row.name || dynamic_parts(b).is_some_and(|d| *d.kind == *row.name));
+    fn finish(
+        &mut self,
+        row: &'static Row,
+        table: &'static Table,
+        body: &Body,
+        header: Span,
+        path: &str,
+        object: &mut Object,
+    ) {
+        let written = is_written(body, row.name);
         let blocks = matches!(row.shape, Shape::Blocks(..));
         let count = object.value(row.name).and_then(Value::as_slice).map_or(0, <[Value]>::len);
         let unknown = object.value(row.name).is_some_and(Value::is_unknown);
@@ -437,19 +462,7 @@ impl Decoder<'_> {
                 .at(header);
             self.diags.push(d.help(format!("add `{} {{ … }}`", row.name)));
         }
-        for other in row.conflicts_with {
-            // A value that is not known yet may turn out null.
-            let has = |name: &str| object.value(name).is_some_and(|v| !is_absent(v) && !v.is_unknown());
-            let both = has(row.name) && has(other);
-            if both && row.name < *other {
-                let place = body.attribute(other).map_or(header, |a| a.span);
-                self.diags.push(
-                    Diagnostic::error("conflict", format!("`{}` and `{other}` exclude each other", row.name))
-                        .at(place)
-                        .help("keep one of them"),
-                );
-            }
-        }
+        self.conflicts(row, table, body, header, object);
         if let (Some(text), true) = (row.deprecated, written && (!blocks || count > 0)) {
             let place = body.attribute(row.name).map_or(header, |a| a.span);
             self.diags.push(
@@ -463,6 +476,12 @@ impl Decoder<'_> {
         }
         debug_assert!(self.type_name.starts_with(|c: char| c.is_ascii_lowercase()));
     }
+}
+
+/// As an attribute, a block or a `dynamic` one.
+fn is_written(body: &Body, name: &str) -> bool {
+    let is_block = |b: &Block| *b.kind.name == *name || dynamic_parts(b).is_some_and(|d| *d.kind == *name);
+    body.attribute(name).is_some() || body.blocks.iter().any(is_block)
 }
 
 /// Attribute syntax for blocks (`ingress = [{ … }]`): members left out become null.
@@ -527,4 +546,52 @@ fn plural(n: usize) -> &'static str {
 /// Whether the desired object declares an attribute (a value, an unknown, or blocks).
 pub fn declares(object: &Object, name: &str) -> bool {
     object.value(name).is_some_and(|v| !is_absent(v))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Sources;
+    use crate::lang::parse::parse_file;
+    use crate::schema::attributes;
+
+    attributes! {
+        TABLE:
+        ALPHA: Str = optional("alpha");
+        BETA: Str = optional("beta").conflicts_with(&["alpha"]);
+        GAMMA: Str = optional("gamma").conflicts_with(&["delta"]).default_str("x");
+        DELTA: Str = optional("delta").conflicts_with(&["gamma"]);
+    }
+
+    struct NoNames;
+
+    impl Scope for NoNames {
+        fn resolve(&self, traversal: &Traversal) -> Result<Resolved, Diagnostic> {
+            Err(Diagnostic::error("no-names", "there are none").at(traversal.span))
+        }
+
+        fn base_dir(&self) -> &Path {
+            Path::new(".")
+        }
+    }
+
+    fn conflicts(text: &str) -> Vec<String> {
+        let mut sources = Sources::default();
+        let mut diags = Diagnostics::default();
+        let file = sources.add("main.tf", text);
+        let (body, problems) = parse_file(&sources, file);
+        assert!(problems.is_empty());
+        let mut decoder = Decoder { type_name: "thing", diags: &mut diags };
+        decoder.body(&TABLE, &body, body.span, &NoNames, "thing");
+        diags.iter().filter(|d| d.code == "conflict").map(|d| d.summary.clone()).collect()
+    }
+
+    #[test]
+    fn a_conflict_is_reported_once_whichever_names_the_other() {
+        assert_eq!(conflicts("alpha = \"a\"\nbeta = \"b\"\n"), ["`alpha` and `beta` exclude each other"]);
+        assert_eq!(conflicts("gamma = \"a\"\ndelta = \"b\"\n"), ["`delta` and `gamma` exclude each other"]);
+        // A default is not declared, and null is nothing.
+        assert!(conflicts("delta = \"b\"\n").is_empty());
+        assert!(conflicts("alpha = null\nbeta = \"b\"\n").is_empty());
+    }
 }

@@ -62,8 +62,20 @@ impl StateDir {
         self.dir.join("journal.jsonl")
     }
 
+    /// For its owner alone, and out of version control wherever it stands: the embedded AWS keeps secrets in
+    /// its world as any AWS does.
     pub fn create(&self) -> Result<(), StateError> {
-        std::fs::create_dir_all(&self.dir).map_err(io("create", &self.dir))
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.dir).map_err(io("create", &self.dir))?;
+        let ignore = self.dir.join(".gitignore");
+        match OpenOptions::new().write(true).create_new(true).open(&ignore) {
+            Ok(mut file) => file.write_all(b"*\n").map_err(io("write", &ignore)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(io("create", &ignore)(error)),
+        }
     }
 
     /// The state with the journal folded in, and what a killed run left unfinished. Writes nothing.

@@ -24,6 +24,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("aws_lb_listener_rule", "action.authenticate_oidc.session_cookie_name", AWS_CHOOSES),
     ("aws_alb_listener_rule", "action.authenticate_oidc.session_timeout", AWS_CHOOSES),
     ("aws_lb_listener_rule", "action.authenticate_oidc.session_timeout", AWS_CHOOSES),
+    ("aws_acm_certificate", "options", FILLED_IN),
     ("aws_appautoscaling_policy", "step_scaling_policy_configuration.cooldown", FILLED_IN),
     ("aws_appautoscaling_policy", "step_scaling_policy_configuration.metric_aggregation_type", FILLED_IN),
     (

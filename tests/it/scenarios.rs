@@ -262,3 +262,47 @@ fn apply_without_a_terminal_needs_approval() {
     states(&ran, &["no terminal", "--auto-approve"]);
     assert_eq!(env.run(&["state", "list", "envs/dev"]).ok().stdout, "", "nothing was made");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_kept_beside_an_environment_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let main = "resource \"aws_ssm_parameter\" \"key\" {\n  name = \"/key\"\n  type = \"SecureString\"\n  value = \"x\"\n}\n";
+    let env = TestEnvironment::with_root(main);
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    let mode = |path: &str| {
+        let found = std::fs::metadata(env.path().join(path)).expect("there").permissions();
+        found.mode() & 0o777
+    };
+    assert_eq!(mode("root/.cutover"), 0o700);
+    for file in ["state.json", "world.json"] {
+        assert_eq!(mode(&format!("root/.cutover/{file}")), 0o600, "{file}");
+    }
+    // Whoever keeps the environment in Git does not keep this, also without a .gitignore of his own.
+    assert_eq!(env.read("root/.cutover/.gitignore"), "*\n");
+    let shipped = std::fs::read_to_string(crate::environment::repository().join(".gitignore")).expect("read");
+    assert!(shipped.lines().any(|line| line == ".cutover/"));
+}
+
+#[test]
+fn several_environments_are_planned_by_one_command() {
+    let env = TestEnvironment::new();
+    let root = |name: &str, main: &str| {
+        env.write(&format!("{name}/cutover.hcl"), "cutover {\n  cloud = \"embedded\"\n}\n");
+        env.write(&format!("{name}/main.tf"), main);
+    };
+    root("a", "resource \"aws_ecs_cluster\" \"a\" {\n  name = \"a\"\n}\n");
+    root("b", "output \"b\" {\n  value = null\n}\n");
+    let both = env.run(&["plan", "a", "b", "--detailed-exitcode"]).exits(2);
+    let at = |what: &str| both.stdout.find(what).unwrap_or_else(|| panic!("no {what:?} in {}", both.all()));
+    assert!(at("== a") < at("aws_ecs_cluster.a") && at("aws_ecs_cluster.a") < at("== b"));
+    env.run(&["plan", "a", "b"]).ok();
+    let json = env.run(&["plan", "a", "b", "--format", "json"]).ok().json();
+    assert_eq!(json["a"]["changes"][0]["address"], "aws_ecs_cluster.a");
+    assert!(json["b"]["changes"].as_array().is_some_and(Vec::is_empty));
+    root("c", "broken = \n");
+    let failed = env.run(&["plan", "c", "a", "b", "--detailed-exitcode"]).exits(1);
+    states(&failed, &["== c", "main.tf:1", "== a", "aws_ecs_cluster.a"]);
+    let refused = env.run(&["plan", "a", "b", "--out", "x.plan"]).exits(1);
+    states(&refused, &["one plan file is for one environment"]);
+}

@@ -1,5 +1,8 @@
 //! One file a resource type, and the list of all of them.
 
+mod acm_certificate;
+mod acm_certificate_validation;
+mod acm_options;
 mod alb;
 mod appautoscaling_policy;
 mod appautoscaling_target;
@@ -56,6 +59,8 @@ use super::AwsType;
 /// Every resource type, sorted by name.
 #[rustfmt::skip]
 pub static ALL: &[&dyn AwsType] = &[
+    &acm_certificate::AcmCertificate,
+    &acm_certificate_validation::AcmCertificateValidation,
     &alb::ALB,
     &alb::ALB_LISTENER,
     &alb::ALB_LISTENER_RULE,

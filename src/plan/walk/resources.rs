@@ -208,7 +208,7 @@ impl Walk<'_> {
         &mut self,
         instance: &Instance<'_>,
         change: &mut Change,
-        live: Object,
+        mut live: Object,
         wanted: &Object,
         applied: Option<&Object>,
         old: &crate::state::Resource,
@@ -217,6 +217,9 @@ impl Walk<'_> {
         let mut seen = old.seen(schema.table);
         let settings = self.settings.get(&change.provider).cloned().unwrap_or_default();
         derive_tags(&mut seen, schema.table, &settings, Some(wanted));
+        for object in [&mut live, &mut seen] {
+            (schema.resolve_words)(object, wanted, &|key, attribute| self.about_to_change(key, attribute));
+        }
         let seen = change.importing.is_none().then_some(&seen);
         let sides = Sides { desired: wanted, applied, seen, live: &live, salt: &self.state.salt };
         change.attributes = diff(schema.table, &sides);
@@ -256,6 +259,16 @@ impl Walk<'_> {
         change.before = Some(live);
     }
 
+    /// What an attribute of the resource with this id or name is now, if this plan changes it.
+    fn about_to_change(&self, key: &str, attribute: &str) -> Option<Value> {
+        let named = |c: &Change| c.before.as_ref()?.value("name")?.as_str().map(|name| name == key);
+        let meant = |c: &&Change| c.id.as_deref() == Some(key) || named(c) == Some(true);
+        let changes = self.changes.values().filter(|c| c.action == Action::Update).filter(meant);
+        let values =
+            changes.filter_map(|c| Some((c.before.as_ref()?.value(attribute)?, c.after.value(attribute)?)));
+        values.filter(|(now, then)| now.kind != then.kind).map(|(now, _)| now.clone()).next()
+    }
+
     /// Whether something in `replace_triggered_by` changes.
     fn is_triggered(&mut self, instance: &Instance<'_>) -> bool {
         let triggers = &instance.resource.lifecycle.replace_triggered_by;
@@ -285,7 +298,7 @@ impl Walk<'_> {
         }
     }
 
-    fn deletion(
+    pub(super) fn deletion(
         &self,
         address: &Address,
         old: &crate::state::Resource,

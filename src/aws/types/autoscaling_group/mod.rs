@@ -96,6 +96,7 @@ resource "aws_autoscaling_group" "hosts" {
         want.value("name").filter(|n| !n.is_null()).cloned().map(|n| ("id", n)).into_iter().collect()
     },
     unique: &["name"],
+    resolve_words: versions::resolve_words,
     ..TypeSchema::new("aws_autoscaling_group", &TABLE)
 };
 

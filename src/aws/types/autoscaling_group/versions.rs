@@ -3,6 +3,7 @@
 use super::table::*;
 use crate::aws::{Aws, AwsError, Existing, Op};
 use crate::schema::Object;
+use crate::value::Value;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use std::collections::BTreeMap;
@@ -74,6 +75,39 @@ pub fn declared(o: &Object) -> Option<(String, Option<String>)> {
         }
     };
     Some((id.or(name)?, version.filter(|v| !v.is_empty())))
+}
+
+/// `$Latest` and `$Default` become the number they mean now, if the template is about to get another one.
+pub fn resolve_words(o: &mut Object, want: &Object, about_to_change: &dyn Fn(&str, &str) -> Option<Value>) {
+    let Some((template, Some(words))) = declared(want) else { return };
+    let attribute = match words.as_str() {
+        "$Latest" => "latest_version",
+        "$Default" => "default_version",
+        _ => return,
+    };
+    if declared(o).and_then(|(_, shown)| shown).as_deref() != Some(&words) {
+        return;
+    }
+    let number = about_to_change(&template, attribute).and_then(|now| now.as_i64());
+    if let Some(number) = number {
+        set_version(o, &number.to_string());
+    }
+}
+
+fn set_version(o: &mut Object, version: &str) {
+    let mut templates = o.all(&LAUNCH_TEMPLATE);
+    if let Some(t) = templates.first_mut() {
+        t.set(&template::VERSION, version);
+        o.set_blocks(&LAUNCH_TEMPLATE, templates);
+        return;
+    }
+    let Some(mut policy) = o.block(&MIXED_INSTANCES_POLICY) else { return };
+    let Some(mut inner) = policy.block(&mixed::TEMPLATE) else { return };
+    let Some(mut specification) = inner.block(&mixed::SPECIFICATION) else { return };
+    specification.set(&template::TEMPLATE_VERSION, version);
+    inner.set_blocks(&mixed::SPECIFICATION, vec![specification]);
+    policy.set_blocks(&mixed::TEMPLATE, vec![inner]);
+    o.set_blocks(&MIXED_INSTANCES_POLICY, vec![policy]);
 }
 
 /// Templates whose numbers are needed to understand these groups: those with a pointer (or a declared

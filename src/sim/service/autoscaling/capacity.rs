@@ -101,24 +101,30 @@ fn retire_expired(world: &mut World, name: &str) {
 /// at a time, and not while a refresh does it.
 fn retire_misplaced(world: &mut World, name: &str) {
     let group = &world.autoscaling.groups[name];
-    if group.suspends("AZRebalance") || group.suspends("Terminate") || group.refresh().is_some() {
+    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
+    if !settled || group.units() < group.desired || group.suspends("Terminate") {
         return;
     }
-    let subnet = |member: &Member| world.ec2.instances.get(&member.id).map(|i| i.spec.subnet_id.as_str());
-    let misplaced = |member: &&Member| {
-        subnet(member)
-            .is_some_and(|subnet| !group.subnets.is_empty() && !group.subnets.iter().any(|s| s == subnet))
-    };
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    let whole = group.units() >= group.desired;
-    let oldest = group.members.values().filter(misplaced).min_by_key(|member| (member.launched, &member.id));
-    let Some(oldest) = oldest.filter(|_| settled && whole) else { return };
-    let id = oldest.id.clone();
+    let Some(id) = misplaced(world, name) else { return };
     let cause = format!(
         "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
         activities::at(world.now)
     );
     life::begin_leaving(world, name, &id, &cause);
+}
+
+/// The oldest instance in a subnet that is not the group's any more, if the group has to see to it.
+pub fn misplaced(world: &World, name: &str) -> Option<String> {
+    let group = world.autoscaling.groups.get(name)?;
+    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+        return None;
+    }
+    let elsewhere = |member: &&Member| {
+        let instance = world.ec2.instances.get(&member.id);
+        instance.is_some_and(|instance| !group.subnets.contains(&instance.spec.subnet_id))
+    };
+    let found = group.members.values().filter(|member| !member.lifecycle.leaves()).filter(elsewhere);
+    found.min_by_key(|member| (member.launched, &member.id)).map(|member| member.id.clone())
 }
 
 fn grow(world: &mut World, name: &str, want: i64) {

@@ -59,6 +59,9 @@ pub fn enter_service(world: &mut World, group: &str, id: &str) {
     if !world.autoscaling.groups[group].suspends("AddToLoadBalancer") {
         register(world, group, id);
     }
+    if capacity::misplaced(world, group).is_some() {
+        capacity::soon(world, group);
+    }
 }
 
 pub fn register(world: &mut World, group: &str, id: &str) {

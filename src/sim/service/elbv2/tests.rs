@@ -232,3 +232,58 @@ fn lists_come_in_pages() {
     assert_eq!(rest["TargetGroups"].as_array().map(Vec::len), Some(3));
     assert_eq!(rest.get("NextMarker"), None);
 }
+
+#[test]
+fn a_certificate_must_be_known_and_issued_and_is_in_use_while_a_listener_has_it() {
+    let (mut world, net) = world();
+    let made = lb(&mut world, "CreateLoadBalancer", json!({"Name": "web", "Subnets": net.subnets}));
+    let balancer = made["LoadBalancers"][0]["LoadBalancerArn"].clone();
+    let secure = |certificate: &Json| {
+        json!({
+            "LoadBalancerArn": balancer, "Port": 443, "Protocol": "HTTPS", "DefaultActions": fixed("ok"),
+            "Certificates": [{"CertificateArn": certificate}],
+        })
+    };
+    let nobody = json!("arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-a000-000000000000");
+    assert_eq!(refused(&mut world, "CreateListener", secure(&nobody)).code, "CertificateNotFound");
+    let request = json!({"DomainName": "shop.test", "ValidationMethod": "DNS"});
+    let arn = ok(&mut world, "acm", "RequestCertificate", request)["CertificateArn"].clone();
+    pass(&mut world, MINUTE);
+    assert_eq!(refused(&mut world, "CreateListener", secure(&arn)).code, "UnsupportedCertificate");
+    let asked = json!({"CertificateArn": arn});
+    let described = ok(&mut world, "acm", "DescribeCertificate", asked.clone());
+    let record = &described["Certificate"]["DomainValidationOptions"][0]["ResourceRecord"];
+    let zone =
+        ok(&mut world, "route53", "CreateHostedZone", json!({"Name": "shop.test", "CallerReference": "1"}));
+    let set = json!({
+        "Name": record["Name"], "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": record["Value"]}],
+    });
+    let change = json!({
+        "HostedZoneId": zone["HostedZone"]["Id"],
+        "ChangeBatch": {"Changes": [{"Action": "CREATE", "ResourceRecordSet": set}]},
+    });
+    ok(&mut world, "route53", "ChangeResourceRecordSets", change);
+    pass(&mut world, MINUTE);
+    lb(&mut world, "CreateListener", secure(&arn));
+    let users = ok(&mut world, "acm", "DescribeCertificate", asked.clone())["Certificate"]["InUseBy"].clone();
+    assert_eq!(users, json!([balancer]));
+    let in_use = call(&mut world, "acm", "DeleteCertificate", asked.clone()).expect_err("in use");
+    assert_eq!(in_use.code, "ResourceInUseException");
+    lb(&mut world, "DeleteLoadBalancer", json!({"LoadBalancerArn": balancer}));
+    ok(&mut world, "acm", "DeleteCertificate", asked);
+}
+
+#[test]
+fn a_balancer_does_not_move_to_subnets_of_another_vpc() {
+    let (mut world, net) = world();
+    let made = lb(&mut world, "CreateLoadBalancer", json!({"Name": "web", "Subnets": net.subnets}));
+    let vpc = ok(&mut world, "ec2", "CreateVpc", json!({"CidrBlock": "10.9.0.0/16"}))["Vpc"]["VpcId"].clone();
+    let mut subnets = Vec::new();
+    for (cidr, zone) in [("10.9.1.0/24", "us-east-1a"), ("10.9.2.0/24", "us-east-1b")] {
+        let input = json!({"VpcId": vpc, "CidrBlock": cidr, "AvailabilityZone": zone});
+        subnets.push(ok(&mut world, "ec2", "CreateSubnet", input)["Subnet"]["SubnetId"].clone());
+    }
+    let arn = &made["LoadBalancers"][0]["LoadBalancerArn"];
+    let input = json!({"LoadBalancerArn": arn, "Subnets": subnets});
+    assert_eq!(refused(&mut world, "SetSubnets", input).code, "InvalidSubnet");
+}
