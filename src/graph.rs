@@ -269,7 +269,8 @@ impl<'a> Graph<'a> {
         for traversal in found {
             match self.targets(id, &traversal) {
                 Ok(targets) => {
-                    for target in targets.iter().filter(|t| *t != node) {
+                    let to_itself = |t: &Node| t == node && !matches!(node, Node::Local(..));
+                    for target in targets.iter().filter(|t| !to_itself(t)) {
                         if let Some(check) = self.scoped(target, node) {
                             diags.push(
                                 Diagnostic::error(
@@ -413,7 +414,8 @@ impl<'a> Graph<'a> {
     }
 
     fn find_cycles(&mut self, diags: &mut Diagnostics) {
-        for component in petgraph::algo::tarjan_scc(&self.dag) {
+        // Without recursion: a chain may be 100,000 long.
+        for component in petgraph::algo::kosaraju_scc(&self.dag) {
             let looped = component.len() > 1 || self.dag.contains_edge(component[0], component[0]);
             if !looped {
                 continue;

@@ -8,6 +8,7 @@ mod convert;
 mod describe;
 mod json;
 mod number;
+mod size;
 mod typed;
 mod types;
 
@@ -17,6 +18,7 @@ pub use convert::{ConvertError, convert, convertible, unify};
 pub use describe::{describe, quote};
 pub use json::{from_json, json_text, parse_json, to_json};
 pub use number::{Number, NumberError};
+pub use size::Excess;
 pub use typed::{parse_type, type_json, typed_json, value_of_type};
 pub use types::{ObjectType, Type};
 

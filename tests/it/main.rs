@@ -6,6 +6,8 @@ mod builtin;
 mod changes;
 mod console;
 mod environment;
+mod fmt;
+mod hostile;
 mod lifecycle;
 mod moto;
 mod moving;

@@ -32,18 +32,23 @@ impl Evaluator<'_> {
         if !self.count_fits(function, &arguments, expr) {
             return Value::dynamic();
         }
+        if !arguments.iter().all(|a| self.fits(&a.value, a.expr.span)) || self.is_exhausted() {
+            return Value::dynamic();
+        }
         let arguments = self.converted(function, arguments, env);
         if self.errors > errors {
             return Value::dynamic();
         }
         let values: Vec<Value> = arguments.iter().map(|a| a.value.clone()).collect();
+        let scope = self.scope;
         let result = match &function.run {
-            Run::Lazy(_) => super::super::functions::templatestring(&values, args, self.scope),
-            Run::Plain(run) => run_plain(function, *run, &values, self.scope),
+            Run::Lazy(_) => self.steps.lend(|| super::super::functions::templatestring(&values, args, scope)),
+            Run::Plain(run) => self.steps.lend(|| run_plain(function, *run, &values, scope)),
         };
         match result {
             Ok(value) => {
                 self.infinite |= value.as_number().is_some_and(|n| !n.is_finite());
+                self.spend_on_text(value.as_str().map_or(0, str::len), expr.span);
                 value
             }
             Err(mut failure) => {

@@ -112,13 +112,16 @@ impl Evaluator<'_> {
         }
         for (key, item) in items {
             let errors = self.errors;
-            let with_value = env.with(&f.value_var, item);
+            // Marked as the whole, lest an error tells what is in it.
+            let with_value = env.with(&f.value_var, item.marked(collection_marks));
             match &f.key_var {
-                Some(key_var) => self.for_item(f, &with_value.with(key_var, key), &mut out),
+                Some(key_var) => {
+                    self.for_item(f, &with_value.with(key_var, key.marked(collection_marks)), &mut out)
+                }
                 None => self.for_item(f, &with_value, &mut out),
             }
             // One report of a mistake in the clauses is enough; more elements would repeat it.
-            if self.errors > errors {
+            if self.errors > errors || self.is_exhausted() {
                 out.known = false;
                 break;
             }
@@ -214,20 +217,20 @@ impl Evaluator<'_> {
             Kind::List(..) | Kind::Set(..) => {
                 let items = source.as_slice().unwrap_or_default();
                 let element = ty.element().cloned().unwrap_or(Type::Dynamic);
-                let Some(values) = self.each(items, each, env) else { return Value::dynamic() };
+                let Some(values) = self.each(items, marks, each, env) else { return Value::dynamic() };
                 if values.is_empty() {
                     let item = self.expr(each, &env.with_item(Value::unknown(element)));
                     return Value::list(item.ty(), Vec::new()).marked(marks);
                 }
                 list_of(values).marked(marks)
             }
-            Kind::Tuple(items) => match self.each(items, each, env) {
+            Kind::Tuple(items) => match self.each(items, marks, each, env) {
                 Some(values) => Value::tuple(values).marked(marks),
                 None => Value::dynamic(),
             },
             _ => {
                 let single = Value { kind: source.kind.clone(), marks };
-                match self.each(std::slice::from_ref(&single), each, env) {
+                match self.each(std::slice::from_ref(&single), marks, each, env) {
                     Some(values) => Value::tuple(values),
                     None => Value::dynamic(),
                 }
@@ -235,9 +238,16 @@ impl Evaluator<'_> {
         }
     }
 
-    fn each(&mut self, items: &[Value], each: &Expr, env: &Env) -> Option<Vec<Value>> {
+    /// The elements have the marks of the whole, lest an error tells what is in them.
+    fn each(&mut self, items: &[Value], marks: Marks, each: &Expr, env: &Env) -> Option<Vec<Value>> {
         let errors = self.errors;
-        let values = items.iter().map(|item| self.expr(each, &env.with_item(item.clone()))).collect();
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            values.push(self.expr(each, &env.with_item(item.clone().marked(marks))));
+            if self.is_exhausted() {
+                return None;
+            }
+        }
         (self.errors == errors).then_some(values)
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod call;
 mod collections;
 mod constraint;
+mod limits;
 mod operators;
 mod references;
 mod template;
@@ -64,7 +65,11 @@ pub trait Scope {
 /// Evaluates `expr`. On an error: reported to `diags`, and the result is an unknown of unknown type.
 pub fn eval(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Value {
     let mut evaluator = Evaluator::new(scope);
-    let value = evaluator.expr(expr, &Env::EMPTY);
+    let mut value = evaluator.expr(expr, &Env::EMPTY);
+    // What is only referred to was looked at where it was made.
+    if !is_reference(expr) {
+        value = evaluator.bounded(value, expr.span);
+    }
     evaluator.finish(value, expr.span, diags)
 }
 
@@ -72,6 +77,7 @@ pub fn eval(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Value {
 pub fn eval_as(expr: &Expr, ty: &Type, scope: &dyn Scope, diags: &mut Diagnostics) -> Value {
     let mut evaluator = Evaluator::new(scope);
     let value = evaluator.expr(expr, &Env::EMPTY);
+    let value = evaluator.bounded(value, expr.span);
     let converted = convert(&value, ty);
     let value = converted.unwrap_or_else(|error| {
         evaluator.report(unsuitable("wrong-type", &error, &value).at(expr.span), expr, &Env::EMPTY);
@@ -85,6 +91,7 @@ pub fn eval_template(parts: &[TemplatePart], scope: &dyn Scope, diags: &mut Diag
     let span = Span::default();
     let mut evaluator = Evaluator::new(scope);
     let value = evaluator.template(parts, span, &Env::EMPTY);
+    let value = evaluator.bounded(value, span);
     evaluator.finish(value, span, diags)
 }
 
@@ -150,17 +157,38 @@ struct Evaluator<'s> {
     depth: usize,
     /// Whether an infinite number came up, so that the result has to be looked through for it.
     infinite: bool,
+    steps: limits::Steps,
 }
 
 impl<'s> Evaluator<'s> {
     fn new(scope: &'s dyn Scope) -> Self {
-        Self { scope, diags: Diagnostics::default(), errors: 0, depth: 0, infinite: false }
+        Self {
+            scope,
+            diags: Diagnostics::default(),
+            errors: 0,
+            depth: 0,
+            infinite: false,
+            steps: limits::Steps::new(),
+        }
     }
 
-    fn finish(self, value: Value, span: Span, diags: &mut Diagnostics) -> Value {
+    fn bounded(&mut self, value: Value, span: Span) -> Value {
+        match limits::excess(&value, span) {
+            Some(diagnostic) => {
+                self.push(diagnostic);
+                Value::dynamic()
+            }
+            None => value,
+        }
+    }
+
+    fn finish(mut self, value: Value, span: Span, diags: &mut Diagnostics) -> Value {
+        if let Some(span) = self.steps.exhausted_at {
+            self.push(limits::too_much_work(span));
+        }
         let failed = self.errors > 0;
         let infinite = self.infinite && value.any(&mut |v| v.as_number().is_some_and(|n| !n.is_finite()));
-        diags.extend(self.diags);
+        diags.extend(std::mem::take(&mut self.diags));
         if infinite {
             diags.push(
                 Diagnostic::error("infinite-number", "the result is an infinite number")
@@ -224,6 +252,10 @@ impl<'s> Evaluator<'s> {
                     .at(expr.span)
                     .help("move a part of it to a local value"),
             );
+            return Value::dynamic();
+        }
+        self.steps.spend(1, expr.span);
+        if self.is_exhausted() {
             return Value::dynamic();
         }
         self.depth += 1;
@@ -314,6 +346,9 @@ impl<'s> Evaluator<'s> {
     fn conditional(&mut self, condition: &Expr, if_true: &Expr, if_false: &Expr, env: &Env) -> Value {
         let (yes, yes_diags) = self.apart(|e| e.expr(if_true, env));
         let (no, no_diags) = self.apart(|e| e.expr(if_false, env));
+        if !self.fits(&yes, if_true.span) || !self.fits(&no, if_false.span) {
+            return Value::dynamic();
+        }
         let untyped_null = |v: &Value| matches!(v.kind, Kind::Null(Type::Dynamic));
         let ty = if untyped_null(&yes) {
             Some(no.ty())
@@ -376,6 +411,10 @@ impl<'s> Evaluator<'s> {
             }
         }
     }
+}
+
+fn is_reference(expr: &Expr) -> bool {
+    matches!(references::links(expr).0.kind, ExprKind::Root(_))
 }
 
 /// The result of a conditional whose condition is not known yet: what both arms have in common.

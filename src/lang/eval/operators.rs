@@ -24,6 +24,9 @@ impl Evaluator<'_> {
         for node in nodes.into_iter().rev() {
             let ExprKind::Binary { op, left, right } = &node.kind else { continue };
             let right_value = self.expr(right, env);
+            if !self.fits(&value, left.span) || !self.fits(&right_value, right.span) {
+                return Value::unknown(result_type(*op));
+            }
             value = match apply(*op, &value, &right_value) {
                 Ok(result) => result,
                 Err(failure) => {

@@ -35,7 +35,10 @@ impl Evaluator<'_> {
     fn parts(&mut self, parts: &[TemplatePart], span: Span, env: &Env, out: &mut Output) {
         for part in parts {
             match part {
-                TemplatePart::Literal(text, _) if out.known => out.text.push_str(text),
+                TemplatePart::Literal(text, span) if out.known => {
+                    self.spend_on_text(text.len(), *span);
+                    out.text.push_str(text);
+                }
                 TemplatePart::Literal(..) => {}
                 TemplatePart::Interpolation(expr) => self.interpolation(expr, env, out),
                 TemplatePart::If { condition, then, otherwise, .. } => {
@@ -50,9 +53,16 @@ impl Evaluator<'_> {
                     };
                     out.marks = out.marks.union(marks);
                     for (key, item) in items {
-                        let with_value = env.with(value_var, item);
+                        self.steps.spend(1, span);
+                        if self.is_exhausted() {
+                            out.known = false;
+                            break;
+                        }
+                        let with_value = env.with(value_var, item.marked(marks));
                         match key_var {
-                            Some(key_var) => self.parts(body, span, &with_value.with(key_var, key), out),
+                            Some(key_var) => {
+                                self.parts(body, span, &with_value.with(key_var, key.marked(marks)), out)
+                            }
                             None => self.parts(body, span, &with_value, out),
                         }
                     }
@@ -74,7 +84,12 @@ impl Evaluator<'_> {
         }
         match convert(&value, &Type::String) {
             Ok(text) => match text.as_str() {
-                Some(text) if out.known => out.text.push_str(text),
+                Some(text) if out.known => {
+                    self.spend_on_text(text.len(), expr.span);
+                    if !self.is_exhausted() {
+                        out.text.push_str(text);
+                    }
+                }
                 Some(_) => {}
                 None => out.known = false,
             },

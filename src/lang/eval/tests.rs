@@ -48,7 +48,7 @@ fn parsed(text: &str) -> (Sources, Body, Vec<Diagnostic>) {
     (sources, body, diags)
 }
 
-fn run(text: &str) -> (Value, Vec<Diagnostic>) {
+pub(super) fn run(text: &str) -> (Value, Vec<Diagnostic>) {
     let (_, body, problems) = parsed(text);
     let mut diags = Diagnostics::default();
     diags.extend(problems);

@@ -9,6 +9,7 @@ use crate::value::{Map, Type, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use globset::{GlobBuilder, GlobMatcher};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 type Result<T = Value> = std::result::Result<T, Failure>;
@@ -31,10 +32,23 @@ pub(super) fn read(scope: &dyn Scope, path: &str) -> std::result::Result<Vec<u8>
     if full.is_dir() {
         return Err(format!("`{path}` is a directory, not a file"));
     }
-    std::fs::read(&full).map_err(|error| match error.kind() {
+    read_bounded(&full).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("there is no file `{path}`"),
         _ => format!("the file `{path}` cannot be read: {error}"),
     })
+}
+
+/// Devices have no end.
+const LARGEST_FILE: u64 = 1 << 30;
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(std::io::Error::other("it is larger than 1 GiB"));
+    }
+    Ok(bytes)
 }
 
 fn read_text(scope: &dyn Scope, path: &str) -> Result<String> {
@@ -65,6 +79,8 @@ pub fn fileexists(call: &Call) -> Result {
     Ok(Value::bool(full.exists()))
 }
 
+const MOST_FILES: usize = 200_000;
+
 pub fn fileset(call: &Call) -> Result {
     let mut base = full_path(call.scope, call.str(0));
     let mut pattern = call.str(1);
@@ -79,7 +95,13 @@ pub fn fileset(call: &Call) -> Result {
         matcher(pattern).map_err(|e| Failure::arg(1, format!("this is not a file pattern: {e}")))?;
     let deepest = if pattern.contains("**") { usize::MAX } else { pattern.matches('/').count() + 1 };
     let mut names = Vec::new();
+    let mut seen = 0;
     for entry in walkdir::WalkDir::new(&base).follow_links(true).max_depth(deepest).into_iter().flatten() {
+        seen += 1;
+        if seen > MOST_FILES {
+            return Err(Failure::new(format!("there are more than {MOST_FILES} files to look at"))
+                .help("name a directory further inside"));
+        }
         let Ok(relative) = entry.path().strip_prefix(&base) else { continue };
         if entry.file_type().is_file() && matcher.is_match(relative) {
             names.push(Value::string(format!("{up}{}", relative.to_string_lossy())));

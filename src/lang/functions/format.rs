@@ -1,6 +1,6 @@
 //! `format` and `formatlist`: Go's verbs, widths, precisions and argument positions.
 
-use super::{Call, Failure};
+use super::{Call, Failure, text_length};
 use crate::value::{Kind, Number, Type, Value, convert, json_text};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -39,6 +39,7 @@ pub fn formatlist(call: &Call) -> Result<Value> {
         }
     }
     let mut items = Vec::new();
+    let mut total = 0;
     for index in 0..count.map_or(1, |(_, length)| length) {
         let element = |arg: &Value| match arg.as_slice() {
             Some(items) => items[index].clone(),
@@ -56,6 +57,7 @@ pub fn formatlist(call: &Call) -> Result<Value> {
             }
             None => failure,
         })?;
+        total = text_length(Some(total + text.len()))?;
         items.push(Value::string(text));
     }
     Ok(Value::list(Type::String, items))
@@ -108,7 +110,9 @@ fn formatted(spec: &str, args: &[Value]) -> Result<String> {
                 verb.text
             ))
         })?;
-        out.push_str(&verb.apply(arg)?);
+        let piece = verb.apply(arg)?;
+        text_length(Some(out.len() + piece.len()))?;
+        out.push_str(&piece);
     }
     out.push_str(rest);
     if highest < args.len() {
@@ -220,7 +224,7 @@ impl Verb {
     }
 
     fn padded(&self, text: String) -> String {
-        let missing = self.width.saturating_sub(text.graphemes(true).count());
+        let missing = self.width.saturating_sub(text.graphemes(true).take(self.width).count());
         let fill = " ".repeat(missing);
         if self.minus { text + &fill } else { fill + &text }
     }

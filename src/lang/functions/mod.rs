@@ -26,6 +26,26 @@ pub use file::render_template;
 pub(super) use file::templatestring;
 pub use table::{FUNCTIONS, find};
 
+/// So many bytes a value may have, written out.
+pub const LARGEST_VALUE: usize = 64 << 20;
+pub const LARGEST_VALUE_TEXT: &str = "64 MiB";
+
+/// So many elements a function may make.
+const MOST_ELEMENTS: usize = 1_000_000;
+
+fn too_large() -> Failure {
+    Failure::new(format!("the result would be larger than {LARGEST_VALUE_TEXT}"))
+}
+
+/// `bytes` if a text may be so long.
+fn text_length(bytes: Option<usize>) -> Result<usize, Failure> {
+    bytes.filter(|bytes| *bytes <= LARGEST_VALUE).ok_or_else(too_large)
+}
+
+fn too_many() -> Failure {
+    Failure::new(format!("the result would have more than {MOST_ELEMENTS} elements"))
+}
+
 /// The type of a parameter; [`Any`](T::Any) is checked by the function itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum T {

@@ -1,6 +1,6 @@
 //! Regular expressions: RE2 syntax, as Go reads it, translated to the regex crate's.
 
-use super::{Call, Failure};
+use super::{Call, Failure, MOST_ELEMENTS, text_length, too_many};
 use crate::value::{Kind, Map, Type, Value};
 use regex::{Captures, Regex, RegexBuilder};
 use std::sync::Arc;
@@ -160,8 +160,11 @@ pub fn regex(call: &Call) -> Result {
 
 pub fn regexall(call: &Call) -> Result {
     let regex = compile(call.str(0)).map_err(|what| Failure::arg(0, what))?;
-    let items: Vec<Value> =
-        regex.captures_iter(call.str(1)).map(|found| match_value(&regex, &found)).collect();
+    let found = regex.captures_iter(call.str(1)).take(MOST_ELEMENTS + 1);
+    let items: Vec<Value> = found.map(|found| match_value(&regex, &found)).collect();
+    if items.len() > MOST_ELEMENTS {
+        return Err(too_many());
+    }
     Ok(Value::list(call.ty.element().cloned().unwrap_or(Type::String), items))
 }
 
@@ -171,10 +174,31 @@ pub fn replace(call: &Call) -> Result {
     match wanted.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         Some(pattern) if wanted.len() > 1 => {
             let regex = compile(pattern).map_err(Failure::new)?;
-            Ok(Value::string(regex.replace_all(text, replacement).into_owned()))
+            Ok(Value::string(replaced(&regex, text, replacement)?))
         }
-        _ => Ok(Value::string(text.replace(wanted, replacement))),
+        _ => {
+            let added = text.matches(wanted).count().checked_mul(replacement.len());
+            text_length(added.and_then(|added| added.checked_add(text.len())))?;
+            Ok(Value::string(text.replace(wanted, replacement)))
+        }
     }
+}
+
+fn replaced(regex: &Regex, text: &str, replacement: &str) -> std::result::Result<String, Failure> {
+    let groups = replacement.matches('$').count();
+    let mut out = String::new();
+    let mut end = 0;
+    for found in regex.captures_iter(text) {
+        let whole = found.get_match();
+        out.push_str(&text[end..whole.start()]);
+        end = whole.end();
+        // No group is longer than the whole match.
+        let longest = groups.checked_mul(whole.len()).and_then(|n| n.checked_add(replacement.len()));
+        text_length(longest.and_then(|n| n.checked_add(out.len())))?;
+        found.expand(replacement, &mut out);
+    }
+    out.push_str(&text[end..]);
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub fn setproduct(call: &Call) -> Result {
     let total = bounds
         .iter()
         .try_fold(1usize, |n, (_, count)| n.checked_mul(*count))
-        .filter(|n| *n <= LARGEST || empty);
+        .filter(|n| n.saturating_mul(bounds.len()) <= 4 * LARGEST && *n <= LARGEST || empty);
     let total = total.ok_or_else(|| Failure::new(format!("the product has more than {LARGEST} elements")))?;
     let Type::Tuple(types) = &element else { return Ok(Value::unknown(call.ty.clone())) };
     let mut rows: Vec<Vec<Value>> = if total == 0 { Vec::new() } else { vec![Vec::new()] };

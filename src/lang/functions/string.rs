@@ -1,6 +1,6 @@
 //! Strings. Characters are grapheme clusters, what people take for one character.
 
-use super::{Call, Failure};
+use super::{Call, Failure, MOST_ELEMENTS, text_length, too_many};
 use crate::value::{Type, Value};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -81,7 +81,10 @@ pub fn indent(call: &Call) -> Result {
     if !(0..=WIDEST).contains(&spaces) {
         return Err(Failure::arg(0, format!("the number of spaces must be from 0 to {WIDEST}")));
     }
-    Ok(Value::string(call.str(1).replace('\n', &format!("\n{}", " ".repeat(spaces as usize)))))
+    let text = call.str(1);
+    let added = text.matches('\n').count().checked_mul(spaces as usize);
+    text_length(added.and_then(|added| added.checked_add(text.len())))?;
+    Ok(Value::string(text.replace('\n', &format!("\n{}", " ".repeat(spaces as usize)))))
 }
 
 pub fn join(call: &Call) -> Result {
@@ -100,16 +103,22 @@ pub fn join(call: &Call) -> Result {
     if call.args.len() < 2 {
         return Err(Failure::new("at least one list is required"));
     }
+    let separators = parts.len().saturating_sub(1).checked_mul(call.str(0).len());
+    let texts = parts.iter().map(|p| p.len()).sum::<usize>();
+    text_length(separators.and_then(|n| n.checked_add(texts)))?;
     Ok(if known { Value::string(parts.join(call.str(0))) } else { Value::unknown(Type::String) })
 }
 
 pub fn split(call: &Call) -> Result {
     let (separator, text) = (call.str(0), call.str(1));
     let parts: Vec<Value> = if separator.is_empty() {
-        text.chars().map(|c| Value::string(c.to_string())).collect()
+        text.chars().map(|c| Value::string(c.to_string())).take(MOST_ELEMENTS + 1).collect()
     } else {
-        text.split(separator).map(Value::string).collect()
+        text.split(separator).map(Value::string).take(MOST_ELEMENTS + 1).collect()
     };
+    if parts.len() > MOST_ELEMENTS {
+        return Err(too_many());
+    }
     Ok(Value::list(Type::String, parts))
 }
 
