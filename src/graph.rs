@@ -524,6 +524,11 @@ impl<'a> Graph<'a> {
         found
     }
 
+    /// All resources and data sources that a node needs, directly or not.
+    pub fn resources_needed_all(&self, node: &Node) -> impl Iterator<Item = &Node> {
+        self.needs_all(node).into_iter().filter(|n| matches!(n, Node::Resource(..)))
+    }
+
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.levels.iter().flatten()
     }

@@ -586,6 +586,9 @@ put! {
     Any: Value => |v| v;
 }
 
+/// Computed attributes whose values are known before AWS is asked.
+pub type Predicted = Vec<(&'static str, Value)>;
+
 /// A resource type as everything but its provider sees it.
 pub struct TypeSchema {
     pub name: &'static str,
@@ -606,10 +609,10 @@ pub struct TypeSchema {
     pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
-    pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+    pub predict: fn(&Object) -> Predicted,
     /// The same for one that exists: gets desired and the names of the attributes that change (none: it
     /// stays as it is).
-    pub predict_update: fn(&Object, &[&str]) -> Vec<(&'static str, Value)>,
+    pub predict_update: fn(&Object, &[&str]) -> Predicted,
 }
 
 impl TypeSchema {

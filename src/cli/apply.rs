@@ -2,10 +2,12 @@ use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::{CliError, aws_error, color, style};
 use super::plan::schema_of;
+use super::planning::{LockArgs, PlanningArgs};
 use super::saved::Saved;
-use super::session::{Session, load_checked, with_walk, with_walk_of};
+use super::session::{Locked, Session, load_checked, load_for_plan, with_walk_of};
 use crate::apply::{self, Event, Failure, Outcome};
 use crate::diag::render::render_text;
+use crate::plan::walk::options::Options;
 use crate::plan::walk::{Purpose, Walk};
 use crate::plan::{Change, Plan};
 use crate::render::progress::Progress;
@@ -22,11 +24,18 @@ pub struct Args {
     environment: EnvironmentArgs,
     #[command(flatten)]
     apply: ApplyArgs,
+    /// The same as `cutover destroy`
+    #[arg(long)]
+    destroy: bool,
 }
 
 /// What `apply` and `destroy` share.
 #[derive(Debug, clap::Args)]
 pub struct ApplyArgs {
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    #[command(flatten)]
+    pub lock: LockArgs,
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
@@ -39,26 +48,41 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     if args.environment.dir.is_file() {
         return apply_saved(args);
     }
-    with_walk(&args.environment, Purpose::Plan, Some("apply"), async |walk, session| {
-        carry_out(walk, session, &args.apply, "apply").await
+    let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Plan };
+    let operation = if args.destroy { "destroy" } else { "apply" };
+    let environment = load_for_plan(&args.environment, &args.apply.planning)?;
+    let locked = Locked { operation, how: args.apply.lock };
+    with_walk_of(environment, purpose, Some(locked), async |walk, session| {
+        carry_out(walk, session, &args.apply, operation).await
     })
 }
 
 /// A saved plan: planned again from its snapshot of the configuration, and refused if that differs.
 fn apply_saved(args: Args) -> Result<Done, CliError> {
+    let planning = &args.apply.planning;
+    if args.destroy || planning.options()? != Options::default() {
+        return Err(CliError::usage(
+            "a saved plan is applied as it is",
+            "give --destroy, --target, --replace and --refresh to `cutover plan --out`",
+        ));
+    }
     let saved = Saved::load(&args.environment.dir)?;
     let unpacked = saved.unpack(&args.environment.variables.given)?;
     let snapshot = EnvironmentArgs {
         dir: unpacked.config_dir.clone(),
         variables: unpacked.variables.clone(),
         cloud: args.environment.cloud,
+        compact_warnings: args.environment.compact_warnings,
+        generate: false,
     };
     let mut environment = load_checked(&snapshot)?;
     environment.live_at(&unpacked.environment);
+    environment.options = saved.options();
     saved.check_secrets(&environment)?;
     let purpose = if saved.destroys() { Purpose::Destroy } else { Purpose::Plan };
     let approved = ApplyArgs { auto_approve: true, ..args.apply };
-    with_walk_of(environment, purpose, Some("apply"), async |walk, session| {
+    let locked = Locked { operation: "apply", how: approved.lock };
+    with_walk_of(environment, purpose, Some(locked), async |walk, session| {
         saved.check(&walk.plan(), walk)?;
         carry_out(walk, session, &approved, "apply").await
     })

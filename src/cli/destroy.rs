@@ -2,7 +2,7 @@ use super::Done;
 use super::apply::{ApplyArgs, carry_out};
 use super::environment::EnvironmentArgs;
 use super::error::CliError;
-use super::session::with_walk;
+use super::session::{Locked, load_for_plan, with_walk_of};
 use crate::plan::walk::Purpose;
 
 /// Delete everything that this environment made
@@ -15,7 +15,9 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
-    with_walk(&args.environment, Purpose::Destroy, Some("destroy"), async |walk, session| {
+    let environment = load_for_plan(&args.environment, &args.apply.planning)?;
+    let locked = Locked { operation: "destroy", how: args.apply.lock };
+    with_walk_of(environment, Purpose::Destroy, Some(locked), async |walk, session| {
         carry_out(walk, session, &args.apply, "destroy").await
     })
 }

@@ -1,7 +1,7 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::{CliError, color};
-use super::plan::Format;
+
 use super::session::with_walk;
 use crate::drift::drift;
 use crate::plan::walk::Purpose;
@@ -18,6 +18,14 @@ pub struct Args {
     /// Exit with 2 when there is drift
     #[arg(long)]
     detailed_exitcode: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+    Markdown,
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {

@@ -2,14 +2,17 @@
 
 use super::cloud::CloudKind;
 use super::error::{CliError, style};
-use crate::config::variables::{Argument, Given, VariableValue, root_values};
+use super::line::ask;
+use crate::config::variables::{Argument, Given, VariableValue, answered_values, missing, root_values};
 use crate::config::{Config, load};
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources, nearest};
 use crate::lang::syntax::Block;
+use crate::plan::walk::options::Options;
 use crate::state::StateDir;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +27,12 @@ pub struct EnvironmentArgs {
     /// Cloud to use instead of the one in cutover.hcl
     #[arg(long, value_enum)]
     pub cloud: Option<CloudKind>,
+    /// One line for each kind of warning
+    #[arg(long)]
+    pub compact_warnings: bool,
+    /// `plan --generate-config-out`: imports need no declaration.
+    #[arg(skip)]
+    pub generate: bool,
 }
 
 /// `-var` and `-var-file` in the order written.
@@ -97,10 +106,60 @@ pub struct Environment {
     pub settings: Settings,
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
+    /// Imports of what nothing declares are no mistake: it will be written.
+    pub generate: bool,
     pub diags: Diagnostics,
+    pub options: Options,
+    compact_warnings: bool,
 }
 
 impl Environment {
+    fn new(
+        args: &EnvironmentArgs,
+        sources: Sources,
+        config: Config,
+        settings: Settings,
+        values: BTreeMap<Arc<str>, VariableValue>,
+        diags: Diagnostics,
+    ) -> Self {
+        Self {
+            dir: args.dir.clone(),
+            sources,
+            config,
+            settings,
+            values,
+            state: StateDir::of(&args.dir),
+            diags,
+            options: Options::default(),
+            generate: args.generate,
+            compact_warnings: args.compact_warnings,
+        }
+    }
+
+    /// Asks for the variables that have no value, if there is someone to ask.
+    pub fn ask_for_variables(&mut self) -> Result<(), CliError> {
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            return Ok(());
+        }
+        let module = self.config.root.module.clone();
+        let mut answers = BTreeMap::new();
+        for variable in missing(&module, &self.values) {
+            eprintln!("var.{}", variable.name);
+            if let Some(description) = &variable.description {
+                eprintln!("  {description}");
+            }
+            let failed = |error| CliError::Io { what: "cannot ask".to_owned(), error };
+            // Nothing is said: then it is missing, which is told with all others.
+            if let Some(text) = ask("\n  Enter a value: ", variable.sensitive).map_err(failed)? {
+                answers.insert(variable.name.to_string(), text);
+            }
+            eprintln!();
+        }
+        let answered = answered_values(&module, &answers, &mut self.sources, &mut self.diags);
+        self.values.extend(answered);
+        Ok(())
+    }
+
     /// Of a directory without configuration: `text` is all that is declared.
     pub fn scratch(args: &EnvironmentArgs, text: &str) -> Result<Self, CliError> {
         let failed = |error| CliError::Io { what: "cannot write a temporary directory".to_owned(), error };
@@ -112,8 +171,7 @@ impl Environment {
         let module = config.root.module.clone();
         let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
         let settings = Settings { cloud: CloudKind::Embedded, seed: 1, key_file: None };
-        let state = StateDir::of(&args.dir);
-        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+        Ok(Self::new(args, sources, config, settings, values, diags))
     }
 
     /// Reads the configuration and the variables; mistakes are in `diags`.
@@ -138,8 +196,7 @@ impl Environment {
             );
         }
         let values = root_values(&module, &args.variables.all(), &mut sources, &mut diags);
-        let state = StateDir::of(&args.dir);
-        Ok(Self { dir: args.dir.clone(), sources, config, settings, values, state, diags })
+        Ok(Self::new(args, sources, config, settings, values, diags))
     }
 
     /// Configuration from a snapshot, state and world where the environment really is.
@@ -164,7 +221,9 @@ impl Environment {
 
     pub fn show_warnings(&mut self) {
         let warnings: Vec<Diagnostic> = std::mem::take(&mut self.diags).into_sorted();
-        if warnings.iter().any(|d| d.severity == Severity::Warning) {
+        if self.compact_warnings {
+            eprint!("{}", compact(&warnings, &self.sources));
+        } else if warnings.iter().any(|d| d.severity == Severity::Warning) {
             eprint!("{}", render_text(&warnings, &self.sources, style()));
         }
     }
@@ -178,6 +237,28 @@ impl Environment {
         }
         path.display().to_string()
     }
+}
+
+/// `warning: summary (main.tf:3, and 2 more)`, one line for each kind.
+fn compact(warnings: &[Diagnostic], sources: &Sources) -> String {
+    let mut kinds: Vec<(&Diagnostic, usize)> = Vec::new();
+    for warning in warnings {
+        match kinds.iter_mut().find(|(first, _)| first.code == warning.code) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((warning, 1)),
+        }
+    }
+    let line = |(first, count): &(&Diagnostic, usize)| {
+        let place = first.span().map(|span| {
+            let (line, _) = sources.line_column(span.file, span.start);
+            format!("{}:{line}", sources.path(span.file).display())
+        });
+        let more = (*count > 1).then(|| format!("and {} more", count - 1));
+        let about: Vec<String> = place.into_iter().chain(more).collect();
+        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        format!("warning[{}]: {}{about}\n", first.code, first.summary)
+    };
+    kinds.iter().map(line).collect()
 }
 
 /// A state belongs to a directory here: one of another workspace must not be taken for it.

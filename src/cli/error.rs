@@ -6,6 +6,7 @@ use crate::diag::{Diagnostics, Sources};
 use crate::plan::walk::WalkError;
 use crate::sim::store::StoreError;
 use crate::state::{LockError, StateError};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[derive(Debug)]
 pub enum CliError {
@@ -83,9 +84,17 @@ pub fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stderr()).map_or(100, |(w, _)| usize::from(w.0))
 }
 
-/// Colours only on a terminal, and never with NO_COLOR.
+static NO_COLOR: AtomicBool = AtomicBool::new(false);
+
+/// `--no-color`.
+pub fn refuse_color() {
+    NO_COLOR.store(true, Ordering::Relaxed);
+}
+
+/// Colours only on a terminal, and never with --no-color or NO_COLOR.
 pub fn color(stream: &impl std::io::IsTerminal) -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let refused =
+        NO_COLOR.load(Ordering::Relaxed) || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     stream.is_terminal() && !refused
 }
 
@@ -162,7 +171,11 @@ fn advice(error: &AwsError) -> String {
         _ if code.contains("NotFound") => {
             "it is not there (any more): check that it was not deleted by hand, then run again"
         }
-        _ => "correct what AWS says above, then run again; what was applied is recorded",
+        "FileError" => "check the path and its permissions, then run again; what was applied is recorded",
+        "ProvisionerFailed" => {
+            "the resource counts as damaged: correct the command, then run again, and it is replaced"
+        }
+        _ => "correct what it says above, then run again; what was applied is recorded",
     };
     text.to_owned()
 }

@@ -107,7 +107,11 @@ impl Run<'_> {
                 print(&difference(path, &text, &formatted))?;
             }
         }
-        if self.print { print(&formatted) } else { Ok(()) }
+        if self.print {
+            // Terraform ends what it prints with one line break, the file's own or another.
+            return print(&format!("{}\n", formatted.strip_suffix('\n').unwrap_or(&formatted)));
+        }
+        Ok(())
     }
 }
 

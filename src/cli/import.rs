@@ -1,7 +1,8 @@
 use super::Done;
 use super::environment::{EnvironmentArgs, VariableArgs};
 use super::error::CliError;
-use super::session::with_walk;
+use super::planning::LockArgs;
+use super::session::{Locked, with_walk};
 use super::surgery::{journal, split_directory};
 use crate::addr::{Address, AddressError, InstanceKey, Mode};
 use crate::aws::Existing;
@@ -21,6 +22,8 @@ pub struct Args {
     /// Cloud to use instead of the one in cutover.hcl
     #[arg(long, value_enum)]
     cloud: Option<super::cloud::CloudKind>,
+    #[command(flatten)]
+    lock: LockArgs,
     /// Only look for it, and say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -38,8 +41,14 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let address: Address = address
         .parse()
         .map_err(|e: AddressError| CliError::usage(e.to_string(), "such as `aws_vpc.main`"))?;
-    let environment = EnvironmentArgs { dir, variables: args.variables, cloud: args.cloud };
-    let operation = (!args.dry_run).then_some("import");
+    let environment = EnvironmentArgs {
+        dir,
+        variables: args.variables,
+        cloud: args.cloud,
+        compact_warnings: false,
+        generate: false,
+    };
+    let operation = (!args.dry_run).then_some(Locked { operation: "import", how: args.lock });
     with_walk(&environment, Purpose::Refresh, operation, async |walk, session| {
         let provider = declared_provider(walk, &address)?;
         if walk.state.resources.contains_key(&address) {

@@ -252,9 +252,23 @@ fn plain(prompt: &str) -> std::io::Result<Input> {
     Ok(Input::Line(line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
+/// Asks on stderr; None if nothing came. What is secret is not shown while it is typed.
+pub fn ask(prompt: &str, secret: bool) -> std::io::Result<Option<String>> {
+    eprint!("{prompt}");
+    std::io::stderr().flush()?;
+    let unseen = secret.then(raw::Mode::unseen).flatten();
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line)?;
+    if unseen.is_some() {
+        eprintln!();
+    }
+    let line = line.trim_end_matches(['\r', '\n']);
+    Ok((read > 0 && !line.is_empty()).then(|| line.to_owned()))
+}
+
 #[cfg(unix)]
 mod raw {
-    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
     use std::io::Read;
 
     /// Keys come one by one and unseen, until dropped.
@@ -264,10 +278,19 @@ mod raw {
 
     impl Mode {
         pub fn enter() -> Option<Self> {
+            Self::with(Termios::make_raw)
+        }
+
+        /// Lines as ever, but without showing them.
+        pub fn unseen() -> Option<Self> {
+            Self::with(|mode| mode.local_modes.remove(LocalModes::ECHO))
+        }
+
+        fn with(change: impl FnOnce(&mut Termios)) -> Option<Self> {
             let before = tcgetattr(std::io::stdin()).ok()?;
-            let mut raw = before.clone();
-            raw.make_raw();
-            tcsetattr(std::io::stdin(), OptionalActions::Drain, &raw).ok()?;
+            let mut mode = before.clone();
+            change(&mut mode);
+            tcsetattr(std::io::stdin(), OptionalActions::Drain, &mode).ok()?;
             Some(Self { before })
         }
     }
@@ -292,6 +315,10 @@ mod raw {
 
     impl Mode {
         pub fn enter() -> Option<Self> {
+            None
+        }
+
+        pub fn unseen() -> Option<Self> {
             None
         }
     }

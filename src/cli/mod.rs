@@ -12,13 +12,17 @@ mod fmt;
 mod graph;
 mod import;
 mod keys;
+#[cfg(test)]
+mod killed;
 mod line;
 mod output;
 mod plan;
+mod planning;
 #[cfg(test)]
 mod roots;
 mod saved;
 mod session;
+mod show;
 mod sim;
 mod state;
 mod surgery;
@@ -34,6 +38,12 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(name = "cutover", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
+    /// Run as if started in this directory
+    #[arg(long, value_name = "DIR")]
+    chdir: Option<std::path::PathBuf>,
+    /// No colours, as with NO_COLOR
+    #[arg(long, global = true)]
+    no_color: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -48,6 +58,7 @@ enum Command {
     Output(output::Args),
     State(state::Args),
     Import(import::Args),
+    Show(show::Args),
     Graph(graph::Args),
     Console(console::Args),
     Completions(completions::Args),
@@ -88,6 +99,7 @@ impl From<Done> for ExitCode {
 /// Runs the command that `arguments` (program name first) ask for.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     start_logging();
+    end_with_the_reader();
     let cli = match Cli::try_parse_from(arguments.into_iter().map(double_dash)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -97,6 +109,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if cli.no_color {
+        error::refuse_color();
+    }
+    if let Some(dir) = &cli.chdir
+        && let Err(error) = std::env::set_current_dir(dir)
+    {
+        eprintln!("error: cannot change to the directory `{}`: {error}", dir.display());
+        return ExitCode::from(1);
+    }
     let result = match cli.command {
         Command::Plan(args) => plan::run(args),
         Command::Apply(args) => apply::run(args),
@@ -106,6 +127,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),
         Command::Import(args) => import::run(args),
+        Command::Show(args) => show::run(args),
         Command::Graph(args) => graph::run(args),
         Command::Console(args) => console::run(args),
         Command::Completions(args) => completions::run(args),
@@ -128,6 +150,19 @@ fn double_dash(argument: OsString) -> OsString {
     let single = chars.next() == Some('-') && chars.next().is_some_and(|c| c.is_ascii_lowercase());
     let name = text.trim_start_matches('-').split('=').next().unwrap_or_default();
     if single && name.len() > 1 { OsString::from(format!("-{text}")) } else { argument }
+}
+
+/// `cutover … | head`: when no one reads any more, that is no defect to tell of.
+fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        if text.is_some_and(|t| t.starts_with("failed printing to stdout") && t.contains("Broken pipe")) {
+            // As the signal would have it.
+            std::process::exit(141);
+        }
+        usual(info);
+    }));
 }
 
 /// `CUTOVER_LOG=debug` (or a filter such as `aws_config=trace`) writes a log to stderr.

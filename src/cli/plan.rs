@@ -1,31 +1,48 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::{CliError, color};
+use super::planning::PlanningArgs;
 use super::saved;
-use super::session::{Session, with_walk};
+use super::session::{Session, load_for_plan, with_walk_of};
 use crate::plan::walk::{Purpose, Walk};
 use crate::plan::{Change, Plan};
-use crate::render::{self, Palette};
+use crate::render::generate::Generated;
+use crate::render::{self, Palette, counted};
 use crate::schema::TypeSchema;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Show what would change
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     environment: EnvironmentArgs,
+    #[command(flatten)]
+    planning: PlanningArgs,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// The same as --format json: Cutover's own form, not Terraform's stream of events
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
     /// Save the plan, for `cutover apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write configuration for what `import` blocks name and nothing declares; the file must not exist yet
+    #[arg(long, value_name = "FILE")]
+    generate_config_out: Option<PathBuf>,
     /// Plan to destroy everything
     #[arg(long)]
     destroy: bool,
     /// Exit with 2 when there are changes
     #[arg(long)]
     detailed_exitcode: bool,
+    /// How many resources `apply` works on at once; a plan reads in batches, whatever this says
+    #[arg(long, value_name = "N", hide_short_help = true)]
+    parallelism: Option<usize>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    lock: Option<bool>,
+    #[arg(long, hide = true)]
+    lock_timeout: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,22 +51,72 @@ pub enum Format {
     Text,
     Json,
     Markdown,
+    /// Terraform's plan representation, for tools that read that. Sensitive values, which Terraform writes
+    /// in the clear there, are null
+    TerraformJson,
 }
 
-pub fn run(args: Args) -> Result<Done, CliError> {
+pub fn run(mut args: Args) -> Result<Done, CliError> {
+    if let Some(path) = args.generate_config_out.as_ref().filter(|p| p.exists()) {
+        return Err(CliError::usage(
+            format!("`{}` exists already", path.display()),
+            "name a new file: what is there is never overwritten",
+        ));
+    }
+    args.environment.generate = args.generate_config_out.is_some();
+    let format = if args.json { Format::Json } else { args.format };
+    let idle = [
+        ("parallelism", args.parallelism.is_some()),
+        ("lock", args.lock.is_some()),
+        ("lock-timeout", args.lock_timeout.is_some()),
+    ];
+    for (flag, _) in idle.iter().filter(|(_, given)| *given) {
+        eprintln!("note: --{flag} changes nothing here: a plan reads in batches and takes no lock");
+    }
+    let environment = load_for_plan(&args.environment, &args.planning)?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Plan };
-    with_walk(&args.environment, purpose, None, async |walk, session| {
+    with_walk_of(environment, purpose, None, async |walk, session| {
         let plan = walk.plan();
         if let Some(path) = &args.out {
             saved::save(path, walk, &plan, session.environment)?;
         }
-        print(&plan, walk, args.format, &session);
+        print(&plan, walk, format, &session);
         session.environment.show_warnings();
-        if let (Some(path), Format::Text) = (&args.out, args.format) {
+        if let Some(path) = &args.generate_config_out {
+            generate(path, walk)?;
+        }
+        if let (Some(path), Format::Text) = (&args.out, format) {
             eprintln!("saved to {0}; carry it out with: cutover apply {0}", path.display());
         }
         Ok(if args.detailed_exitcode && !plan.is_empty() { Done::Changes } else { Done::Ok })
     })
+}
+
+/// Writes what was found but is not declared.
+fn generate(path: &Path, walk: &Walk<'_>) -> Result<(), CliError> {
+    let found = walk.found.iter().filter_map(|f| {
+        Some(Generated {
+            address: &f.address,
+            id: &f.id,
+            schema: walk.provider.resource(&f.address.type_name)?,
+            live: &f.live,
+            provider: f.provider.as_deref(),
+        })
+    });
+    let found: Vec<Generated<'_>> = found.collect();
+    if found.is_empty() {
+        eprintln!("nothing to write: everything that is imported is declared");
+        return Ok(());
+    }
+    let failed = |error| CliError::Io { what: format!("cannot write `{}`", path.display()), error };
+    let text = render::generate::file(&found).map_err(|e| failed(std::io::Error::other(e.to_string())))?;
+    std::fs::write(path, text).map_err(failed)?;
+    eprintln!(
+        "wrote {} to {}; look it over, then plan again",
+        counted(found.len(), "resource"),
+        path.display()
+    );
+    Ok(())
 }
 
 /// The table of a change's type.
@@ -65,6 +132,7 @@ fn print(plan: &Plan, walk: &Walk<'_>, format: Format, session: &Session<'_>) {
             print!("{}", render::text::plan(plan, &schemas, Palette { color: color(&std::io::stdout()) }))
         }
         Format::Json => println!("{:#}", render::json::plan(plan)),
+        Format::TerraformJson => println!("{}", render::terraform::plan(plan, walk)),
         Format::Markdown => print!("{}", render::markdown::plan(plan, &session.environment.name(), &schemas)),
     }
 }

@@ -75,7 +75,7 @@ struct Planned {
     outputs: BTreeMap<String, Json>,
 }
 
-fn write(dir: &Path, files: &Json) {
+pub fn write(dir: &Path, files: &Json) {
     for (name, text) in files.as_object().expect("files by name") {
         let path = dir.join(name);
         match text.as_str() {
@@ -88,7 +88,7 @@ fn write(dir: &Path, files: &Json) {
     }
 }
 
-fn arguments(dir: &Path, args: &Json) -> EnvironmentArgs {
+pub fn arguments(dir: &Path, args: &Json) -> EnvironmentArgs {
     let words: Vec<&str> = args.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let given = words.chunks(2).map(|pair| match pair {
         ["-var", text] => Argument::Var((*text).to_owned()),
@@ -99,6 +99,8 @@ fn arguments(dir: &Path, args: &Json) -> EnvironmentArgs {
         dir: dir.to_owned(),
         variables: VariableArgs { given: given.collect() },
         cloud: Some(CloudKind::Embedded),
+        compact_warnings: false,
+        generate: false,
     }
 }
 

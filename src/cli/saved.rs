@@ -5,10 +5,12 @@
 
 use super::environment::{Environment, VariableArgs};
 use super::error::CliError;
+use super::plan::schema_of;
 use crate::config::variables::{Argument, VariableValue};
+use crate::plan::walk::options::Options;
 use crate::plan::walk::{Purpose, Walk};
-use crate::plan::{Action, Plan};
-use crate::render::json;
+use crate::plan::{Action, Change, Plan};
+use crate::render::{Palette, json, terraform, text};
 use crate::state::seal;
 use crate::value::to_json;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub struct Saved {
     version: u32,
     environment: PathBuf,
     destroy: bool,
+    #[serde(default)]
+    options: Options,
     lineage: String,
     salt: String,
     serial: u64,
@@ -34,6 +38,11 @@ pub struct Saved {
     secrets: BTreeMap<String, Json>,
     files: BTreeMap<PathBuf, String>,
     plan: Json,
+    /// The plan as text and in Terraform's form, for `cutover show`.
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    terraform: Json,
 }
 
 /// A snapshot laid out on disk; gone when dropped.
@@ -61,6 +70,7 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
         version: VERSION,
         environment: environment.dir.clone(),
         destroy: walk.purpose == Purpose::Destroy,
+        options: walk.options.clone(),
         lineage: walk.state.lineage.clone(),
         serial: walk.state.serial,
         variables: open.into_iter().map(|(n, v)| (n.to_string(), value(v))).collect(),
@@ -69,17 +79,28 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
             .map(|(n, v)| (n.to_string(), to_json(&seal(&v.value, &salt)).unwrap_or(Json::Null)))
             .collect(),
         salt,
-        files: snapshot(walk)?,
+        files: snapshot(walk, environment.home())?,
         plan: json::plan(plan),
+        text: text::plan(plan, &|change: &Change| schema_of(walk, change), Palette { color: false }),
+        terraform: terraform::plan(plan, walk),
     };
     let text = serde_json::to_vec_pretty(&saved).expect("a saved plan is plain data");
     std::fs::write(path, text).map_err(io("write", path))
 }
 
+/// Files that hold secrets because we wrote them there.
+fn secret_files(walk: &Walk<'_>, home: &Path) -> BTreeSet<PathBuf> {
+    let ours = |type_name: &str| matches!(type_name, "local_file" | "local_sensitive_file");
+    let written = walk.state.resources.iter().filter(|(address, _)| ours(&address.type_name));
+    let names = written.filter_map(|(_, resource)| resource.seen.get("filename")?.as_str());
+    names.map(|name| crate::config::tree::normal(&home.join(name))).collect()
+}
+
 /// Every file in the directories of all modules: templates are configuration too. Variable files are not
 /// taken along: their values are in the plan.
-fn snapshot(walk: &Walk<'_>) -> Result<BTreeMap<PathBuf, String>, CliError> {
+fn snapshot(walk: &Walk<'_>, home: &Path) -> Result<BTreeMap<PathBuf, String>, CliError> {
     let dirs: BTreeSet<&Path> = walk.graph.modules.iter().map(|m| m.module.dir.as_path()).collect();
+    let secret_files = secret_files(walk, home);
     let mut files = BTreeMap::new();
     for dir in dirs {
         let hidden = |entry: &walkdir::DirEntry| {
@@ -89,12 +110,14 @@ fn snapshot(walk: &Walk<'_>) -> Result<BTreeMap<PathBuf, String>, CliError> {
             let Ok(entry) = entry else { continue };
             let name = entry.file_name().to_string_lossy();
             let values = name.ends_with(".tfvars") || name.ends_with(".tfvars.json");
+            let secret = secret_files.contains(&crate::config::tree::normal(entry.path()));
             let small = entry.metadata().is_ok_and(|m| m.is_file() && m.len() <= LARGEST);
-            if !small || values {
+            if !small || values || secret {
                 continue;
             }
             // Binary files are no configuration.
-            if let Ok(text) = std::fs::read_to_string(entry.path()) {
+            let text = std::fs::read_to_string(entry.path()).ok();
+            if let Some(text) = text.filter(|text| !crate::state::key::is_key_file(text)) {
                 files.insert(crate::config::tree::normal(entry.path()), text);
             }
         }
@@ -121,6 +144,20 @@ impl Saved {
                 "make one with `cutover plan --out FILE`, or name a directory",
             )),
         }
+    }
+
+    /// As it was shown when it was saved.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// In Terraform's plan representation.
+    pub fn terraform(&self) -> &Json {
+        &self.terraform
+    }
+
+    pub fn options(&self) -> Options {
+        self.options.clone()
     }
 
     pub fn destroys(&self) -> bool {

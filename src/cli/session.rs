@@ -3,6 +3,7 @@
 use super::cloud::{Cloud, Connector};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
+use super::planning::{LockArgs, PlanningArgs};
 use crate::builtin::Context;
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
@@ -10,10 +11,12 @@ use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
 use crate::provider::{AwsProvider, BuiltinProvider, Provider, ProviderSettings, Providers};
-use crate::state::{State, StateDir};
+use crate::state::file::Lock;
+use crate::state::{LockError, State, StateDir};
 use jiff::Timestamp;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Around a finished walk.
 pub struct Session<'s> {
@@ -22,19 +25,10 @@ pub struct Session<'s> {
     pub stop: Rc<Cell<bool>>,
 }
 
-/// Loads an environment and looks for mistakes without AWS: what `validate` does, and every command first.
+/// Loads an environment and looks for mistakes without AWS: what every command does first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
-    checked(args, false)
-}
-
-/// The same, with warnings of what does no harm now.
-pub fn load_checked_thoroughly(args: &EnvironmentArgs) -> Result<Environment, CliError> {
-    checked(args, true)
-}
-
-fn checked(args: &EnvironmentArgs, thorough: bool) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment, thorough);
+    let found = validate(&environment, false);
     environment.check(found)?;
     Ok(environment)
 }
@@ -53,13 +47,20 @@ fn providers(connector: Connector, context: Option<Context>) -> Providers {
     Providers::new(vec![Box::new(AwsProvider::new(connector)), Box::new(BuiltinProvider::new(context))])
 }
 
-fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
+/// The same, for who needs only the tables.
+pub fn unconnected() -> Providers {
+    providers(Connector::none(), None)
+}
+
+/// Looks for mistakes without AWS; `thorough`: those too that do no harm now.
+pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&environment.config, &mut diags);
     let provider = providers(Connector::none(), None);
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.generate = environment.generate;
     walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
@@ -95,17 +96,59 @@ pub fn with_recorded<R>(
 pub fn with_walk<R>(
     args: &EnvironmentArgs,
     purpose: Purpose,
-    operation: Option<&str>,
+    operation: Option<Locked<'_>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
     with_walk_of(load_checked(args)?, purpose, operation, then)
+}
+
+/// Loads an environment for a plan: as asked for, with variables asked for.
+pub fn load_for_plan(args: &EnvironmentArgs, planning: &PlanningArgs) -> Result<Environment, CliError> {
+    let options = planning.options()?;
+    let mut environment = Environment::load(args)?;
+    if planning.input {
+        environment.ask_for_variables()?;
+    }
+    environment.options = options;
+    let found = validate(&environment, false);
+    environment.check(found)?;
+    Ok(environment)
+}
+
+/// An operation that needs the state for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Locked<'s> {
+    pub operation: &'s str,
+    pub how: LockArgs,
+}
+
+impl Locked<'_> {
+    fn take(self, state: &StateDir, now: &str) -> Result<Option<Lock>, CliError> {
+        const PAUSE: Duration = Duration::from_millis(100);
+        if !self.how.lock {
+            return Ok(None);
+        }
+        let mut waited = Duration::ZERO;
+        loop {
+            match state.lock(self.operation, now) {
+                Err(LockError::Held { .. }) if waited < self.how.lock_timeout => {
+                    if waited.is_zero() {
+                        eprintln!("waiting for another run to end");
+                    }
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                result => return Ok(Some(result?)),
+            }
+        }
+    }
 }
 
 /// The same for an environment that has been loaded and checked.
 pub fn with_walk_of<R>(
     environment: Environment,
     purpose: Purpose,
-    operation: Option<&str>,
+    operation: Option<Locked<'_>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
     with_unchecked_walk(environment, purpose, operation, async |walk, session| {
@@ -119,11 +162,11 @@ pub fn with_walk_of<R>(
 pub fn with_unchecked_walk<R>(
     mut environment: Environment,
     purpose: Purpose,
-    operation: Option<&str>,
+    operation: Option<Locked<'_>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
     let now = Clock::wall_now().to_string();
-    let _lock = operation.map(|operation| environment.state.lock(operation, &now)).transpose()?;
+    let _lock = operation.map(|locked| locked.take(&environment.state, &now)).transpose()?;
     let cloud = Cloud::open(&environment)?;
     let runtime = cloud.runtime()?;
     runtime.block_on(async {
@@ -160,6 +203,8 @@ async fn walk_then<R>(
     let mut walk =
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
+    walk.options = environment.options.clone();
+    walk.generate = environment.generate;
     walk.run(&unfinished).await?;
     then(&mut walk, Session { environment, clock, stop }).await
 }

@@ -59,6 +59,8 @@ impl std::fmt::Display for DeclKey {
 pub struct Variable {
     pub name: Name,
     pub constraint: TypeConstraint,
+    /// Whether `type` is written: texts for `any` are then expressions.
+    pub typed: bool,
     pub default: Option<Expr>,
     pub description: Option<String>,
     pub sensitive: bool,

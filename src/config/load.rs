@@ -321,6 +321,9 @@ impl Sorter<'_> {
             self.quoted(&text, expr.span);
             return Some(text.into());
         }
+        if let Some(name) = null_provider(expr) {
+            return Some(name);
+        }
         let Some(traversal) = as_traversal(expr) else {
             self.diags.push(
                 Diagnostic::error("expected-provider", "a provider must be named by reference")
@@ -466,6 +469,7 @@ impl Sorter<'_> {
         let mut variable = Variable {
             name: name.name.clone(),
             constraint: TypeConstraint::any(),
+            typed: false,
             default: None,
             description: None,
             sensitive: false,
@@ -476,10 +480,13 @@ impl Sorter<'_> {
         };
         for attribute in block.body.attributes {
             match &*attribute.name.name {
-                "type" => match type_constraint(&attribute.expr) {
-                    Ok(constraint) => variable.constraint = constraint,
-                    Err(d) => self.diags.push(d),
-                },
+                "type" => {
+                    variable.typed = true;
+                    match type_constraint(&attribute.expr) {
+                        Ok(constraint) => variable.constraint = constraint,
+                        Err(d) => self.diags.push(d),
+                    }
+                }
                 "default" => variable.default = Some(attribute.expr),
                 "description" => variable.description = self.constant_text(&attribute),
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
@@ -716,6 +723,18 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
 pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
+}
+
+/// `null.west`: the provider, not the value.
+fn null_provider(expr: &Expr) -> Option<Name> {
+    match &expr.kind {
+        ExprKind::Literal(value) if value.is_null() => Some("null".into()),
+        ExprKind::GetAttr { base, name } => {
+            let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
+            null.then(|| format!("null.{}", name.name).into())
+        }
+        _ => None,
+    }
 }
 
 /// The text of a string without interpolations.

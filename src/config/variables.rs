@@ -1,12 +1,12 @@
 //! Values of root variables: where they come from, and in which order they count.
 
-use super::decl::Module;
-use crate::diag::{Diagnostic, Diagnostics, Sources, Span, nearest};
+use super::decl::{Module, Variable};
+use crate::diag::{Diagnostic, Diagnostics, FileId, Sources, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval};
 use crate::lang::json::{Json, Kind as JsonKind, Reading, read};
 use crate::lang::parse::{not_utf8, parse_expression, parse_file};
-use crate::lang::syntax::Traversal;
-use crate::value::{Type, Value};
+use crate::lang::syntax::{Expr, ExprKind, Traversal};
+use crate::value::{Type, Value, describe};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 pub struct Given {
     /// `-var` and `-var-file`, in the order written: later ones win.
     pub arguments: Vec<Argument>,
-    /// Environment variables `CUTOVER_VAR_x` and `TF_VAR_x` (prefix removed).
-    pub environment: BTreeMap<String, String>,
+    /// `x` → `CUTOVER_VAR_x` or `TF_VAR_x`, and its text.
+    pub environment: BTreeMap<String, (String, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,9 +39,9 @@ impl Given {
         let mut own = BTreeMap::new();
         for (key, value) in vars {
             if let Some(name) = key.strip_prefix("CUTOVER_VAR_") {
-                own.insert(name.to_owned(), value);
+                own.insert(name.to_owned(), (key.clone(), value));
             } else if let Some(name) = key.strip_prefix("TF_VAR_") {
-                self.environment.insert(name.to_owned(), value);
+                self.environment.insert(name.to_owned(), (key.clone(), value));
             }
         }
         self.environment.extend(own);
@@ -58,11 +58,10 @@ pub fn root_values(
     sources: &mut Sources,
     diags: &mut Diagnostics,
 ) -> BTreeMap<Arc<str>, VariableValue> {
-    let mut reader = Reader { module, sources, diags, values: BTreeMap::new() };
-    for (name, text) in &given.environment {
-        if module.variables.contains_key(name.as_str()) {
-            reader.text(name, text, "an environment variable");
-        }
+    let mut reader = Reader { module, sources, diags, found: BTreeMap::new() };
+    for (name, (key, text)) in &given.environment {
+        let found = Found::Text { text: text.clone(), from: Origin::Environment(key.clone()) };
+        reader.found.insert(name.as_str().into(), found);
     }
     for path in automatic_files(&module.dir) {
         reader.file(&path);
@@ -73,7 +72,7 @@ pub fn root_values(
             Argument::Var(text) => reader.argument(text),
         }
     }
-    reader.values
+    reader.settle()
 }
 
 /// terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars(.json) by name.
@@ -98,11 +97,62 @@ fn automatic_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Values for variables that were asked for: name → what was typed.
+pub fn answered_values(
+    module: &Module,
+    answers: &BTreeMap<String, String>,
+    sources: &mut Sources,
+    diags: &mut Diagnostics,
+) -> BTreeMap<Arc<str>, VariableValue> {
+    let mut reader = Reader { module, sources, diags, found: BTreeMap::new() };
+    for (name, text) in answers {
+        reader.found.insert(name.as_str().into(), Found::Text { text: text.clone(), from: Origin::Answer });
+    }
+    reader.settle()
+}
+
+/// Variables that need a value and have none, by name.
+pub fn missing<'m>(module: &'m Module, values: &BTreeMap<Arc<str>, VariableValue>) -> Vec<&'m Variable> {
+    let without = |v: &&Variable| v.default.is_none() && !values.contains_key(&v.name);
+    module.variables.values().filter(without).collect()
+}
+
+/// Where a text came from.
+enum Origin {
+    /// Name of the environment variable.
+    Environment(String),
+    Argument,
+    Answer,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Environment(name) => f.write_str(name),
+            Origin::Argument => f.write_str("-var"),
+            Origin::Answer => f.write_str("answer"),
+        }
+    }
+}
+
+/// What was found for a name; later finds replace earlier ones, which then need not even be valid.
+enum Found {
+    Text {
+        text: String,
+        from: Origin,
+    },
+    /// In a file; evaluated only if it counts.
+    Expr {
+        expr: Expr,
+        span: Span,
+    },
+}
+
 struct Reader<'a> {
     module: &'a Module,
     sources: &'a mut Sources,
     diags: &'a mut Diagnostics,
-    values: BTreeMap<Arc<str>, VariableValue>,
+    found: BTreeMap<Arc<str>, Found>,
 }
 
 impl Reader<'_> {
@@ -124,40 +174,43 @@ impl Reader<'_> {
         let file = self.sources.add_bytes(path, bytes);
         if is_json {
             self.diags.extend(self.sources.undecodable(file).next().map(not_utf8));
-            return self.json_file(file, path);
+            return self.json_file(file);
         }
         let (body, errors) = parse_file(self.sources, file);
         self.diags.extend(errors);
         for block in &body.blocks {
-            self.diags.push(
-                Diagnostic::error("unexpected-block", "a variable file holds only `name = value`")
-                    .at(block.header)
-                    .help("move blocks to a configuration file"),
-            );
+            let d = Diagnostic::error("unexpected-block", "a variable file holds only `name = value`")
+                .at(block.header);
+            self.diags.push(d.help(match &*block.kind.name {
+                "variable" => {
+                    "variables are declared in a configuration file, and get values here: `name = value`"
+                }
+                _ => "move blocks to a configuration file",
+            }));
         }
         for attribute in body.attributes {
-            let value = eval(&attribute.expr, &Constants, self.diags);
-            self.set(&attribute.name.name.clone(), value, Some(attribute.span), true);
+            self.found
+                .insert(attribute.name.name, Found::Expr { expr: attribute.expr, span: attribute.span });
         }
     }
 
     /// Strings are just that: nothing in them is evaluated.
-    fn json_file(&mut self, file: crate::diag::FileId, path: &Path) {
+    fn json_file(&mut self, file: FileId) {
         let (json, errors) = read(self.sources, file);
         let understood = errors.is_empty();
         self.diags.extend(errors);
         let Json { kind: JsonKind::Object(members), .. } = json else {
             if understood {
-                let problem = format!("`{}` must hold a JSON object", path.display());
-                let d = Diagnostic::error("invalid-json", problem).at(json.span);
+                let d = Diagnostic::error("invalid-json", "a variable file in JSON must hold an object")
+                    .at(json.span);
                 self.diags.push(d.help("write `{ \"name\": value, … }`"));
             }
             return;
         };
         for member in members.iter().filter(|m| m.name.value != "//") {
             let expr = member.value.expr(Reading::Literal, self.diags);
-            let value = eval(&expr, &Constants, self.diags);
-            self.set(&member.name.value, value, Some(member.name.span.to(member.value.span)), true);
+            let span = member.name.span.to(member.value.span);
+            self.found.insert(member.name.value.as_str().into(), Found::Expr { expr, span });
         }
     }
 
@@ -170,61 +223,135 @@ impl Reader<'_> {
             );
             return;
         };
-        let name = name.trim();
-        if self.module.variables.contains_key(name) {
-            return self.text(name, text, "-var");
+        let found = Found::Text { text: text.to_owned(), from: Origin::Argument };
+        self.found.insert(name.trim().into(), found);
+    }
+
+    fn settle(mut self) -> BTreeMap<Arc<str>, VariableValue> {
+        let mut values = BTreeMap::new();
+        let mut undeclared = Vec::new();
+        for (name, found) in std::mem::take(&mut self.found) {
+            let Some(variable) = self.module.variables.get(&name) else {
+                match found {
+                    Found::Text { from: Origin::Argument, .. } => self.undeclared_argument(&name),
+                    Found::Expr { span, .. } => undeclared.push((span, name)),
+                    Found::Text { .. } => {}
+                }
+                continue;
+            };
+            let (value, span) = match found {
+                Found::Expr { expr, span } => (self.constant(&expr), span),
+                Found::Text { text, from } => self.text(variable, &text, &from),
+            };
+            let value = value.and_then(|value| self.convert(variable, &value, span));
+            // What is wrong was reported: it is not missing besides.
+            let value = value.unwrap_or_else(|| Value::unknown(variable.constraint.ty.without_optional()));
+            // A snippet of where a secret is written would show it.
+            let span = (!variable.sensitive).then_some(span);
+            values.insert(name, VariableValue { value, span });
         }
-        let mut d = Diagnostic::error("undeclared-variable", format!("there is no variable `{name}`"))
-            .note("it was given with -var");
-        d = match nearest(name, self.module.variables.keys().map(|k| &**k)) {
+        self.undeclared_in_files(undeclared);
+        values
+    }
+
+    fn undeclared_argument(&mut self, name: &str) {
+        let file = self.sources.add("<-var>", format!("{name}=…"));
+        let d = Diagnostic::error("undeclared-variable", format!("there is no variable `{name}`"))
+            .at(Span::new(file, 0, name.len()));
+        self.diags.push(match self.near(name) {
             Some(near) => d.help(format!("did you mean `{near}`?")),
             None => d.help(format!("declare it with `variable \"{name}\" {{ }}`, or leave -var out")),
-        };
-        self.diags.push(d);
+        });
     }
 
-    /// Text is the string itself for variables of a primitive or unstated type, an expression otherwise.
-    fn text(&mut self, name: &str, text: &str, from: &str) {
-        let ty = self.module.variables.get(name).map_or(Type::Dynamic, |v| v.constraint.ty.clone());
-        if matches!(ty, Type::Dynamic | Type::String | Type::Number | Type::Bool) {
-            return self.set(name, Value::string(text), None, false);
+    /// One file often serves several configurations: a warning for the first ones, and how many more.
+    fn undeclared_in_files(&mut self, mut undeclared: Vec<(Span, Arc<str>)>) {
+        const SHOWN: usize = 2;
+        undeclared.sort();
+        for (span, name) in undeclared.iter().take(SHOWN) {
+            let d = Diagnostic::warning("undeclared-variable", format!("there is no variable `{name}`"))
+                .at(*span);
+            self.diags.push(match self.near(name) {
+                Some(near) => d.help(format!("did you mean `{near}`? The value is not used")),
+                None => d.help("the value is not used; remove the line or declare the variable"),
+            });
         }
-        let file = self.sources.add(format!("<{from} {name}>"), text);
-        let (expr, errors) = parse_expression(self.sources, file);
-        self.diags.extend(errors);
-        if let Some(expr) = expr {
-            let value = eval(&expr, &Constants, self.diags);
-            self.set(name, value, Some(expr.span), false);
+        if let Some(more) = undeclared.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            let names: Vec<&str> = undeclared[SHOWN..].iter().map(|(_, name)| &**name).collect();
+            let (values, are) = if more == 1 { ("value", "is") } else { ("values", "are") };
+            self.diags.push(
+                Diagnostic::warning(
+                    "undeclared-variable",
+                    format!("{more} more {values} {are} of no declared variable"),
+                )
+                .note(names.join(", "))
+                .help("values for several configurations can be given as TF_VAR_…: those are not checked"),
+            );
         }
     }
 
-    fn set(&mut self, name: &str, value: Value, span: Option<Span>, from_file: bool) {
-        let Some(variable) = self.module.variables.get(name) else {
-            if from_file {
-                let mut d =
-                    Diagnostic::warning("undeclared-variable", format!("there is no variable `{name}`"));
-                d.labels.extend(span.map(|span| crate::diag::Label { span, text: String::new() }));
-                self.diags.push(match nearest(name, self.module.variables.keys().map(|k| &**k)) {
-                    Some(near) => d.help(format!("did you mean `{near}`? The value is not used")),
-                    None => d.help("the value is not used; remove the line or declare the variable"),
-                });
-            }
-            return;
+    fn constant(&mut self, expr: &Expr) -> Option<Value> {
+        let errors = self.diags.error_count();
+        let value = eval(expr, &Constants, self.diags);
+        (self.diags.error_count() == errors && expr.kind != ExprKind::Error).then_some(value)
+    }
+
+    fn near(&self, name: &str) -> Option<&str> {
+        nearest(name, self.module.variables.keys().map(|k| &**k))
+    }
+
+    /// The string itself for variables of a primitive or unstated type, an expression otherwise.
+    fn text(&mut self, variable: &Variable, text: &str, from: &Origin) -> (Option<Value>, Span) {
+        let shown = if variable.sensitive { "(sensitive value)" } else { text };
+        let file = self.sources.add(format!("<{from} {}>", variable.name), shown);
+        let whole = Span::new(file, 0, shown.len());
+        let literal = match variable.constraint.ty {
+            Type::String | Type::Number | Type::Bool => true,
+            Type::Dynamic => !variable.typed,
+            _ => false,
         };
-        match convert_to_constraint(&value, &variable.constraint) {
-            Ok(value) => {
-                self.values.insert(name.into(), VariableValue { value, span });
-            }
-            Err(error) => {
-                let mut d = Diagnostic::error("wrong-type", format!("variable `{name}`: {error}"))
-                    .help(format!("`{name}` takes {}", variable.constraint.ty));
-                match span {
-                    Some(span) => d = d.label(span, "given here").label(variable.span, "declared here"),
-                    None => d = d.label(variable.span, "declared here"),
-                }
-                self.diags.push(d);
-            }
+        if literal {
+            return (Some(Value::string(text)), whole);
         }
+        let mut hidden = Sources::default();
+        let (sources, file) = match variable.sensitive {
+            true => {
+                // Errors inside are told without what is there.
+                let file = hidden.add(self.sources.path(file), text);
+                (&hidden, file)
+            }
+            false => (&*self.sources, file),
+        };
+        let (expr, errors) = parse_expression(sources, file);
+        let mut diags = Diagnostics::default();
+        diags.extend(errors);
+        let value = expr.map(|expr| eval(&expr, &Constants, &mut diags));
+        let failed = diags.has_errors();
+        let place = |d: Diagnostic| {
+            if variable.sensitive {
+                Diagnostic { labels: Vec::new(), notes: Vec::new(), ..d }.at(whole)
+            } else {
+                d
+            }
+        };
+        self.diags.extend(diags.into_iter().map(place));
+        (value.filter(|_| !failed), whole)
+    }
+
+    fn convert(&mut self, variable: &Variable, value: &Value, span: Span) -> Option<Value> {
+        let name = &variable.name;
+        let error = match convert_to_constraint(value, &variable.constraint) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let mut d = Diagnostic::error("wrong-type", format!("variable `{name}`: {error}"))
+            .help(format!("`{name}` takes {}", variable.constraint.ty));
+        d = match variable.sensitive {
+            true => d.note(format!("its value is in {}", self.sources.path(span.file).display())),
+            false => d.label(span, format!("this is {}", describe(value))),
+        };
+        self.diags.push(d.label(variable.span, "declared here"));
+        None
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Parsing, evaluating and planning collect diagnostics and go on; rendering is separate ([`render`]).
 
+pub mod codes;
 pub mod render;
 mod sources;
 
@@ -162,7 +163,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|c| (strsim::damerau_levenshtein(word, c), c))
-        .filter(|(distance, c)| *distance <= (word.len().max(c.len()) / 3).max(1))
+        .filter(|(distance, c)| *distance <= (word.len().max(c.len()) / 3).max(1) && *distance < word.len())
         .min()
         .map(|(_, c)| c)
 }

@@ -32,7 +32,7 @@ pub enum Action {
 }
 
 /// Why a change is planned, when the attributes do not say it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// In state, but AWS no longer has it.
@@ -53,6 +53,8 @@ pub enum Reason {
     Tainted,
     /// `replace_triggered_by`.
     Triggered,
+    /// `--replace`.
+    Requested,
     /// The old one of an unfinished replacement.
     Deposed,
     /// `destroy` was asked for.

@@ -6,6 +6,7 @@ mod conditions;
 mod imports;
 mod modules;
 mod moves;
+pub mod options;
 mod providers;
 mod provisioners;
 mod resources;
@@ -13,10 +14,12 @@ mod triggers;
 mod types;
 
 pub use conditions::Moment;
+pub use imports::Found;
 pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
 
+use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};
 use super::{Change, CheckResult, OutputChange, Plan};
 use crate::addr::{Address, Mode, ModulePath};
@@ -76,10 +79,16 @@ pub struct Walk<'a> {
     /// By which id.
     pub imported: BTreeMap<Address, String>,
     pub checks: BTreeMap<String, CheckResult>,
+    /// Imports of what nothing declares are looked up, so that it can be written.
+    pub generate: bool,
+    pub found: Vec<Found>,
     /// Nodes with errors, and what needs them.
     broken: BTreeSet<Node>,
     /// Everything was applied: nothing is pending any more.
     settled: bool,
+    pub options: Options,
+    /// Declarations whose changes were not asked for.
+    left_out: BTreeSet<String>,
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
@@ -114,8 +123,12 @@ impl<'a> Walk<'a> {
             moved: Vec::new(),
             imported: BTreeMap::new(),
             checks: BTreeMap::new(),
+            generate: false,
+            found: Vec::new(),
             broken: BTreeSet::new(),
             settled: false,
+            options: Options::default(),
+            left_out: BTreeSet::new(),
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
@@ -159,9 +172,13 @@ impl<'a> Walk<'a> {
         }
         self.report_unknown_types();
         if self.purpose != Purpose::Validate {
+            if self.generate {
+                self.find_undeclared().await?;
+            }
             self.check_imported_instances();
             self.check_moved_instances();
             self.orphans();
+            self.narrow();
             self.warn_of_forgotten();
         }
         Ok(())
@@ -340,8 +357,13 @@ impl<'a> Walk<'a> {
             if !known.has("id") {
                 known.put("id", Some(resource.id.as_str().into()));
             }
+            if !self.options.refresh {
+                self.live.insert(address.clone(), Some(known));
+                continue;
+            }
             batch.push((address.clone(), resource.id.clone(), known));
         }
+        batches.retain(|_, batch| !batch.is_empty());
         self.diags.extend(locked);
         let provider = self.provider;
         let reads = batches.iter().map(async |((name, type_name), batch)| {
@@ -382,18 +404,28 @@ impl<'a> Walk<'a> {
         let root = self.values.module(0, &ModulePath::root());
         let declared = &self.graph.modules[0].module.outputs;
         let mut out = BTreeMap::new();
-        if self.purpose == Purpose::Destroy {
+        if self.purpose == Purpose::Destroy && self.options.targets.is_empty() {
             return out;
         }
         for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
             let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
+            if self.purpose == Purpose::Destroy || self.is_left_out(name) {
+                let Some(before) = before else { continue };
+                let after = crate::value::from_json(&before);
+                let before = Some(before);
+                let kept = OutputChange { before, after, sensitive, changed: false, removed: false };
+                out.insert(name.to_string(), kept);
+                continue;
+            }
             let after = if sensitive { crate::state::seal(value, &self.state.salt) } else { value.clone() };
-            let changed = before != to_json(&after);
-            out.insert(
-                name.to_string(),
-                OutputChange { before, after: value.clone(), sensitive, changed, removed: false },
-            );
+            // A null output is not recorded, and an unknown one is going to be something else.
+            let changed = match (&before, to_json(&after)) {
+                (None, Some(json)) => !json.is_null(),
+                (before, json) => json.is_none() || *before != json,
+            };
+            let change = OutputChange { before, after: value.clone(), sensitive, changed, removed: false };
+            out.insert(name.to_string(), change);
         }
         for (name, old) in &self.state.outputs {
             out.entry(name.clone()).or_insert_with(|| OutputChange {
@@ -405,6 +437,13 @@ impl<'a> Walk<'a> {
             });
         }
         out
+    }
+
+    /// Whether an output needs something that was not asked for.
+    fn is_left_out(&self, output: &Arc<str>) -> bool {
+        let node = Node::Output(0, output.clone());
+        !self.left_out.is_empty()
+            && self.graph.resources_needed_all(&node).any(|n| self.left_out.contains(&self.graph.describe(n)))
     }
 
     /// Resources that are created before they are destroyed: those that say so, and all that they need.

@@ -2,11 +2,14 @@
 
 pub mod console;
 pub mod drift;
+pub mod generate;
 pub mod graph;
 pub mod json;
 pub mod markdown;
 pub mod progress;
+pub mod terraform;
 pub mod text;
+pub mod validation;
 pub mod value;
 
 /// Colours for a terminal, or nothing.

@@ -139,6 +139,7 @@ pub fn headline(change: &Change) -> String {
         Some(Reason::NoInstance) => ": its instance is no longer declared",
         Some(Reason::Tainted) => ": it is tainted",
         Some(Reason::Triggered) => ": replace_triggered_by",
+        Some(Reason::Requested) => ": --replace",
         Some(Reason::Deposed) => ": what is left of an unfinished replacement",
         Some(Reason::WrongRepetition) => ": it has another kind of instance key now",
         Some(Reason::NoMoveTarget) => ": nothing declares the address that it moved to",

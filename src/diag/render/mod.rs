@@ -21,9 +21,10 @@ fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-/// A path as people write it: with slashes everywhere.
-fn shown_path(sources: &Sources, span: Span) -> String {
-    sources.path(span.file).to_string_lossy().replace('\\', "/")
+/// A path as people write it: with slashes everywhere, and no `./` before it.
+pub(crate) fn shown_path(sources: &Sources, span: Span) -> String {
+    let path = sources.path(span.file).to_string_lossy().replace('\\', "/");
+    path.strip_prefix("./").map(str::to_owned).unwrap_or(path)
 }
 
 /// What a terminal may get: control characters and those that hide or turn text are replaced. Line breaks

@@ -11,6 +11,8 @@ mod template;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod specsuite;
+#[cfg(test)]
 mod tests;
 
 pub use access::step_into;

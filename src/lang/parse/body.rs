@@ -288,10 +288,17 @@ impl Parser<'_> {
     /// From behind the `{` to behind its `}`.
     fn block_body(&mut self, open: usize) -> Body {
         let mut body = Body::default();
+        let diags = self.diags.len();
         if !matches!(self.peek(), Kind::Newline | Kind::End | Kind::CloseBrace) {
             self.single_line(&mut body, open);
         }
+        let wrong = self.diags.len() > diags;
         self.items(&mut body, Some(open));
+        if wrong && let Some(close) = self.mate(open) {
+            // That the braces do not match in their lines is said already.
+            let close = self.span(self.tokens[close]);
+            self.diags.retain(|d| d.code != "expected-newline" || d.span() != Some(close));
+        }
         let brace = self.span(self.tokens[open]);
         let closes = self.mate(open) == Some(self.pos) && self.peek() == Kind::CloseBrace;
         if !closes {

@@ -4,7 +4,7 @@ use crate::lang::syntax::{BinaryOp, Body, Expr, ExprKind, TemplatePart, UnaryOp}
 use crate::value::Kind;
 use std::fmt::Write;
 
-pub(super) fn body(body: &Body) -> String {
+pub(in crate::lang) fn body(body: &Body) -> String {
     let mut out = String::new();
     write_body(&mut out, body, 0);
     out

@@ -12,7 +12,7 @@ mod text;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
-mod dump;
+pub(super) mod dump;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +38,22 @@ pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
 /// Parses one expression that is the whole text of `file` (for `-var`, `console`).
 pub fn parse_expression(sources: &Sources, file: FileId) -> (Option<Expr>, Vec<Diagnostic>) {
     parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.whole_expression())
+}
+
+/// Whether an expression that ends here surely goes on: a bracket, heredoc or comment is open.
+pub fn wants_more(text: &str) -> bool {
+    let lexed = lex(text, FileId(0), Mode::Code);
+    let unended = |d: &Diagnostic| matches!(d.code, "unterminated-heredoc" | "unterminated-comment");
+    let depth: i64 = lexed
+        .tokens
+        .iter()
+        .map(|token| match token.kind {
+            Kind::OpenParen | Kind::OpenBracket | Kind::OpenBrace => 1,
+            Kind::CloseParen | Kind::CloseBracket | Kind::CloseBrace => -1,
+            _ => 0,
+        })
+        .sum();
+    depth > 0 || lexed.errors.iter().any(unended)
 }
 
 /// Parses a whole file as a template (for `templatefile`).

@@ -225,11 +225,16 @@ impl Walk<'_> {
         if triggered {
             change.reason = Some(Reason::Triggered);
         }
+        let requested = self.options.replace.contains(&instance.address);
+        if requested && !change.attributes.iter().any(|a| a.replaces) {
+            change.reason = Some(Reason::Requested);
+        }
         let tainted = old.tainted;
         if tainted {
             change.reason = Some(Reason::Tainted);
         }
-        change.action = if tainted || triggered || change.attributes.iter().any(|a| a.replaces) {
+        let forced = tainted || triggered || requested;
+        change.action = if forced || change.attributes.iter().any(|a| a.replaces) {
             Action::Replace
         } else if change.attributes.is_empty() {
             if change.importing.is_some() { Action::Import } else { Action::None }
@@ -280,7 +285,7 @@ impl Walk<'_> {
         }
     }
 
-    fn deletion(
+    pub(super) fn deletion(
         &self,
         address: &Address,
         old: &crate::state::Resource,
@@ -598,6 +603,18 @@ impl Walk<'_> {
         let scope = self.scope(id, &address.module, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, diags, false);
         expansion.get(&address.key).cloned().unwrap_or_default()
+    }
+
+    /// Whether a module instance is declared.
+    pub fn has_module(&self, path: &ModulePath) -> bool {
+        let mut id = 0;
+        for (name, _) in &path.0 {
+            match self.graph.modules[id].children.get(name) {
+                Some(child) => id = *child,
+                None => return false,
+            }
+        }
+        self.values.module(id, path).is_some()
     }
 
     pub fn find_resource(&self, address: &Address) -> Option<(ModuleId, &Resource)> {
