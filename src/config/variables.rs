@@ -146,10 +146,6 @@ enum Found {
         expr: Expr,
         span: Span,
     },
-    Value {
-        value: Value,
-        span: Span,
-    },
 }
 
 struct Reader<'a> {
@@ -178,7 +174,7 @@ impl Reader<'_> {
         let file = self.sources.add_bytes(path, bytes);
         if is_json {
             self.diags.extend(self.sources.undecodable(file).next().map(not_utf8));
-            return self.json_file(file, path);
+            return self.json_file(file);
         }
         let (body, errors) = parse_file(self.sources, file);
         self.diags.extend(errors);
@@ -199,23 +195,22 @@ impl Reader<'_> {
     }
 
     /// Strings are just that: nothing in them is evaluated.
-    fn json_file(&mut self, file: FileId, path: &Path) {
+    fn json_file(&mut self, file: FileId) {
         let (json, errors) = read(self.sources, file);
         let understood = errors.is_empty();
         self.diags.extend(errors);
         let Json { kind: JsonKind::Object(members), .. } = json else {
             if understood {
-                let problem = format!("`{}` must hold a JSON object", path.display());
-                let d = Diagnostic::error("invalid-json", problem).at(json.span);
+                let d = Diagnostic::error("invalid-json", "a variable file in JSON must hold an object")
+                    .at(json.span);
                 self.diags.push(d.help("write `{ \"name\": value, … }`"));
             }
             return;
         };
         for member in members.iter().filter(|m| m.name.value != "//") {
             let expr = member.value.expr(Reading::Literal, self.diags);
-            let value = eval(&expr, &Constants, self.diags);
             let span = member.name.span.to(member.value.span);
-            self.found.insert(member.name.value.as_str().into(), Found::Value { value, span });
+            self.found.insert(member.name.value.as_str().into(), Found::Expr { expr, span });
         }
     }
 
@@ -239,13 +234,12 @@ impl Reader<'_> {
             let Some(variable) = self.module.variables.get(&name) else {
                 match found {
                     Found::Text { from: Origin::Argument, .. } => self.undeclared_argument(&name),
-                    Found::Expr { span, .. } | Found::Value { span, .. } => undeclared.push((span, name)),
+                    Found::Expr { span, .. } => undeclared.push((span, name)),
                     Found::Text { .. } => {}
                 }
                 continue;
             };
             let (value, span) = match found {
-                Found::Value { value, span } => (Some(value), span),
                 Found::Expr { expr, span } => (self.constant(&expr), span),
                 Found::Text { text, from } => self.text(variable, &text, &from),
             };

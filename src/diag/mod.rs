@@ -2,6 +2,7 @@
 //!
 //! Parsing, evaluating and planning collect diagnostics and go on; rendering is separate ([`render`]).
 
+pub mod codes;
 pub mod render;
 mod sources;
 

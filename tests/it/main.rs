@@ -5,6 +5,7 @@ mod blocks;
 mod builtin;
 mod changes;
 mod console;
+mod diagnostics;
 mod environment;
 mod fmt;
 mod hostile;
