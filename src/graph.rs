@@ -178,8 +178,8 @@ impl<'a> Graph<'a> {
             diags.push(d.at(import.span).help("move it there, and write the address from the root"));
             return;
         }
-        let names = import.to.modules.iter().map(|(name, _)| name);
-        let target = names.fold(Some(0), |at, name| self.modules[at?].children.get(name).copied());
+        let mut names = import.to.modules.iter().map(|(name, _)| name);
+        let target = names.try_fold(0, |at, name| self.modules[at].children.get(name).copied());
         let (Some(target), Some((key, _))) = (target, &import.to.resource) else { return };
         let node = Node::Resource(target, key.clone());
         self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node, diags);
@@ -519,6 +519,20 @@ impl<'a> Graph<'a> {
                 }
                 _ if seen.insert(next) => todo.extend(self.needs(next)),
                 _ => {}
+            }
+        }
+        found
+    }
+
+    /// The nearest resources and data sources that a node needs, seen through variables, locals and outputs.
+    pub fn declarations_needed(&self, node: &Node) -> BTreeSet<&Node> {
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut todo: Vec<&Node> = self.needs(node).collect();
+        while let Some(next) = todo.pop() {
+            if matches!(next, Node::Resource(..)) {
+                found.insert(next);
+            } else if seen.insert(next) {
+                todo.extend(self.needs(next));
             }
         }
         found

@@ -49,13 +49,6 @@ pub struct Made {
     pub object: Option<Object>,
 }
 
-impl Made {
-    /// The id that people know it by.
-    pub fn shown_id(&self) -> &str {
-        self.object.as_ref().map(Object::id).filter(|id| !id.is_empty()).unwrap_or(&self.id)
-    }
-}
-
 /// `provider`: a configured provider's name (`aws`, `aws.west`).
 #[async_trait(?Send)]
 pub trait Provider {
@@ -282,10 +275,8 @@ impl Provider for BuiltinProvider {
     }
 
     async fn create(&self, _provider: &str, type_name: &str, job: &Job<'_>) -> Result<Made, AwsError> {
-        let this = small(type_name);
-        let object = this.create(self.context()?, job).await?;
-        let id = if this.id_is_unique() { object.id() } else { job.token };
-        Ok(Made { id: id.to_owned(), object: Some(object) })
+        let object = small(type_name).create(self.context()?, job).await?;
+        Ok(Made { id: object.id().to_owned(), object: Some(object) })
     }
 
     async fn update(
@@ -354,9 +345,9 @@ impl Providers {
     }
 
     fn owner(&self, type_name: &str) -> Result<&dyn Provider, AwsError> {
-        let owns = |p: &&Box<dyn Provider>| p.resource(type_name).or_else(|| p.data(type_name)).is_some();
+        let owns = |p: &&dyn Provider| p.resource(type_name).or_else(|| p.data(type_name)).is_some();
         let unknown = || AwsError::failed("dispatch", "Internal", format!("nobody knows {type_name}"));
-        self.members.iter().find(owns).map(|p| &**p).ok_or_else(unknown)
+        self.members.iter().map(|p| &**p).find(owns).ok_or_else(unknown)
     }
 }
 

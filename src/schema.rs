@@ -586,6 +586,12 @@ put! {
     Any: Value => |v| v;
 }
 
+/// Computed attributes whose values are known before AWS is asked.
+pub type Predicted = Vec<(&'static str, Value)>;
+
+/// (id or name of a resource, attribute) → its value.
+pub type LookUp<'a> = dyn Fn(&str, &str) -> Option<Value> + 'a;
+
 /// A resource type as everything but its provider sees it.
 pub struct TypeSchema {
     pub name: &'static str,
@@ -606,14 +612,14 @@ pub struct TypeSchema {
     pub complete: fn(&mut Object),
     /// What a planned create or update already knows of computed attributes (`id` of a role is its
     /// name); gets desired, returns name → value.
-    pub predict: fn(&Object) -> Vec<(&'static str, Value)>,
+    pub predict: fn(&Object) -> Predicted,
+    /// The same for one that exists: gets desired and the names of the attributes that change (none: it
+    /// stays as it is).
+    pub predict_update: fn(&Object, &[&str]) -> Predicted,
     /// Gives what is live the value that words of the configuration (`$Latest`) stand for now, where a change of
     /// something else in the same plan makes them stand for another: then it differs. Gets live, desired, and a
     /// look-up: of the resource with this id or name, what an attribute is now if it is about to change.
-    pub resolve_words: fn(&mut Object, &Object, &dyn Fn(&str, &str) -> Option<Value>),
-    /// The same for one that exists: gets desired and the names of the attributes that change (none: it
-    /// stays as it is).
-    pub predict_update: fn(&Object, &[&str]) -> Vec<(&'static str, Value)>,
+    pub resolve_words: fn(&mut Object, &Object, &LookUp<'_>),
 }
 
 impl TypeSchema {
@@ -628,8 +634,8 @@ impl TypeSchema {
             validate: |_| Vec::new(),
             complete: |_| {},
             predict: |_| Vec::new(),
-            resolve_words: |_, _, _| {},
             predict_update: |_, _| Vec::new(),
+            resolve_words: |_, _, _| {},
         }
     }
 

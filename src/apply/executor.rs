@@ -13,7 +13,7 @@ use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry, fold};
 use crate::state::{Output, Resource, StateError, seal};
-use crate::value::{Value, to_json};
+use crate::value::to_json;
 use futures::stream::{FuturesUnordered, StreamExt};
 use petgraph::graph::NodeIndex;
 use sha2::{Digest, Sha256};
@@ -47,11 +47,11 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
-struct Executor<'w, 'a> {
-    walk: RefCell<&'w mut Walk<'a>>,
+pub(super) struct Executor<'w, 'a> {
+    pub(super) walk: RefCell<&'w mut Walk<'a>>,
     changes: Vec<Change>,
     journal: RefCell<&'w mut dyn Record>,
-    events: &'w dyn Fn(Event),
+    pub(super) events: &'w dyn Fn(Event),
     clock: Clock,
     outcome: RefCell<Outcome>,
     intents: Cell<u64>,
@@ -335,67 +335,25 @@ impl Executor<'_, '_> {
             }
         };
         self.outcome.borrow_mut().created += 1;
-        let shown = made.shown_id().to_owned();
-        let vanished = (change.reason == Some(Reason::Vanished)).then(|| self.recorded_id(change)).flatten();
-        self.store(change, &made.id, &want, made.object).await?;
+        let shown = made.id.clone();
+        let ids = self.recorded_ids(change);
+        // Ids of the small providers need not differ (a file's is its hash): the state's must.
+        let id = if made.object.is_some() && ids.contains(&made.id) { token } else { made.id };
+        self.store(change, &id, &want, made.object).await?;
         // What is gone already needs no deletion.
-        if let Some(id) = vanished.filter(|id| *id != made.id) {
+        if let (Some(Reason::Vanished), Some(id)) = (change.reason, ids.into_iter().next()) {
             self.record(&Entry::DeposedDeleted { address: change.address.clone(), id })?;
         }
         self.provision_created(change).await?;
         Ok(shown)
     }
 
-    /// Commands after a creation. Until all have run, the resource counts as damaged: killed or failed in
-    /// between, the next plan replaces it.
-    async fn provision_created(&self, change: &Change) -> Result<(), Failure> {
+    /// The current one first, then those that are left of unfinished replacements.
+    fn recorded_ids(&self, change: &Change) -> Vec<String> {
         let walk = self.walk.borrow();
-        if walk.provisioners(&change.address, false).is_empty() {
-            return Ok(());
-        }
-        let this = walk.value_of(&change.address);
-        drop(walk);
-        let marked = |tainted| Entry::Tainted { address: change.address.clone(), tainted };
-        self.record(&marked(true))?;
-        self.provision(change, false, this).await?;
-        self.record(&marked(false))
-    }
-
-    /// Commands before a destruction; not for what is damaged, nor for what its replacement already stands
-    /// in for.
-    async fn provision_destroyed(&self, change: &Change) -> Result<(), Failure> {
-        let replaced = change.action == Action::Replace && change.create_before_destroy;
-        let damaged = self.walk.borrow().state.resources.get(&change.address).is_none_or(|r| r.tainted);
-        if replaced || damaged || change.reason == Some(Reason::Deposed) {
-            return Ok(());
-        }
-        let this = change.before.clone().unwrap_or_default();
-        self.provision(change, true, this.into()).await
-    }
-
-    async fn provision(&self, change: &Change, on_destroy: bool, this: Value) -> Result<(), Failure> {
-        let count = self.walk.borrow().provisioners(&change.address, on_destroy).len();
-        for i in 0..count {
-            let mut diags = Diagnostics::default();
-            let walk = self.walk.borrow();
-            let provisioner = walk.provisioners(&change.address, on_destroy)[i];
-            let continues = provisioner.continues;
-            let command = walk.local_command(&change.address, provisioner, this.clone(), &mut diags);
-            drop(walk);
-            let Some(command) = command.filter(|_| !diags.has_errors()) else {
-                return Err(Failure::Config(diags));
-            };
-            let show = |line: String| (self.events)(Event::Output { address: change.address.clone(), line });
-            match super::local_exec::run(&command, &show).await {
-                Err(error) if continues => show(format!("{}; going on all the same", error.message)),
-                ended => ended.map_err(|error| self.aws(change, error))?,
-            }
-        }
-        Ok(())
-    }
-
-    fn recorded_id(&self, change: &Change) -> Option<String> {
-        self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone())
+        let Some(recorded) = walk.state.resources.get(&change.address) else { return Vec::new() };
+        let deposed = recorded.deposed.iter().map(|d| d.id.clone());
+        [recorded.id.clone()].into_iter().chain(deposed).collect()
     }
 
     fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
@@ -637,7 +595,7 @@ impl Executor<'_, '_> {
         Ok(token)
     }
 
-    fn record(&self, entry: &Entry) -> Result<(), Failure> {
+    pub(super) fn record(&self, entry: &Entry) -> Result<(), Failure> {
         self.journal.borrow_mut().record(entry).map_err(Failure::State)?;
         fold(&mut self.walk.borrow_mut().state, [entry.clone()]);
         Ok(())
@@ -647,7 +605,7 @@ impl Executor<'_, '_> {
         (self.events)(Event::Progress { address: address.clone(), text: text.to_owned() });
     }
 
-    fn aws(&self, change: &Change, error: AwsError) -> Failure {
+    pub(super) fn aws(&self, change: &Change, error: AwsError) -> Failure {
         Failure::Aws { address: change.address.clone(), error }
     }
 }

@@ -2,6 +2,7 @@
 
 mod executor;
 mod local_exec;
+mod provision;
 pub mod schedule;
 
 pub use executor::{Outcome, Record, apply};

@@ -50,11 +50,6 @@ pub trait BuiltinType: Sync {
     fn import(&self, _id: &str) -> Option<Object> {
         None
     }
-
-    /// Whether no two objects ever share their `id` (a random string's may be short, a file's is its hash).
-    fn id_is_unique(&self) -> bool {
-        false
-    }
 }
 
 /// One data source without an API behind it.

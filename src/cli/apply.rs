@@ -73,6 +73,7 @@ fn apply_saved(args: Args) -> Result<Done, CliError> {
         variables: unpacked.variables.clone(),
         cloud: args.environment.cloud,
         compact_warnings: args.environment.compact_warnings,
+        generate: false,
     };
     let mut environment = load_checked(&snapshot)?;
     environment.live_at(&unpacked.environment);

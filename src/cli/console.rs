@@ -9,7 +9,7 @@ use crate::config::is_configuration;
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources};
 use crate::lang::eval::{Resolved, Scope, eval};
-use crate::lang::parse::parse_expression;
+use crate::lang::parse::{parse_expression, wants_more};
 use crate::lang::syntax::{Expr, ExprKind, Traversal};
 use crate::plan::walk::{Purpose, Walk};
 use crate::render::console::{type_text, value};
@@ -138,7 +138,7 @@ fn interactive(scope: &dyn Scope, sources: &mut Sources) -> Result<Done, CliErro
             }
             Input::Interrupted | Input::End => return Ok(Done::Ok),
         }
-        if is_open(&pending) {
+        if wants_more(&format!("{pending}\n")) {
             pending.push('\n');
             continue;
         }
@@ -157,11 +157,11 @@ fn piped(input: &mut dyn BufRead, scope: &dyn Scope, sources: &mut Sources) -> R
     loop {
         let line = next_line(input).map_err(cannot_read)?;
         pending.push_str(line.as_deref().unwrap_or_default());
-        if line.is_some() && is_open(&pending) {
+        if line.is_some() && wants_more(&format!("{pending}\n")) {
             pending.push('\n');
             continue;
         }
-        match reply(&std::mem::take(&mut pending), scope, sources) {
+        match reply(std::mem::take(&mut pending).trim_end_matches('\n'), scope, sources) {
             Ok(Reply::Text(text)) => print_line(&text)?,
             Ok(Reply::Nothing) => {}
             Ok(Reply::Exit) => return Ok(done),
@@ -207,19 +207,6 @@ fn explain_type(diagnostic: Diagnostic) -> Diagnostic {
     }
     let summary = "`type` takes one value, and is no part of an expression";
     Diagnostic { summary: summary.to_owned(), ..diagnostic }.help("let `type(…)` be all of the input")
-}
-
-/// Whether more lines are needed.
-fn is_open(text: &str) -> bool {
-    const OPEN: &[&str] = &[
-        "unclosed-parenthesis",
-        "unclosed-bracket",
-        "unclosed-brace",
-        "unterminated-heredoc",
-        "unterminated-comment",
-    ];
-    let mut sources = Sources::default();
-    parse(text, &mut sources).is_err_and(|diags| diags.iter().any(|d| OPEN.contains(&d.code)))
 }
 
 fn parse(text: &str, sources: &mut Sources) -> Result<Expr, Vec<Diagnostic>> {

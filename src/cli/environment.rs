@@ -30,6 +30,9 @@ pub struct EnvironmentArgs {
     /// One line for each kind of warning
     #[arg(long)]
     pub compact_warnings: bool,
+    /// `plan --generate-config-out`: imports need no declaration.
+    #[arg(skip)]
+    pub generate: bool,
 }
 
 /// `-var` and `-var-file` in the order written.
@@ -103,6 +106,8 @@ pub struct Environment {
     pub settings: Settings,
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
+    /// Imports of what nothing declares are no mistake: it will be written.
+    pub generate: bool,
     pub diags: Diagnostics,
     pub options: Options,
     compact_warnings: bool,
@@ -126,6 +131,7 @@ impl Environment {
             state: StateDir::of(&args.dir),
             diags,
             options: Options::default(),
+            generate: args.generate,
             compact_warnings: args.compact_warnings,
         }
     }
@@ -180,7 +186,8 @@ impl Environment {
         if let Some(cloud) = args.cloud {
             settings.cloud = cloud;
         }
-        let remote = |b: &&Block| b.labels.first().is_some_and(|l| &*l.name != "local");
+        let remote = |b: &&Block| b.labels.first().is_none_or(|l| &*l.name != "local");
+        selected_workspace(&args.dir, &mut diags);
         if let (CloudKind::Aws, Some(backend)) = (settings.cloud, module.backend.as_ref().filter(remote)) {
             diags.push(
                 Diagnostic::error("unsupported-backend", "only local state is supported yet")
@@ -252,6 +259,24 @@ fn compact(warnings: &[Diagnostic], sources: &Sources) -> String {
         format!("warning[{}]: {}{about}\n", first.code, first.summary)
     };
     kinds.iter().map(line).collect()
+}
+
+/// A state belongs to a directory here: one of another workspace must not be taken for it.
+fn selected_workspace(dir: &Path, diags: &mut Diagnostics) {
+    let (name, from) = match std::env::var("TF_WORKSPACE") {
+        Ok(name) => (name, "TF_WORKSPACE"),
+        Err(_) => {
+            let text = std::fs::read_to_string(dir.join(".terraform/environment")).unwrap_or_default();
+            (text.trim().to_owned(), "`.terraform/environment`")
+        }
+    };
+    if !name.is_empty() && name != "default" {
+        diags.push(
+            Diagnostic::error("workspace", format!("workspace `{name}` is selected by {from}"))
+                .detail("Cutover keeps one state a directory; it has no workspaces but `default`.")
+                .help("select `default`, and give each environment a directory of its own, or a variable"),
+        );
+    }
 }
 
 fn settings(module: &crate::config::Module, diags: &mut Diagnostics) -> Settings {

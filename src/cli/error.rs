@@ -171,7 +171,11 @@ fn advice(error: &AwsError) -> String {
         _ if code.contains("NotFound") => {
             "it is not there (any more): check that it was not deleted by hand, then run again"
         }
-        _ => "correct what AWS says above, then run again; what was applied is recorded",
+        "FileError" => "check the path and its permissions, then run again; what was applied is recorded",
+        "ProvisionerFailed" => {
+            "the resource counts as damaged: correct the command, then run again, and it is replaced"
+        }
+        _ => "correct what it says above, then run again; what was applied is recorded",
     };
     text.to_owned()
 }

@@ -41,8 +41,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let address: Address = address
         .parse()
         .map_err(|e: AddressError| CliError::usage(e.to_string(), "such as `aws_vpc.main`"))?;
-    let environment =
-        EnvironmentArgs { dir, variables: args.variables, cloud: args.cloud, compact_warnings: false };
+    let environment = EnvironmentArgs {
+        dir,
+        variables: args.variables,
+        cloud: args.cloud,
+        compact_warnings: false,
+        generate: false,
+    };
     let operation = (!args.dry_run).then_some(Locked { operation: "import", how: args.lock });
     with_walk(&environment, Purpose::Refresh, operation, async |walk, session| {
         let provider = declared_provider(walk, &address)?;

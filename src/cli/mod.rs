@@ -12,6 +12,8 @@ mod fmt;
 mod graph;
 mod import;
 mod keys;
+#[cfg(test)]
+mod killed;
 mod line;
 mod output;
 mod plan;

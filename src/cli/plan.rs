@@ -6,9 +6,10 @@ use super::saved;
 use super::session::{Session, load_for_plan, with_walk_of};
 use crate::plan::walk::{Purpose, Walk};
 use crate::plan::{Change, Plan};
-use crate::render::{self, Palette};
+use crate::render::generate::Generated;
+use crate::render::{self, Palette, counted};
 use crate::schema::TypeSchema;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Show what would change
 #[derive(Debug, clap::Args)]
@@ -29,6 +30,9 @@ pub struct Args {
     /// Save the plan, for `cutover apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write configuration for what `import` blocks name and nothing declares; the file must not exist yet
+    #[arg(long, value_name = "FILE")]
+    generate_config_out: Option<PathBuf>,
     /// Plan to destroy everything
     #[arg(long)]
     destroy: bool,
@@ -55,7 +59,14 @@ pub enum Format {
     TerraformJson,
 }
 
-pub fn run(args: Args) -> Result<Done, CliError> {
+pub fn run(mut args: Args) -> Result<Done, CliError> {
+    if let Some(path) = args.generate_config_out.as_ref().filter(|p| p.exists()) {
+        return Err(CliError::usage(
+            format!("`{}` exists already", path.display()),
+            "name a new file: what is there is never overwritten",
+        ));
+    }
+    args.environment.generate = args.generate_config_out.is_some();
     let format = if args.json { Format::Json } else { args.format };
     let idle = [
         ("parallelism", args.parallelism.is_some()),
@@ -90,6 +101,9 @@ fn one(args: &Args, given: &EnvironmentArgs, format: Format) -> Result<(String, 
         }
         let text = rendered(&plan, walk, format, &session);
         session.environment.show_warnings();
+        if let Some(path) = &args.generate_config_out {
+            generate(path, walk)?;
+        }
         let done = if args.detailed_exitcode && !plan.is_empty() { Done::Changes } else { Done::Ok };
         Ok((text, done))
     })
@@ -107,7 +121,7 @@ fn several(args: &Args, format: Format) -> Done {
             Ok((text, done)) => {
                 match format {
                     Format::Text => print!("== {name}\n\n{text}\n"),
-                    Format::Markdown => print!("{text}\n"),
+                    Format::Markdown => println!("{text}"),
                     Format::Json | Format::TerraformJson => {
                         let document = serde_json::from_str(&text).unwrap_or(serde_json::Value::Null);
                         documents.insert(name, document);
@@ -129,6 +143,33 @@ fn several(args: &Args, format: Format) -> Done {
         println!("{:#}", serde_json::Value::Object(documents));
     }
     worst
+}
+
+/// Writes what was found but is not declared.
+fn generate(path: &Path, walk: &Walk<'_>) -> Result<(), CliError> {
+    let found = walk.found.iter().filter_map(|f| {
+        Some(Generated {
+            address: &f.address,
+            id: &f.id,
+            schema: walk.provider.resource(&f.address.type_name)?,
+            live: &f.live,
+            provider: f.provider.as_deref(),
+        })
+    });
+    let found: Vec<Generated<'_>> = found.collect();
+    if found.is_empty() {
+        eprintln!("nothing to write: everything that is imported is declared");
+        return Ok(());
+    }
+    let failed = |error| CliError::Io { what: format!("cannot write `{}`", path.display()), error };
+    let text = render::generate::file(&found).map_err(|e| failed(std::io::Error::other(e.to_string())))?;
+    std::fs::write(path, text).map_err(failed)?;
+    eprintln!(
+        "wrote {} to {}; look it over, then plan again",
+        counted(found.len(), "resource"),
+        path.display()
+    );
+    Ok(())
 }
 
 /// The table of a change's type.

@@ -79,7 +79,7 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
             .map(|(n, v)| (n.to_string(), to_json(&seal(&v.value, &salt)).unwrap_or(Json::Null)))
             .collect(),
         salt,
-        files: snapshot(walk)?,
+        files: snapshot(walk, environment.home())?,
         plan: json::plan(plan),
         text: text::plan(plan, &|change: &Change| schema_of(walk, change), Palette { color: false }),
         terraform: terraform::plan(plan, walk),
@@ -88,10 +88,19 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
     std::fs::write(path, text).map_err(io("write", path))
 }
 
+/// Files that hold secrets because we wrote them there.
+fn secret_files(walk: &Walk<'_>, home: &Path) -> BTreeSet<PathBuf> {
+    let ours = |type_name: &str| matches!(type_name, "local_file" | "local_sensitive_file");
+    let written = walk.state.resources.iter().filter(|(address, _)| ours(&address.type_name));
+    let names = written.filter_map(|(_, resource)| resource.seen.get("filename")?.as_str());
+    names.map(|name| crate::config::tree::normal(&home.join(name))).collect()
+}
+
 /// Every file in the directories of all modules: templates are configuration too. Variable files are not
 /// taken along: their values are in the plan.
-fn snapshot(walk: &Walk<'_>) -> Result<BTreeMap<PathBuf, String>, CliError> {
+fn snapshot(walk: &Walk<'_>, home: &Path) -> Result<BTreeMap<PathBuf, String>, CliError> {
     let dirs: BTreeSet<&Path> = walk.graph.modules.iter().map(|m| m.module.dir.as_path()).collect();
+    let secret_files = secret_files(walk, home);
     let mut files = BTreeMap::new();
     for dir in dirs {
         let hidden = |entry: &walkdir::DirEntry| {
@@ -101,12 +110,14 @@ fn snapshot(walk: &Walk<'_>) -> Result<BTreeMap<PathBuf, String>, CliError> {
             let Ok(entry) = entry else { continue };
             let name = entry.file_name().to_string_lossy();
             let values = name.ends_with(".tfvars") || name.ends_with(".tfvars.json");
+            let secret = secret_files.contains(&crate::config::tree::normal(entry.path()));
             let small = entry.metadata().is_ok_and(|m| m.is_file() && m.len() <= LARGEST);
-            if !small || values {
+            if !small || values || secret {
                 continue;
             }
             // Binary files are no configuration.
-            if let Ok(text) = std::fs::read_to_string(entry.path()) {
+            let text = std::fs::read_to_string(entry.path()).ok();
+            if let Some(text) = text.filter(|text| !crate::state::key::is_key_file(text)) {
                 files.insert(crate::config::tree::normal(entry.path()), text);
             }
         }

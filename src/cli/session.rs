@@ -60,6 +60,7 @@ pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     let place = place(environment, Timestamp::UNIX_EPOCH);
     let values = environment.values.clone();
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+    walk.generate = environment.generate;
     walk.thorough = thorough;
     // Validating never waits: there is no AWS in it.
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
@@ -203,6 +204,7 @@ async fn walk_then<R>(
         Walk::new(&graph, &provider as &dyn Provider, place, purpose, state, environment.values.clone());
     walk.defaults = ProviderSettings::default();
     walk.options = environment.options.clone();
+    walk.generate = environment.generate;
     walk.run(&unfinished).await?;
     then(&mut walk, Session { environment, clock, stop }).await
 }

@@ -53,7 +53,13 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 }
 
 fn environment(dir: PathBuf) -> Result<Environment, CliError> {
-    let args = EnvironmentArgs { dir, variables: Default::default(), cloud: None, compact_warnings: false };
+    let args = EnvironmentArgs {
+        dir,
+        variables: Default::default(),
+        cloud: None,
+        compact_warnings: false,
+        generate: false,
+    };
     let environment = Environment::load(&args)?;
     if environment.settings.cloud != CloudKind::Embedded {
         return Err(CliError::usage(

@@ -16,6 +16,8 @@ pub type Name = Arc<str>;
 /// One directory of configuration files, read and sorted into declarations.
 #[derive(Debug, Default)]
 pub struct Module {
+    /// How many configuration files the directory has.
+    pub files: usize,
     /// As one would write it from where the command runs: `envs/dev`, `modules/network`.
     pub dir: PathBuf,
     pub variables: BTreeMap<Name, Variable>,
@@ -32,6 +34,8 @@ pub struct Module {
     pub checks: BTreeMap<Name, Check>,
     /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
+    /// Where the one block is that says it.
+    pub providers_required_at: Option<Span>,
     /// By local name.
     pub required_providers: BTreeMap<Name, RequiredProvider>,
 }

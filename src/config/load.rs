@@ -1,13 +1,15 @@
 //! One directory → one [`Module`].
 
+use super::body::describe;
 use super::decl::*;
 use super::json::parse_json_file;
 use super::overrides::{self, ParsedFile};
 use super::terraform::{self, invalid_constraint};
+use super::variables::Constants;
 use super::vendored::is_registry;
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
-use crate::lang::eval::{TypeConstraint, references, type_constraint};
+use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
 use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
 use std::path::Path;
@@ -17,11 +19,12 @@ use std::sync::Arc;
 pub fn is_configuration(name: &str) -> bool {
     const NOT_OURS: &[&str] = &[".tftest.hcl", ".tfmock.hcl", ".pkr.hcl", ".tfquery.hcl", ".tfstack.hcl"];
     let ours = name.ends_with(".hcl") || name.ends_with(".tf") || name.ends_with(".tf.json");
-    ours && !name.starts_with('.')
-        && name != "terragrunt.hcl"
-        && !name.ends_with('~')
-        && !(name.starts_with('#') && name.ends_with('#'))
-        && !NOT_OURS.iter().any(|suffix| name.ends_with(suffix))
+    let saved_by_editor = name.ends_with('~') || name.starts_with('#') && name.ends_with('#');
+    let not_ours = name.starts_with('.')
+        || name == "terragrunt.hcl"
+        || saved_by_editor
+        || NOT_OURS.iter().any(|suffix| name.ends_with(suffix));
+    ours && !not_ours
 }
 
 /// Parses all files of a directory, in name order, and sorts their blocks into declarations.
@@ -34,6 +37,7 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
     names.sort();
     let (overrides, names): (Vec<String>, Vec<String>) =
         names.into_iter().partition(|name| overrides::is_override(name));
+    let count = names.len() + overrides.len();
     let mut files = Vec::new();
     for name in names {
         files.push(parse(&dir.join(&name), sources, diags)?);
@@ -42,7 +46,7 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
         let file = parse(&dir.join(&name), sources, diags)?;
         overrides::merge(&mut files, file, diags);
     }
-    let mut module = Module { dir: dir.to_owned(), ..Module::default() };
+    let mut module = Module { dir: dir.to_owned(), files: count, ..Module::default() };
     for ParsedFile { body, own } in files {
         Sorter { module: &mut module, diags, own_blocks: own }.file(body);
     }
@@ -70,7 +74,10 @@ fn attribute_table(mode: Mode, type_name: &str) -> Option<&'static crate::schema
             let aws = crate::aws::types::find(type_name).map(|t| t.schema());
             aws.or_else(|| crate::builtin::types::find(type_name).map(|t| t.schema()))?
         }
-        Mode::Data => crate::aws::data::find(type_name)?.schema(),
+        Mode::Data => {
+            let aws = crate::aws::data::find(type_name).map(|t| t.schema());
+            aws.or_else(|| crate::builtin::data::find(type_name).map(|t| t.schema()))?
+        }
     };
     Some(schema.table)
 }
@@ -82,9 +89,14 @@ pub(super) struct Sorter<'a> {
     own_blocks: bool,
 }
 
+/// What module blocks have for themselves.
+const RESERVED: &[&str] =
+    &["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
+
 const BLOCK_KINDS: &[&str] = &[
     "resource",
     "data",
+    "ephemeral",
     "variable",
     "locals",
     "output",
@@ -132,6 +144,7 @@ impl Sorter<'_> {
             "import" => self.import(block),
             "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
+            "ephemeral" => self.ephemeral(&block),
             kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
@@ -150,6 +163,14 @@ impl Sorter<'_> {
                 self.diags.push(d);
             }
         }
+    }
+
+    fn ephemeral(&mut self, block: &Block) {
+        let Some([type_name, _]) = self.labels(block, ["type", "name"]) else { return };
+        let problem = format!("there is no ephemeral resource type `{}`", type_name.name);
+        self.diags.push(Diagnostic::error("unknown-type", problem).at(block.header).help(
+            "Cutover knows none of them: read the value with a data source, or pass it as a variable with `ephemeral = true`",
+        ));
     }
 
     /// The labels of a block, if it has as many as it needs.
@@ -277,7 +298,10 @@ impl Sorter<'_> {
             // Old configurations quote the references.
             match (as_traversal(item), constant_string(item)) {
                 (Some(traversal), _) => out.push(traversal),
-                (None, Some(text)) if !text.is_empty() => out.push(quoted_traversal(&text, item.span)),
+                (None, Some(text)) if !text.is_empty() => {
+                    self.quoted(&text, item.span);
+                    out.push(quoted_traversal(&text, item.span));
+                }
                 _ => self.diags.push(
                     Diagnostic::error("expected-references", format!("`{name}` may hold only references"))
                         .at(item.span)
@@ -288,9 +312,18 @@ impl Sorter<'_> {
         out
     }
 
+    fn quoted(&mut self, text: &str, span: Span) {
+        let d = Diagnostic::warning("quoted-reference", "references are written without quotes");
+        self.diags.push(d.at(span).help(format!("write `{text}`")));
+    }
+
     pub(super) fn provider_name(&mut self, expr: &Expr) -> Option<Name> {
         if let Some(text) = constant_string(expr) {
+            self.quoted(&text, expr.span);
             return Some(text.into());
+        }
+        if let Some(name) = null_provider(expr) {
+            return Some(name);
         }
         let Some(traversal) = as_traversal(expr) else {
             self.diags.push(
@@ -425,6 +458,11 @@ impl Sorter<'_> {
 
     fn variable(&mut self, block: Block) {
         let Some([name]) = self.labels(&block, ["name"]) else { return };
+        if RESERVED.contains(&&*name.name) {
+            let d = Diagnostic::error("invalid-name", format!("a variable cannot be named `{}`", name.name));
+            self.diags
+                .push(d.at(name.span).help("module blocks have an argument of this name: choose another"));
+        }
         if let Some(first) = self.module.variables.get(&name.name) {
             let first = first.span;
             return self.duplicate("variable", &name.name, block.header, first);
@@ -473,7 +511,44 @@ impl Sorter<'_> {
                 self.diags.push(d.at(inner.header).help("it may hold `validation` blocks"));
             }
         }
+        self.check_variable(&mut variable);
         self.module.variables.insert(name.name, variable);
+    }
+
+    /// The default must fit; each condition must look at the variable.
+    fn check_variable(&mut self, variable: &mut Variable) {
+        for validation in &variable.validations {
+            let own = |t: &Traversal| &*t.root == "var" && t.attr(0) == Some(&variable.name);
+            if !references(&validation.condition).iter().any(own) {
+                let problem = format!("this condition does not look at `var.{}`", variable.name);
+                self.diags.push(
+                    Diagnostic::error("invalid-condition", problem)
+                        .at(validation.condition.span)
+                        .help("a validation says what the value of its own variable must be"),
+                );
+            }
+        }
+        let Some(expr) = &mut variable.default else { return };
+        let errors = self.diags.error_count();
+        let value = eval(expr, &Constants, self.diags);
+        match convert_to_constraint(&value, &variable.constraint) {
+            _ if self.diags.error_count() > errors => {}
+            Ok(value) if value.is_null() && !variable.nullable => self.diags.push(
+                Diagnostic::error("null-variable", format!("variable `{}` must not be null", variable.name))
+                    .label(expr.span, "this is null")
+                    .help("give it another default, or none, or allow null: `nullable = true`"),
+            ),
+            Ok(_) => return,
+            Err(error) => self.diags.push(
+                Diagnostic::error(
+                    "wrong-type",
+                    format!("the default of variable `{}`: {error}", variable.name),
+                )
+                .label(expr.span, format!("this is {}", describe(&value)))
+                .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
+            ),
+        }
+        expr.kind = ExprKind::Error;
     }
 
     fn locals(&mut self, block: Block) {
@@ -558,7 +633,7 @@ impl Sorter<'_> {
             return;
         };
         let Some(text) = self.constant_text(&source) else { return };
-        let version = version.and_then(|v| self.module_version(&text, &v));
+        let version = version.and_then(|v| self.module_version(&text, source.expr.span, &v));
         let call = Call {
             name: name.name.clone(),
             source: text,
@@ -573,10 +648,16 @@ impl Sorter<'_> {
         self.module.calls.insert(name.name, call);
     }
 
-    fn module_version(&mut self, source: &str, attribute: &Attribute) -> Option<WantedVersion> {
+    fn module_version(
+        &mut self,
+        source: &str,
+        source_span: Span,
+        attribute: &Attribute,
+    ) -> Option<WantedVersion> {
         if !is_registry(source) {
             let d = Diagnostic::error("module-version", "only modules of a registry have a `version`");
-            self.diags.push(d.at(attribute.span).help(match source.starts_with('.') {
+            let d = d.at(source_span).label(attribute.span, "this version means nothing");
+            self.diags.push(d.help(match source.starts_with('.') {
                 true => "a local module is as it stands in its directory: remove this line",
                 false => "name the version in the source: `?ref=v1.2.0`",
             }));
@@ -643,6 +724,18 @@ pub(super) fn unknown_argument(block: &str, name: &str, span: Span, known: &[&st
 pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
     let at = body.attributes.iter().position(|a| &*a.name.name == name)?;
     Some(body.attributes.remove(at))
+}
+
+/// `null.west`: the provider, not the value.
+fn null_provider(expr: &Expr) -> Option<Name> {
+    match &expr.kind {
+        ExprKind::Literal(value) if value.is_null() => Some("null".into()),
+        ExprKind::GetAttr { base, name } => {
+            let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
+            null.then(|| format!("null.{}", name.name).into())
+        }
+        _ => None,
+    }
 }
 
 /// The text of a string without interpolations.

@@ -35,7 +35,8 @@ pub fn merge(files: &mut Vec<ParsedFile>, over: ParsedFile, diags: &mut Diagnost
             ),
             "locals" => locals(files, block, diags),
             "terraform" => {
-                terraform(files, &block);
+                let mut block = block;
+                terraform(files, &mut block);
                 rest.body.blocks.push(block);
             }
             "cutover" => match find(files, &block) {
@@ -167,7 +168,8 @@ fn locals(files: &mut [ParsedFile], block: Block, diags: &mut Diagnostics) {
 
 /// Takes away what the override's block says instead: `required_version` and a backend replace all
 /// others, required providers those of their name.
-fn terraform(files: &mut [ParsedFile], over: &Block) {
+fn terraform(files: &mut [ParsedFile], over: &mut Block) {
+    let requires = |b: &Block| &*b.kind.name == "required_providers";
     let blocks = files.iter_mut().flat_map(|f| f.body.blocks.iter_mut());
     for base in blocks.filter(|b| &*b.kind.name == "terraform") {
         let body = &mut base.body;
@@ -176,11 +178,12 @@ fn terraform(files: &mut [ParsedFile], over: &Block) {
         if over.body.blocks.iter().any(places_state) {
             body.blocks.retain(|b| !places_state(b));
         }
-        for required in body.blocks.iter_mut().filter(|b| &*b.kind.name == "required_providers") {
-            let named = |a: &Attribute| {
-                over.body.blocks_of("required_providers").any(|r| r.body.attribute(&a.name.name).is_some())
-            };
-            required.body.attributes.retain(|a| !named(a));
+        if let Some(base) = body.blocks.iter_mut().find(|b| requires(b)) {
+            let (required, rest) = std::mem::take(&mut over.body.blocks).into_iter().partition(requires);
+            over.body.blocks = rest;
+            let required: Vec<Block> = required;
+            let entries = required.into_iter().flat_map(|r| r.body.attributes);
+            entries.for_each(|entry| set(&mut base.body.attributes, entry));
         }
     }
 }

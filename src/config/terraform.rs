@@ -97,29 +97,26 @@ impl Reader<'_> {
     }
 
     fn experiments(&mut self, attribute: &Attribute) {
-        let empty = matches!(&attribute.expr.kind, ExprKind::Tuple(items) if items.is_empty());
-        if !empty {
-            self.diags.push(
-                Diagnostic::error("experiments", "experimental features of the language are not available")
-                    .at(attribute.span)
-                    .help("remove this line, and what needs it"),
-            );
-        }
+        self.diags.push(
+            Diagnostic::error("experiments", "experimental features of the language are not available")
+                .at(attribute.span)
+                .help("remove this line, and what needs it"),
+        );
     }
 
     fn required_providers(&mut self, block: Block) {
+        if let Some(first) = self.module.providers_required_at {
+            self.diags.push(
+                Diagnostic::error("duplicate", "a module has one `required_providers` block")
+                    .label(block.header, "written again here")
+                    .label(first, "first written here")
+                    .help("merge them"),
+            );
+            return;
+        }
+        self.module.providers_required_at = Some(block.header);
         for attribute in block.body.attributes {
             let name = attribute.name.name.clone();
-            if let Some(first) = self.module.required_providers.get(&name) {
-                let first = first.span;
-                self.diags.push(
-                    Diagnostic::error("duplicate", format!("provider `{name}` is required twice"))
-                        .label(attribute.name.span, "required again here")
-                        .label(first, "first required here")
-                        .help("remove one of them"),
-                );
-                continue;
-            }
             let mut required = RequiredProvider {
                 source: format!("hashicorp/{name}"),
                 aliases: BTreeMap::new(),
@@ -231,7 +228,7 @@ fn normal_source(source: &str) -> Option<String> {
     let good = |p: &&str| {
         !p.is_empty() && p.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
     };
-    if !parts.iter().all(|p| good(p)) {
+    if !parts.iter().all(good) {
         return None;
     }
     match parts.as_slice() {

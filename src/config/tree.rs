@@ -44,10 +44,10 @@ pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Optio
     let manifest = Manifest::read(dir, diags);
     let mut loader = Loader { sources, diags, read: BTreeMap::new(), root: dir, manifest, nodes: 0 };
     let module = loader.directory(dir)?;
-    if module.is_empty() {
+    if module.files == 0 {
         loader.diags.push(
             Diagnostic::error("no-configuration", format!("`{}` holds no configuration", dir.display()))
-                .help("name a directory that holds `.hcl` or `.tf` files"),
+                .help("name a directory that holds `.hcl`, `.tf` or `.tf.json` files"),
         );
         return None;
     }
@@ -56,19 +56,6 @@ pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Optio
     let config = Config { root };
     super::providers::check(&config, diags);
     Some(config)
-}
-
-impl Module {
-    fn is_empty(&self) -> bool {
-        self.variables.is_empty()
-            && self.locals.is_empty()
-            && self.outputs.is_empty()
-            && self.resources.is_empty()
-            && self.calls.is_empty()
-            && self.cutover.is_none()
-            && self.removed.is_empty()
-            && self.checks.is_empty()
-    }
 }
 
 /// Nested more deeply, or more in all: a mistake, or links that lead in a circle.

@@ -3,11 +3,11 @@
 use super::decl::{Module, Variable};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Sources, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval};
+use crate::lang::json::{Json, Kind as JsonKind, Reading, read};
 use crate::lang::parse::{not_utf8, parse_expression, parse_file};
 use crate::lang::syntax::{Expr, ExprKind, Traversal};
-use crate::value::{Kind, Type, Value, describe, parse_json};
+use crate::value::{Type, Value, describe};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -178,7 +178,7 @@ impl Reader<'_> {
         let file = self.sources.add_bytes(path, bytes);
         if is_json {
             self.diags.extend(self.sources.undecodable(file).next().map(not_utf8));
-            return self.json_file(file);
+            return self.json_file(file, path);
         }
         let (body, errors) = parse_file(self.sources, file);
         self.diags.extend(errors);
@@ -198,30 +198,24 @@ impl Reader<'_> {
         }
     }
 
-    fn json_file(&mut self, file: FileId) {
-        let text = self.sources.text(file).clone();
-        let whole = Span::new(file, 0, 0);
-        let entries = match parse_json(&text) {
-            Ok(Value { kind: Kind::Object(entries), .. }) => entries,
-            Ok(_) => {
-                let d = Diagnostic::error("invalid-json", "a variable file in JSON must hold an object")
-                    .at(whole);
-                return self.diags.push(d.help("write `{ \"name\": value, … }`"));
+    /// Strings are just that: nothing in them is evaluated.
+    fn json_file(&mut self, file: FileId, path: &Path) {
+        let (json, errors) = read(self.sources, file);
+        let understood = errors.is_empty();
+        self.diags.extend(errors);
+        let Json { kind: JsonKind::Object(members), .. } = json else {
+            if understood {
+                let problem = format!("`{}` must hold a JSON object", path.display());
+                let d = Diagnostic::error("invalid-json", problem).at(json.span);
+                self.diags.push(d.help("write `{ \"name\": value, … }`"));
             }
-            Err(error) => {
-                let line = self.sources.line(file, error.line);
-                let at = text[line.clone()]
-                    .char_indices()
-                    .nth(error.column - 1)
-                    .map_or(line.end, |(i, _)| line.start + i);
-                let d = Diagnostic::error("invalid-json", format!("this is not JSON: {}", error.what));
-                return self.diags.push(d.at(Span::new(file, at, (at + 1).min(text.len()))));
-            }
+            return;
         };
-        let spans = json_members(&text);
-        for (name, value) in entries.iter().filter(|(name, _)| &***name != "//") {
-            let span = spans.get(&**name).map_or(whole, |r| Span::new(file, r.start, r.end));
-            self.found.insert(name.clone(), Found::Value { value: value.clone(), span });
+        for member in members.iter().filter(|m| m.name.value != "//") {
+            let expr = member.value.expr(Reading::Literal, self.diags);
+            let value = eval(&expr, &Constants, self.diags);
+            let span = member.name.span.to(member.value.span);
+            self.found.insert(member.name.value.as_str().into(), Found::Value { value, span });
         }
     }
 
@@ -367,49 +361,16 @@ impl Reader<'_> {
     }
 }
 
-/// Where the members of a JSON object stand, key included. The text is JSON.
-fn json_members(text: &str) -> BTreeMap<String, Range<usize>> {
-    let mut members = BTreeMap::new();
-    let (mut depth, mut start, mut at) = (0, None, 0);
-    let mut key = String::new();
-    let bytes = text.as_bytes();
-    while at < bytes.len() {
-        let from = at;
-        at += 1;
-        match bytes[from] {
-            b'"' => {
-                while at < bytes.len() && bytes[at] != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
-                }
-                at += 1;
-                if depth == 1 && start.is_none() {
-                    start = Some(from);
-                    key = serde_json::from_str(&text[from..at]).unwrap_or_default();
-                }
-            }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth > 1 => depth -= 1,
-            b',' if depth > 1 => {}
-            b',' | b'}' => {
-                if let Some(start) = start.take() {
-                    let end = start + text[start..from].trim_end().len();
-                    members.insert(std::mem::take(&mut key), start..end);
-                }
-            }
-            _ => {}
-        }
-    }
-    members
-}
-
-/// Variable files know no names.
-struct Constants;
+/// Variable files and defaults know no names, and call nothing.
+pub struct Constants;
 
 impl Scope for Constants {
     fn resolve(&self, traversal: &Traversal) -> Result<Resolved, Diagnostic> {
         Err(Diagnostic::error("not-constant", format!("`{}` cannot be used here", traversal.root))
             .at(traversal.span)
-            .help("a variable's value must be written out"))
+            .help(
+                "write the value out: neither values of variables nor their defaults may refer to anything",
+            ))
     }
 
     fn base_dir(&self) -> &Path {

@@ -83,7 +83,8 @@ impl Manifest {
                     "module-changed",
                     format!("module `{}` asks for version {}", call.name, wanted.text),
                 );
-                let d = d.label(wanted.span, format!("vendored is {}", record.version));
+                let d = d.label(call.source_span, format!("vendored is {}", record.version));
+                let d = d.label(wanted.span, "this excludes it");
                 return Err(Box::new(d.help(AGAIN)));
             }
         }

@@ -32,7 +32,7 @@ pub enum Action {
 }
 
 /// Why a change is planned, when the attributes do not say it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// In state, but AWS no longer has it.

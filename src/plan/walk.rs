@@ -14,6 +14,7 @@ mod triggers;
 mod types;
 
 pub use conditions::Moment;
+pub use imports::Found;
 pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 pub use resources::data_value;
@@ -78,6 +79,9 @@ pub struct Walk<'a> {
     /// By which id.
     pub imported: BTreeMap<Address, String>,
     pub checks: BTreeMap<String, CheckResult>,
+    /// Imports of what nothing declares are looked up, so that it can be written.
+    pub generate: bool,
+    pub found: Vec<Found>,
     /// Nodes with errors, and what needs them.
     broken: BTreeSet<Node>,
     /// Everything was applied: nothing is pending any more.
@@ -119,6 +123,8 @@ impl<'a> Walk<'a> {
             moved: Vec::new(),
             imported: BTreeMap::new(),
             checks: BTreeMap::new(),
+            generate: false,
+            found: Vec::new(),
             broken: BTreeSet::new(),
             settled: false,
             options: Options::default(),
@@ -166,11 +172,14 @@ impl<'a> Walk<'a> {
         }
         self.report_unknown_types();
         if self.purpose != Purpose::Validate {
+            if self.generate {
+                self.find_undeclared().await?;
+            }
             self.check_imported_instances();
             self.check_moved_instances();
             self.orphans();
-            self.warn_of_forgotten();
             self.narrow();
+            self.warn_of_forgotten();
         }
         Ok(())
     }

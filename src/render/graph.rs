@@ -1,21 +1,34 @@
-//! The dependency graph as DOT and Mermaid: resources and modules, without what lies between.
+//! The dependency graph as DOT and Mermaid: resources and data sources, without what lies between, as
+//! `terraform graph` has it.
 
 use crate::graph::{Graph, Node};
-use crate::plan::values::is_managed;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// (resource, what it needs), by name.
+/// (resource, what it needs), by name; without what is needed through something else anyway.
 fn edges(graph: &Graph<'_>) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
-    let nodes: Vec<&Node> = graph.nodes().filter(|n| is_managed(n)).collect();
-    let names = nodes.iter().map(|n| graph.describe(n)).collect();
-    let each = |node: &&Node| {
-        let name = graph.describe(node);
-        let needed: Vec<_> =
-            graph.resources_needed(node).into_iter().map(|n| (name.clone(), graph.describe(n))).collect();
-        needed
-    };
-    (names, nodes.iter().flat_map(each).collect())
+    let nodes: Vec<&Node> = graph.nodes().filter(|n| matches!(n, Node::Resource(..))).collect();
+    let place: BTreeMap<&Node, usize> = nodes.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+    let needed: Vec<Vec<usize>> = nodes
+        .iter()
+        .map(|n| graph.declarations_needed(n).into_iter().filter_map(|n| place.get(n).copied()).collect())
+        .collect();
+    let names: Vec<String> = nodes.iter().map(|n| graph.describe(n)).collect();
+    let mut edges = BTreeSet::new();
+    // Of the node looked at last from which a node was reached over at least two edges.
+    let mut reached = vec![usize::MAX; nodes.len()];
+    for (from, direct) in needed.iter().enumerate() {
+        let mut todo: Vec<usize> = direct.iter().flat_map(|d| &needed[*d]).copied().collect();
+        while let Some(next) = todo.pop() {
+            if reached[next] != from {
+                reached[next] = from;
+                todo.extend(&needed[next]);
+            }
+        }
+        let kept = direct.iter().filter(|to| reached[**to] != from);
+        edges.extend(kept.map(|to| (names[from].clone(), names[*to].clone())));
+    }
+    (names.into_iter().collect(), edges)
 }
 
 pub fn dot(graph: &Graph<'_>) -> String {

@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod drift;
+pub mod generate;
 pub mod graph;
 pub mod json;
 pub mod markdown;

@@ -250,6 +250,55 @@ mod tests {
     }
 
     #[test]
+    fn whatever_part_of_the_moves_was_written_no_resource_is_lost() {
+        let moves = [("aws_vpc.b", "aws_vpc.c"), ("aws_vpc.a", "aws_vpc.b"), ("aws_vpc.x", "aws_vpc.x[0]")];
+        let entries = moves.map(|(from, to)| Entry::Moved { from: address(from), to: address(to) });
+        for written in 0..=entries.len() {
+            let mut state = State::default();
+            for name in ["a", "b", "x"] {
+                let place = address(&format!("aws_vpc.{name}"));
+                fold(&mut state, [Entry::Stored { address: place, resource: resource(name) }]);
+            }
+            // Once cut short, once more from the start: as when the next run does the same moves.
+            fold(&mut state, entries[..written].iter().cloned());
+            fold(&mut state, entries.iter().cloned());
+            let ids: Vec<(String, &str)> =
+                state.resources.iter().map(|(a, r)| (a.to_string(), r.id.as_str())).collect();
+            let mut held: Vec<&str> = ids.iter().map(|(_, id)| *id).collect();
+            held.sort_unstable();
+            assert_eq!(held, ["a", "b", "x"], "after {written}: {ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_move_never_takes_the_place_of_another_resource() {
+        let mut state = State::default();
+        let (a, b) = (address("aws_vpc.a"), address("aws_vpc.b"));
+        for (place, id) in [(&a, "1"), (&b, "2")] {
+            fold(&mut state, [Entry::Stored { address: place.clone(), resource: resource(id) }]);
+        }
+        fold(&mut state, [Entry::Moved { from: a.clone(), to: b.clone() }]);
+        assert_eq!((state.resources[&a].id.as_str(), state.resources[&b].id.as_str()), ("1", "2"));
+    }
+
+    #[test]
+    fn who_was_made_from_a_moved_resource_knows_its_new_name() {
+        let mut state = State::default();
+        let (vpc, subnet) = (address("aws_vpc.a"), address("aws_subnet.s"));
+        let mut user = resource("subnet");
+        user.depends_on.insert("aws_vpc.a".to_owned());
+        fold(
+            &mut state,
+            [
+                Entry::Stored { address: vpc.clone(), resource: resource("vpc") },
+                Entry::Stored { address: subnet.clone(), resource: user },
+                Entry::Moved { from: vpc, to: address("module.net.aws_vpc.a") },
+            ],
+        );
+        assert_eq!(state.resources[&subnet].depends_on, ["module.net.aws_vpc.a".to_owned()].into());
+    }
+
+    #[test]
     fn a_replacement_that_is_cut_short_keeps_the_old_one_as_deposed() {
         let mut state = State::default();
         let a = address("aws_vpc.a");

@@ -79,12 +79,12 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "failed validation",
         main: "variable \"size\" {\n  type    = number\n  default = 0\n  validation {\n    condition     = var.size > 0\n    error_message = \"The size must be positive.\"\n  }\n}\n",
-        expected: &[("invalid-variable", 5, "The size must be positive.")],
+        expected: &[("invalid-variable", 1, "The size must be positive.")],
     },
     Mistake {
         name: "sensitive output",
         main: "variable \"x\" {\n  default   = \"hidden-thing\"\n  sensitive = true\n}\n\noutput \"x\" {\n  value = var.x\n}\n",
-        expected: &[("sensitive-output", 7, "sensitive = true")],
+        expected: &[("sensitive-output", 6, "sensitive = true")],
     },
     Mistake {
         name: "several at once, in source order",

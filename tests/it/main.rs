@@ -1,7 +1,10 @@
 //! The one integration test binary: whole commands, as a user runs them.
 
 mod bad_input;
+mod blocks;
+mod builtin;
 mod changes;
+mod console;
 mod environment;
 mod lifecycle;
 mod moto;
@@ -11,4 +14,6 @@ mod provider_schema;
 mod scenarios;
 mod terraform;
 mod tidy;
+mod tools;
+mod values;
 mod versions;

@@ -251,7 +251,7 @@ impl AwsType for AcmCertificate {
         // A few seconds pass until ACM has made up the records.
         wait(aws, "RequestCertificate", every, Duration::from_secs(300), job.progress, async || {
             let live = describe(aws, &arn).await?;
-            let settled = live.as_ref().is_some_and(|live| prepared(live));
+            let settled = live.as_ref().is_some_and(prepared);
             Ok(if settled {
                 Poll::Ready(())
             } else {

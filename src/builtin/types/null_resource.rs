@@ -29,10 +29,6 @@ impl BuiltinType for NullResource {
         &SCHEMA
     }
 
-    fn id_is_unique(&self) -> bool {
-        true
-    }
-
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut object = job.want.clone();
         let id = cx.entropy.random(job.token)?.next_u64() >> 1;

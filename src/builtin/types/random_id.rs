@@ -40,18 +40,31 @@ impl BuiltinType for RandomId {
         &SCHEMA
     }
 
+    /// The id, or `prefix,id`
+    fn import(&self, id: &str) -> Option<Object> {
+        let (prefix, text) = id.rsplit_once(',').map_or((None, id), |(prefix, text)| (Some(prefix), text));
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let mut known = Object::new();
+        known.set(&BYTE_LENGTH, bytes.len()).set(&PREFIX, prefix);
+        Some(shown(known, &bytes))
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut bytes = vec![0; job.want.need(&BYTE_LENGTH) as usize];
         cx.entropy.random(job.token)?.fill_bytes(&mut bytes);
-        let prefix = job.want.get(&PREFIX).unwrap_or_default();
-        let with = |text: String| format!("{prefix}{text}");
-        let mut object = job.want.clone();
-        object
-            .set(&ID, URL_SAFE_NO_PAD.encode(&bytes))
-            .set(&B64_STD, with(STANDARD.encode(&bytes)))
-            .set(&B64_URL, with(URL_SAFE_NO_PAD.encode(&bytes)))
-            .set(&HEX, with(hex::encode(&bytes)))
-            .set(&DEC, with(UBig::from_be_bytes(&bytes).to_string()));
-        Ok(object)
+        Ok(shown(job.want.clone(), &bytes))
     }
+}
+
+/// All notations of the bytes; only the id goes without the prefix.
+fn shown(mut object: Object, bytes: &[u8]) -> Object {
+    let prefix = object.get(&PREFIX).unwrap_or_default();
+    let with = |text: String| format!("{prefix}{text}");
+    object
+        .set(&ID, URL_SAFE_NO_PAD.encode(bytes))
+        .set(&B64_STD, with(STANDARD.encode(bytes)))
+        .set(&B64_URL, with(URL_SAFE_NO_PAD.encode(bytes)))
+        .set(&HEX, with(hex::encode(bytes)))
+        .set(&DEC, with(UBig::from_be_bytes(bytes).to_string()));
+    object
 }

@@ -40,6 +40,20 @@ impl BuiltinType for RandomInteger {
         &SCHEMA
     }
 
+    /// `result,min,max` or `result,min,max,seed`
+    fn import(&self, id: &str) -> Option<Object> {
+        let parts: Vec<&str> = id.split(',').collect();
+        let (&[result, min, max] | &[result, min, max, _]) = parts.as_slice() else { return None };
+        let mut known = Object::new();
+        known
+            .set(&ID, result)
+            .set(&RESULT, result.parse::<i64>().ok()?)
+            .set(&MIN, min.parse::<i64>().ok()?)
+            .set(&MAX, max.parse::<i64>().ok()?)
+            .set(&SEED, parts.get(3).map(|seed| (*seed).to_owned()));
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let (min, max) = (job.want.need(&MIN), job.want.need(&MAX));
         // What was unknown while planning is checked now.

@@ -34,6 +34,19 @@ impl BuiltinType for RandomString {
         &SCHEMA
     }
 
+    /// What it was made of cannot be told from it: all kinds of characters are taken for allowed.
+    fn import(&self, id: &str) -> Option<Object> {
+        let mut known = Object::new();
+        known.set(&ID, id).set(&RESULT, id).set(&LENGTH, id.len());
+        for kind in [&LOWER, &NUMERIC, &NUMBER, &SPECIAL, &UPPER] {
+            known.set(kind, true);
+        }
+        for least in [&MIN_LOWER, &MIN_NUMERIC, &MIN_SPECIAL, &MIN_UPPER] {
+            known.set(least, 0_i64);
+        }
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let text = strings::generate(job.want, &mut cx.entropy.random(job.token)?)
             .map_err(|problem| AwsError::failed("create", "InvalidCombination", problem))?;

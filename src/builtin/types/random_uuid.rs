@@ -27,8 +27,11 @@ impl BuiltinType for RandomUuid {
         &SCHEMA
     }
 
-    fn id_is_unique(&self) -> bool {
-        true
+    fn import(&self, id: &str) -> Option<Object> {
+        let uuid = uuid::Uuid::parse_str(id).ok()?.to_string();
+        let mut known = Object::new();
+        known.set(&ID, &uuid).set(&RESULT, uuid);
+        Some(known)
     }
 
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {

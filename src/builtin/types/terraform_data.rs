@@ -21,10 +21,9 @@ resource "terraform_data" "version" {
   triggers_replace = ["blue"]
 }
 "#,
-    predict: |want| vec![("output", output_after_change(want))],
+    predict: |want| vec![("output", if input(want).is_null() { input(want) } else { unknown_output(want) })],
     predict_update: |want, changed| {
-        let output = if changed.contains(&"input") { output_after_change(want) } else { input(want) };
-        vec![("output", output)]
+        vec![("output", if changed.contains(&"input") { unknown_output(want) } else { input(want) })]
     },
     ..TypeSchema::new("terraform_data", &TABLE)
 };
@@ -35,11 +34,8 @@ fn input(want: &Object) -> Value {
 
 /// Known only after apply, but of the input's type. What is secret in the input is so in the output:
 /// Terraform forgets that, and shows it.
-fn output_after_change(want: &Object) -> Value {
+fn unknown_output(want: &Object) -> Value {
     let input = input(want);
-    if input.is_null() {
-        return input;
-    }
     Value::unknown(input.ty()).marked(input.all_marks())
 }
 
@@ -55,10 +51,6 @@ pub struct TerraformData;
 impl BuiltinType for TerraformData {
     fn schema(&self) -> &'static TypeSchema {
         &SCHEMA
-    }
-
-    fn id_is_unique(&self) -> bool {
-        true
     }
 
     fn import(&self, id: &str) -> Option<Object> {

@@ -29,6 +29,14 @@ impl BuiltinType for TimeStatic {
         &SCHEMA
     }
 
+    fn import(&self, id: &str) -> Option<Object> {
+        let moment = moments::parse(id)?;
+        let mut known = Object::new();
+        moments::set_parts(&mut known, &moment);
+        known.set(&ID, id).set(&RFC3339, id);
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let moment = moments::declared_or_now(job.want.get(&RFC3339), cx)?;
         let text = moments::format(&moment);

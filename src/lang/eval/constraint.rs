@@ -67,11 +67,11 @@ fn read(expr: &Expr) -> Result<(Type, Defaults), Diagnostic> {
             other => Err(unknown_type(expr, other)),
         },
         ExprKind::Call { name, args, .. } => read_call(expr, &name.name, args),
-        // Terraform 0.11 wrote types in quotes.
         ExprKind::Template(parts) => match literal_text(parts).as_deref() {
-            Some("string") => plain(Type::String),
-            Some("list") => plain(Type::list(Type::String)),
-            Some("map") => plain(Type::map(Type::String)),
+            Some(old @ ("string" | "list" | "map")) => {
+                let new = if old == "string" { "string".to_owned() } else { format!("{old}(string)") };
+                Err(invalid(expr, "a type is written without quotes").help(format!("write `{new}`")))
+            }
             _ => Err(invalid(expr, "a type is written without quotes")),
         },
         _ => Err(invalid(expr, "this is not a type").help("types are `string`, `number`, `bool`, `list(…)`, `set(…)`, `map(…)`, `object({…})`, `tuple([…])` and `any`")),

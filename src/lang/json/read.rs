@@ -75,7 +75,6 @@ impl Reader<'_> {
         let d = Diagnostic::error("invalid-json", format!("expected {wanted}, found {found}")).at(span);
         self.diags.push(match self.peek() {
             Some(b'\'') => d.help("JSON strings stand in double quotes"),
-            Some(b'}' | b']') => d.help("JSON allows no comma before a closing bracket"),
             Some(b'/' | b'#') => d.help("JSON has no comments; a property named \"//\" serves as one"),
             _ => d.help("this file is JSON, not HCL: check quotes, colons and commas"),
         });
@@ -134,6 +133,9 @@ impl Reader<'_> {
             if !self.take(b',') {
                 return Err(self.unexpected("`,` or `}`"));
             }
+            if self.trailing_comma(b'}') {
+                return Ok(Kind::Object(members));
+            }
         }
     }
 
@@ -153,7 +155,23 @@ impl Reader<'_> {
             if !self.take(b',') {
                 return Err(self.unexpected("`,` or `]`"));
             }
+            if self.trailing_comma(b']') {
+                return Ok(Kind::Array(items));
+            }
         }
+    }
+
+    /// Behind a comma: whether `closing` comes at once, which is a mistake but clear.
+    fn trailing_comma(&mut self, closing: u8) -> bool {
+        let comma = Span::new(self.file, self.pos - 1, self.pos);
+        self.blanks();
+        let trailing = self.take(closing);
+        if trailing {
+            let d =
+                Diagnostic::error("invalid-json", "JSON allows no comma before a closing bracket").at(comma);
+            self.diags.push(d.help("remove this comma"));
+        }
+        trailing
     }
 
     fn take(&mut self, byte: u8) -> bool {

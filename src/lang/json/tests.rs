@@ -31,7 +31,9 @@ fn reads_what_json_allows() {
 fn locates_mistakes() {
     for (text, place, words) in [
         ("", "1:1", "expected a JSON value, found the end of the file"),
-        ("{\"a\": 1,}", "1:9", "expected a property name in double quotes, found `}`"),
+        ("{\"a\": 1,}", "1:8", "JSON allows no comma before a closing bracket"),
+        ("[1, ]", "1:3", "JSON allows no comma before a closing bracket"),
+        ("{\"a\": 1, b}", "1:10", "expected a property name in double quotes, found `b`"),
         ("[1 2]", "1:4", "expected `,` or `]`, found `2`"),
         ("{\"a\" 1}", "1:6", "expected `:` after the property name, found `1`"),
         ("{\"a\": nope}", "1:7", "expected `true`, `false`, `null` or a string in quotes, found `nope`"),

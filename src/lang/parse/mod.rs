@@ -40,6 +40,22 @@ pub fn parse_expression(sources: &Sources, file: FileId) -> (Option<Expr>, Vec<D
     parse(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.whole_expression())
 }
 
+/// Whether an expression that ends here surely goes on: a bracket, heredoc or comment is open.
+pub fn wants_more(text: &str) -> bool {
+    let lexed = lex(text, FileId(0), Mode::Code);
+    let unended = |d: &Diagnostic| matches!(d.code, "unterminated-heredoc" | "unterminated-comment");
+    let depth: i64 = lexed
+        .tokens
+        .iter()
+        .map(|token| match token.kind {
+            Kind::OpenParen | Kind::OpenBracket | Kind::OpenBrace => 1,
+            Kind::CloseParen | Kind::CloseBracket | Kind::CloseBrace => -1,
+            _ => 0,
+        })
+        .sum();
+    depth > 0 || lexed.errors.iter().any(unended)
+}
+
 /// Parses a whole file as a template (for `templatefile`).
 pub fn parse_template(sources: &Sources, file: FileId) -> (Vec<TemplatePart>, Vec<Diagnostic>) {
     parse(sources.text(file), file, Mode::Template, MAX_DEPTH, |p| p.whole_template())

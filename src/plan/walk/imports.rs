@@ -12,6 +12,7 @@ use crate::lang::eval::{Resolved, Scope, eval};
 use crate::lang::syntax::{Expr, Traversal};
 use crate::plan::repeat::for_each_pairs;
 use crate::plan::values::{Expansion, ModuleScope, Repeated};
+use crate::plan::{Action, Reason};
 use crate::schema::Object;
 use crate::state::Resource;
 use crate::value::{Type, Value, convert};
@@ -72,8 +73,8 @@ impl<'a> Walk<'a> {
     fn imports_for(&self, id: ModuleId, key: &DeclKey) -> Vec<&'a Import> {
         let root = self.graph.modules[0].module;
         let target = |import: &&Import| {
-            let names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            let mut names = import.to.modules.iter().map(|(name, _)| name);
+            let at = names.try_fold(0, |at, name| self.graph.modules[at].children.get(name).copied());
             at == Some(id) && import.to.resource.as_ref().is_some_and(|(k, _)| k == key)
         };
         root.imports.iter().filter(target).collect()
@@ -213,9 +214,7 @@ impl<'a> Walk<'a> {
                     return None;
                 };
                 let mut merged = self.provider.import(&address.type_name, text).unwrap_or_default();
-                for (name, value) in known.0.iter() {
-                    merged.put(name, Some(value.clone()));
-                }
+                known.0.iter().for_each(|(name, value)| merged.put(name, Some(value.clone())));
                 Some((text.to_owned(), merged))
             }
         }
@@ -270,10 +269,12 @@ impl<'a> Walk<'a> {
         let mut found = Vec::new();
         for import in &self.graph.modules[0].module.imports {
             let Some((key, _)) = &import.to.resource else { continue };
-            let names = import.to.modules.iter().map(|(name, _)| name);
-            let at = names.fold(Some(0), |at, name| self.graph.modules[at?].children.get(name).copied());
+            let mut names = import.to.modules.iter().map(|(name, _)| name);
+            let at = names.try_fold(0, |at, name| self.graph.modules[at].children.get(name).copied());
             let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
-            if !declared {
+            let writable = import.to.modules.is_empty() && import.for_each.is_none();
+            let written = self.generate && writable;
+            if !declared && !written {
                 let root = import.to.modules.is_empty();
                 let d = Diagnostic::error(
                     "import-target",
@@ -292,6 +293,10 @@ impl<'a> Walk<'a> {
         self.diags.extend(found);
     }
 
+    fn is_found(&self, address: &Address) -> bool {
+        self.found.iter().any(|f| f.address == *address)
+    }
+
     fn is_produced(&self, address: &Address) -> bool {
         let Some((id, resource)) = self.find_resource(address) else { return false };
         let expansion = self.values.module(id, &address.module).and_then(|m| m.resources.get(&resource.key));
@@ -301,7 +306,8 @@ impl<'a> Walk<'a> {
 
     /// After the walk: imports whose instance the configuration does not produce.
     pub(super) fn check_imported_instances(&mut self) {
-        let lost: Vec<Address> = self.imported.keys().filter(|a| !self.is_produced(a)).cloned().collect();
+        let lost: Vec<Address> =
+            self.imported.keys().filter(|a| !self.is_produced(a) && !self.is_found(a)).cloned().collect();
         for address in lost {
             // It was never ours: it must not be taken for an orphan.
             self.state.resources.remove(&address);
@@ -335,4 +341,77 @@ fn computed_key(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Opti
         );
     }
     key
+}
+
+/// What an import found that nothing declares.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub address: Address,
+    pub id: String,
+    /// As the import block names it.
+    pub provider: Option<String>,
+    pub live: Object,
+}
+
+impl Walk<'_> {
+    /// Reads what `import` blocks name and nothing declares, so that its configuration can be written.
+    pub(super) async fn find_undeclared(&mut self) -> Result<(), WalkError> {
+        let mut diags = std::mem::take(&mut self.diags);
+        let mut wanted = Vec::new();
+        for import in &self.graph.modules[0].module.imports {
+            let Some((key, instance)) = &import.to.resource else { continue };
+            let undeclared = import.to.modules.is_empty()
+                && instance.is_none()
+                && import.for_each.is_none()
+                && !self.graph.modules[0].module.resources.contains_key(key);
+            if !undeclared {
+                continue;
+            }
+            let known = self.provider.resource(&key.type_name).is_some();
+            if !known {
+                diags.push(
+                    Diagnostic::error(
+                        "unknown-type",
+                        format!("there is no resource type `{}`", key.type_name),
+                    )
+                    .at(import.to.span),
+                );
+                continue;
+            }
+            let root = ModulePath::root();
+            let scope = ImportScope { root: self.scope(0, &root, Repeated::default()) };
+            let Some(address) = self.import_address(import, &scope, &mut diags) else { continue };
+            let Some((id, known)) = self.import_id(import, &address, &scope, &mut diags) else { continue };
+            let name = import.provider.clone();
+            let own = crate::provider::default_name(&key.type_name).to_owned();
+            let provider = self.provider_for(0, name.as_deref().unwrap_or(&own));
+            let span = import.id.expr().span;
+            wanted.push((name.map(|n| n.to_string()), Wanted { address, provider, id, known, span }));
+        }
+        self.diags = diags;
+        for (name, wanted) in wanted {
+            let (address, id) = (wanted.address.clone(), wanted.id.clone());
+            self.read_imports(vec![wanted]).await?;
+            if let Some(live) = self.live.get(&address).cloned().flatten() {
+                self.found.push(Found { address: address.clone(), id, provider: name, live });
+                self.plan_found(&address);
+            }
+        }
+        Ok(())
+    }
+
+    /// It will be as it is: the configuration says so from now on.
+    fn plan_found(&mut self, address: &Address) {
+        let (Some(resource), Some(schema)) =
+            (self.state.resources.get(address).cloned(), self.provider.resource(&address.type_name))
+        else {
+            return;
+        };
+        let mut change = self.deletion(address, &resource, schema, Reason::NotDeclared);
+        change.action = Action::Import;
+        change.reason = None;
+        change.importing = self.imported.get(address).cloned();
+        change.after = change.before.clone().unwrap_or_default();
+        self.changes.insert(address.clone(), change);
+    }
 }

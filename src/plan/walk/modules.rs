@@ -3,15 +3,14 @@
 use super::{Purpose, Walk};
 use crate::addr::{InstanceKey, ModulePath};
 use crate::config::body::describe;
+use crate::config::variables::Constants;
 use crate::config::{Output, Validation, Variable};
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::graph::ModuleId;
 use crate::lang::eval::{Scope, convert_to_constraint, eval};
-use crate::lang::syntax::Traversal;
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
 use crate::value::{Type, Value, convert};
-use std::path::Path;
 use std::sync::Arc;
 
 impl Walk<'_> {
@@ -83,7 +82,15 @@ impl Walk<'_> {
                     &mut diags,
                     "invalid-variable",
                     &format!("variable `{name}` is not valid"),
-                    |d| d.label(variable.span, "declared here"),
+                    |mut d| {
+                        let given = self.argument_span(id, name);
+                        let place = match given {
+                            Some(span) => crate::diag::Label { span, text: "given here".to_owned() },
+                            None => crate::diag::Label { span: variable.span, text: String::new() },
+                        };
+                        d.labels.insert(0, place);
+                        d
+                    },
                 );
             }
             self.diags = diags;
@@ -250,7 +257,8 @@ impl Walk<'_> {
             if id == 0 && value.contains_sensitive() && !output.sensitive {
                 diags.push(
                     Diagnostic::error("sensitive-output", format!("output `{name}` holds a sensitive value"))
-                        .at(output.expr.span)
+                        .at(output.span)
+                        .label(output.expr.span, "this is sensitive")
                         .help("add `sensitive = true` to the output, or take `nonsensitive(…)` of what may be seen"),
                 );
             }
@@ -329,7 +337,7 @@ pub(super) fn condition(
 
 fn default(variable: &Variable, diags: &mut Diagnostics) -> Value {
     match &variable.default {
-        Some(expr) => eval(expr, &NoNames, diags),
+        Some(expr) => eval(expr, &Constants, diags),
         None => Value::null(variable.constraint.ty.clone()),
     }
 }
@@ -345,24 +353,5 @@ fn unknown_input<'n>(
     match nearest(name, known.map(|n| &**n)) {
         Some(near) => d.help(format!("did you mean `{near}`?")),
         None => d.help(format!("declare it in the module: `variable \"{name}\" {{ }}`, or remove this line")),
-    }
-}
-
-/// Defaults of variables may not refer to anything.
-struct NoNames;
-
-impl Scope for NoNames {
-    fn resolve(&self, t: &Traversal) -> Result<crate::lang::eval::Resolved, Diagnostic> {
-        Err(Diagnostic::error("not-constant", "a default may not refer to anything")
-            .at(t.span)
-            .help("write the value out, or use a local"))
-    }
-
-    fn base_dir(&self) -> &Path {
-        Path::new(".")
-    }
-
-    fn allows_functions(&self) -> bool {
-        false
     }
 }

@@ -298,7 +298,7 @@ impl Walk<'_> {
         }
     }
 
-    fn deletion(
+    pub(super) fn deletion(
         &self,
         address: &Address,
         old: &crate::state::Resource,

@@ -11,11 +11,11 @@ use crate::drift::{Kind as DriftKind, drift};
 use crate::graph::Node;
 use crate::plan::values::Expansion;
 use crate::plan::walk::Walk;
-use crate::plan::{Action, Change, OutputChange, Plan, Reason};
+use crate::plan::{Action, Change, CheckResult, OutputChange, Plan, Reason};
 use crate::provider::Provider;
 use crate::schema::{Object, Table};
 use crate::state::State;
-use crate::value::{Kind, Value, from_json, type_json};
+use crate::value::{Value, from_json, type_json};
 use serde_json::{Map, Value as Json, json};
 use values::{Tree, nothing_sensitive, open_json, resource, sensitive_json, unknown_json};
 
@@ -39,11 +39,32 @@ pub fn plan(plan: &Plan, walk: &Walk<'_>) -> Json {
         "complete": walk.options.targets.is_empty(),
         "errored": false,
     });
+    if !plan.checks.is_empty() {
+        out["checks"] = plan.checks.iter().map(|(address, result)| check(address, result)).collect();
+    }
     let drifted = resource_drift(walk);
     if !drifted.is_empty() {
         out["resource_drift"] = drifted.into();
     }
     out
+}
+
+/// One instance of a `check` block. (Conditions of resources, outputs and variables are not listed: a plan
+/// stands only if none of them failed.)
+fn check(address: &str, result: &CheckResult) -> Json {
+    let (module, name) = address.rsplit_once("check.").unwrap_or_default();
+    let mut declared = json!({ "kind": "check", "name": name, "to_display": address });
+    let mut instance = json!({ "to_display": address });
+    if let Some(module) = module.strip_suffix('.') {
+        declared["module"] = json!(module);
+        instance["module"] = json!(module);
+    }
+    let mut entry = json!({ "address": instance, "status": result.status });
+    if !result.problems.is_empty() {
+        let problems = result.problems.iter().map(|message| json!({ "message": message }));
+        entry["problems"] = problems.collect();
+    }
+    json!({ "address": declared, "status": result.status, "instances": [entry] })
 }
 
 /// What `terraform show -json` prints of a state.
@@ -76,7 +97,7 @@ fn variables(walk: &Walk<'_>) -> Json {
 
 fn planned_values(plan: &Plan, walk: &Walk<'_>) -> Json {
     let mut tree = Tree::default();
-    for change in plan.changes.iter().filter(|c| stays(c)) {
+    for change in plan.changes.iter().filter(|c| !is_leaving(c)) {
         tree.add(
             &change.address,
             resource(&change.address, &change.after, table(walk.provider, &change.address)),
@@ -90,16 +111,8 @@ fn planned_values(plan: &Plan, walk: &Walk<'_>) -> Json {
         }
         (name.clone(), entry)
     };
-    let gone = |output: &OutputChange| {
-        matches!(output.after.kind, Kind::Null(_)) && output.changed && output.before.is_some()
-    };
-    let outputs: Map<String, Json> = plan.outputs.iter().filter(|(_, o)| !gone(o)).map(output).collect();
+    let outputs: Map<String, Json> = plan.outputs.iter().filter(|(_, o)| !o.removed).map(output).collect();
     json!({ "outputs": outputs, "root_module": tree.json() })
-}
-
-/// Whether it is still there, and ours, after the apply.
-fn stays(change: &Change) -> bool {
-    !matches!(change.action, Action::Delete | Action::Forget)
 }
 
 fn resource_change(change: &Change, walk: &Walk<'_>) -> Json {
@@ -109,13 +122,13 @@ fn resource_change(change: &Change, walk: &Walk<'_>) -> Json {
         out["deposed"] = json!(change.id);
     }
     let (before, before_sensitive) = side(change.before.as_ref(), table);
-    let after = stays(change).then_some(&change.after);
+    let after = (!is_leaving(change)).then_some(&change.after);
     let (after_json, after_sensitive) = side(after, table);
     let mut inner = json!({
         "actions": actions(change),
         "before": before,
         "after": after_json,
-        "after_unknown": after.map_or_else(|| json!({}), |object| unknown_json(object)),
+        "after_unknown": after.map_or_else(|| json!({}), unknown_json),
         "before_sensitive": before_sensitive,
         "after_sensitive": after_sensitive,
     });
@@ -135,6 +148,11 @@ fn resource_change(change: &Change, walk: &Walk<'_>) -> Json {
         out["action_reason"] = json!(reason);
     }
     out
+}
+
+/// Whether it is no longer managed afterwards.
+fn is_leaving(change: &Change) -> bool {
+    matches!(change.action, Action::Delete | Action::Forget)
 }
 
 fn side(object: Option<&Object>, table: Option<&'static Table>) -> (Json, Json) {
@@ -173,7 +191,7 @@ fn reason(change: &Change, walk: &Walk<'_>) -> Option<&'static str> {
     Some(match (change.action, change.reason.as_ref()?) {
         (Action::Delete, Reason::NotDeclared) => gone("delete_because_no_resource_config"),
         (Action::Delete, Reason::NoInstance) => gone(no_instance(change, walk)),
-        (Action::Delete, Reason::WrongRepetition) => "delete_because_wrong_repetition",
+        (Action::Delete, Reason::WrongRepetition) => gone("delete_because_wrong_repetition"),
         (Action::Delete, Reason::NoMoveTarget) => "delete_because_no_move_target",
         (Action::Read, Reason::ConfigUnknown) => "read_because_config_unknown",
         (Action::Read, Reason::DependencyPending) => "read_because_dependency_pending",
@@ -197,11 +215,10 @@ fn no_instance(change: &Change, walk: &Walk<'_>) -> &'static str {
 }
 
 fn output_change(output: &OutputChange) -> Json {
-    let gone = output.changed && output.before.is_some() && output.after.is_null();
     let action = match (&output.before, output.changed) {
         (_, false) => "no-op",
         (None, _) => "create",
-        (Some(_), _) if gone => "delete",
+        (Some(_), _) if output.removed => "delete",
         (Some(_), _) => "update",
     };
     let mut out = json!({
