@@ -56,7 +56,6 @@ resource "aws_nat_gateway" "main" {
 }
 "#,
     validate,
-    unique: &["allocation_id"],
     ..TypeSchema::new("aws_nat_gateway", &TABLE)
 };
 

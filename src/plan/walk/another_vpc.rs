@@ -81,7 +81,8 @@ fn changes_vpc(attributes: &[AttributeChange]) -> bool {
     attributes.iter().any(|a| a.name == VPC_ID && a.replaces)
 }
 
-/// Whether old and new cannot be there at the same time: both have what AWS gives only once.
+/// Whether old and new cannot be there at the same time: both have what AWS gives only once (a name, an Elastic
+/// IP address).
 pub(super) fn clashes(schema: &TypeSchema, live: &Object, wanted: &Object) -> bool {
     let kept = |name: &str| {
         let wanted = wanted.value(name).filter(|v| !v.is_null() && v.is_wholly_known());
@@ -90,7 +91,25 @@ pub(super) fn clashes(schema: &TypeSchema, live: &Object, wanted: &Object) -> bo
         };
         equal(row, live, wanted, "")
     };
-    !schema.unique.is_empty() && schema.unique.iter().copied().all(kept)
+    let named = !schema.unique.is_empty() && schema.unique.iter().copied().all(kept);
+    named || !allocations(live).is_disjoint(&allocations(wanted))
+}
+
+/// Elastic IP addresses: each belongs to one NAT gateway or load balancer at a time.
+fn allocations(object: &Object) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<(&str, &Value)> = object.0.iter().map(|(name, value)| (&**name, value)).collect();
+    while let Some((name, value)) = open.pop() {
+        match &value.kind {
+            Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+                open.extend(items.iter().map(|item| (name, item)));
+            }
+            Kind::Map(_, items) | Kind::Object(items) => open.extend(items.iter().map(|(k, v)| (&**k, v))),
+            _ if name.contains("allocation_id") => found.extend(value.as_str()),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Every known text within a value.
@@ -105,4 +124,39 @@ fn texts(value: &Value) -> BTreeSet<&str> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(pairs: &[(&str, &str)]) -> Object {
+        let mut o = Object::new();
+        for (name, value) in pairs {
+            o.put(name, Some((*value).into()));
+        }
+        o
+    }
+
+    fn clash(type_name: &str, live: &[(&str, &str)], wanted: &[(&str, &str)]) -> bool {
+        let schema = crate::aws::types::find(type_name).expect("a type").schema();
+        clashes(schema, &object(live), &object(wanted))
+    }
+
+    #[test]
+    fn a_name_is_given_only_once() {
+        assert!(clash("aws_lb", &[("name", "web")], &[("name", "web")]));
+        assert!(!clash("aws_lb", &[("name", "web")], &[("name", "shop")]));
+        assert!(!clash("aws_lb", &[("name", "web-123")], &[("name_prefix", "web-")]));
+        let (here, there) = ([("name", "web"), ("vpc_id", "vpc-1")], [("name", "web"), ("vpc_id", "vpc-2")]);
+        assert!(clash("aws_security_group", &here, &here));
+        assert!(!clash("aws_security_group", &here, &there));
+    }
+
+    #[test]
+    fn an_address_has_one_user_at_a_time() {
+        let nat = |subnet, address| [("subnet_id", subnet), ("allocation_id", address)];
+        assert!(clash("aws_nat_gateway", &nat("subnet-1", "eipalloc-1"), &nat("subnet-2", "eipalloc-1")));
+        assert!(!clash("aws_nat_gateway", &nat("subnet-1", "eipalloc-1"), &nat("subnet-2", "eipalloc-2")));
+    }
 }

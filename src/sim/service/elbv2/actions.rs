@@ -174,10 +174,7 @@ fn check_group(world: &World, balancer: &Balancer, arn: &str) -> Result<(), ApiE
     if group.vpc_id.as_ref().is_some_and(|vpc| *vpc != balancer.vpc_id) {
         return Err(ApiError::new(
             "InvalidConfigurationRequest",
-            format!(
-                "The target group '{arn}' does not belong to the VPC of the load balancer '{}'",
-                balancer.arn
-            ),
+            format!("Target group '{arn}' is in a different VPC than load balancer '{}'", balancer.arn),
         ));
     }
     if world.elbv2.uses.get(arn).is_some_and(|users| !users.contains(&balancer.arn)) {

@@ -411,7 +411,10 @@ pub(super) fn set_subnets(world: &mut World, input: &Json) -> Answer {
     let balancer = get_mut(world, input)?.clone();
     let subnets = wanted_subnets(world, input, &balancer.kind)?;
     if subnets[0].vpc_id != balancer.vpc_id {
-        return Err(ApiError::new("InvalidSubnet", "The subnets must be in the VPC of the load balancer"));
+        return Err(ApiError::new(
+            "InvalidConfigurationRequest",
+            format!("The subnets must belong to the VPC '{}' of the load balancer", balancer.vpc_id),
+        ));
     }
     let kept = |zone: &Zone| subnets.iter().any(|subnet| subnet.id == zone.subnet_id);
     let (mut zones, gone): (Vec<Zone>, Vec<Zone>) = balancer.zones.iter().cloned().partition(kept);

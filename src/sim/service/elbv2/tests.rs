@@ -285,5 +285,5 @@ fn a_balancer_does_not_move_to_subnets_of_another_vpc() {
     }
     let arn = &made["LoadBalancers"][0]["LoadBalancerArn"];
     let input = json!({"LoadBalancerArn": arn, "Subnets": subnets});
-    assert_eq!(refused(&mut world, "SetSubnets", input).code, "InvalidSubnet");
+    assert_eq!(refused(&mut world, "SetSubnets", input).code, "InvalidConfigurationRequest");
 }
