@@ -28,17 +28,22 @@ pub fn plan(plan: &Plan, walk: &Walk<'_>) -> Json {
     let mut out = json!({
         "format_version": PLAN_FORMAT,
         "terraform_version": TERRAFORM,
-        "variables": variables(walk),
         "planned_values": planned_values(plan, walk),
         "resource_changes": plan.changes.iter().map(|c| resource_change(c, walk)).collect::<Vec<_>>(),
         "output_changes": plan.outputs.iter().map(|(name, o)| (name.clone(), output_change(o))).collect::<Map<_, _>>(),
-        "prior_state": prior_state(plan, walk),
         "configuration": configuration::configuration(walk),
         "timestamp": walk.place.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "applyable": !plan.is_empty(),
         "complete": walk.options.targets.is_empty(),
         "errored": false,
     });
+    let variables = variables(walk);
+    if !variables.is_empty() {
+        out["variables"] = variables.into();
+    }
+    if let Some(before) = prior_state(plan, walk) {
+        out["prior_state"] = before;
+    }
     if !plan.checks.is_empty() {
         out["checks"] = plan.checks.iter().map(|(address, result)| check(address, result)).collect();
     }
@@ -84,15 +89,12 @@ fn table(provider: &dyn Provider, address: &Address) -> Option<&'static Table> {
     schema.map(|s| s.table)
 }
 
-fn variables(walk: &Walk<'_>) -> Json {
-    let Some(root) = walk.values.module(0, &crate::addr::ModulePath::root()) else { return json!({}) };
-    let ephemeral = |name: &str| {
-        walk.graph.modules[0].module.variables.get(name).is_some_and(|variable| variable.ephemeral)
-    };
-    let given = root.variables.iter().filter(|(name, _)| !ephemeral(name));
-    Json::Object(
-        given.map(|(name, value)| (name.to_string(), json!({ "value": open_json(value) }))).collect(),
-    )
+fn variables(walk: &Walk<'_>) -> Map<String, Json> {
+    let declared = &walk.graph.modules[0].module.variables;
+    let values = walk.values.module(0, &crate::addr::ModulePath::root()).map(|root| &root.variables);
+    let kept =
+        values.into_iter().flatten().filter(|(name, _)| !declared.get(*name).is_some_and(|v| v.ephemeral));
+    kept.map(|(name, value)| (name.to_string(), json!({ "value": open_json(value) }))).collect()
 }
 
 fn planned_values(plan: &Plan, walk: &Walk<'_>) -> Json {
@@ -156,12 +158,7 @@ fn is_leaving(change: &Change) -> bool {
 }
 
 fn side(object: Option<&Object>, table: Option<&'static Table>) -> (Json, Json) {
-    // What was not answered is null.
-    let whole = object.map(|object| match table {
-        Some(table) => object.clone().complete(table),
-        None => object.clone(),
-    });
-    match &whole {
+    match object {
         Some(object) => (values::object_json(object, table), sensitive_json(object, table)),
         None => (Json::Null, nothing_sensitive()),
     }
@@ -191,6 +188,7 @@ fn reason(change: &Change, walk: &Walk<'_>) -> Option<&'static str> {
     Some(match (change.action, change.reason.as_ref()?) {
         (Action::Delete, Reason::NotDeclared) => gone("delete_because_no_resource_config"),
         (Action::Delete, Reason::NoInstance) => gone(no_instance(change, walk)),
+        (Action::Forget, Reason::NotDeclared) => "delete_because_no_resource_config",
         (Action::Delete, Reason::WrongRepetition) => gone("delete_because_wrong_repetition"),
         (Action::Delete, Reason::NoMoveTarget) => "delete_because_no_move_target",
         (Action::Read, Reason::ConfigUnknown) => "read_because_config_unknown",
@@ -235,7 +233,7 @@ fn output_change(output: &OutputChange) -> Json {
 }
 
 /// What was there before: what is live, and the data sources that could be read.
-fn prior_state(plan: &Plan, walk: &Walk<'_>) -> Json {
+fn prior_state(plan: &Plan, walk: &Walk<'_>) -> Option<Json> {
     let mut tree = Tree::default();
     for change in plan.changes.iter().filter(|c| c.reason != Some(Reason::Deposed)) {
         if let Some(before) = &change.before {
@@ -253,11 +251,14 @@ fn prior_state(plan: &Plan, walk: &Walk<'_>) -> Json {
             tree.add(&address, resource(&address, &object, table(walk.provider, &address)));
         }
     }
-    json!({
+    if tree.is_empty() && walk.state.outputs.is_empty() {
+        return None;
+    }
+    Some(json!({
         "format_version": STATE_FORMAT,
         "terraform_version": TERRAFORM,
         "values": { "outputs": state_outputs(&walk.state), "root_module": tree.json() },
-    })
+    }))
 }
 
 fn data_sources(walk: &Walk<'_>) -> Vec<(Address, Value)> {

@@ -23,6 +23,10 @@ impl Tree {
         at.resources.push(entry);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.children.is_empty()
+    }
+
     pub fn json(&self) -> Json {
         let mut out = Map::new();
         if !self.resources.is_empty() {
@@ -140,10 +144,11 @@ pub fn unknown_value(value: &Value) -> Json {
     if value.is_wholly_known() { json!(false) } else { shape_json(value, &Value::is_unknown) }
 }
 
-/// What the table calls sensitive, marked so: what is live comes without marks.
+/// Whole (what was not answered is null), and what the table calls sensitive marked so: what is live comes
+/// without marks.
 pub fn marked(object: &Object, table: Option<&'static Table>) -> Object {
     let Some(table) = table else { return object.clone() };
-    let mut out = object.clone();
+    let mut out = object.clone().complete(table);
     for row in table.rows {
         let Some(value) = object.value(row.name).filter(|v| !v.is_null()) else { continue };
         match row.shape {
