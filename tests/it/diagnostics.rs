@@ -34,6 +34,7 @@ fn examples() -> Vec<Example> {
     let dir = repository().join("fixtures/diagnostics");
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(dir).expect("readable").map(|e| e.expect("readable").path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "txt"));
     paths.sort();
     paths.into_iter().map(|path| example(&path)).collect()
 }
