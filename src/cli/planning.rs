@@ -26,8 +26,6 @@ pub struct PlanningArgs {
     state_out: Option<String>,
     #[arg(long, hide = true)]
     backup: Option<String>,
-    #[arg(long, hide = true)]
-    generate_config_out: Option<String>,
 }
 
 impl PlanningArgs {
@@ -57,11 +55,6 @@ impl PlanningArgs {
             (self.state.is_some(), "state", state),
             (self.state_out.is_some(), "state-out", state),
             (self.backup.is_some(), "backup", state),
-            (
-                self.generate_config_out.is_some(),
-                "generate-config-out",
-                "write the resource block of what is imported by hand",
-            ),
         ];
         match refused.iter().find(|(given, ..)| *given) {
             Some((_, flag, help)) => Err(CliError::usage(format!("--{flag} is not supported"), *help)),
