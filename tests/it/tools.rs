@@ -290,7 +290,7 @@ fn flags_of_terraform_work_or_say_why_not() {
     env.run(&["plan", "root", "-var", "x=2", "-detailed-exitcode", "-refresh=false"]).exits(2);
     let noted = env.run(&["plan", "root", "-lock=false", "-parallelism=3"]).ok();
     assert!(noted.stderr.contains("--parallelism changes nothing here"), "{}", noted.all());
-    for flag in ["-refresh-only", "-state=x", "-generate-config-out=x"] {
+    for flag in ["-refresh-only", "-state=x", "-backup=x"] {
         let ran = env.run(&["plan", "root", flag]).exits(1);
         assert!(ran.stderr.contains("is not supported\nhelp: "), "{}", ran.all());
     }
