@@ -118,10 +118,14 @@ resource "terraform_data" "a" { input = var.v }
 
 #[test]
 fn a_value_of_another_type_is_another_value() {
-    let env = TestEnvironment::with_root(&TYPE_OF_TRIGGER.replace("{}", "{ type = any }"));
+    let env = TestEnvironment::with_root(TYPE_OF_TRIGGER);
     env.run(&["apply", "root", "--auto-approve", "--var", "v=1"]).ok();
     env.write("root/main.tf", &TYPE_OF_TRIGGER.replace("{}", "{ type = string }"));
-    assert_eq!(planned(&env, &["--var", "v=1"]), [""; 0], "an untyped -var is a string already");
+    assert_eq!(
+        planned(&env, &["--var", "v=1"]),
+        [""; 0],
+        "a -var of a variable without type is a string already"
+    );
     env.write("root/main.tf", &TYPE_OF_TRIGGER.replace("{}", "{ type = number }"));
     assert_eq!(planned(&env, &["--var", "v=1"]), ["update terraform_data.a"]);
     env.write("root/main.tf", &TYPE_OF_TRIGGER.replace("{}", "{ type = list(object({})) }"));

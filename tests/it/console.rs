@@ -222,7 +222,8 @@ fn resources_are_as_the_state_has_them_or_as_planned() {
     assert_eq!(ask(&[], "terraform_data.a.input.x"), "1\n");
     assert_eq!(
         ask(&["--plan"], "terraform_data.a.input.x\nterraform_data.a.output"),
-        "2\n(known after apply)\n"
+        "2\n(sensitive value)\n",
+        "what is secret in the input is so in the output"
     );
     assert_eq!(ask(&["--plan"], "terraform_data.a.input.s"), "(sensitive value)\n");
 }

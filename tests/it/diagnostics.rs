@@ -9,6 +9,8 @@ use std::path::PathBuf;
 const WITHOUT: &[(&str, &str)] = &[
     ("file-too-large", "needs a file of 4 GiB"),
     ("invalid-utf8", "an example that is not UTF-8 cannot stand in a text file; tested with the parser"),
+    ("too-much-work", "takes its time; tested with the evaluator"),
+    ("value-too-large", "takes its time; `hostile` has many of them"),
     ("still-unknown", "is told when a provider does not keep its word"),
     ("ambiguous-move", "needs a state: no example written yet"),
     ("blocked-move", "needs a state: no example written yet"),

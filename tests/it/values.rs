@@ -59,7 +59,7 @@ fn only_the_value_that_counts_has_to_be_right() {
     1 | x = nothing.at.all
       |     ^^^^^^^^^^^^^^
       |
-      = help: a variable's value must be written out
+      = help: write the value out: neither values of variables nor their defaults may refer to anything
 
     1 error
     ");
