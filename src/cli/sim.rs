@@ -2,6 +2,7 @@ use super::Done;
 use super::cloud::{CloudKind, load_or_new, own_world};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
+use super::fault::{self, FaultCommand, ImageCommand};
 use crate::sim::{Sim, server};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -36,6 +37,12 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Let things go wrong in it: throttling, lost calls, lost zones, spot interruptions …
+    #[command(subcommand)]
+    Fault(FaultCommand),
+    /// Say how the containers of an image behave
+    #[command(subcommand)]
+    Image(ImageCommand),
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -49,10 +56,12 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     match args.command {
         Command::Serve { dir, port, speed } => serve(dir, port, speed),
         Command::Reset { dir, force } => reset(dir, force),
+        Command::Fault(command) => fault::run(command),
+        Command::Image(command) => fault::run_image(command),
     }
 }
 
-fn environment(dir: PathBuf) -> Result<Environment, CliError> {
+pub fn environment(dir: PathBuf) -> Result<Environment, CliError> {
     let args = EnvironmentArgs {
         dir,
         variables: Default::default(),
@@ -71,7 +80,7 @@ fn environment(dir: PathBuf) -> Result<Environment, CliError> {
     Ok(environment)
 }
 
-fn busy(holder: &str) -> CliError {
+pub fn busy(holder: &str) -> CliError {
     let problem = match holder {
         "" => "another command is using this environment's embedded AWS".to_owned(),
         endpoint => format!("this environment's embedded AWS is already served at {endpoint}"),

@@ -1,5 +1,6 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
+use super::faults::{self, Faults};
 use super::service::{
     acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, ssm, sts,
 };
@@ -28,6 +29,11 @@ pub enum Event {
     Cloudwatch(cloudwatch::Event),
     Acm(acm::Event),
     Ecr(ecr::Event),
+    /// A declared fault begins, or ends.
+    Fault {
+        number: u32,
+        begins: bool,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +56,9 @@ pub struct World {
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
     #[serde(with = "queue_as_list")]
     queue: BTreeMap<(Millis, u64), Event>,
+
+    #[serde(default)]
+    pub faults: Faults,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
@@ -94,6 +103,7 @@ impl World {
             caller: String::new(),
             next_event: 0,
             queue: BTreeMap::new(),
+            faults: Faults::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -137,6 +147,7 @@ impl World {
             Event::Cloudwatch(e) => cloudwatch::run(self, e),
             Event::Acm(e) => acm::run(self, e),
             Event::Ecr(e) => ecr::run(self, e),
+            Event::Fault { number, begins } => faults::run(self, number, begins),
         }
     }
 
