@@ -423,6 +423,13 @@ fn undecided(marks: Marks, yes: &Value, no: &Value, ty: Type) -> Value {
     if yes.is_null() && no.is_null() {
         return Value::null(ty).marked(marks);
     }
+    let known = yes.is_wholly_known() && no.is_wholly_known();
+    if let (Some(a), Some(b)) = (yes.as_number(), no.as_number())
+        && a == b
+        && known
+    {
+        return Value::number(a.clone()).marked(marks);
+    }
     let collections = matches!(ty, Type::List(_) | Type::Set(_) | Type::Map(_)) && yes.ty() == no.ty();
     let value = match (yes.length_bounds(), no.length_bounds()) {
         (Some(a), Some(b)) if collections && yes.is_surely_not_null() && no.is_surely_not_null() => {

@@ -225,6 +225,18 @@ impl FromStr for Number {
             Some(i) => (&body[..i], parse_exponent(&body[i + 1..])?),
             None => (body, 0),
         };
+        // A `p` is for powers of two.
+        if exponent == 0
+            && let Some((mantissa, power)) = mantissa.split_once(['p', 'P'])
+        {
+            let (number, power) = (mantissa.parse::<Number>()?, parse_exponent(power)?);
+            let well_formed = mantissa.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+            if power.abs() > MAX_DECIMAL_EXPONENT || !well_formed || mantissa.contains(['e', 'E']) {
+                return Err(NumberError);
+            }
+            let (_, magnitude, exponent) = number.parts();
+            return Ok(Self::rounded(negative, magnitude, exponent + power, false));
+        }
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}");
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
