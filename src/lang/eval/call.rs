@@ -30,9 +30,9 @@ impl Evaluator<'_> {
                 return match values.into_iter().next().map(|first| first.value) {
                     None if lazily => self.try_(&[], expr, env),
                     None => self.can(function, &[], expr, env),
-                    Some(first) if !first.is_wholly_known() => Value::dynamic().marked(first.all_marks()),
+                    Some(first) if !first.is_wholly_known() => Value::dynamic(),
                     Some(first) if lazily => first,
-                    Some(first) => Value::bool(true).marked(first.all_marks()),
+                    Some(_) => Value::bool(true),
                 };
             }
             Run::Lazy(Lazy::Try) => return self.try_(args, expr, env),
@@ -194,11 +194,7 @@ impl Evaluator<'_> {
                 (value, e.errors > errors)
             });
             if !failed {
-                return if value.is_wholly_known() {
-                    value
-                } else {
-                    Value::dynamic().marked(value.all_marks())
-                };
+                return if value.is_wholly_known() { value } else { Value::dynamic() };
             }
             reasons.extend(diags.into_iter().next().map(|d| d.summary));
         }
@@ -227,8 +223,8 @@ impl Evaluator<'_> {
         });
         match (failed, value.is_wholly_known()) {
             (true, _) => Value::bool(false),
-            (false, true) => Value::bool(true).marked(value.all_marks()),
-            (false, false) => Value::unknown_not_null(Type::Bool).marked(value.all_marks()),
+            (false, true) => Value::bool(true),
+            (false, false) => Value::unknown_not_null(Type::Bool),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Lists and tuples, and what works on any collection.
 
 use super::{Call, Failure};
-use crate::value::{Kind, Marks, Type, Value, convert, equal, unify};
+use crate::value::{Kind, Marks, Number, Type, Value, convert, equal, unify};
 use unicode_segmentation::UnicodeSegmentation;
 
 type Result<T = Value> = std::result::Result<T, Failure>;
@@ -18,13 +18,18 @@ pub(super) fn list_of(call: &Call, items: Vec<Value>) -> Value {
 pub fn length(call: &Call) -> Result {
     let value = &call.args[0];
     if let Some((least, most)) = value.length_bounds() {
-        let known = if least == most { Value::int(least as i64) } else { Value::unknown(Type::Number) };
+        let number = |n: usize| match i64::try_from(n) {
+            Ok(n) => Number::from(n),
+            Err(_) => Number::infinity(false),
+        };
+        let known = Value::unknown_between(number(least), number(most));
         return Ok(known.marked(value.marks));
     }
     match (&value.kind, value.ty()) {
         (Kind::String(s), _) => Ok(Value::int(s.graphemes(true).count() as i64).marked(value.marks)),
         (Kind::Unknown(_), Type::String | Type::Dynamic) => {
-            Ok(Value::unknown_not_null(Type::Number).marked(value.marks))
+            let length = Value::unknown_between(Number::from(0), Number::infinity(false));
+            Ok(length.marked(value.marks))
         }
         (_, ty) => Err(Failure::inside(0, format!("{} has no length", ty.a_noun()))),
     }
@@ -49,7 +54,7 @@ pub fn element_type(args: &[Value]) -> Result<Type> {
         Type::List(element) => Ok((*element).clone()),
         Type::Tuple(types) => match args[1].as_number() {
             Some(_) => {
-                let index = args[1].as_i64().ok_or_else(|| Failure::arg(1, "a whole number is required"))?;
+                let index = args[1].as_i64().ok_or_else(|| Failure::inside(1, "a whole number is required"))?;
                 Ok(types[wrapped(index, types.len())?].clone())
             }
             None => Ok(Type::Dynamic),
@@ -93,7 +98,7 @@ pub fn contains(call: &Call) -> Result {
         // Terraform looks with index(), whose value may not be null.
         return Err(Failure::arg(1, "`value` must not be null"));
     }
-    let mut undecided = false;
+    let mut undecided = call.args[1].is_unknown();
     for item in call.items(0) {
         match equal(item, &call.args[1]).as_bool() {
             Some(true) => return Ok(Value::bool(true)),

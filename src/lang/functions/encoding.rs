@@ -13,7 +13,17 @@ type Result<T = Value> = std::result::Result<T, Failure>;
 
 pub fn jsonencode(call: &Call) -> Result {
     // Anything that is JSON is at least one character; null becomes the text `null`.
-    Ok(json_text(&call.args[0]).map_or_else(|| Value::unknown(Type::String), Value::string))
+    let value = &call.args[0];
+    Ok(json_text(value).map_or_else(
+        || match value.ty() {
+            _ if !value.is_surely_not_null() => Value::unknown(Type::String),
+            Type::Object(_) | Type::Map(_) => Value::unknown_prefixed("{ "),
+            Type::List(_) | Type::Set(_) | Type::Tuple(_) => Value::unknown_prefixed("[ "),
+            Type::String => Value::unknown_prefixed("\" "),
+            _ => Value::unknown(Type::String),
+        },
+        Value::string,
+    ))
 }
 
 pub fn jsondecode(call: &Call) -> Result {

@@ -267,11 +267,11 @@ pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Res
     if template.is_null() || variables.is_null() {
         return Err(Failure::arg(usize::from(!template.is_null()), "this must not be null"));
     }
-    if template.is_unknown() || variables.is_unknown() {
+    if variables.is_unknown() {
         return Ok(Value::dynamic().marked(marks));
     }
     let reference =
-        matches!(args[0].kind, ExprKind::Root(_) | ExprKind::GetAttr { .. } | ExprKind::Index { .. });
+        refers(&args[0]);
     if !reference {
         return Err(Failure::arg(
             0,
@@ -279,8 +279,17 @@ pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Res
         )
         .help("a template in quotes is evaluated in its place, without templatestring()"));
     }
-    let text = template.as_str().unwrap_or_default();
+    let Some(text) = template.as_str() else { return Ok(Value::dynamic().marked(marks)) };
     Ok(render("template", text, variables, scope)?.marked(marks))
+}
+
+/// `local.templates["a"]`: steps from a name.
+fn refers(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Root(_) => true,
+        ExprKind::GetAttr { base, .. } | ExprKind::Index { base, .. } => refers(base),
+        _ => false,
+    }
 }
 
 // --- Hashes of files ------------------------------------------------------------------------------

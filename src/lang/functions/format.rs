@@ -202,8 +202,7 @@ impl Verb {
         match &arg.kind {
             // Terraform looks at no width here.
             Kind::Bool(b) => Ok(b.to_string()),
-            Kind::String(s) if self.mode == 's' => Ok(self.padded_any(self.string_text(s))),
-            Kind::String(s) => Ok(self.padded(self.string_text(s))),
+            Kind::String(s) => Ok(self.padded_any(self.string_text(s))),
             Kind::Number(n) => self.number_text(n).ok_or_else(|| wrong("a whole number is required")),
             _ => Err(wrong("the value is not known")),
         }
@@ -229,9 +228,9 @@ impl Verb {
         self.filled(text, " ")
     }
 
-    /// With zeros where the flag asks for them, whatever the value.
+    /// With zeros where the flag asks for them, whatever the value, and even behind it.
     fn padded_any(&self, text: String) -> String {
-        self.filled(text, if self.zero && !self.minus { "0" } else { " " })
+        self.filled(text, if self.zero { "0" } else { " " })
     }
 
     fn filled(&self, text: String, with: &str) -> String {

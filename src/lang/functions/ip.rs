@@ -195,7 +195,7 @@ pub fn cidrsubnets(call: &Call) -> Result {
     let mut items = Vec::new();
     let mut next = Some(network.address);
     for i in 1..call.args.len() {
-        let newbits = call.whole(i)?;
+        let newbits = call.whole(i).map_err(|failure| Failure::arg(i, failure.what))?;
         let newbits = u32::try_from(newbits).ok().filter(|n| *n >= 1);
         let newbits =
             newbits.ok_or_else(|| Failure::arg(i, "the prefix must be extended by at least one bit"))?;

@@ -211,6 +211,9 @@ pub fn transpose(call: &Call) -> Result {
     }
     let mut out: BTreeMap<Arc<str>, Vec<Value>> = Default::default();
     for (key, list) in call.args[0].as_map().into_iter().flatten() {
+        if list.is_null() {
+            return Err(Failure::new(format!("the list under `{key}` is null")));
+        }
         for item in list.as_slice().unwrap_or_default() {
             let item =
                 item.as_str().ok_or_else(|| Failure::new(format!("a list element under `{key}` is null")))?;
