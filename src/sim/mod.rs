@@ -53,9 +53,9 @@ impl Sim {
         f(&mut self.lock())
     }
 
-    /// A new world of the same account, region and seed; time goes on.
-    pub fn reset(&self) {
-        self.with(|world| *world = World::new(&world.account, &world.region, world.seed, world.now));
+    /// A new world of the same account, region and seed.
+    pub fn reset(&self, now: Millis) {
+        self.with(|world| *world = World::new(&world.account, &world.region, world.seed, now));
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {

@@ -50,6 +50,9 @@ pub struct World {
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
     #[serde(with = "queue_as_list")]
     queue: BTreeMap<(Millis, u64), Event>,
+    /// The account's other regions, by name, once something was asked of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<String, World>,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
@@ -81,7 +84,7 @@ mod queue_as_list {
 }
 
 impl World {
-    /// A new account with what AWS gives every account (default VPC excepted), at `now`.
+    /// A new account with what AWS gives every account, at `now`.
     pub fn new(account: &str, region: &str, seed: u64, now: Millis) -> Self {
         let mut world = World {
             version: VERSION,
@@ -94,6 +97,7 @@ impl World {
             caller: String::new(),
             next_event: 0,
             queue: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -112,6 +116,27 @@ impl World {
         iam::found(&mut world);
         ssm::found(&mut world);
         world
+    }
+
+    /// Lets `act` work in another region of the account. It has its own resources and events; what is
+    /// global (IAM, DNS) is lent to it meanwhile. Time passes there only when somebody looks.
+    pub fn in_region<R>(&mut self, region: &str, act: impl FnOnce(&mut World) -> R) -> R {
+        let mut there = self.elsewhere.remove(region).unwrap_or_else(|| {
+            let seed = region.bytes().fold(self.seed, |seed, byte| splitmix(seed, byte.into()));
+            World::new(&self.account, region, seed, self.now)
+        });
+        self.swap_global(&mut there);
+        there.advance_to(self.now);
+        let result = act(&mut there);
+        self.swap_global(&mut there);
+        self.elsewhere.insert(region.to_owned(), there);
+        result
+    }
+
+    fn swap_global(&mut self, other: &mut World) {
+        std::mem::swap(&mut self.iam, &mut other.iam);
+        std::mem::swap(&mut self.route53, &mut other.route53);
+        std::mem::swap(&mut self.sts, &mut other.sts);
     }
 
     /// Runs everything that is due up to `time`, in order.
@@ -155,6 +180,14 @@ impl World {
     pub fn random(&mut self) -> u64 {
         self.drawn += 1;
         splitmix(self.seed, self.drawn)
+    }
+
+    /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.
+    pub fn aside<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> R {
+        let drawn = std::mem::replace(&mut self.drawn, u64::MAX / 2);
+        let result = act(self);
+        self.drawn = drawn;
+        result
     }
 
     /// The id of the next request.

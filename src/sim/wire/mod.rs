@@ -120,8 +120,19 @@ impl Misshapen {
     }
 }
 
-/// One request, answered by the world as it is now.
+/// Services with one endpoint for all regions.
+const GLOBAL: &[&str] = &["iam", "route53", "sts"];
+
+/// One request, answered by the world as it is now, in the region that it is signed for.
 pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
+    let scope = scope(request.headers()).filter(|scope| !GLOBAL.contains(&scope.service.as_str()));
+    match scope.and_then(|scope| scope.region).filter(|region| *region != world.region) {
+        Some(region) => world.in_region(&region, |world| answer(world, request)),
+        None => answer(world, request),
+    }
+}
+
+fn answer(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
     let request_id = world.request_id();
     let (parts, body) = request.into_parts();
     let body = plain_body(&parts, body);
@@ -161,6 +172,7 @@ fn plain_body(parts: &Parts, body: Bytes) -> Bytes {
 /// Who signed, and for what.
 struct Scope {
     access_key: String,
+    region: Option<String>,
     service: String,
 }
 
@@ -171,7 +183,10 @@ fn scope(headers: &HeaderMap) -> Option<Scope> {
     let credential = header.split("Credential=").nth(1)?.split(',').next()?;
     let mut parts = credential.trim().rsplit('/');
     let (_aws4_request, service) = (parts.next()?, parts.next()?);
-    Some(Scope { access_key: parts.next_back()?.to_owned(), service: service.to_owned() })
+    let dated = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_digit());
+    let mut rest: Vec<_> = parts.collect();
+    let region = rest.first().filter(|part| !dated(part)).map(|region| (*region).to_owned());
+    Some(Scope { access_key: rest.pop()?.to_owned(), region, service: service.to_owned() })
 }
 
 /// From the signature, or else (unsigned operations, as STS has them) from target, path, version or host.
