@@ -1,7 +1,8 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, ssm, sts,
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
+    ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -65,6 +66,8 @@ pub struct World {
     pub iam: iam::State,
     pub logs: logs::State,
     pub route53: route53::State,
+    #[serde(default)]
+    pub secretsmanager: secretsmanager::State,
     pub ssm: ssm::State,
     pub sts: sts::State,
 }
@@ -109,6 +112,7 @@ impl World {
             iam: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
+            secretsmanager: Default::default(),
             ssm: Default::default(),
             sts: Default::default(),
         };
@@ -125,10 +129,16 @@ impl World {
             let seed = region.bytes().fold(self.seed, |seed, byte| splitmix(seed, byte.into()));
             World::new(&self.account, region, seed, self.now)
         });
-        self.swap_global(&mut there);
+        // Another partition is another account: it has its own.
+        let shared = there.partition() == self.partition();
+        if shared {
+            self.swap_global(&mut there);
+        }
         there.advance_to(self.now);
         let result = act(&mut there);
-        self.swap_global(&mut there);
+        if shared {
+            self.swap_global(&mut there);
+        }
         self.elsewhere.insert(region.to_owned(), there);
         result
     }
@@ -219,13 +229,31 @@ impl World {
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let region = if matches!(service, "iam" | "route53" | "sts") { "" } else { &self.region };
         let account = if service == "route53" { "" } else { &self.account };
-        format!("arn:aws:{service}:{region}:{account}:{resource}")
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition())
+    }
+
+    /// `aws`, or that of the Chinese, government or isolated regions.
+    pub fn partition(&self) -> &'static str {
+        partition(&self.region)
     }
 
     /// RFC 3339 text of a time: how the value tree carries timestamps.
     pub fn timestamp(millis: Millis) -> Json {
         Json::String(jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default())
     }
+}
+
+/// As regions are named (AWS General Reference, "AWS Regions").
+pub fn partition(region: &str) -> &'static str {
+    const BY_PREFIX: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-iso-", "aws-iso"),
+    ];
+    BY_PREFIX.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, name)| name)
 }
 
 fn splitmix(seed: u64, count: u64) -> u64 {

@@ -6,12 +6,14 @@ import os
 import botocore.client
 import pytest
 import urllib3
+from adapt import Scene
 
 ENDPOINT = urllib3.util.parse_url(os.environ["TEST_SERVER_MODE_ENDPOINT"])
 
 # What the running test has asked so far.
 asked = 0
 lacking = set()
+scene = None
 
 
 def watch_requests():
@@ -30,10 +32,15 @@ def watch_requests():
 def watch_answers():
     """Recognises what is lacking from the answer: the code, with status 501."""
     real = botocore.client.BaseClient._make_api_call
+    pause = float(os.environ.get("PAUSE_AFTER_CHANGES", "0"))
+
+    def new_scene():
+        global scene
+        scene = Scene(real, pause)
 
     def call(client, operation, arguments):
         try:
-            return real(client, operation, arguments)
+            return scene.ask(client, operation, arguments)
         except botocore.client.ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if error.response["Error"].get("Code") == "UnsupportedOperation" and status == 501:
@@ -41,10 +48,12 @@ def watch_answers():
             raise
 
     botocore.client.BaseClient._make_api_call = call
+    return new_scene
 
 
 watch_requests()
-watch_answers()
+new_scene = watch_answers()
+new_scene()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,6 +61,7 @@ def pytest_runtest_protocol(item, nextitem):
     global asked
     asked = 0
     lacking.clear()
+    new_scene()
     item.outcomes = {}
     answer = yield
     outcomes = item.outcomes

@@ -17,6 +17,7 @@ mod xml;
 use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
 use super::service::{self, ApiError};
+use super::world::partition;
 use bytes::Bytes;
 use ciborium::Value as Cbor;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
@@ -67,6 +68,9 @@ impl Malformed {
             (_, Protocol::RestXml) => "InvalidInput",
         };
         let message = match self {
+            Malformed::Value { at, value, .. } if service.name == "monitoring" => {
+                format!("The value {value} for parameter {at} is invalid.")
+            }
             Malformed::Document(why) => format!("The request cannot be read: {why}"),
             Malformed::Value { at, value, kind } => {
                 format!("Value ({value}) for parameter {at} is not a {kind}.")
@@ -125,8 +129,15 @@ const GLOBAL: &[&str] = &["iam", "route53", "sts"];
 
 /// One request, answered by the world as it is now, in the region that it is signed for.
 pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
-    let scope = scope(request.headers()).filter(|scope| !GLOBAL.contains(&scope.service.as_str()));
-    match scope.and_then(|scope| scope.region).filter(|region| *region != world.region) {
+    let here = |scope: &Scope, region: &str| {
+        let global = GLOBAL.contains(&scope.service.as_str());
+        *region == world.region || global && partition(region) == world.partition()
+    };
+    let asked = scope(request.headers()).and_then(|mut scope| {
+        let region = scope.region.take()?;
+        (!here(&scope, &region)).then_some(region)
+    });
+    match asked {
         Some(region) => world.in_region(&region, |world| answer(world, request)),
         None => answer(world, request),
     }
@@ -274,8 +285,7 @@ impl Call {
             && form.get("Version").is_some_and(|version| version != self.service.version);
         if other_api {
             let version = form.get("Version").unwrap_or_default();
-            let message = format!("Could not find operation {name} for version {version}");
-            return Err(ApiError::new("InvalidAction", message));
+            return Err(self.unsupported(&format!("{name} of version {version}")));
         }
         self.service.operations.get(name.as_str()).ok_or_else(|| self.unsupported(&name))
     }
