@@ -49,13 +49,6 @@ pub enum FaultCommand {
         #[arg(value_name = "NUMBER")]
         number: Option<u32>,
     },
-    /// Whether calls are throttled with AWS's published token buckets, as they are by default
-    Throttling {
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
-        #[arg(value_parser = ["on", "off"])]
-        state: String,
-    },
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -177,7 +170,6 @@ pub fn run(command: FaultCommand) -> Result<Done, CliError> {
         }
         FaultCommand::List { dir } => list(dir),
         FaultCommand::Clear { dir, number } => clear(dir, number),
-        FaultCommand::Throttling { dir, state } => throttling(dir, state == "on"),
     }
 }
 
@@ -298,19 +290,6 @@ fn clear(dir: PathBuf, number: Option<u32>) -> Result<Done, CliError> {
             Ok(Done::Ok)
         }
     }
-}
-
-fn throttling(dir: PathBuf, on: bool) -> Result<Done, CliError> {
-    with_world(
-        dir,
-        |world| {
-            world.faults.throttling = on;
-            Ok(())
-        },
-        |endpoint| Err(busy(endpoint)),
-    )?;
-    println!("Calls are {}throttled.", if on { "" } else { "not " });
-    Ok(Done::Ok)
 }
 
 fn lines(answer: &str) -> Vec<String> {

@@ -56,9 +56,14 @@ impl Sim {
         f(&mut self.lock())
     }
 
-    /// A new world of the same account, region and seed; time goes on.
-    pub fn reset(&self) {
-        self.with(|world| *world = World::new(&world.account, &world.region, world.seed, world.now));
+    /// A new world of the same account, region and seed, as prompt as the old one.
+    pub fn reset(&self, now: Millis) {
+        self.with(|world| {
+            let (throttling, iam_delay) = (world.faults.throttling, world.faults.iam_delay);
+            *world = World::new(&world.account, &world.region, world.seed, now);
+            world.faults.throttling = throttling;
+            world.faults.iam_delay = iam_delay;
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {

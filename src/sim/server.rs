@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ struct Server<F> {
     sim: Sim,
     clock: Clock,
     /// The world's and the clock's time at the start.
-    origin: (Millis, jiff::Timestamp),
+    origin: Mutex<(Millis, jiff::Timestamp)>,
     speed: f64,
     changed: F,
 }
@@ -48,7 +48,7 @@ where
     F: Fn(&Sim) + Send + Sync + 'static,
 {
     let clock = Clock::real();
-    let origin = (sim.with(|world| world.now), clock.now());
+    let origin = Mutex::new((sim.with(|world| world.now), clock.now()));
     let server = Arc::new(Server { sim, clock, origin, speed, changed });
     let (closing, closed) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -101,7 +101,7 @@ where
 
 impl<F: Fn(&Sim)> Server<F> {
     fn now(&self) -> Millis {
-        let (world, real) = self.origin;
+        let (world, real) = *self.origin.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = self.clock.now().as_millisecond() - real.as_millisecond();
         world + (elapsed as f64 * self.speed) as Millis
     }
@@ -133,6 +133,13 @@ impl<F: Fn(&Sim)> Server<F> {
         )
     }
 
+    /// A new world begins in the present, however far the old one had run ahead.
+    fn begin_anew(&self) {
+        let present = self.clock.now();
+        *self.origin.lock().unwrap_or_else(PoisonError::into_inner) = (present.as_millisecond(), present);
+        self.sim.reset(present.as_millisecond());
+    }
+
     /// An error closes the connection without an answer.
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
         let (parts, body) = request.into_parts();
@@ -144,7 +151,7 @@ impl<F: Fn(&Sim)> Server<F> {
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/moto-api/data.json") => return Ok(json("{}")),
             (&Method::POST, "/moto-api/reset") => {
-                self.sim.reset();
+                self.begin_anew();
                 (self.changed)(&self.sim);
                 return Ok(json(r#"{"status":"ok"}"#));
             }

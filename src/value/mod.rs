@@ -115,7 +115,8 @@ impl Value {
     }
 
     pub fn unknown(ty: Type) -> Self {
-        Kind::Unknown(Box::new(Unknown { ty, not_null: false, prefix: None, length: None, range: None })).into()
+        Kind::Unknown(Box::new(Unknown { ty, not_null: false, prefix: None, length: None, range: None }))
+            .into()
     }
 
     /// An unknown that will not be null: what a resource's computed attribute is before it exists.

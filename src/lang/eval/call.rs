@@ -60,7 +60,8 @@ impl Evaluator<'_> {
         match result {
             Ok(value) => {
                 // Only YAML has infinities inside of values.
-                self.infinite |= function.name == "yamldecode" || value.as_number().is_some_and(|n| !n.is_finite());
+                self.infinite |=
+                    function.name == "yamldecode" || value.as_number().is_some_and(|n| !n.is_finite());
                 self.spend_on_text(value.as_str().map_or(0, str::len), expr.span);
                 value
             }

@@ -54,7 +54,8 @@ pub fn element_type(args: &[Value]) -> Result<Type> {
         Type::List(element) => Ok((*element).clone()),
         Type::Tuple(types) => match args[1].as_number() {
             Some(_) => {
-                let index = args[1].as_i64().ok_or_else(|| Failure::inside(1, "a whole number is required"))?;
+                let index =
+                    args[1].as_i64().ok_or_else(|| Failure::inside(1, "a whole number is required"))?;
                 Ok(types[wrapped(index, types.len())?].clone())
             }
             None => Ok(Type::Dynamic),

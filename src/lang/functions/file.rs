@@ -270,8 +270,7 @@ pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Res
     if variables.is_unknown() {
         return Ok(Value::dynamic().marked(marks));
     }
-    let reference =
-        refers(&args[0]);
+    let reference = refers(&args[0]);
     if !reference {
         return Err(Failure::arg(
             0,

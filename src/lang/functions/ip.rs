@@ -66,7 +66,6 @@ impl Network {
         let prefix = if mapped && self.prefix >= 96 { self.prefix - 96 } else { self.prefix };
         format!("{}/{prefix}", self.address_text(self.address))
     }
-
 }
 
 /// Leading zeros are decimal, as Terraform has always read them.

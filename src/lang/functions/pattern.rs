@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn patterns_mean_what_they_mean_in_go() {
-        let matches = |pattern: &str, text: &str| compile(pattern).unwrap_or_else(|e| panic!("{e}")).regex.is_match(text);
+        let matches = |pattern: &str, text: &str| {
+            compile(pattern).unwrap_or_else(|e| panic!("{e}")).regex.is_match(text)
+        };
         assert!(!matches(r"^\d$", "٣") && matches(r"^[\d]$", "3"));
         assert!(matches(r"^[a[]$", "[") && matches(r"^[]a]$", "]") && matches(r"^[^]a]$", "b"));
         assert!(matches(r"^a{,2}$", "a{,2}") && matches(r"^a{2}$", "aa"));
@@ -176,10 +178,41 @@ mod tests {
         assert!(matches(r"^[[:alpha:]_&&-]+$", "a_&-"));
         assert!(matches(r"\<a\>", "<a>"));
         assert!(matches(r"^\p{Greek}\p{^Greek}\x{61}\141[\w-]$", "αbaa-"));
-        for wrong in [r"(a", r"\1", "a**", "a+?+", "a{1001}", "(a{100}){11}", "(?x)a", "(?P<é>a)", r"\u0041", "[[:nope:]]", r"[\Qa\E]", r"[\b]", r"\p{greek}", r"\x{110000}", "(?P<", "[a", "\\"] {
+        for wrong in [
+            r"(a",
+            r"\1",
+            "a**",
+            "a+?+",
+            "a{1001}",
+            "(a{100}){11}",
+            "(?x)a",
+            "(?P<é>a)",
+            r"\u0041",
+            "[[:nope:]]",
+            r"[\Qa\E]",
+            r"[\b]",
+            r"\p{greek}",
+            r"\x{110000}",
+            "(?P<",
+            "[a",
+            "\\",
+        ] {
             assert!(compile(wrong).is_err(), "{wrong}");
         }
-        for right in ["a{1000}", "(a{100}){10}", "(?P<1>a)(?P<1>b)", "a{,2}", "a{", "(?i-s:a)", r"\_\-", "[]a]", "[a-]", "[-a]", "[[a]", "[^^]"] {
+        for right in [
+            "a{1000}",
+            "(a{100}){10}",
+            "(?P<1>a)(?P<1>b)",
+            "a{,2}",
+            "a{",
+            "(?i-s:a)",
+            r"\_\-",
+            "[]a]",
+            "[a-]",
+            "[-a]",
+            "[[a]",
+            "[^^]",
+        ] {
             assert!(compile(right).is_ok(), "{right}");
         }
     }

@@ -145,12 +145,23 @@ mod tests {
 
     #[test]
     fn powers_of_whole_numbers_and_roots_are_close_to_the_standard_librarys() {
-        for (x, y) in [(2.0, 10.0), (2.0, -1074.0), (1.5, 2.5), (10.0, 308.0), (7.0, -3.25), (1e-300, 0.3), (2.0, 1023.0)] {
+        for (x, y) in [
+            (2.0, 10.0),
+            (2.0, -1074.0),
+            (1.5, 2.5),
+            (10.0, 308.0),
+            (7.0, -3.25),
+            (1e-300, 0.3),
+            (2.0, 1023.0),
+        ] {
             let (ours, std) = (power(x, y), x.powf(y));
             assert!((ours - std).abs() <= std.abs() * 1e-14, "{x} ^ {y}: {ours} or {std}");
             assert!((logarithm(x) - x.ln()).abs() <= x.ln().abs() * 1e-15);
         }
-        assert_eq!((power(0.0, -1.0), power(2.0, 2000.0), power(-2.0, 3.0)), (f64::INFINITY, f64::INFINITY, -8.0));
+        assert_eq!(
+            (power(0.0, -1.0), power(2.0, 2000.0), power(-2.0, 3.0)),
+            (f64::INFINITY, f64::INFINITY, -8.0)
+        );
         assert!(power(-8.0, 1.0 / 3.0).is_nan());
     }
 }

@@ -267,7 +267,9 @@ impl<'t> Reader<'t> {
                     return Ok(());
                 }
                 '\\' => self.character()?,
-                '[' if self.rest().starts_with(':') && self.rest()[1..].contains(":]") => self.named_class()?,
+                '[' if self.rest().starts_with(':') && self.rest()[1..].contains(":]") => {
+                    self.named_class()?
+                }
                 '-' => {
                     // `--` would be a difference.
                     self.out.push_str(if self.rest().starts_with(['-', ']']) || first { "\\-" } else { "-" });
@@ -285,8 +287,8 @@ impl<'t> Reader<'t> {
     /// `[:alpha:]`, behind its `[`.
     fn named_class(&mut self) -> Result<()> {
         const NAMES: &[&str] = &[
-            "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
-            "upper", "word", "xdigit",
+            "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct",
+            "space", "upper", "word", "xdigit",
         ];
         let end = self.rest().find(":]").ok_or("a class is not closed")?;
         let name = &self.rest()[1..end];

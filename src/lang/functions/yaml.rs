@@ -199,8 +199,7 @@ fn decode(text: &str) -> Result {
 /// What the parser takes although libyaml, of version 1.1, does not.
 fn check_text(text: &str) -> Result<()> {
     let wrong = |what: &str| Err(Failure::new(format!("this is not YAML: {what}")));
-    let readable =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..);
+    let readable = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{A0}'..='\u{FFFD}' | '\u{10000}'..);
     if !text.chars().all(readable) {
         return wrong("there is a control character");
     }
@@ -295,7 +294,8 @@ impl Reader<'_> {
             Event::Scalar(text, style, _, tag) => {
                 // The parser ends the last line of a block even where the text does not.
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                let cut = block && !self.text.ends_with('\n') && span.end.index() >= self.text.chars().count();
+                let cut =
+                    block && !self.text.ends_with('\n') && span.end.index() >= self.text.chars().count();
                 let text = if cut { text.strip_suffix('\n').unwrap_or(&text) } else { &text };
                 scalar(text, style == ScalarStyle::Plain, tag.as_deref()).map_err(|what| fail(&what))?
             }
@@ -408,7 +408,11 @@ fn scalar(text: &str, plain: bool, tag: Option<&Tag>) -> std::result::Result<Val
         Some("null") if plain => Ok(Value::null(Type::Dynamic)),
         Some("int") if plain => plain_scalar(&text.replace('_', "")),
         None | Some("bool" | "int" | "float" | "null" | "timestamp" | "merge") => {
-            if plain { plain_scalar(text) } else { Ok(Value::string(text)) }
+            if plain {
+                plain_scalar(text)
+            } else {
+                Ok(Value::string(text))
+            }
         }
         Some(name) => Err(format!("the tag `{name}` is not known")),
     }
@@ -490,9 +494,22 @@ mod tests {
             let alias = format!("*a{}", i - 1);
             bomb.push_str(&format!("a{i}: &a{i} [{}]\n", vec![alias; 10].join(",")));
         }
-        for text in
-            [&bomb[..], "", "\ta", "%YAML 1.2\n---\na", "!!set {a}", "!x a", "a: \u{7}", "<<: [{a: 1}]", "a: &a [*a]", "a: [1", "a: b: c", "--- 1\n--- 2", "? [a]\n: 1", &"[".repeat(5000)]
-        {
+        for text in [
+            &bomb[..],
+            "",
+            "\ta",
+            "%YAML 1.2\n---\na",
+            "!!set {a}",
+            "!x a",
+            "a: \u{7}",
+            "<<: [{a: 1}]",
+            "a: &a [*a]",
+            "a: [1",
+            "a: b: c",
+            "--- 1\n--- 2",
+            "? [a]\n: 1",
+            &"[".repeat(5000),
+        ] {
             assert_eq!(decoded(text), None, "{}", &text[..text.len().min(40)]);
         }
     }

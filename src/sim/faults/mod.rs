@@ -102,6 +102,12 @@ pub fn like(pattern: &str, text: &str) -> bool {
 }
 
 impl Faults {
+    /// As other fakes are: every call is taken, and what was made is known everywhere at once.
+    pub fn make_prompt(&mut self) {
+        self.throttling = false;
+        self.iam_delay = 0;
+    }
+
     pub fn declared(&self) -> &[Fault] {
         &self.declared
     }

@@ -18,6 +18,7 @@ use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
 use super::faults::{self, Disturbance, Lost};
 use super::service::{self, ApiError};
+use super::world::partition;
 use bytes::Bytes;
 use ciborium::Value as Cbor;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
@@ -71,6 +72,9 @@ impl Malformed {
             (_, Protocol::RestXml) => "InvalidInput",
         };
         let message = match self {
+            Malformed::Value { at, value, .. } if service.name == "monitoring" => {
+                format!("The value {value} for parameter {at} is invalid.")
+            }
             Malformed::Document(why) => format!("The request cannot be read: {why}"),
             Malformed::Value { at, value, kind } => {
                 format!("Value ({value}) for parameter {at} is not a {kind}.")
@@ -124,8 +128,27 @@ impl Misshapen {
     }
 }
 
-/// One request, answered by the world as it is now, unless a fault is in the way.
+/// Services with one endpoint for all regions.
+const GLOBAL: &[&str] = &["iam", "route53", "sts"];
+
+/// One request, answered by the world as it is now, in the region that it is signed for.
 pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
+    let here = |scope: &Scope, region: &str| {
+        let global = GLOBAL.contains(&scope.service.as_str());
+        *region == world.region || global && partition(region) == world.partition()
+    };
+    let asked = scope(request.headers()).and_then(|mut scope| {
+        let region = scope.region.take()?;
+        (!here(&scope, &region)).then_some(region)
+    });
+    match asked {
+        Some(region) => world.in_region(&region, |world| answer(world, request)),
+        None => answer(world, request),
+    }
+}
+
+/// Unless a fault is in the way.
+fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
     let request_id = world.request_id();
     let (parts, body) = request.into_parts();
     let body = plain_body(&parts, body);
@@ -191,6 +214,7 @@ fn plain_body(parts: &Parts, body: Bytes) -> Bytes {
 /// Who signed, and for what.
 struct Scope {
     access_key: String,
+    region: Option<String>,
     service: String,
 }
 
@@ -201,7 +225,10 @@ fn scope(headers: &HeaderMap) -> Option<Scope> {
     let credential = header.split("Credential=").nth(1)?.split(',').next()?;
     let mut parts = credential.trim().rsplit('/');
     let (_aws4_request, service) = (parts.next()?, parts.next()?);
-    Some(Scope { access_key: parts.next_back()?.to_owned(), service: service.to_owned() })
+    let dated = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_digit());
+    let mut rest: Vec<_> = parts.collect();
+    let region = rest.first().filter(|part| !dated(part)).map(|region| (*region).to_owned());
+    Some(Scope { access_key: rest.pop()?.to_owned(), region, service: service.to_owned() })
 }
 
 /// From the signature, or else (unsigned operations, as STS has them) from target, path, version or host.
@@ -289,8 +316,7 @@ impl Call {
             && form.get("Version").is_some_and(|version| version != self.service.version);
         if other_api {
             let version = form.get("Version").unwrap_or_default();
-            let message = format!("Could not find operation {name} for version {version}");
-            return Err(ApiError::new("InvalidAction", message));
+            return Err(self.unsupported(&format!("{name} of version {version}")));
         }
         self.service.operations.get(name.as_str()).ok_or_else(|| self.unsupported(&name))
     }

@@ -244,7 +244,7 @@ fn what_is_not_supported_says_its_name() {
     assert!(text(&response).contains("`quantum`"), "{}", text(&response));
     let body = "Action=DescribeLoadBalancers&Version=2012-06-01";
     let response = handle(&mut world(), request("elasticloadbalancing", &[FORM], body)).unwrap();
-    assert!(text(&response).contains("InvalidAction"), "{}", text(&response));
+    assert!(text(&response).contains("DescribeLoadBalancers of version 2012-06-01"), "{}", text(&response));
 }
 
 #[test]

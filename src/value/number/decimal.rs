@@ -295,7 +295,9 @@ impl fmt::Display for Number {
         match &self.0 {
             Repr::Small(i) => write!(f, "{i}"),
             Repr::Infinity { negative } => f.write_str(if *negative { "-Inf" } else { "+Inf" }),
-            Repr::Big(b) if !b.float && b.exponent >= 0 && b.exponent + b.magnitude.bit_len() as i64 <= 512 => {
+            Repr::Big(b)
+                if !b.float && b.exponent >= 0 && b.exponent + b.magnitude.bit_len() as i64 <= 512 =>
+            {
                 let sign = if b.negative { "-" } else { "" };
                 write!(f, "{sign}{}", b.magnitude.clone() << b.exponent as usize)
             }

@@ -43,7 +43,8 @@ struct Big {
 
 impl PartialEq for Big {
     fn eq(&self, other: &Self) -> bool {
-        (self.negative, self.exponent) == (other.negative, other.exponent) && self.magnitude == other.magnitude
+        (self.negative, self.exponent) == (other.negative, other.exponent)
+            && self.magnitude == other.magnitude
     }
 }
 
@@ -185,10 +186,14 @@ impl Number {
         match &self.0 {
             Repr::Small(i) if *i != i64::MIN => Number(Repr::Small(-i)),
             Repr::Infinity { negative } => Self::infinity(!negative),
-            Repr::Big(big) => match Self::rounded(!big.negative, big.magnitude.clone(), big.exponent, false).0 {
-                Repr::Big(negated) => Number(Repr::Big(Arc::new(Big { float: big.float, ..(*negated).clone() }))),
-                other => Number(other),
-            },
+            Repr::Big(big) => {
+                match Self::rounded(!big.negative, big.magnitude.clone(), big.exponent, false).0 {
+                    Repr::Big(negated) => {
+                        Number(Repr::Big(Arc::new(Big { float: big.float, ..(*negated).clone() })))
+                    }
+                    other => Number(other),
+                }
+            }
             Repr::Small(_) => {
                 let (negative, magnitude, exponent) = self.parts();
                 Self::rounded(!negative, magnitude, exponent, false)

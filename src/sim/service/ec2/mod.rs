@@ -166,9 +166,11 @@ pub fn run(world: &mut World, event: Event) {
     }
 }
 
-/// What a new account has from the start: the region's DHCP options (no default VPC).
+/// What a new account has from the start in each region: DHCP options and the default VPC (VPC User Guide,
+/// "Default VPCs").
 pub fn found(world: &mut World) {
     network::found(world);
+    world.aside(|world| network::create_default_vpc(world, &serde_json::Value::Null).expect("there is none"));
 }
 
 /// shutting-down now, terminated later. Tells `ecs`, `elbv2` and `autoscaling` at once.

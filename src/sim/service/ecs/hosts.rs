@@ -100,6 +100,18 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
         world.schedule(wait, WorldEvent::Ecs(event));
         return;
     }
+    let given = config.attributes.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    join(world, instance_id, &name, facts, given);
+}
+
+/// Makes the instance a host of the cluster, with attributes of its own beside the agent's.
+pub(super) fn join(
+    world: &mut World,
+    instance_id: &str,
+    name: &str,
+    facts: network::Host,
+    given: BTreeMap<String, Option<String>>,
+) -> String {
     let id = world.hex(32);
     let arn = world.arn("ecs", &format!("container-instance/{name}/{id}"));
     let mut attributes: BTreeMap<String, Option<String>> = [
@@ -120,11 +132,11 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     {
         attributes.insert(format!("ecs.capability.{capability}"), None);
     }
-    attributes.extend(config.attributes.into_iter().map(|(key, value)| (key, Some(value))));
+    attributes.extend(given);
     let host = Host {
         arn: arn.clone(),
         instance_id: instance_id.to_owned(),
-        cluster: name.clone(),
+        cluster: name.to_owned(),
         zone: facts.zone,
         subnet_id: facts.subnet_id,
         vpc_id: facts.vpc_id,
@@ -148,13 +160,14 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     };
     world.ecs.hosts.insert(arn.clone(), host);
     world.ecs.host_of.insert(instance_id.to_owned(), arn.clone());
-    if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
-        cluster.hosts.insert(arn);
+    if let Some(cluster) = world.ecs.clusters.get_mut(name) {
+        cluster.hosts.insert(arn.clone());
     }
-    assign_providers(world, &name);
-    placement::room(world, &name);
-    super::scaling::wake_cluster(world, &name);
-    kick_daemons(world, &name);
+    assign_providers(world, name);
+    placement::room(world, name);
+    super::scaling::wake_cluster(world, name);
+    kick_daemons(world, name);
+    arn
 }
 
 fn kick_daemons(world: &mut World, cluster: &str) {
@@ -358,7 +371,7 @@ fn each<'a>(
 ) -> Result<Vec<(&'a str, Option<String>)>, ApiError> {
     let names = input.texts("containerInstances");
     if names.is_empty() {
-        return Err(invalid("Container instances cannot be empty."));
+        return Err(invalid("Container Instances cannot be empty."));
     }
     if names.len() > 100 {
         return Err(invalid("Container instances cannot have more than 100 elements."));
@@ -371,6 +384,11 @@ fn missing_host(world: &World, cluster: &str, name: &str) -> Json {
         return missing(name);
     }
     missing(world.arn("ecs", &format!("container-instance/{cluster}/{name}")))
+}
+
+pub(super) fn describe_one(world: &World, arn: &str) -> Answer {
+    let host = world.ecs.hosts.get(arn).ok_or_else(|| invalid("The container instance is gone."))?;
+    Ok(json!({"containerInstance": view(world, host, true)}))
 }
 
 pub(super) fn describe_container_instances(world: &mut World, input: &Json) -> Answer {

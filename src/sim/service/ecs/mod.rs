@@ -8,6 +8,7 @@
 //! Nothing polls: a service is looked at when a task, a target, a host or its settings changed.
 
 mod account;
+mod agent;
 mod capacity;
 mod clusters;
 mod daemon;
@@ -88,6 +89,7 @@ pub const OPERATIONS: Operations = &[
     ("DescribeTaskDefinition", definitions::describe_task_definition),
     ("DescribeTaskSets", task_sets::describe_task_sets),
     ("DescribeTasks", task_api::describe_tasks),
+    ("DiscoverPollEndpoint", agent::discover_poll_endpoint),
     ("ListAccountSettings", account::list_account_settings),
     ("ListAttributes", hosts::list_attributes),
     ("ListClusters", clusters::list_clusters),
@@ -102,6 +104,7 @@ pub const OPERATIONS: Operations = &[
     ("PutAccountSettingDefault", account::put_account_setting_default),
     ("PutAttributes", hosts::put_attributes),
     ("PutClusterCapacityProviders", clusters::put_cluster_capacity_providers),
+    ("RegisterContainerInstance", agent::register_container_instance),
     ("RegisterTaskDefinition", definitions::register_task_definition),
     ("RunTask", task_api::run_task),
     ("StartTask", task_api::start_task),
