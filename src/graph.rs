@@ -5,7 +5,7 @@
 
 use crate::addr::Mode;
 use crate::config::body::body_references;
-use crate::config::providers::is_proxy;
+use crate::config::providers::{is_proxy, passed};
 use crate::config::{Config, DeclKey, Module, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
@@ -250,8 +250,9 @@ impl<'a> Graph<'a> {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
-        let passed = self.modules[parent].module.calls[&entry.name].providers.get(name);
-        self.provider_of(parent, passed.map_or(name, |p| &p.provider))
+        let outer = self.modules[parent].module;
+        let passed = passed(outer, &outer.calls[&entry.name], entry.module, name);
+        self.provider_of(parent, passed.as_deref().unwrap_or(name))
     }
 
     fn refer_all<'e>(

@@ -1,5 +1,6 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
+use crate::aws::types::timeouts;
 use crate::aws::{self, Aws, AwsError, Existing, Job, RolloutStep};
 use crate::builtin::{self, BuiltinType, Context};
 use crate::schema::{Object, TypeSchema};
@@ -205,7 +206,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
         let data =
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
-        data.read(&self.aws(provider)?, want).await
+        let limit = timeouts::limit(want, &timeouts::READ, 20);
+        let late =
+            || AwsError::failed(type_name, "Timeout", format!("no answer within {}s", limit.as_secs()));
+        tokio::time::timeout(limit, data.read(&self.aws(provider)?, want)).await.map_err(|_| late())?
     }
 
     fn import(&self, type_name: &str, id: &str) -> Option<Object> {

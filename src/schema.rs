@@ -32,7 +32,7 @@ pub enum Shape {
     Map(&'static Shape),
     /// Any value, with its type: kept in state exactly as it was.
     Any,
-    /// Nested blocks (`ingress { … }`); the value is a list or set of objects.
+    /// Nested blocks (`ingress { … }`); the value is a list or set of objects, or one object.
     Blocks(Nesting, &'static Table),
 }
 
@@ -40,6 +40,28 @@ pub enum Shape {
 pub enum Nesting {
     List,
     Set,
+    /// One object, null without the block (`timeouts`).
+    Single,
+}
+
+impl Nesting {
+    /// The value that blocks of this nesting make.
+    pub fn collect(self, table: &'static Table, mut blocks: Vec<Value>) -> Value {
+        match self {
+            Nesting::List => Value::list(table.ty(), blocks),
+            Nesting::Set => Value::set(table.ty(), blocks),
+            Nesting::Single if blocks.is_empty() => Value::null(table.ty()),
+            Nesting::Single => blocks.swap_remove(0),
+        }
+    }
+}
+
+/// The blocks in a value of any nesting.
+pub fn blocks_in(value: &Value) -> &[Value] {
+    match &value.kind {
+        Kind::Object(_) | Kind::Map(..) => std::slice::from_ref(value),
+        _ => value.as_slice().unwrap_or_default(),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -169,6 +191,7 @@ impl Shape {
             Shape::Map(s) => Type::map(s.ty()),
             Shape::Blocks(Nesting::List, table) => Type::list(table.ty()),
             Shape::Blocks(Nesting::Set, table) => Type::set(table.ty()),
+            Shape::Blocks(Nesting::Single, table) => table.ty(),
         }
     }
 }
@@ -275,7 +298,7 @@ field!(
     Vec<Object>,
     // Replaced by `.list()` or `.set()`.
     Shape::Blocks(Nesting::List, &Table { rows: &[] }),
-    |v| Some(v.as_slice()?.iter().filter_map(Object::of).collect()),
+    |v| Some(blocks_in(v).iter().filter_map(Object::of).collect()),
     |objects| {
         let items: Vec<Value> = objects.into_iter().map(Value::from).collect();
         let element = items.first().map_or(Type::Dynamic, Value::ty);
@@ -398,6 +421,13 @@ impl Attr<Blocks> {
         self.row.max_items = 1;
         self.list(table)
     }
+
+    /// At most one block, and the value is an object rather than a list.
+    pub const fn object(mut self, table: &'static Table) -> Self {
+        self.row.max_items = 1;
+        self.row.shape = Shape::Blocks(Nesting::Single, table);
+        self
+    }
 }
 
 /// Declares typed handles and the table that lists them.
@@ -488,15 +518,11 @@ impl Object {
         self
     }
 
-    /// Blocks need their row to know whether they are a list or a set.
+    /// Blocks need their row to know whether they are a list, a set or an object.
     pub fn set_blocks(&mut self, attr: &Attr<Blocks>, objects: Vec<Object>) -> &mut Self {
         let Some((nesting, table)) = attr.row.block_table() else { return self };
         let items: Vec<Value> = objects.into_iter().map(|o| o.complete(table).into()).collect();
-        let value = match nesting {
-            Nesting::List => Value::list(table.ty(), items),
-            Nesting::Set => Value::set(table.ty(), items),
-        };
-        self.put(attr.row.name, Some(value));
+        self.put(attr.row.name, Some(nesting.collect(table, items)));
         self
     }
 
@@ -515,8 +541,7 @@ impl Object {
             map.entry(attribute_name(row.name)).or_insert_with(|| match row.shape {
                 // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
                 _ if row.also_attribute => Value::null(row.ty()),
-                Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
-                Shape::Blocks(Nesting::Set, t) => Value::set(t.ty(), Vec::new()),
+                Shape::Blocks(nesting, t) => nesting.collect(t, Vec::new()),
                 _ => Value::null(row.ty()),
             });
         }

@@ -249,6 +249,7 @@ impl Sorter<'_> {
             body,
             repetition,
             depends_on,
+            local_provider: provider.clone().unwrap_or(default_provider.clone()),
             provider: provider.unwrap_or(default_provider),
             lifecycle,
             check: None,
@@ -476,6 +477,7 @@ impl Sorter<'_> {
             sensitive: false,
             ephemeral: false,
             nullable: true,
+            deprecated: None,
             validations: Vec::new(),
             span: block.header,
         };
@@ -493,9 +495,10 @@ impl Sorter<'_> {
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
                 "ephemeral" => variable.ephemeral = self.constant_bool(&attribute.expr),
                 "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
-                "deprecated" => {}
+                "deprecated" => variable.deprecated = self.constant_text(&attribute),
                 other => {
-                    let known = ["type", "default", "description", "sensitive", "ephemeral", "nullable"];
+                    let known =
+                        ["type", "default", "description", "sensitive", "ephemeral", "nullable", "deprecated"];
                     self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
                 }
             }
@@ -701,7 +704,9 @@ impl Sorter<'_> {
             let first = first.header;
             return self.duplicate("provider", &name, block.header, first);
         }
-        self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
+        self.module
+            .providers
+            .insert(name.clone(), ProviderBlock { local: name.clone(), name, body, header: block.header });
     }
 
     fn cutover(&mut self, block: Block) {
