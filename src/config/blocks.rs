@@ -78,9 +78,9 @@ impl Sorter<'_> {
             (Some((a, _)), Some((b, _))) if a.mode == Mode::Data || b.mode == Mode::Data => {
                 Some("data sources have no state to move")
             }
-            (Some((a, _)), Some((b, _))) if !may_become(&a.type_name, &b.type_name) => {
-                Some("a resource keeps its type when it moves (only a `null_resource` may become `terraform_data`)")
-            }
+            (Some((a, _)), Some((b, _))) if !may_become(&a.type_name, &b.type_name) => Some(
+                "a resource keeps its type when it moves (only a `null_resource` may become `terraform_data`)",
+            ),
             _ if from.to_string() == to.to_string() => Some("`from` and `to` are the same"),
             _ => None,
         };
@@ -129,7 +129,8 @@ impl Sorter<'_> {
         let from = self.place(&mut body, "from", block.header);
         let provisioners = super::provisioner::take_provisioners(&mut body, self.diags);
         for created in provisioners.iter().filter(|p| !p.on_destroy) {
-            let d = Diagnostic::error("invalid-removal", "nothing is created here for a command to run after");
+            let d =
+                Diagnostic::error("invalid-removal", "nothing is created here for a command to run after");
             self.diags.push(d.at(created.header).help("write `when = destroy`"));
         }
         let mut destroy = true;

@@ -497,8 +497,15 @@ impl Sorter<'_> {
                 "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
                 "deprecated" => variable.deprecated = self.constant_text(&attribute),
                 other => {
-                    let known =
-                        ["type", "default", "description", "sensitive", "ephemeral", "nullable", "deprecated"];
+                    let known = [
+                        "type",
+                        "default",
+                        "description",
+                        "sensitive",
+                        "ephemeral",
+                        "nullable",
+                        "deprecated",
+                    ];
                     self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
                 }
             }
