@@ -3,7 +3,7 @@
 //! Nodes are declarations, not instances: count and for_each expand while walking, and every instance
 //! of a declaration waits for all instances of what it refers to, as in Terraform.
 
-use crate::addr::Mode;
+use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::body::body_references;
 use crate::config::providers::{is_proxy, passed};
 use crate::config::{Config, DeclKey, Module, ModuleNode};
@@ -452,6 +452,15 @@ impl<'a> Graph<'a> {
     }
 
     /// `module.a.module.b`, without instance keys.
+    /// Where a module stands, without instance keys.
+    pub fn plain_path(&self, id: ModuleId) -> ModulePath {
+        let entry = &self.modules[id];
+        match entry.parent {
+            Some(parent) => self.plain_path(parent).child(&entry.name, InstanceKey::None),
+            None => ModulePath::root(),
+        }
+    }
+
     pub fn module_path(&self, id: ModuleId) -> String {
         let entry = &self.modules[id];
         match entry.parent {

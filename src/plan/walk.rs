@@ -13,7 +13,7 @@ mod resources;
 mod triggers;
 mod types;
 
-pub use conditions::Moment;
+pub use conditions::{Conditioned, Moment};
 pub use imports::Found;
 pub use moves::moves_between;
 pub use provisioners::LocalCommand;
