@@ -96,6 +96,8 @@ pub struct Walk<'a> {
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
+    /// Data sources that need no cloud are read even when validating.
+    pub reads_own_data: bool,
     /// Tells what could do harm in another run, too.
     pub thorough: bool,
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
@@ -138,6 +140,7 @@ impl<'a> Walk<'a> {
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
+            reads_own_data: false,
             thorough: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),

@@ -189,8 +189,8 @@ impl<'a> Walk<'a> {
                         Some(known) => Some((text, known)),
                         None => {
                             fail(
-                                "resources of this type cannot be imported",
-                                "declare it, and let it be created",
+                                &format!("this is no id that `{}` can be imported by", address.type_name),
+                                "its form is in the provider's documentation under \"Import\"; a type without one is declared, and created",
                             );
                             None
                         }
@@ -261,8 +261,11 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
         };
         self.state.resources.insert(address.clone(), resource);
+        let resource = &self.state.resources[address];
+        // What is imported by a secret is told by its id.
+        let shown = if schema.needs_key() { resource.id.clone() } else { id.to_owned() };
         self.live.insert(address.clone(), Some(live));
-        self.imported.insert(address.clone(), id.to_owned());
+        self.imported.insert(address.clone(), shown);
     }
 
     /// Imports into what nothing declares, told once everything is known.
