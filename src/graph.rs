@@ -3,9 +3,9 @@
 //! Nodes are declarations, not instances: count and for_each expand while walking, and every instance
 //! of a declaration waits for all instances of what it refers to, as in Terraform.
 
-use crate::addr::Mode;
+use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::body::body_references;
-use crate::config::providers::is_proxy;
+use crate::config::providers::{is_proxy, passed};
 use crate::config::{Config, DeclKey, Module, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
@@ -250,8 +250,9 @@ impl<'a> Graph<'a> {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
-        let passed = self.modules[parent].module.calls[&entry.name].providers.get(name);
-        self.provider_of(parent, passed.map_or(name, |p| &p.provider))
+        let outer = self.modules[parent].module;
+        let passed = passed(outer, &outer.calls[&entry.name], entry.module, name);
+        self.provider_of(parent, passed.as_deref().unwrap_or(name))
     }
 
     fn refer_all<'e>(
@@ -451,6 +452,15 @@ impl<'a> Graph<'a> {
     }
 
     /// `module.a.module.b`, without instance keys.
+    /// Where a module stands, without instance keys.
+    pub fn plain_path(&self, id: ModuleId) -> ModulePath {
+        let entry = &self.modules[id];
+        match entry.parent {
+            Some(parent) => self.plain_path(parent).child(&entry.name, InstanceKey::None),
+            None => ModulePath::root(),
+        }
+    }
+
     pub fn module_path(&self, id: ModuleId) -> String {
         let entry = &self.modules[id];
         match entry.parent {

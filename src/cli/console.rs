@@ -21,8 +21,8 @@ use std::path::Path;
 /// Evaluate expressions, interactively or from stdin
 ///
 /// Variables, locals, module outputs and resources are those of the environment: resources as the state has
-/// them, or as they are declared where it does not. Data sources are not kept in the state: use --plan. A
-/// directory without configuration will do for expressions that refer to nothing.
+/// them, or as they are declared where it does not. Data sources are not kept in the state: those that need no
+/// cloud (files, templates, other states) are read, for the others use --plan. A directory without configuration will do for expressions that refer to nothing.
 ///
 /// An expression goes on over several lines until its brackets close. `type(…)` tells the type of a value,
 /// `exit` leaves. From a pipe, every result is printed; after an error the exit code is 1.

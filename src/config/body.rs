@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, eval, references};
 use crate::lang::syntax::{Attribute, Block, Body, ExprKind, Traversal};
-use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, TypeSchema, is_absent};
+use crate::schema::{Object, Presence, Row, Shape, Table, TypeSchema, blocks_in, is_absent};
 use crate::value::{Kind, Map, Type, Value, convert};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -404,11 +404,7 @@ impl Decoder<'_> {
             );
         }
         let items = found.objects.into_iter().map(Value::from).collect();
-        let value = match nesting {
-            Nesting::List => Value::list(inner.ty(), items),
-            Nesting::Set => Value::set(inner.ty(), items),
-        };
-        into.put(&name, Some(value));
+        into.put(&name, Some(nesting.collect(inner, items)));
     }
 
     /// Each pair once, whichever of the two names the other. What may yet turn out null is no conflict.
@@ -444,7 +440,7 @@ impl Decoder<'_> {
     ) {
         let written = is_written(body, row.name);
         let blocks = matches!(row.shape, Shape::Blocks(..));
-        let count = object.value(row.name).and_then(Value::as_slice).map_or(0, <[Value]>::len);
+        let count = object.value(row.name).map_or(0, |value| blocks_in(value).len());
         let unknown = object.value(row.name).is_some_and(Value::is_unknown);
         let null = object.value(row.name).is_none_or(Value::is_null);
         if row.presence == Presence::Required

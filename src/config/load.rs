@@ -242,6 +242,7 @@ impl Sorter<'_> {
             body,
             repetition,
             depends_on,
+            local_provider: provider.clone().unwrap_or(default_provider.clone()),
             provider: provider.unwrap_or(default_provider),
             lifecycle,
             check: None,

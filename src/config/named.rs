@@ -33,6 +33,7 @@ impl Sorter<'_> {
             sensitive: false,
             ephemeral: false,
             nullable: true,
+            deprecated: None,
             validations: Vec::new(),
             span: block.header,
         };
@@ -50,9 +51,17 @@ impl Sorter<'_> {
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
                 "ephemeral" => variable.ephemeral = self.constant_bool(&attribute.expr),
                 "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
-                "deprecated" => {}
+                "deprecated" => variable.deprecated = self.constant_text(&attribute),
                 other => {
-                    let known = ["type", "default", "description", "sensitive", "ephemeral", "nullable"];
+                    let known = [
+                        "type",
+                        "default",
+                        "description",
+                        "sensitive",
+                        "ephemeral",
+                        "nullable",
+                        "deprecated",
+                    ];
                     self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
                 }
             }

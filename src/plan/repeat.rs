@@ -50,6 +50,10 @@ fn count(
     if diags.error_count() > before {
         return Expansion::Unknown;
     }
+    if value.marks.ephemeral {
+        diags.push(ephemeral(expr, "count"));
+        return Expansion::Unknown;
+    }
     if value.is_unknown() {
         if !may_be_unknown {
             diags.push(unknown_repetition(expr, "count", scope));
@@ -69,6 +73,12 @@ fn count(
             Expansion::Unknown
         }
     }
+}
+
+/// It is another at the apply, perhaps: the instances would be others than planned.
+fn ephemeral(expr: &Expr, name: &str) -> Diagnostic {
+    let d = Diagnostic::error("ephemeral-value", format!("`{name}` does not take ephemeral values"));
+    d.at(expr.span).help("which instances there are is kept in the plan and in the state; let it depend on something that lasts")
 }
 
 fn unknown_repetition(expr: &Expr, name: &str, scope: &dyn Scope) -> Diagnostic {
@@ -186,6 +196,10 @@ pub fn for_each_pairs(
     let before = diags.error_count();
     let value = eval(expr, scope, diags);
     if diags.error_count() > before {
+        return None;
+    }
+    if value.marks.ephemeral {
+        diags.push(ephemeral(expr, "for_each"));
         return None;
     }
     // The keys of a set are its values: sensitive ones would show, too.

@@ -15,7 +15,7 @@ mod resources;
 mod triggers;
 mod types;
 
-pub use conditions::Moment;
+pub use conditions::{Conditioned, Moment};
 pub use data::data_value;
 pub use imports::Found;
 pub use moves::moves_between;
@@ -98,6 +98,8 @@ pub struct Walk<'a> {
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
+    /// Data sources that need no cloud are read even when validating.
+    pub reads_own_data: bool,
     /// Tells what could do harm in another run, too.
     pub thorough: bool,
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
@@ -140,6 +142,7 @@ impl<'a> Walk<'a> {
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
+            reads_own_data: false,
             thorough: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),

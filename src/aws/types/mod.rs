@@ -49,7 +49,7 @@ mod sg_permissions;
 mod sg_rule;
 mod ssm_parameter;
 mod subnet;
-mod timeouts;
+pub mod timeouts;
 pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;

@@ -11,6 +11,7 @@ use crate::graph::{ModuleId, Node};
 use crate::plan::desired::created;
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
+use crate::provider::default_name;
 use crate::schema::{Object, TypeSchema};
 use crate::state::without_keys;
 use crate::value::Value;
@@ -56,7 +57,8 @@ impl Walk<'_> {
                 let known = want.0.values().all(Value::is_wholly_known);
                 let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
                 values.push((instance.clone(), created(schema, &want).into()));
-                if failed || self.purpose == Purpose::Validate {
+                let own = self.reads_own_data && !self.provider.is_configurable(default_name(&key.type_name));
+                if failed || self.purpose == Purpose::Validate && !(own && known) {
                     continue;
                 }
                 if known && !pending {
@@ -142,6 +144,8 @@ impl Walk<'_> {
                     self.diags.push(d.at(resource.header).detail(error.to_string()));
                     Value::dynamic()
                 }
+                // It stays unknown.
+                Err(_) if self.purpose == Purpose::Validate => continue,
                 Err(error) => return Err(WalkError::Aws { what: read.address.to_string(), error }),
             };
             self.accept_value(&read.address, value.clone());

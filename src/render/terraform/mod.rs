@@ -3,7 +3,9 @@
 //! One difference is meant: Terraform writes sensitive values in the clear there. Here they are null, and
 //! `*_sensitive` says which they are.
 
+mod checks;
 mod configuration;
+mod relevant;
 mod values;
 
 use crate::addr::{Address, Mode};
@@ -11,7 +13,7 @@ use crate::drift::{Kind as DriftKind, drift};
 use crate::graph::Node;
 use crate::plan::values::Expansion;
 use crate::plan::walk::Walk;
-use crate::plan::{Action, Change, CheckResult, OutputChange, Plan, Reason};
+use crate::plan::{Action, Change, OutputChange, Plan, Reason};
 use crate::provider::Provider;
 use crate::schema::{Object, Table};
 use crate::state::State;
@@ -44,32 +46,19 @@ pub fn plan(plan: &Plan, walk: &Walk<'_>) -> Json {
     if let Some(before) = prior_state(plan, walk) {
         out["prior_state"] = before;
     }
-    if !plan.checks.is_empty() {
-        out["checks"] = plan.checks.iter().map(|(address, result)| check(address, result)).collect();
+    let relevant = relevant::relevant_attributes(plan, walk);
+    if !relevant.is_empty() {
+        out["relevant_attributes"] = relevant.into();
+    }
+    let checks = checks::checks(plan, walk);
+    if !checks.is_empty() {
+        out["checks"] = checks.into();
     }
     let drifted = resource_drift(walk);
     if !drifted.is_empty() {
         out["resource_drift"] = drifted.into();
     }
     out
-}
-
-/// One instance of a `check` block. (Conditions of resources, outputs and variables are not listed: a plan
-/// stands only if none of them failed.)
-fn check(address: &str, result: &CheckResult) -> Json {
-    let (module, name) = address.rsplit_once("check.").unwrap_or_default();
-    let mut declared = json!({ "kind": "check", "name": name, "to_display": address });
-    let mut instance = json!({ "to_display": address });
-    if let Some(module) = module.strip_suffix('.') {
-        declared["module"] = json!(module);
-        instance["module"] = json!(module);
-    }
-    let mut entry = json!({ "address": instance, "status": result.status });
-    if !result.problems.is_empty() {
-        let problems = result.problems.iter().map(|message| json!({ "message": message }));
-        entry["problems"] = problems.collect();
-    }
-    json!({ "address": declared, "status": result.status, "instances": [entry] })
 }
 
 /// What `terraform show -json` prints of a state.
@@ -251,14 +240,29 @@ fn prior_state(plan: &Plan, walk: &Walk<'_>) -> Option<Json> {
             tree.add(&address, resource(&address, &object, table(walk.provider, &address)));
         }
     }
-    if tree.is_empty() && walk.state.outputs.is_empty() {
+    let outputs = prior_outputs(plan, walk);
+    if tree.is_empty() && outputs.as_object().is_none_or(Map::is_empty) {
         return None;
     }
-    Some(json!({
-        "format_version": STATE_FORMAT,
-        "terraform_version": TERRAFORM,
-        "values": { "outputs": state_outputs(&walk.state), "root_module": tree.json() },
-    }))
+    let mut values = json!({ "root_module": tree.json() });
+    if outputs.as_object().is_some_and(|outputs| !outputs.is_empty()) {
+        values["outputs"] = outputs;
+    }
+    Some(json!({ "format_version": STATE_FORMAT, "terraform_version": TERRAFORM, "values": values }))
+}
+
+/// Outputs as Terraform has them after a refresh: evaluated where they are known, else as recorded.
+fn prior_outputs(plan: &Plan, walk: &Walk<'_>) -> Json {
+    let recorded = state_outputs(&walk.state);
+    let each = |(name, output): (&String, &OutputChange)| {
+        if !output.after.is_wholly_known() {
+            return Some((name.clone(), recorded.get(name)?.clone()));
+        }
+        let shown = if output.sensitive { Json::Null } else { open_json(&output.after) };
+        let ty = type_json(&output.after.ty());
+        Some((name.clone(), json!({ "sensitive": output.sensitive, "value": shown, "type": ty })))
+    };
+    Json::Object(plan.outputs.iter().filter(|(_, output)| !output.removed).filter_map(each).collect())
 }
 
 fn data_sources(walk: &Walk<'_>) -> Vec<(Address, Value)> {
