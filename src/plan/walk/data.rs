@@ -15,6 +15,7 @@ use crate::schema::{Object, TypeSchema};
 use crate::state::without_keys;
 use crate::value::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A data source instance that can be read now.
 pub(super) struct DataRead {
@@ -34,6 +35,7 @@ impl Walk<'_> {
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);
+        let pending = !self.settled && self.has_pending_dependency(id, resource);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
@@ -54,7 +56,6 @@ impl Walk<'_> {
                 let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
                 self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
                 let known = want.0.values().all(Value::is_wholly_known);
-                let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
                 values.push((instance.clone(), created(schema, &want).into()));
                 if failed || self.purpose == Purpose::Validate {
                     continue;
@@ -73,7 +74,7 @@ impl Walk<'_> {
     }
 
     /// `depends_on` something that will change: reading now would answer for the old.
-    fn has_pending_dependency(&self, id: ModuleId, _path: &ModulePath, resource: &Resource) -> bool {
+    fn has_pending_dependency(&self, id: ModuleId, resource: &Resource) -> bool {
         let mut named: Vec<Node> = Vec::new();
         for t in &resource.depends_on {
             named.extend(self.graph.targets(id, t).unwrap_or_default());
@@ -85,6 +86,9 @@ impl Walk<'_> {
                 named.extend(self.graph.targets(parent, t).unwrap_or_default());
             }
             at = parent;
+        }
+        if named.is_empty() {
+            return false;
         }
         let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
         self.changes.values().any(|c| {
@@ -119,10 +123,10 @@ impl Walk<'_> {
             importing: None,
             create_before_destroy: false,
             prevent_destroy: false,
-            depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
+            depends_on: Arc::new(self.resource_dependencies(&Node::Resource(id, key.clone()))),
             applied: Default::default(),
         };
-        self.changes.insert(address, change);
+        self.changes.insert(address, Arc::new(change));
     }
 
     /// Reads data sources, all of one level at once.
