@@ -30,6 +30,7 @@ use crate::config::DeclKey;
 use crate::config::variables::VariableValue;
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, ModuleId, Node};
+use crate::lang::eval::Kept;
 use crate::provider::{Provider, ProviderSettings};
 use crate::schema::Object;
 use crate::state::journal::Unfinished;
@@ -106,6 +107,8 @@ pub struct Walk<'a> {
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
+    /// What locals take.
+    kept: Kept,
     /// Instances as `count` and `for_each` come out while applying.
     again: RefCell<BTreeMap<(ModuleId, ModulePath), Repetitions>>,
 }
@@ -150,6 +153,7 @@ impl<'a> Walk<'a> {
             thorough: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
+            kept: Kept::default(),
             again: RefCell::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
