@@ -243,6 +243,11 @@ fn single_or_list(items: Vec<String>) -> Option<Json> {
     }
 }
 
+/// Who is meant and what a condition compares with is written even when it is nobody and nothing.
+fn even_if_empty(items: Vec<String>) -> Json {
+    single_or_list(items).unwrap_or(Json::Array(Vec::new()))
+}
+
 fn principals(block: &Object, attr: &Attr<Blocks>) -> Option<Json> {
     let mut by_type: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let in_order = as_in_a_set(block.all(attr), |principal| {
@@ -256,11 +261,13 @@ fn principals(block: &Object, attr: &Attr<Blocks>) -> Option<Json> {
         identifiers.sort_by(|a, b| b.cmp(a));
         by_type.entry(principal.all(&principal::TYPE)).or_default().extend(identifiers);
     }
-    if by_type.get("*").is_some_and(|ids| ids.iter().all(|i| i == "*")) && by_type.len() == 1 {
+    if by_type.get("*").is_some_and(|ids| !ids.is_empty() && ids.iter().all(|i| i == "*"))
+        && by_type.len() == 1
+    {
         return Some(Json::String("*".to_owned()));
     }
     let members: serde_json::Map<String, Json> =
-        by_type.into_iter().filter_map(|(kind, ids)| Some((kind, single_or_list(ids)?))).collect();
+        by_type.into_iter().map(|(kind, ids)| (kind, even_if_empty(ids))).collect();
     (!members.is_empty()).then_some(Json::Object(members))
 }
 
@@ -276,10 +283,10 @@ fn conditions(block: &Object) -> Option<Json> {
         let values = variables(condition.all(values));
         by_variable.entry(condition.all(&condition::VARIABLE)).or_default().extend(values);
     }
-    let member = |(variable, values)| Some((variable, single_or_list(values)?));
+    let member = |(variable, values)| (variable, even_if_empty(values));
     let members: serde_json::Map<String, Json> = tests
         .into_iter()
-        .map(|(test, variables)| (test, Json::Object(variables.into_iter().filter_map(member).collect())))
+        .map(|(test, variables)| (test, Json::Object(variables.into_iter().map(member).collect())))
         .collect();
     (!members.is_empty()).then_some(Json::Object(members))
 }
