@@ -57,6 +57,8 @@ pub struct Graph<'a> {
     /// Edges point from what is needed to what needs it.
     dag: DiGraph<Node, ()>,
     index: BTreeMap<Node, NodeIndex>,
+    /// While it is built: to look for an edge in the graph takes as long as a node has edges.
+    edges: BTreeSet<(NodeIndex, NodeIndex)>,
     /// Nodes by level: everything a node needs is in earlier levels.
     pub levels: Vec<Vec<Node>>,
 }
@@ -64,8 +66,13 @@ pub struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Reports references to nothing and cycles.
     pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
-        let mut graph =
-            Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
+        let mut graph = Graph {
+            modules: Vec::new(),
+            dag: DiGraph::new(),
+            index: BTreeMap::new(),
+            edges: BTreeSet::new(),
+            levels: Vec::new(),
+        };
         graph.add_module(&config.root, None, "".into());
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
@@ -73,6 +80,7 @@ impl<'a> Graph<'a> {
         for id in 0..graph.modules.len() {
             graph.add_edges(id, diags);
         }
+        graph.edges.clear();
         graph.find_cycles(diags);
         graph.levels = graph.by_level();
         graph
@@ -306,7 +314,9 @@ impl<'a> Graph<'a> {
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
         if let (Some(a), Some(b)) = (self.index.get(needed), self.index.get(needs)) {
-            self.dag.update_edge(*a, *b, ());
+            if self.edges.insert((*a, *b)) {
+                self.dag.add_edge(*a, *b, ());
+            }
         }
     }
 

@@ -28,7 +28,13 @@ pub type Schedule = DiGraph<Task, ()>;
 /// Orders `changes`. The declaration graph orders making; what resources were made from (state) orders
 /// removing, backwards.
 pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
-    let mut builder = Builder { dag: DiGraph::new(), at: BTreeMap::new(), changes, by_name: BTreeMap::new() };
+    let mut builder = Builder {
+        dag: DiGraph::new(),
+        at: BTreeMap::new(),
+        edges: BTreeSet::new(),
+        changes,
+        by_name: BTreeMap::new(),
+    };
     for (i, change) in changes.iter().enumerate() {
         builder.by_name.entry(without_keys(&change.address)).or_default().push(i);
     }
@@ -41,6 +47,8 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
 struct Builder<'a> {
     dag: Schedule,
     at: BTreeMap<Task, NodeIndex>,
+    /// To look for an edge in the graph takes as long as a task has edges.
+    edges: BTreeSet<(NodeIndex, NodeIndex)>,
     changes: &'a [Arc<Change>],
     /// Changes by address without instance keys.
     by_name: BTreeMap<String, Vec<usize>>,
@@ -61,8 +69,8 @@ impl Builder<'_> {
 
     fn edge(&mut self, first: Task, then: Task) {
         let (a, b) = (self.task(first), self.task(then));
-        if a != b {
-            self.dag.update_edge(a, b, ());
+        if a != b && self.edges.insert((a, b)) {
+            self.dag.add_edge(a, b, ());
         }
     }
 
