@@ -417,6 +417,6 @@ impl Walk<'_> {
         change.reason = None;
         change.importing = self.imported.get(address).cloned();
         change.after = change.before.clone().unwrap_or_default();
-        self.changes.insert(address.clone(), change);
+        self.changes.insert(address.clone(), std::sync::Arc::new(change));
     }
 }

@@ -81,8 +81,10 @@ fn table(provider: &dyn Provider, address: &Address) -> Option<&'static Table> {
 fn variables(walk: &Walk<'_>) -> Map<String, Json> {
     let declared = &walk.graph.modules[0].module.variables;
     let values = walk.values.module(0, &crate::addr::ModulePath::root()).map(|root| &root.variables);
-    let kept =
-        values.into_iter().flatten().filter(|(name, _)| !declared.get(*name).is_some_and(|v| v.ephemeral));
+    let kept = values
+        .into_iter()
+        .flat_map(|v| v.iter())
+        .filter(|(name, _)| !declared.get(*name).is_some_and(|v| v.ephemeral));
     kept.map(|(name, value)| (name.to_string(), json!({ "value": open_json(value) }))).collect()
 }
 
