@@ -8,7 +8,7 @@ use super::terraform::{self, invalid_constraint};
 use super::variables::Constants;
 use super::vendored::is_registry;
 use crate::addr::Mode;
-use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
+use crate::diag::{Diagnostic, Diagnostics, Sources, Span, nearest};
 use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
 use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
@@ -587,11 +587,12 @@ impl Sorter<'_> {
         let mut body = block.body;
         let depends_on = self.depends_on(&mut body);
         let Some(value) = take(&mut body, "value") else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name))
-                    .at(block.header)
-                    .help("add `value = …`"),
-            );
+            let meant = body.attributes.iter().find(|a| nearest(&a.name.name, ["value"]).is_some());
+            let d = Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name));
+            self.diags.push(match meant {
+                Some(meant) => d.at(meant.name.span).help("did you mean `value`?"),
+                None => d.at(block.header).help("add `value = …`"),
+            });
             return;
         };
         let mut output = Output {

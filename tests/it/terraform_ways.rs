@@ -458,3 +458,25 @@ fn the_console_reads_data_sources_that_need_no_cloud() {
     let ran = crate::environment::ran(child.wait_with_output().expect("ends")).ok();
     assert_eq!(ran.stdout, "8\n(known after apply)\n", "{}", ran.all());
 }
+
+/// Terraform refuses all three alike.
+#[test]
+fn only_single_resources_of_the_root_are_written_as_configuration() {
+    for (to, more) in [
+        ("terraform_data.x[0]", ""),
+        ("terraform_data.x[each.key]", "for_each = toset([\"a\"])"),
+        ("module.m.terraform_data.x", ""),
+    ] {
+        let env = TestEnvironment::with_root(&format!(
+            "module \"m\" {{\n  source = \"./m\"\n}}\nimport {{\n  to = {to}\n  id = \"q\"\n  {more}\n}}\n"
+        ));
+        env.write("root/m/main.tf", "locals {}\n");
+        let ran = env.run(&["plan", "root", "--generate-config-out=written.tf"]).exits(1);
+        assert!(
+            ran.stderr.contains("only single resources of the root module can be written"),
+            "{}",
+            ran.all()
+        );
+        assert!(!env.path().join("written.tf").exists());
+    }
+}
