@@ -9,6 +9,7 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fault;
 mod fmt;
 mod graph;
 mod import;

@@ -1,7 +1,9 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
+use super::faults::{self, Faults};
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, ssm, sts,
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
+    ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -28,6 +30,11 @@ pub enum Event {
     Cloudwatch(cloudwatch::Event),
     Acm(acm::Event),
     Ecr(ecr::Event),
+    /// A declared fault begins, or ends.
+    Fault {
+        number: u32,
+        begins: bool,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +57,12 @@ pub struct World {
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
     #[serde(with = "queue_as_list")]
     queue: BTreeMap<(Millis, u64), Event>,
+    /// The account's other regions, by name, once something was asked of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    elsewhere: BTreeMap<String, World>,
+
+    #[serde(default)]
+    pub faults: Faults,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
@@ -62,6 +75,8 @@ pub struct World {
     pub iam: iam::State,
     pub logs: logs::State,
     pub route53: route53::State,
+    #[serde(default)]
+    pub secretsmanager: secretsmanager::State,
     pub ssm: ssm::State,
     pub sts: sts::State,
 }
@@ -81,7 +96,7 @@ mod queue_as_list {
 }
 
 impl World {
-    /// A new account with what AWS gives every account (default VPC excepted), at `now`.
+    /// A new account with what AWS gives every account, at `now`.
     pub fn new(account: &str, region: &str, seed: u64, now: Millis) -> Self {
         let mut world = World {
             version: VERSION,
@@ -94,6 +109,8 @@ impl World {
             caller: String::new(),
             next_event: 0,
             queue: BTreeMap::new(),
+            elsewhere: BTreeMap::new(),
+            faults: Faults::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -105,6 +122,7 @@ impl World {
             iam: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
+            secretsmanager: Default::default(),
             ssm: Default::default(),
             sts: Default::default(),
         };
@@ -112,6 +130,34 @@ impl World {
         iam::found(&mut world);
         ssm::found(&mut world);
         world
+    }
+
+    /// Lets `act` work in another region of the account. It has its own resources and events; what is
+    /// global (IAM, DNS) is lent to it meanwhile. Time passes there only when somebody looks.
+    pub fn in_region<R>(&mut self, region: &str, act: impl FnOnce(&mut World) -> R) -> R {
+        let mut there = self.elsewhere.remove(region).unwrap_or_else(|| {
+            let seed = region.bytes().fold(self.seed, |seed, byte| splitmix(seed, byte.into()));
+            World::new(&self.account, region, seed, self.now)
+        });
+        // Another partition is another account: it has its own.
+        let shared = there.partition() == self.partition();
+        if shared {
+            self.swap_global(&mut there);
+        }
+        there.advance_to(self.now);
+        let result = act(&mut there);
+        if shared {
+            self.swap_global(&mut there);
+        }
+        self.elsewhere.insert(region.to_owned(), there);
+        result
+    }
+
+    fn swap_global(&mut self, other: &mut World) {
+        std::mem::swap(&mut self.iam, &mut other.iam);
+        std::mem::swap(&mut self.route53, &mut other.route53);
+        std::mem::swap(&mut self.sts, &mut other.sts);
+        std::mem::swap(&mut self.faults, &mut other.faults);
     }
 
     /// Runs everything that is due up to `time`, in order.
@@ -137,6 +183,7 @@ impl World {
             Event::Cloudwatch(e) => cloudwatch::run(self, e),
             Event::Acm(e) => acm::run(self, e),
             Event::Ecr(e) => ecr::run(self, e),
+            Event::Fault { number, begins } => faults::run(self, number, begins),
         }
     }
 
@@ -155,6 +202,14 @@ impl World {
     pub fn random(&mut self) -> u64 {
         self.drawn += 1;
         splitmix(self.seed, self.drawn)
+    }
+
+    /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.
+    pub fn aside<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> R {
+        let drawn = std::mem::replace(&mut self.drawn, u64::MAX / 2);
+        let result = act(self);
+        self.drawn = drawn;
+        result
     }
 
     /// The id of the next request.
@@ -186,13 +241,31 @@ impl World {
     pub fn arn(&self, service: &str, resource: &str) -> String {
         let region = if matches!(service, "iam" | "route53" | "sts") { "" } else { &self.region };
         let account = if service == "route53" { "" } else { &self.account };
-        format!("arn:aws:{service}:{region}:{account}:{resource}")
+        format!("arn:{}:{service}:{region}:{account}:{resource}", self.partition())
+    }
+
+    /// `aws`, or that of the Chinese, government or isolated regions.
+    pub fn partition(&self) -> &'static str {
+        partition(&self.region)
     }
 
     /// RFC 3339 text of a time: how the value tree carries timestamps.
     pub fn timestamp(millis: Millis) -> Json {
         Json::String(jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default())
     }
+}
+
+/// As regions are named (AWS General Reference, "AWS Regions").
+pub fn partition(region: &str) -> &'static str {
+    const BY_PREFIX: [(&str, &str); 6] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-iso-", "aws-iso"),
+    ];
+    BY_PREFIX.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, name)| name)
 }
 
 fn splitmix(seed: u64, count: u64) -> u64 {

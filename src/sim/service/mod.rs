@@ -16,11 +16,15 @@ pub mod elbv2;
 pub mod iam;
 pub mod logs;
 pub mod route53;
+pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;
+pub mod tagging;
 pub mod tree;
 
 use super::World;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::Value as Json;
 
 /// An error as AWS words it.
@@ -64,8 +68,10 @@ pub fn operations(service: &str) -> Option<Operations> {
         "iam" => iam::OPERATIONS,
         "logs" => logs::OPERATIONS,
         "route53" => route53::OPERATIONS,
+        "secretsmanager" => secretsmanager::OPERATIONS,
         "ssm" => ssm::OPERATIONS,
         "sts" => sts::OPERATIONS,
+        "tagging" => tagging::OPERATIONS,
         _ => return None,
     })
 }
@@ -102,11 +108,21 @@ impl Input for Json {
     }
 }
 
-/// One page of a list: starts after `token` (an index as text), at most `limit` items; the next token.
+/// One page of a list: starts after `token`, at most `limit` items; the next token.
 pub fn page<T>(items: Vec<T>, token: Option<&str>, limit: usize) -> (Vec<T>, Option<String>) {
-    let start: usize = token.and_then(|t| t.parse().ok()).unwrap_or(0);
+    let start = token.and_then(page_start).unwrap_or(0);
     let total = items.len();
     let page: Vec<T> = items.into_iter().skip(start).take(limit).collect();
     let end = start + page.len();
-    (page, (end < total).then(|| end.to_string()))
+    let next = (end < total).then(|| BASE64.encode(format!("{PAGE}{end}")));
+    (page, next)
+}
+
+/// Tokens are opaque to clients: nobody shall count with them.
+const PAGE: &str = "page starts at ";
+
+/// The index that a token stands for; none if it is not one of ours.
+pub fn page_start(token: &str) -> Option<usize> {
+    let text = String::from_utf8(BASE64.decode(token).ok()?).ok()?;
+    text.strip_prefix(PAGE)?.parse().ok()
 }

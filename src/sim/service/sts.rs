@@ -81,7 +81,7 @@ fn assume(world: &mut World, input: &Json) -> Result<(Json, Json), ApiError> {
     }
     let role_id = known.map_or_else(|| format!("AROA{}", world.hex(17).to_uppercase()), |(id, _)| id);
     let id = format!("{role_id}:{name}");
-    let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{name}");
+    let arn = format!("arn:{}:sts::{account}:assumed-role/{role_name}/{name}", world.partition());
     let credentials = credentials(world, seconds, Some((&id, &arn)));
     Ok((credentials, json!({"AssumedRoleId": id, "Arn": arn})))
 }
@@ -116,7 +116,8 @@ fn get_session_token(world: &mut World, input: &Json) -> Answer {
 fn credentials(world: &mut World, seconds: i64, who: Option<(&str, &str)>) -> Json {
     let key = format!("ASIA{}", world.hex(16).to_uppercase());
     let secret = world.hex(40);
-    let token = world.hex(356);
+    // Tokens are opaque; AWS's begin with a header that reads so in base64.
+    let token = format!("FQoGZXIvYXdzE{}", world.hex(343));
     let expires = world.now + seconds * SECOND;
     if let Some((user_id, arn)) = who {
         let session = Session { user_id: user_id.to_owned(), arn: arn.to_owned(), expires };

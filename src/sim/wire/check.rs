@@ -167,7 +167,8 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
     let code = match service {
         "ecs" | "logs" => "InvalidParameterException",
         "route53" => "InvalidInput",
-        "acm" | "application-autoscaling" | "ssm" => "ValidationException",
+        "acm" | "application-autoscaling" | "codedeploy" | "secretsmanager" | "ssm" => "ValidationException",
+        "tagging" => "InvalidParameterException",
         _ => "ValidationError",
     };
     let each: Vec<_> = found
@@ -245,10 +246,12 @@ fn check_ec2(service: &Service, id: ShapeId, tree: &Json, at: &str) -> Result<()
         (Kind::Structure(members), Json::Object(fields)) => members.iter().try_for_each(|member| {
             let at = join(at, &query_name(member));
             match fields.get(member.name) {
-                None if member.required => Err(ApiError::new(
-                    "MissingParameter",
-                    format!("The request must contain the parameter {at}"),
-                )),
+                None if member.required => {
+                    // CreateTags and DeleteTags call it so.
+                    let name = if at == "ResourceId" { "resourceIdSet" } else { at.as_str() };
+                    let message = format!("The request must contain the parameter {name}");
+                    Err(ApiError::new("MissingParameter", message))
+                }
                 None => Ok(()),
                 Some(value) => {
                     check_range(service, member, value)?;

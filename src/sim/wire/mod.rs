@@ -16,7 +16,9 @@ mod xml;
 
 use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
+use super::faults::{self, Disturbance, Lost};
 use super::service::{self, ApiError};
+use super::world::partition;
 use bytes::Bytes;
 use ciborium::Value as Cbor;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
@@ -37,10 +39,13 @@ pub struct Called {
 impl Called {
     /// Whether it can have changed the world by more than the passing of time.
     pub fn mutates(&self) -> bool {
-        const READS: &[&str] =
-            &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Filter", "Search", "Test"];
-        !READS.iter().any(|verb| self.operation.starts_with(verb))
+        mutates(&self.operation)
     }
+}
+
+fn mutates(operation: &str) -> bool {
+    const READS: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Filter", "Search", "Test"];
+    !READS.iter().any(|verb| operation.starts_with(verb))
 }
 
 /// What a client sent cannot be read.
@@ -67,6 +72,9 @@ impl Malformed {
             (_, Protocol::RestXml) => "InvalidInput",
         };
         let message = match self {
+            Malformed::Value { at, value, .. } if service.name == "monitoring" => {
+                format!("The value {value} for parameter {at} is invalid.")
+            }
             Malformed::Document(why) => format!("The request cannot be read: {why}"),
             Malformed::Value { at, value, kind } => {
                 format!("Value ({value}) for parameter {at} is not a {kind}.")
@@ -120,8 +128,27 @@ impl Misshapen {
     }
 }
 
-/// One request, answered by the world as it is now.
-pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
+/// Services with one endpoint for all regions.
+const GLOBAL: &[&str] = &["iam", "route53", "sts"];
+
+/// One request, answered by the world as it is now, in the region that it is signed for.
+pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
+    let here = |scope: &Scope, region: &str| {
+        let global = GLOBAL.contains(&scope.service.as_str());
+        *region == world.region || global && partition(region) == world.partition()
+    };
+    let asked = scope(request.headers()).and_then(|mut scope| {
+        let region = scope.region.take()?;
+        (!here(&scope, &region)).then_some(region)
+    });
+    match asked {
+        Some(region) => world.in_region(&region, |world| answer(world, request)),
+        None => answer(world, request),
+    }
+}
+
+/// Unless a fault is in the way.
+fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
     let request_id = world.request_id();
     let (parts, body) = request.into_parts();
     let body = plain_body(&parts, body);
@@ -130,20 +157,46 @@ pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Byte
     let signed = service_name(&parts, &form);
     let Some(service) = model::service(&signed) else {
         let message = format!("The embedded AWS has no service `{signed}`.");
-        return unknown_service(&parts, &signed, &message, &request_id);
+        return Ok(unknown_service(&parts, &signed, &message, &request_id));
     };
     let call = Call { service, protocol: protocol(service, &parts), request_id };
-    let result = call.operation(&parts, &form).and_then(|operation| {
+    let name = call.operation_name(&parts, &form);
+    let found = call.operation(&parts, &form);
+    let disturbance = match &found {
+        Ok(_) => faults::on_call(world, service.name, &name, mutates(&name)),
+        Err(_) => None,
+    };
+    let mut before = None;
+    match disturbance {
+        Some(Disturbance::Refused(error)) => return Ok(call.answered(Err(error), name)),
+        Some(Disturbance::LostBefore(lost)) => return Err(lost),
+        Some(Disturbance::Stale(by)) => before = world.as_it_was(by),
+        Some(Disturbance::LostAfter(_)) | None => {}
+    }
+    if mutates(&name) {
+        world.remember();
+    }
+    let world = before.as_mut().unwrap_or(world);
+    let result = found.and_then(|operation| {
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
-    let operation = call.operation_name(&parts, &form);
-    let (mut response, error) = match result {
-        Ok(response) => (response, None),
-        Err(error) => (call.error(&error), Some(error.code)),
-    };
-    response.extensions_mut().insert(Called { service: service.name.to_owned(), operation, error });
-    response
+    match disturbance {
+        Some(Disturbance::LostAfter(lost)) => Err(lost),
+        _ => Ok(call.answered(result, name)),
+    }
+}
+
+impl Call {
+    fn answered(&self, result: Result<Response<Bytes>, ApiError>, operation: String) -> Response<Bytes> {
+        let (mut response, error) = match result {
+            Ok(response) => (response, None),
+            Err(error) => (self.error(&error), Some(error.code)),
+        };
+        let service = self.service.name.to_owned();
+        response.extensions_mut().insert(Called { service, operation, error });
+        response
+    }
 }
 
 /// The body without compression: the SDKs send PutMetricData gzipped.
@@ -161,6 +214,7 @@ fn plain_body(parts: &Parts, body: Bytes) -> Bytes {
 /// Who signed, and for what.
 struct Scope {
     access_key: String,
+    region: Option<String>,
     service: String,
 }
 
@@ -171,7 +225,10 @@ fn scope(headers: &HeaderMap) -> Option<Scope> {
     let credential = header.split("Credential=").nth(1)?.split(',').next()?;
     let mut parts = credential.trim().rsplit('/');
     let (_aws4_request, service) = (parts.next()?, parts.next()?);
-    Some(Scope { access_key: parts.next_back()?.to_owned(), service: service.to_owned() })
+    let dated = |part: &str| part.len() == 8 && part.bytes().all(|b| b.is_ascii_digit());
+    let mut rest: Vec<_> = parts.collect();
+    let region = rest.first().filter(|part| !dated(part)).map(|region| (*region).to_owned());
+    Some(Scope { access_key: rest.pop()?.to_owned(), region, service: service.to_owned() })
 }
 
 /// From the signature, or else (unsigned operations, as STS has them) from target, path, version or host.
@@ -259,8 +316,7 @@ impl Call {
             && form.get("Version").is_some_and(|version| version != self.service.version);
         if other_api {
             let version = form.get("Version").unwrap_or_default();
-            let message = format!("Could not find operation {name} for version {version}");
-            return Err(ApiError::new("InvalidAction", message));
+            return Err(self.unsupported(&format!("{name} of version {version}")));
         }
         self.service.operations.get(name.as_str()).ok_or_else(|| self.unsupported(&name))
     }

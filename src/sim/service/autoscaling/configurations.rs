@@ -15,7 +15,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         );
         return Err(ApiError::new("AlreadyExists", message));
     }
-    if input.text("ImageId").is_none() && input.text("InstanceId").is_none() {
+    let whole = input.text("ImageId").is_some() && input.text("InstanceType").is_some();
+    if !whole && input.text("InstanceId").is_none() {
         return Err(invalid(
             "Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters.",
         ));

@@ -297,7 +297,8 @@ fn settings(group: &mut Group, input: &Json) -> Result<(), ApiError> {
 }
 
 pub fn update(world: &mut World, input: &Json) -> Answer {
-    let group = group(world, input)?;
+    // The words are UpdateAutoScalingGroup's own, as clients have seen them.
+    let group = group(world, input).map_err(|_| invalid("AutoScalingGroup name not found - null"))?;
     let name = group.name.clone();
     if group.deleting {
         let message = format!("AutoScalingGroup '{name}' is pending delete.");

@@ -259,12 +259,10 @@ pub fn describe_for_metric(world: &mut World, input: &Json) -> Answer {
 }
 
 /// All or nothing: "if you specify an incorrect alarm name […] no alarms are deleted" (API reference).
+/// "If you specify any incorrect alarm names, the alarms you specify with correct names are still deleted"
+/// (API reference).
 pub fn delete(world: &mut World, input: &Json) -> Answer {
-    let names = input.texts("AlarmNames");
-    if let Some(unknown) = names.iter().find(|name| !world.cloudwatch.alarms.contains_key(**name)) {
-        return Err(ApiError::new("ResourceNotFound", format!("Alarm {unknown} does not exist")).status(404));
-    }
-    for name in names {
+    for name in input.texts("AlarmNames") {
         delete_alarm(world, name);
     }
     Ok(json!({}))

@@ -175,12 +175,17 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
 
 fn points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let at = datum.text("Timestamp").and_then(millis).unwrap_or(now);
+    let points = values(at, datum)?;
     // "Time stamps that are up to two weeks in the past and up to two hours into the future".
     if at < now - 14 * 24 * 60 * MINUTE || at > now + 120 * MINUTE {
         let message = "The parameter MetricData.member.1.Timestamp must specify a time no more than two \
                        weeks in the past and no more than two hours in the future.";
         return Err(ApiError::new("InvalidParameterValue", message));
     }
+    Ok(points)
+}
+
+fn values(at: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let number = |json: &Json, name: &str| json.get(name).and_then(Json::as_f64);
     let single = |value: f64, count: f64| Point { at, count, sum: value * count, min: value, max: value };
     if let Some(set) = datum.get("StatisticValues") {
@@ -238,6 +243,12 @@ fn time(input: &Json, name: &str) -> Result<Millis, ApiError> {
     })
 }
 
+/// CloudWatch knows no parts of seconds.
+fn whole_seconds(input: &Json) -> Result<(Millis, Millis), ApiError> {
+    let whole = |at: Millis| at - at.rem_euclid(SECOND);
+    Ok((whole(time(input, "StartTime")?), whole(time(input, "EndTime")?)))
+}
+
 /// Start of each period with data in `[start, end)`, and the statistic there.
 fn periods(
     points: &[Point],
@@ -264,7 +275,7 @@ fn periods(
 }
 
 pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
-    let range = (time(input, "StartTime")?, time(input, "EndTime")?);
+    let range = whole_seconds(input)?;
     if range.0 >= range.1 {
         let message = "The parameter StartTime must be less than the parameter EndTime.";
         return Err(ApiError::new("InvalidParameterValue", message));
@@ -307,9 +318,12 @@ pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn get_data(world: &mut World, input: &Json) -> Answer {
-    let range = (time(input, "StartTime")?, time(input, "EndTime")?);
-    if range.0 >= range.1 {
-        return Err(validation("The parameter StartTime must be less than the parameter EndTime."));
+    let range = whole_seconds(input)?;
+    if range.0 == range.1 {
+        return Err(validation("The parameter StartTime must not equal parameter EndTime."));
+    }
+    if range.0 > range.1 {
+        return Err(validation("The parameter EndTime must be greater than StartTime."));
     }
     let mut results = Vec::new();
     for query in input.list("MetricDataQueries") {
@@ -371,6 +385,9 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
         if !all.contains(&metric) {
             all.push(metric);
         }
+    }
+    if input.text("NextToken").is_some_and(|token| page_start(token).is_none()) {
+        return Err(ApiError::new("InvalidParameterValue", "Request parameter NextToken is invalid"));
     }
     let (metrics, next) = page(all, input.text("NextToken"), 500);
     Ok(json!({ "Metrics": metrics }).with("NextToken", next))

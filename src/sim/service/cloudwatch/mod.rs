@@ -8,7 +8,7 @@ mod rule;
 mod tests;
 
 use super::tree::{Tags, tag_list, tags};
-use super::{Answer, ApiError, Input, Operations, page};
+use super::{Answer, ApiError, Input, Operations, page, page_start};
 use crate::sim::World;
 use crate::sim::world::{self, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};

@@ -73,8 +73,9 @@ impl Template {
     /// `$Default`, `$Latest`, a number; nothing means the default.
     pub fn number(&self, version: Option<&str>) -> Result<i64, ApiError> {
         let number = match version {
-            None | Some("" | "$Default") => return Ok(self.default),
-            Some("$Latest") => return Ok(self.newest()),
+            None | Some("") => return Ok(self.default),
+            Some(text) if text.eq_ignore_ascii_case("$Default") => return Ok(self.default),
+            Some(text) if text.eq_ignore_ascii_case("$Latest") => return Ok(self.newest()),
             Some(text) => text.parse::<i64>().ok(),
         };
         number.filter(|number| self.versions.contains_key(number)).ok_or_else(|| {

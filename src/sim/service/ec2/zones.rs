@@ -23,7 +23,7 @@ const REGIONS: &[(&str, &str, &str)] = &[
     ("sa-east-1", "sae1", "abc"),
     ("us-east-1", "use1", "abcdef"),
     ("us-east-2", "use2", "abc"),
-    ("us-west-1", "usw1", "abc"),
+    ("us-west-1", "usw1", "ab"),
     ("us-west-2", "usw2", "abcd"),
 ];
 

@@ -341,6 +341,11 @@ pub(super) fn deregister_task_definition(world: &mut World, input: &Json) -> Ans
 
 /// Only INACTIVE revisions can be deleted; they stay in DELETE_IN_PROGRESS while something uses them, and
 /// are gone otherwise.
+const NO_IDENTIFIER: &str =
+    "The specified task definition identifier is invalid. Specify a valid name or ARN and try again.";
+const NO_SUCH_REVISION: &str =
+    "The specified task definition does not exist. Specify a valid account, family, revision and try again.";
+
 pub(super) fn delete_task_definitions(world: &mut World, input: &Json) -> Answer {
     let names = input.texts("taskDefinitions");
     if names.is_empty() || names.len() > 10 {
@@ -348,8 +353,12 @@ pub(super) fn delete_task_definitions(world: &mut World, input: &Json) -> Answer
     }
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for name in names {
-        let Some((family, revision)) = locate(world, name).filter(|_| name.contains(':')) else {
-            failures.push(json!({"arn": name, "reason": "MISSING"}));
+        if !name.rsplit('/').next().unwrap_or_default().contains(':') {
+            failures.push(json!({"arn": name, "reason": NO_IDENTIFIER}));
+            continue;
+        }
+        let Some((family, revision)) = locate(world, name) else {
+            failures.push(json!({"arn": name, "reason": NO_SUCH_REVISION}));
             continue;
         };
         let arn = world.ecs.families[&family].revisions[&revision].arn.clone();

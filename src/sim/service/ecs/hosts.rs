@@ -20,6 +20,8 @@ const RESERVED_PORTS: &[i64] = &[22, 2375, 2376, 51678, 51679];
 pub(super) struct AgentConfig {
     pub cluster: Option<String>,
     pub attributes: BTreeMap<String, String>,
+    /// Whether the agent drains its instance when a spot interruption notice comes.
+    pub spot_draining: bool,
 }
 
 /// Reads user data as cloud-init does: a script must begin with `#!` at its first byte, and one whose lines
@@ -49,6 +51,9 @@ pub(super) fn agent_config(user_data: &str) -> AgentConfig {
         }
         if let Some((_, value)) = line.split_once("ECS_CLUSTER=") {
             config.cluster = Some(bare(value));
+        }
+        if let Some((_, value)) = line.split_once("ECS_ENABLE_SPOT_INSTANCE_DRAINING=") {
+            config.spot_draining = bare(value) == "true";
         }
         if let Some((_, value)) = line.split_once("Initialize-ECSAgent -Cluster ") {
             config.cluster = Some(bare(value));
@@ -95,6 +100,18 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
         world.schedule(wait, WorldEvent::Ecs(event));
         return;
     }
+    let given = config.attributes.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    join(world, instance_id, &name, facts, given);
+}
+
+/// Makes the instance a host of the cluster, with attributes of its own beside the agent's.
+pub(super) fn join(
+    world: &mut World,
+    instance_id: &str,
+    name: &str,
+    facts: network::Host,
+    given: BTreeMap<String, Option<String>>,
+) -> String {
     let id = world.hex(32);
     let arn = world.arn("ecs", &format!("container-instance/{name}/{id}"));
     let mut attributes: BTreeMap<String, Option<String>> = [
@@ -115,11 +132,11 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     {
         attributes.insert(format!("ecs.capability.{capability}"), None);
     }
-    attributes.extend(config.attributes.into_iter().map(|(key, value)| (key, Some(value))));
+    attributes.extend(given);
     let host = Host {
         arn: arn.clone(),
         instance_id: instance_id.to_owned(),
-        cluster: name.clone(),
+        cluster: name.to_owned(),
         zone: facts.zone,
         subnet_id: facts.subnet_id,
         vpc_id: facts.vpc_id,
@@ -143,13 +160,14 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     };
     world.ecs.hosts.insert(arn.clone(), host);
     world.ecs.host_of.insert(instance_id.to_owned(), arn.clone());
-    if let Some(cluster) = world.ecs.clusters.get_mut(&name) {
-        cluster.hosts.insert(arn);
+    if let Some(cluster) = world.ecs.clusters.get_mut(name) {
+        cluster.hosts.insert(arn.clone());
     }
-    assign_providers(world, &name);
-    placement::room(world, &name);
-    super::scaling::wake_cluster(world, &name);
-    kick_daemons(world, &name);
+    assign_providers(world, name);
+    placement::room(world, name);
+    super::scaling::wake_cluster(world, name);
+    kick_daemons(world, name);
+    arn
 }
 
 fn kick_daemons(world: &mut World, cluster: &str) {
@@ -265,6 +283,16 @@ pub(super) fn drain_before_termination(world: &mut World, instance_id: &str) -> 
     host.tasks.iter().any(|task| !is_daemon(world, task))
 }
 
+/// With `ECS_ENABLE_SPOT_INSTANCE_DRAINING=true` the agent sets its instance to DRAINING (ECS developer guide,
+/// "Amazon ECS capacity providers: Spot instance draining").
+pub(super) fn spot_noticed(world: &mut World, instance_id: &str) {
+    let data = world.ec2.instances.get(instance_id).map(|one| one.spec.user_data.as_str());
+    let drains = data.is_some_and(|data| agent_config(data).spot_draining);
+    if let Some(arn) = world.ecs.host_of.get(instance_id).cloned().filter(|_| drains) {
+        set_draining(world, &arn, true);
+    }
+}
+
 fn resource(name: &str, value: i64) -> Json {
     json!({"name": name, "type": "INTEGER", "doubleValue": 0.0, "longValue": 0, "integerValue": value})
 }
@@ -343,7 +371,7 @@ fn each<'a>(
 ) -> Result<Vec<(&'a str, Option<String>)>, ApiError> {
     let names = input.texts("containerInstances");
     if names.is_empty() {
-        return Err(invalid("Container instances cannot be empty."));
+        return Err(invalid("Container Instances cannot be empty."));
     }
     if names.len() > 100 {
         return Err(invalid("Container instances cannot have more than 100 elements."));
@@ -356,6 +384,11 @@ fn missing_host(world: &World, cluster: &str, name: &str) -> Json {
         return missing(name);
     }
     missing(world.arn("ecs", &format!("container-instance/{cluster}/{name}")))
+}
+
+pub(super) fn describe_one(world: &World, arn: &str) -> Answer {
+    let host = world.ecs.hosts.get(arn).ok_or_else(|| invalid("The container instance is gone."))?;
+    Ok(json!({"containerInstance": view(world, host, true)}))
 }
 
 pub(super) fn describe_container_instances(world: &mut World, input: &Json) -> Answer {

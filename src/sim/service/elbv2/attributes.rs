@@ -197,6 +197,34 @@ pub(super) fn changes(
     Ok(changes)
 }
 
+/// Which kinds of stickiness a group can have goes by its protocol (API reference, TargetGroupAttribute).
+pub(super) fn check_stickiness(input: &Json, protocol: &str) -> Result<(), ApiError> {
+    let set = |key: &str| {
+        let found = input.list("Attributes").iter().find(|attribute| attribute.text("Key") == Some(key));
+        found.and_then(|attribute| attribute.text("Value"))
+    };
+    let Some(kind) = set("stickiness.type") else { return Ok(()) };
+    let enabled = set("stickiness.enabled") == Some("true");
+    let message = match (protocol, kind) {
+        ("GENEVE", "source_ip_dest_ip" | "source_ip_dest_ip_proto") => return Ok(()),
+        // Its own attributes are not known here: they say so.
+        ("GENEVE", "app_cookie") => return Ok(()),
+        ("GENEVE", _) => format!("'{kind}' must be one of [source_ip_dest_ip_proto, source_ip_dest_ip]"),
+        ("HTTP" | "HTTPS", "lb_cookie" | "app_cookie") => return Ok(()),
+        ("TLS", "source_ip") if enabled => {
+            "You cannot enable stickiness on target groups with the TLS protocol".to_owned()
+        }
+        ("HTTP" | "HTTPS", "source_ip") | (_, "lb_cookie" | "app_cookie") => {
+            format!(
+                "Stickiness type '{kind}' is not supported for target groups with the {protocol} protocol"
+            )
+        }
+        (_, "source_ip") => return Ok(()),
+        _ => "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]".to_owned(),
+    };
+    Err(validation(message))
+}
+
 impl Balancer {
     pub(super) fn defaults(&self) -> Defaults {
         of_balancer(&self.kind, &self.scheme)

@@ -151,7 +151,7 @@ fn check_name(name: &str, what: &str) -> Result<(), ApiError> {
         format!("{what} name '{name}' cannot be longer than '32' characters")
     } else if !plain {
         format!(
-            "{what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-)"
+            "{what} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
         )
     } else if name.starts_with('-') || name.ends_with('-') {
         format!("{what} name '{name}' cannot begin or end with a hyphen(-)")

@@ -36,10 +36,16 @@ pub(super) fn normalise(conditions: &[Json]) -> Result<Vec<Json>, ApiError> {
             Some(config) => config.clone(),
             None if old => json!({}),
             None => {
-                return Err(validation(format!("'{name}' must be specified for condition field '{field}'")));
+                return Err(validation(format!("A '{name}' must be specified with '{field}'")));
             }
         };
         if old {
+            // The old way takes one value; the new one takes several.
+            if condition.list("Values").len() > 1 && config.list("Values").is_empty() {
+                return Err(validation(format!(
+                    "The '{field}' field contains too many values; the limit is '1'"
+                )));
+            }
             for list in ["Values", "RegexValues"] {
                 if config.list(list).is_empty() && !condition.list(list).is_empty() {
                     config[list] = condition[list].clone();
@@ -48,7 +54,8 @@ pub(super) fn normalise(conditions: &[Json]) -> Result<Vec<Json>, ApiError> {
         }
         let count = config.list("Values").len() + config.list("RegexValues").len();
         if count == 0 {
-            return Err(validation("A condition value must be specified"));
+            let what = if old { "condition".to_owned() } else { format!("'{field}'") };
+            return Err(validation(format!("A {what} value must be specified")));
         }
         values += count;
         check_values(field, &config)?;
@@ -68,18 +75,36 @@ pub(super) fn normalise(conditions: &[Json]) -> Result<Vec<Json>, ApiError> {
     Ok(normal)
 }
 
+/// Lengths and characters as the API reference gives them (RuleCondition and its parts).
 fn check_values(field: &str, config: &Json) -> Result<(), ApiError> {
-    for value in config.texts("Values") {
-        let long = value.chars().count() > 128;
-        let bad = match field {
-            "source-ip" => {
-                !value.parse::<ipnet::IpNet>().is_ok_and(|net| net.prefix_len() <= net.max_prefix_len())
-            }
-            "http-request-method" => !value.chars().all(|c| c.is_ascii_uppercase() || matches!(c, '-' | '_')),
-            _ => false,
+    let long = |what: &str, text: &str, limit: usize| match text.chars().count() > limit {
+        true => Err(validation(format!("The '{what}' value is too long; the limit is '{limit}'"))),
+        false => Ok(()),
+    };
+    long("HttpHeaderName", config.text("HttpHeaderName").unwrap_or_default(), 40)?;
+    for pair in config.list("Values").iter().filter(|_| field == "query-string") {
+        long("Key", pair.text("Key").unwrap_or_default(), 128)?;
+        let Some(value) = pair.text("Value") else {
+            return Err(validation("A 'Value' must be specified in 'QueryStringKeyValuePair'"));
         };
-        if long || bad {
-            return Err(validation(format!("Condition value '{value}' for field '{field}' is not valid")));
+        long("Value", value, 128)?;
+    }
+    for value in config.texts("Values") {
+        let method = |c: char| c.is_ascii_uppercase() || matches!(c, '-' | '_');
+        match field {
+            "http-request-method" if !value.chars().all(method) => {
+                return Err(validation(
+                    "The 'http-request-method' value is invalid; the allowed characters are A-Z, hyphen and underscore",
+                ));
+            }
+            "http-request-method" => long(field, value, 40)?,
+            "source-ip" => {
+                if !value.parse::<ipnet::IpNet>().is_ok_and(|net| net.prefix_len() <= net.max_prefix_len()) {
+                    let message = format!("Condition value '{value}' for field '{field}' is not valid");
+                    return Err(validation(message));
+                }
+            }
+            _ => long(field, value, 128)?,
         }
     }
     Ok(())

@@ -126,10 +126,11 @@ fn apply_check(check: &mut Check, input: &Json, network: bool) -> Result<(), Api
             *place = value;
         }
     }
-    if check.timeout >= check.interval && is_http(&check.protocol) && !network {
+    let (timeout, interval) = (check.timeout, check.interval);
+    if is_http(&check.protocol) && (timeout > interval || timeout == interval && !network) {
+        let or_equal = if network { "or equal to " } else { "" };
         return Err(validation(format!(
-            "Health check timeout '{}' must be smaller than the interval '{}'",
-            check.timeout, check.interval
+            "Health check timeout '{timeout}' must be smaller than {or_equal}the interval '{interval}'"
         )));
     }
     if let Some(matcher) = input.get("Matcher").and_then(Json::as_object)
@@ -303,7 +304,7 @@ pub(super) fn delete_target_group(world: &mut World, input: &Json) -> Answer {
     if world.elbv2.uses.contains_key(arn) {
         return Err(ApiError::new(
             "ResourceInUse",
-            format!("Target group '{arn}' is currently in use by a listener or a rule"),
+            format!("The target group '{arn}' is currently in use by a listener or a rule"),
         ));
     }
     targets::forget_group(world, arn);
@@ -322,6 +323,7 @@ pub(super) fn modify_target_group_attributes(world: &mut World, input: &Json) ->
     let arn = input.text("TargetGroupArn").unwrap_or_default();
     let group = world.elbv2.groups.get_mut(arn).ok_or_else(|| not_found(arn))?;
     let defaults = group.defaults();
+    attributes::check_stickiness(input, group.protocol.as_deref().unwrap_or_default())?;
     let changes = attributes::changes(input, &defaults, "Target group")?;
     group.attributes.extend(changes);
     Ok(attributes::answer(&defaults, &group.attributes))

@@ -3,8 +3,10 @@
 use crate::sim::World;
 use crate::sim::service::ApiError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use regex::Regex;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -41,6 +43,15 @@ pub fn check(world: &World, text: &str, kind: Kind) -> Result<(), ApiError> {
     if policy.keys().any(|key| !matches!(key.as_str(), "Version" | "Id" | "Statement")) {
         return Err(malformed(SYNTAX));
     }
+    let statements: Vec<&Map<String, Json>> = match policy.get("Statement") {
+        Some(Json::Array(list)) if !list.is_empty() => {
+            list.iter().map(Json::as_object).collect::<Option<_>>().ok_or_else(|| malformed(SYNTAX))?
+        }
+        Some(Json::Object(one)) => vec![one],
+        _ => return Err(malformed(SYNTAX)),
+    };
+    // Each rule is asked of all statements before the next one.
+    statements.iter().try_for_each(|statement| check_shape(statement))?;
     match (policy.get("Version").map(|v| v.as_str()), kind) {
         (Some(Some("2012-10-17")), _) | (None | Some(Some("2008-10-17")), Kind::Trust) => {}
         (None | Some(Some("2008-10-17")), Kind::Identity) => {
@@ -48,29 +59,19 @@ pub fn check(world: &World, text: &str, kind: Kind) -> Result<(), ApiError> {
         }
         _ => return Err(malformed(SYNTAX)),
     }
-    let statements: Vec<&Json> = match policy.get("Statement") {
-        Some(Json::Array(list)) if !list.is_empty() => list.iter().collect(),
-        Some(one @ Json::Object(_)) => vec![one],
-        _ => return Err(malformed(SYNTAX)),
-    };
+    statements.iter().try_for_each(|statement| check_legacy(statement))?;
     let mut sids = BTreeSet::new();
-    for statement in statements {
-        let statement = statement.as_object().ok_or_else(|| malformed(SYNTAX))?;
-        check_shape(statement)?;
-        if let Some(sid) = statement.get("Sid").and_then(Json::as_str)
-            && !sid.is_empty()
-        {
-            check_sid(sid)?;
-            if !sids.insert(sid) {
-                return Err(malformed("Statement IDs (SID) in a single policy must be unique."));
-            }
-        }
-        match kind {
-            Kind::Identity => check_identity(statement)?,
-            Kind::Trust => check_trust(world, statement)?,
+    let named = statements.iter().filter_map(|statement| statement.get("Sid")?.as_str());
+    for sid in named.filter(|sid| !sid.is_empty()) {
+        check_sid(sid)?;
+        if !sids.insert(sid) {
+            return Err(malformed("Statement IDs (SID) in a single policy must be unique."));
         }
     }
-    Ok(())
+    match kind {
+        Kind::Identity => check_identity(&statements),
+        Kind::Trust => statements.iter().try_for_each(|statement| check_trust(world, statement)),
+    }
 }
 
 fn check_sid(sid: &str) -> Result<(), ApiError> {
@@ -96,16 +97,10 @@ fn check_shape(statement: &Map<String, Json>) -> Result<(), ApiError> {
         "Sid",
     ];
     let pair = |a: &str, b: &str| statement.contains_key(a) && statement.contains_key(b);
-    let effect = statement.get("Effect").and_then(Json::as_str);
-    if effect.is_some_and(|e| {
-        !matches!(e, "Allow" | "Deny") && (e.eq_ignore_ascii_case("allow") || e.eq_ignore_ascii_case("deny"))
-    }) {
-        return Err(malformed("The policy failed legacy parsing"));
-    }
     let broken = statement.keys().any(|key| !KNOWN.contains(&key.as_str()))
-        || !matches!(effect, Some("Allow" | "Deny"))
+        || !statement.get("Effect").and_then(Json::as_str).is_some_and(is_effect)
         || statement.get("Sid").is_some_and(|sid| !sid.is_string())
-        || statement.get("Condition").is_some_and(|condition| !condition.is_object())
+        || statement.get("Condition").is_some_and(|condition| !is_condition(condition))
         || pair("Action", "NotAction")
         || pair("Resource", "NotResource")
         || pair("Principal", "NotPrincipal")
@@ -128,38 +123,195 @@ fn either<'a>(statement: &'a Map<String, Json>, names: [&str; 2]) -> Vec<&'a str
     names.iter().filter_map(|name| texts(statement.get(*name)?)).flatten().collect()
 }
 
-fn check_identity(statement: &Map<String, Json>) -> Result<(), ApiError> {
-    if statement.contains_key("Principal") || statement.contains_key("NotPrincipal") {
-        return Err(malformed("Policy document should not specify a principal."));
+fn is_effect(text: &str) -> bool {
+    text.eq_ignore_ascii_case("allow") || text.eq_ignore_ascii_case("deny")
+}
+
+/// Operators over keys over values; what an operator is, is in the User Guide ("Condition operators").
+fn is_condition(condition: &Json) -> bool {
+    let Json::Object(operators) = condition else { return false };
+    operators.iter().all(|(operator, keys)| match keys {
+        Json::Object(keys) if keys.is_empty() => true,
+        Json::Object(keys) => is_operator(operator) && keys.values().all(is_condition_value),
+        _ => false,
+    })
+}
+
+fn is_condition_value(value: &Json) -> bool {
+    match value {
+        Json::Array(all) => all.iter().all(|one| !one.is_object() && !one.is_array()),
+        Json::Object(_) | Json::Null => false,
+        _ => true,
     }
-    let actions = either(statement, ["Action", "NotAction"]);
-    if actions.is_empty() {
-        return Err(malformed("Policy statement must contain actions."));
+}
+
+fn is_operator(name: &str) -> bool {
+    const OPERATORS: &[&str] = &[
+        "ArnEquals",
+        "ArnLike",
+        "ArnNotEquals",
+        "ArnNotLike",
+        "BinaryEquals",
+        "Bool",
+        "DateEquals",
+        "DateGreaterThan",
+        "DateGreaterThanEquals",
+        "DateLessThan",
+        "DateLessThanEquals",
+        "DateNotEquals",
+        "IpAddress",
+        "NotIpAddress",
+        "Null",
+        "NumericEquals",
+        "NumericGreaterThan",
+        "NumericGreaterThanEquals",
+        "NumericLessThan",
+        "NumericLessThanEquals",
+        "NumericNotEquals",
+        "StringEquals",
+        "StringEqualsIgnoreCase",
+        "StringLike",
+        "StringNotEquals",
+        "StringNotEqualsIgnoreCase",
+        "StringNotLike",
+    ];
+    let name = ["ForAllValues:", "ForAnyValue:"].iter().find_map(|p| name.strip_prefix(p)).unwrap_or(name);
+    let name = name.strip_suffix("IfExists").filter(|name| *name != "Null").unwrap_or(name);
+    OPERATORS.contains(&name)
+}
+
+/// What an older parser behind the first one refuses: the case of effects, dates, ARNs that end early.
+fn check_legacy(statement: &Map<String, Json>) -> Result<(), ApiError> {
+    let effect = statement.get("Effect").and_then(Json::as_str).unwrap_or_default();
+    let early = |resource: &&str| {
+        let parts: Vec<_> = resource.split(':').collect();
+        matches!(parts[..], ["arn", partition, ..] if is_partition(partition))
+            && (parts.get(2).is_some_and(|vendor| vendor.is_empty())
+                || matches!(parts.len(), 4 | 5) && !resource.contains('*'))
+    };
+    let dates = statement.get("Condition").and_then(Json::as_object).into_iter().flatten();
+    let mut dates = dates
+        .filter(|(operator, _)| operator.contains("Date"))
+        .filter_map(|(_, keys)| keys.as_object())
+        .flat_map(|keys| keys.values())
+        .filter_map(texts)
+        .flatten();
+    if !matches!(effect, "Allow" | "Deny")
+        || dates.any(|date| !is_date(date))
+        || either(statement, ["Resource", "NotResource"]).iter().any(early)
+    {
+        return Err(malformed("The policy failed legacy parsing"));
     }
-    for action in actions {
-        if action != "*"
-            && !action.split_once(':').is_some_and(|(vendor, name)| !vendor.is_empty() && !name.is_empty())
-        {
+    Ok(())
+}
+
+/// ISO 8601, also of reduced precision, or seconds since 1970 (User Guide, "Date condition operators").
+fn is_date(text: &str) -> bool {
+    static DATE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r"^\d{2,4}(-\d{2}(-\d{2})?)?",
+            r"([Tt](\d{1,2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?)?([Zz]|[+-]\d{2}(:?\d{2})?)?)?$"
+        ))
+        .expect("a constant pattern")
+    });
+    text.parse::<i64>().is_ok() || DATE.is_match(text)
+}
+
+fn is_partition(text: &str) -> bool {
+    matches!(text, "aws" | "aws-cn" | "aws-us-gov" | "aws-iso" | "aws-iso-b" | "aws-iso-e" | "aws-iso-f")
+        || text.contains('*')
+}
+
+fn check_identity(statements: &[&Map<String, Json>]) -> Result<(), ApiError> {
+    for statement in statements {
+        if statement.contains_key("Principal") || statement.contains_key("NotPrincipal") {
+            return Err(malformed("Policy document should not specify a principal."));
+        }
+        let actions = either(statement, ["Action", "NotAction"]);
+        if actions.is_empty() {
+            return Err(malformed("Policy statement must contain actions."));
+        }
+        let vendor = |action: &&str| {
+            **action == *"*"
+                || action.split_once(':').is_some_and(|(v, name)| !v.is_empty() && !name.is_empty())
+        };
+        if !actions.iter().all(|action| vendor(action)) {
             return Err(malformed(
                 "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
             ));
         }
-    }
-    let resources = either(statement, ["Resource", "NotResource"]);
-    if resources.is_empty() {
-        return Err(malformed("Policy statement must contain resources."));
-    }
-    for resource in resources {
-        // A pattern may stand for any part of an ARN: `arn:*` is accepted, a bare name is not.
-        if resource != "*" && !resource.starts_with("arn:") {
-            return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
+        let resources = either(statement, ["Resource", "NotResource"]);
+        if resources.is_empty() {
+            return Err(malformed("Policy statement must contain resources."));
         }
-        // Fewer than six parts are an ARN only when a pattern stands for the rest.
-        if resource != "*" && resource.split(':').count() < 6 && !resource.contains('*') {
-            return Err(malformed("The policy failed legacy parsing"));
+        resources.iter().try_for_each(|resource| check_resource(resource))?;
+        if actions.iter().any(|action| action.matches(':').count() > 1) {
+            return Err(malformed("Actions/Condition can contain only one colon."));
+        }
+        for vendor in actions.iter().filter_map(|action| action.split(':').next()) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+            if vendor != "*" && !vendor.chars().all(plain) {
+                return Err(malformed(format!("Vendor {vendor} is not valid")));
+            }
         }
     }
     Ok(())
+}
+
+fn check_resource(resource: &str) -> Result<(), ApiError> {
+    if resource == "*" {
+        return Ok(());
+    }
+    let mut parts: Vec<&str> = resource.split(':').collect();
+    if parts.len() < 2 {
+        let named = if resource.is_empty() { String::new() } else { format!("{resource} ") };
+        return Err(malformed(format!("Resource {named}must be in ARN format or \"*\".")));
+    }
+    // What is left out at the end stands for anything.
+    let vendor_given = parts.len() > 2;
+    parts.extend(std::iter::repeat_n("*", 6usize.saturating_sub(parts.len())));
+    if !is_partition(parts[1]) {
+        let whole = format!("arn:{}", parts[1..].join(":"));
+        let message = format!("Partition \"{}\" is not valid for resource \"{whole}\".", parts[1]);
+        return Err(malformed(message));
+    }
+    if !vendor_given && !parts[1].contains('*') {
+        return Err(malformed("Resource vendor must be fully qualified and cannot contain regexes."));
+    }
+    match (parts[2], parts[3]) {
+        ("iam", region) if !region.is_empty() && region != "*" => {
+            let message = format!("IAM resource {resource} cannot contain region information.");
+            Err(malformed(message))
+        }
+        ("s3", region) if !region.is_empty() && region != "*" && parts[4].is_empty() => {
+            Err(malformed(format!("Resource {resource} can not contain region information.")))
+        }
+        ("iam", _) => check_iam_path(parts[5]),
+        _ => Ok(()),
+    }
+}
+
+fn check_iam_path(path: &str) -> Result<(), ApiError> {
+    const KINDS: [&str; 13] = [
+        "user/",
+        "federated-user/",
+        "role/",
+        "group/",
+        "instance-profile/",
+        "mfa/",
+        "server-certificate/",
+        "policy/",
+        "sms-mfa/",
+        "saml-provider/",
+        "oidc-provider/",
+        "report/",
+        "access-report/",
+    ];
+    if path.contains('*') || path == "root" || KINDS.iter().any(|kind| path.starts_with(kind)) {
+        return Ok(());
+    }
+    let kinds = KINDS.join(", ");
+    Err(malformed(format!("IAM resource path must either be \"*\" or start with {kinds}.")))
 }
 
 fn check_trust(world: &World, statement: &Map<String, Json>) -> Result<(), ApiError> {
@@ -211,7 +363,8 @@ fn known_arn(world: &World, name: &str) -> bool {
     if name == "*" || (name.len() == 12 && name.chars().all(|c| c.is_ascii_digit())) {
         return true;
     }
-    let Some(rest) = name.strip_prefix("arn:aws:") else { return false };
+    let partition = format!("arn:{}:", world.partition());
+    let Some(rest) = name.strip_prefix(&partition) else { return false };
     match rest.strip_prefix(&format!("iam::{}:", world.account)) {
         Some(own) if own.starts_with("role/") => super::role_by_arn(world, name).is_some(),
         Some(own) if own.starts_with("user/") => world.iam.users.values().any(|user| user.arn(world) == name),

@@ -188,8 +188,8 @@ macro_rules! tables {
 }
 
 tables! {
-    "acm" "application-autoscaling" "autoscaling" "ec2" "ecr" "ecs" "elasticloadbalancing" "iam" "logs"
-    "monitoring" "route53" "ssm" "sts"
+    "acm" "application-autoscaling" "autoscaling" "codedeploy" "ec2" "ecr" "ecs" "elasticloadbalancing" "iam"
+    "logs" "monitoring" "route53" "secretsmanager" "ssm" "sts" "tagging"
 }
 
 /// Shape ids by name, the unconstrained scalars first.

@@ -1,0 +1,50 @@
+//! What the agent on a host calls itself. The agents of this world join without it; other clients may use it.
+
+use super::super::{Answer, ApiError, Input};
+use super::{client, cluster_name, hosts, invalid, network, tags_of};
+use crate::sim::World;
+use serde_json::{Value as Json, json};
+
+/// The instance is whose identity document the caller has; signatures are not checked.
+pub(super) fn register_container_instance(world: &mut World, input: &Json) -> Answer {
+    let cluster = cluster_name(world, input)?.to_owned();
+    let tags = tags_of(input)?;
+    let document = input.text("instanceIdentityDocument").unwrap_or_default();
+    let document: Json = serde_json::from_str(document)
+        .map_err(|_| client("Instance identity document could not be parsed."))?;
+    let instance = document.text("instanceId").unwrap_or_default();
+    let facts = network::host(world, instance)
+        .ok_or_else(|| client(format!("The instance {instance} does not exist.")))?;
+    let attribute = |one: &Json| {
+        let name = one.text("name").unwrap_or_default().to_owned();
+        (name, one.text("value").map(str::to_owned))
+    };
+    let given = input.list("attributes").iter().map(attribute).collect();
+    let arn = match world.ecs.host_of.get(instance).cloned() {
+        // An agent that starts again says who it is.
+        Some(arn) if input.text("containerInstanceArn").is_none_or(|known| known == arn) => arn,
+        Some(_) => return Err(invalid("The instance is registered as another container instance.")),
+        None => hosts::join(world, instance, &cluster, facts, given),
+    };
+    if let Some(host) = world.ecs.hosts.get_mut(&arn) {
+        host.tags.extend(tags);
+        for resource in input.list("totalResources") {
+            let amount = resource.int("integerValue").unwrap_or(0);
+            match resource.text("name") {
+                Some("CPU") => host.cpu = amount,
+                Some("MEMORY") => host.memory = amount,
+                _ => {}
+            }
+        }
+    }
+    hosts::describe_one(world, &arn)
+}
+
+pub(super) fn discover_poll_endpoint(world: &mut World, _: &Json) -> Result<Json, ApiError> {
+    let region = &world.region;
+    Ok(json!({
+        "endpoint": format!("https://ecs-a-1.{region}.amazonaws.com/"),
+        "telemetryEndpoint": format!("https://ecs-t-1.{region}.amazonaws.com/"),
+        "serviceConnectEndpoint": format!("https://ecs-sc.{region}.api.aws"),
+    }))
+}
