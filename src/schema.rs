@@ -9,7 +9,7 @@ mod object;
 pub use object::{Object, Put, is_absent};
 
 use self::object::attribute_name;
-use crate::value::{Kind, Number, Type, Value};
+use crate::value::{Kind, Map, Number, Type, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
