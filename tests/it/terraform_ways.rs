@@ -428,7 +428,7 @@ output "all" {
     let planned = plan.stdout.replace("correct-horse", "");
     // The block that the person wrote is the only place that has it.
     assert_eq!(planned, plan.stdout);
-    env.write("root/main.tf", "import {\n  to = time_sleep.s\n  id = \"soon\"\n}\nresource \"time_sleep\" \"s\" {\n  create_duration = \"30s\"\n}\n");
+    env.write("root/main.tf", "import {\n  to = time_sleep.t\n  id = \"soon\"\n}\nresource \"time_sleep\" \"t\" {\n  create_duration = \"30s\"\n}\n");
     let ran = env.run_with(&["plan", "root"], &key).exits(1);
     assert!(ran.stderr.contains("this is no id that `time_sleep` can be imported by"), "{}", ran.all());
 }
