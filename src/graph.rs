@@ -423,7 +423,8 @@ impl<'a> Graph<'a> {
         let wanted = key.to_string();
         Err(Box::new(match nearest(&wanted, names.iter().map(String::as_str)) {
             Some(near) => d.help(format!("did you mean `{near}`?")),
-            None => d.help(format!("declare it, or refer to one of the {} that exist here", names.len())),
+            None if names.is_empty() => d.help("declare it: this module has none"),
+            None => d.help(format!("declare it, or refer to one that this module has: {}", few(&names))),
         }))
     }
 
@@ -586,6 +587,16 @@ pub fn reference_key(t: &Traversal) -> Option<(DeclKey, usize)> {
     }
     let key = DeclKey { mode: Mode::Managed, type_name: t.root.clone(), name: t.attr(0)?.into() };
     Some((key, 1))
+}
+
+/// The first of them, and how many more.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        Some(more) => format!("{first} and {more} more"),
+        None => first,
+    }
 }
 
 fn undeclared<'n>(
