@@ -261,7 +261,9 @@ fn principals(block: &Object, attr: &Attr<Blocks>) -> Option<Json> {
         identifiers.sort_by(|a, b| b.cmp(a));
         by_type.entry(principal.all(&principal::TYPE)).or_default().extend(identifiers);
     }
-    if by_type.get("*").is_some_and(|ids| !ids.is_empty() && ids.iter().all(|i| i == "*")) && by_type.len() == 1 {
+    if by_type.get("*").is_some_and(|ids| !ids.is_empty() && ids.iter().all(|i| i == "*"))
+        && by_type.len() == 1
+    {
         return Some(Json::String("*".to_owned()));
     }
     let members: serde_json::Map<String, Json> =
