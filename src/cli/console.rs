@@ -272,8 +272,8 @@ fn place(error: &Diagnostic, sources: &Sources) -> Option<(usize, usize)> {
     let text = sources.snippet(span);
     Some(match error.code {
         "unclosed-parenthesis" => (line + 1, column),
-        "invalid-argument" if text == "\"\"" => (line, column + 2),
-        "invalid-argument" if text.starts_with('"') => (line, column + 1),
+        "invalid-argument" | "argument-count" if text == "\"\"" => (line, column + 2),
+        "invalid-argument" | "argument-count" if text.starts_with('"') => (line, column + 1),
         _ => (line, column),
     })
 }

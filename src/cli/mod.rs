@@ -8,6 +8,7 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod fault;
 mod fmt;
 mod graph;
 mod import;

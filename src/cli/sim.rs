@@ -2,6 +2,7 @@ use super::Done;
 use super::cloud::{CloudKind, load_or_new, own_world};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
+use super::fault::{self, FaultCommand, ImageCommand};
 use crate::sim::{Sim, server};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -26,6 +27,9 @@ enum Command {
         /// How many seconds pass in the world in one real second
         #[arg(long, default_value_t = 1.0, value_parser = speed)]
         speed: f64,
+        /// No throttling and no propagation delays, for tests that were written for a fake without them
+        #[arg(long)]
+        prompt: bool,
     },
     /// Start over with an empty account; refused while the state still holds resources
     Reset {
@@ -36,6 +40,12 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Let things go wrong in it: throttling, lost calls, lost zones, spot interruptions …
+    #[command(subcommand)]
+    Fault(FaultCommand),
+    /// Say how the containers of an image behave
+    #[command(subcommand)]
+    Image(ImageCommand),
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -47,12 +57,14 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub fn run(args: Args) -> Result<Done, CliError> {
     match args.command {
-        Command::Serve { dir, port, speed } => serve(dir, port, speed),
+        Command::Serve { dir, port, speed, prompt } => serve(dir, port, speed, prompt),
         Command::Reset { dir, force } => reset(dir, force),
+        Command::Fault(command) => fault::run(command),
+        Command::Image(command) => fault::run_image(command),
     }
 }
 
-fn environment(dir: PathBuf) -> Result<Environment, CliError> {
+pub fn environment(dir: PathBuf) -> Result<Environment, CliError> {
     let args = EnvironmentArgs {
         dir,
         variables: Default::default(),
@@ -71,7 +83,7 @@ fn environment(dir: PathBuf) -> Result<Environment, CliError> {
     Ok(environment)
 }
 
-fn busy(holder: &str) -> CliError {
+pub fn busy(holder: &str) -> CliError {
     let problem = match holder {
         "" => "another command is using this environment's embedded AWS".to_owned(),
         endpoint => format!("this environment's embedded AWS is already served at {endpoint}"),
@@ -79,7 +91,7 @@ fn busy(holder: &str) -> CliError {
     CliError::Conflict { problem, help: "use that one, or end it first".to_owned() }
 }
 
-fn serve(dir: PathBuf, port: u16, speed: f64) -> Result<Done, CliError> {
+fn serve(dir: PathBuf, port: u16, speed: f64, prompt: bool) -> Result<Done, CliError> {
     let environment = environment(dir)?;
     let io = |what: &str| {
         let what = what.to_owned();
@@ -92,7 +104,11 @@ fn serve(dir: PathBuf, port: u16, speed: f64) -> Result<Done, CliError> {
         let endpoint = format!("http://{}", listener.local_addr().map_err(io("cannot listen"))?);
         let _owner = own_world(&environment, &endpoint)?.map_err(|holder| busy(&holder))?;
         let path = environment.state.world();
-        let sim = Sim::new(load_or_new(&environment)?).saving_to(&path);
+        let mut world = load_or_new(&environment)?;
+        if prompt {
+            world.faults.make_prompt();
+        }
+        let sim = Sim::new(world).saving_to(&path);
         eprintln!("embedded AWS of {} at {endpoint} (Ctrl-C ends it); for other clients:", environment.name());
         println!("export AWS_ENDPOINT_URL={endpoint} AWS_REGION={} AWS_ACCESS_KEY_ID=embedded AWS_SECRET_ACCESS_KEY=embedded", sim.with(|w| w.region.clone()));
         let stop = async {

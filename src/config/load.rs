@@ -1,15 +1,12 @@
 //! One directory → one [`Module`].
 
-use super::body::describe;
 use super::decl::*;
 use super::json::parse_json_file;
 use super::overrides::{self, ParsedFile};
-use super::terraform::{self, invalid_constraint};
-use super::variables::Constants;
-use super::vendored::is_registry;
+use super::terraform;
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
-use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
+use crate::lang::eval::references;
 use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
 use std::path::Path;
@@ -88,10 +85,6 @@ pub(super) struct Sorter<'a> {
     /// Cutover's own blocks stand in `.hcl` files only: Terraform must be able to read the `.tf` ones.
     own_blocks: bool,
 }
-
-/// What module blocks have for themselves.
-const RESERVED: &[&str] =
-    &["source", "version", "providers", "count", "for_each", "lifecycle", "depends_on", "locals"];
 
 const BLOCK_KINDS: &[&str] = &[
     "resource",
@@ -259,7 +252,7 @@ impl Sorter<'_> {
         self.module.resources.insert(key, resource);
     }
 
-    fn repetition(&mut self, body: &mut Body) -> Repetition {
+    pub(super) fn repetition(&mut self, body: &mut Body) -> Repetition {
         let count = take(body, "count");
         let for_each = take(body, "for_each");
         match (count, for_each) {
@@ -278,7 +271,7 @@ impl Sorter<'_> {
         }
     }
 
-    fn depends_on(&mut self, body: &mut Body) -> Vec<Traversal> {
+    pub(super) fn depends_on(&mut self, body: &mut Body) -> Vec<Traversal> {
         let Some(attribute) = take(body, "depends_on") else { return Vec::new() };
         self.traversals(&attribute.expr, "depends_on", "aws_vpc.main")
     }
@@ -409,7 +402,7 @@ impl Sorter<'_> {
         })
     }
 
-    fn constant_text(&mut self, attribute: &Attribute) -> Option<String> {
+    pub(super) fn constant_text(&mut self, attribute: &Attribute) -> Option<String> {
         let text = constant_string(&attribute.expr);
         if text.is_none() {
             self.diags.push(
@@ -454,254 +447,6 @@ impl Sorter<'_> {
                 None
             }
         }
-    }
-
-    fn variable(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, ["name"]) else { return };
-        if RESERVED.contains(&&*name.name) {
-            let d = Diagnostic::error("invalid-name", format!("a variable cannot be named `{}`", name.name));
-            self.diags
-                .push(d.at(name.span).help("module blocks have an argument of this name: choose another"));
-        }
-        if let Some(first) = self.module.variables.get(&name.name) {
-            let first = first.span;
-            return self.duplicate("variable", &name.name, block.header, first);
-        }
-        let mut variable = Variable {
-            name: name.name.clone(),
-            constraint: TypeConstraint::any(),
-            typed: false,
-            default: None,
-            description: None,
-            sensitive: false,
-            ephemeral: false,
-            nullable: true,
-            validations: Vec::new(),
-            span: block.header,
-        };
-        for attribute in block.body.attributes {
-            match &*attribute.name.name {
-                "type" => {
-                    variable.typed = true;
-                    match type_constraint(&attribute.expr) {
-                        Ok(constraint) => variable.constraint = constraint,
-                        Err(d) => self.diags.push(d),
-                    }
-                }
-                "default" => variable.default = Some(attribute.expr),
-                "description" => variable.description = self.constant_text(&attribute),
-                "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
-                "ephemeral" => variable.ephemeral = self.constant_bool(&attribute.expr),
-                "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
-                "deprecated" => {}
-                other => {
-                    let known = ["type", "default", "description", "sensitive", "ephemeral", "nullable"];
-                    self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
-                }
-            }
-        }
-        for inner in block.body.blocks {
-            if &*inner.kind.name == "validation" {
-                variable.validations.extend(self.validation(inner));
-            } else {
-                let d = Diagnostic::error(
-                    "unknown-block",
-                    format!("`variable` has no block `{}`", inner.kind.name),
-                );
-                self.diags.push(d.at(inner.header).help("it may hold `validation` blocks"));
-            }
-        }
-        self.check_variable(&mut variable);
-        self.module.variables.insert(name.name, variable);
-    }
-
-    /// The default must fit; each condition must look at the variable.
-    fn check_variable(&mut self, variable: &mut Variable) {
-        for validation in &variable.validations {
-            let own = |t: &Traversal| &*t.root == "var" && t.attr(0) == Some(&variable.name);
-            if !references(&validation.condition).iter().any(own) {
-                let problem = format!("this condition does not look at `var.{}`", variable.name);
-                self.diags.push(
-                    Diagnostic::error("invalid-condition", problem)
-                        .at(validation.condition.span)
-                        .help("a validation says what the value of its own variable must be"),
-                );
-            }
-        }
-        let Some(expr) = &mut variable.default else { return };
-        let errors = self.diags.error_count();
-        let value = eval(expr, &Constants, self.diags);
-        match convert_to_constraint(&value, &variable.constraint) {
-            _ if self.diags.error_count() > errors => {}
-            Ok(value) if value.is_null() && !variable.nullable => self.diags.push(
-                Diagnostic::error("null-variable", format!("variable `{}` must not be null", variable.name))
-                    .label(expr.span, "this is null")
-                    .help("give it another default, or none, or allow null: `nullable = true`"),
-            ),
-            Ok(_) => return,
-            Err(error) => self.diags.push(
-                Diagnostic::error(
-                    "wrong-type",
-                    format!("the default of variable `{}`: {error}", variable.name),
-                )
-                .label(expr.span, format!("this is {}", describe(&value)))
-                .help(format!("`{}` takes {}", variable.name, variable.constraint.ty)),
-            ),
-        }
-        expr.kind = ExprKind::Error;
-    }
-
-    fn locals(&mut self, block: Block) {
-        for attribute in block.body.attributes {
-            let name = attribute.name.name.clone();
-            if let Some(first) = self.module.locals.get(&name) {
-                let first = first.expr.span;
-                self.duplicate("local", &name, attribute.name.span, first);
-                continue;
-            }
-            self.module.locals.insert(name.clone(), Local { name, expr: attribute.expr });
-        }
-        for inner in block.body.blocks {
-            let d = Diagnostic::error("unknown-block", "`locals` holds no blocks").at(inner.header);
-            self.diags
-                .push(d.help(format!("to give a name to an object, write `{} = {{ … }}`", inner.kind.name)));
-        }
-    }
-
-    fn output(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, ["name"]) else { return };
-        if let Some(first) = self.module.outputs.get(&name.name) {
-            let first = first.span;
-            return self.duplicate("output", &name.name, block.header, first);
-        }
-        let mut body = block.body;
-        let depends_on = self.depends_on(&mut body);
-        let Some(value) = take(&mut body, "value") else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name))
-                    .at(block.header)
-                    .help("add `value = …`"),
-            );
-            return;
-        };
-        let mut output = Output {
-            name: name.name.clone(),
-            expr: value.expr,
-            description: None,
-            sensitive: false,
-            ephemeral: false,
-            depends_on,
-            preconditions: Vec::new(),
-            span: block.header,
-        };
-        for attribute in &body.attributes {
-            match &*attribute.name.name {
-                "description" => output.description = self.constant_text(attribute),
-                "sensitive" => output.sensitive = self.constant_bool(&attribute.expr),
-                "ephemeral" => output.ephemeral = self.constant_bool(&attribute.expr),
-                other => {
-                    let known = ["value", "description", "sensitive", "ephemeral", "depends_on"];
-                    self.diags.push(unknown_argument("output", other, attribute.name.span, &known));
-                }
-            }
-        }
-        for inner in body.blocks {
-            output.preconditions.extend(self.validation(inner));
-        }
-        self.module.outputs.insert(name.name, output);
-    }
-
-    fn call(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, ["name"]) else { return };
-        if let Some(first) = self.module.calls.get(&name.name) {
-            let first = first.header;
-            return self.duplicate("module", &name.name, block.header, first);
-        }
-        let mut body = block.body;
-        let repetition = self.repetition(&mut body);
-        let depends_on = self.depends_on(&mut body);
-        let enabled = self.module_lifecycle(&mut body);
-        let repetition = self.enabled(repetition, enabled);
-        let providers = take(&mut body, "providers").map(|a| self.provider_map(&a.expr)).unwrap_or_default();
-        let version = take(&mut body, "version");
-        let Some(source) = take(&mut body, "source") else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", format!("module `{}` has no `source`", name.name))
-                    .at(block.header)
-                    .help("add `source = \"../modules/…\"`"),
-            );
-            return;
-        };
-        let Some(text) = self.constant_text(&source) else { return };
-        let version = version.and_then(|v| self.module_version(&text, source.expr.span, &v));
-        let call = Call {
-            name: name.name.clone(),
-            source: text,
-            source_span: source.expr.span,
-            arguments: body,
-            repetition,
-            depends_on,
-            providers,
-            version,
-            header: block.header,
-        };
-        self.module.calls.insert(name.name, call);
-    }
-
-    fn module_version(
-        &mut self,
-        source: &str,
-        source_span: Span,
-        attribute: &Attribute,
-    ) -> Option<WantedVersion> {
-        if !is_registry(source) {
-            let d = Diagnostic::error("module-version", "only modules of a registry have a `version`");
-            let d = d.at(source_span).label(attribute.span, "this version means nothing");
-            self.diags.push(d.help(match source.starts_with('.') {
-                true => "a local module is as it stands in its directory: remove this line",
-                false => "name the version in the source: `?ref=v1.2.0`",
-            }));
-            return None;
-        }
-        let text = self.constant_text(attribute)?;
-        let span = attribute.expr.span;
-        match text.parse() {
-            Ok(constraint) => Some(WantedVersion { text, constraint, span }),
-            Err(problem) => {
-                self.diags.push(invalid_constraint(problem, span));
-                None
-            }
-        }
-    }
-
-    fn provider_map(&mut self, expr: &Expr) -> std::collections::BTreeMap<Name, PassedProvider> {
-        let ExprKind::Object(items) = &expr.kind else {
-            let d = Diagnostic::error("expected-provider", "`providers` must map the module's names to ours");
-            self.diags.push(d.at(expr.span).help("write `providers = { aws = aws.west }`"));
-            return Default::default();
-        };
-        items
-            .iter()
-            .filter_map(|item| {
-                let theirs =
-                    constant_string(&item.key).map(Name::from).or_else(|| self.provider_name(&item.key))?;
-                let provider = self.provider_name(&item.value)?;
-                Some((theirs, PassedProvider { provider, span: item.value.span }))
-            })
-            .collect()
-    }
-
-    fn provider(&mut self, block: Block) {
-        let Some([name]) = self.labels(&block, ["name"]) else { return };
-        let mut body = block.body;
-        let alias = take(&mut body, "alias").and_then(|a| self.constant_text(&a));
-        take(&mut body, "version");
-        let name: Name = alias.map_or(name.name.clone(), |a| format!("{}.{a}", name.name).into());
-        if let Some(first) = self.module.providers.get(&name) {
-            let first = first.header;
-            return self.duplicate("provider", &name, block.header, first);
-        }
-        self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
     }
 
     fn cutover(&mut self, block: Block) {

@@ -2,9 +2,11 @@
 
 pub mod blocks;
 pub mod body;
+mod calls;
 mod decl;
 mod json;
 mod load;
+mod named;
 mod overrides;
 pub mod place;
 pub mod providers;

@@ -3,21 +3,23 @@
 mod another_vpc;
 mod checks;
 mod conditions;
+mod data;
 mod imports;
 mod modules;
 mod moves;
 pub mod options;
 mod providers;
 mod provisioners;
+mod removal;
 mod resources;
 mod triggers;
 mod types;
 
 pub use conditions::Moment;
+pub use data::data_value;
 pub use imports::Found;
 pub use moves::moves_between;
 pub use provisioners::LocalCommand;
-pub use resources::data_value;
 
 use self::options::Options;
 use super::values::{ModuleScope, Place, Repeated, Values};

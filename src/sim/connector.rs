@@ -1,6 +1,8 @@
 //! The HTTP client under the real AWS SDK clients: requests go to a world in this process, no socket.
 
 use super::Sim;
+use super::faults::Lost;
+use super::world::Millis;
 use crate::clock::Clock;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -23,6 +25,9 @@ use std::time::{Duration, SystemTime};
 
 /// What a call takes in the world's time, so that polling makes time pass.
 const LATENCY: Duration = Duration::from_millis(20);
+
+/// How long a client waits for an answer that does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Configuration of SDK clients that talk to `sim`. `clock` must be of the (paused) runtime that will run
 /// the calls. One configuration serves all services: take `Client::new(&config)` of each.
@@ -66,21 +71,30 @@ impl HttpConnector for InProcess {
         let Self { sim, clock } = self.clone();
         HttpConnectorFuture::new(async move {
             clock.sleep(LATENCY).await;
-            exchange(&sim, &clock, request).await.map_err(|e| ConnectorError::other(e, None))
+            let now = clock.now().as_millisecond();
+            match exchange(&sim, now, request).await.map_err(|e| ConnectorError::other(e, None))? {
+                Ok(response) => Ok(response),
+                Err(lost @ Lost::Timeout) => {
+                    clock.sleep(PATIENCE).await;
+                    Err(ConnectorError::timeout(lost.into()))
+                }
+                Err(lost @ Lost::Reset) => Err(ConnectorError::io(lost.into())),
+            }
         })
     }
 }
 
 async fn exchange(
     sim: &Sim,
-    clock: &Clock,
+    now: Millis,
     request: HttpRequest,
-) -> Result<HttpResponse, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<Result<HttpResponse, Lost>, Box<dyn std::error::Error + Send + Sync>> {
     let (parts, body) = request.try_into_http1x()?.into_parts();
     let body = ByteStream::new(body).collect().await?.into_bytes();
-    let response = sim.handle(clock.now().as_millisecond(), http::Request::from_parts(parts, body));
-    let response = response.map(SdkBody::from);
-    Ok(HttpResponse::try_from(response)?)
+    match sim.handle(now, http::Request::from_parts(parts, body)) {
+        Ok(response) => Ok(Ok(HttpResponse::try_from(response.map(SdkBody::from))?)),
+        Err(lost) => Ok(Err(lost)),
+    }
 }
 
 #[cfg(test)]

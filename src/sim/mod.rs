@@ -5,6 +5,7 @@
 //! runs all events that have become due, in order (see [`world`]).
 
 pub mod connector;
+pub mod faults;
 pub mod server;
 pub mod service;
 pub mod store;
@@ -12,12 +13,12 @@ pub mod wire;
 pub mod world;
 
 pub use connector::sdk_config;
-pub use world::{Event, World};
+pub use world::{Event, Millis, World};
 
 use bytes::Bytes;
+use faults::Lost;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use world::Millis;
 
 /// A world that several clients share; each request has it to itself.
 #[derive(Clone, Debug)]
@@ -37,11 +38,13 @@ impl Sim {
     }
 
     /// One AWS API call at `now`. The answer carries [`wire::Called`] as an extension.
-    pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> http::Response<Bytes> {
+    pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Lost> {
         let mut world = self.lock();
         world.advance_to(now);
         let response = wire::handle(&mut world, request);
-        let mutates = response.extensions().get::<wire::Called>().is_some_and(wire::Called::mutates);
+        let called = response.as_ref().ok().and_then(|r| r.extensions().get::<wire::Called>());
+        // A call whose answer got lost may have been carried out.
+        let mutates = called.is_none_or(wire::Called::mutates);
         if let Some(Err(error)) = self.file.as_ref().filter(|_| mutates).map(|file| world.save(file)) {
             tracing::error!("{error}");
         }
@@ -53,9 +56,14 @@ impl Sim {
         f(&mut self.lock())
     }
 
-    /// A new world of the same account, region and seed.
+    /// A new world of the same account, region and seed, as prompt as the old one.
     pub fn reset(&self, now: Millis) {
-        self.with(|world| *world = World::new(&world.account, &world.region, world.seed, now));
+        self.with(|world| {
+            let (throttling, iam_delay) = (world.faults.throttling, world.faults.iam_delay);
+            *world = World::new(&world.account, &world.region, world.seed, now);
+            world.faults.throttling = throttling;
+            world.faults.iam_delay = iam_delay;
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, World> {

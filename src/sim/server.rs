@@ -1,6 +1,8 @@
 //! The embedded AWS on a loopback port, for the aws CLI, boto3 and other people's tests.
 
 use super::Sim;
+use super::faults::Lost;
+use super::faults::script::{self, Order};
 use super::wire::Called;
 use super::world::Millis;
 use crate::clock::Clock;
@@ -11,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,12 @@ struct Server<F> {
     speed: f64,
     changed: F,
 }
+
+/// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
+pub const FAULTS_PATH: &str = "/cutover/faults";
+
+/// How long a connection stays open whose request is not answered; clients give up before.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
 /// Serves until `stop`; then requests under way are answered, idle connections closed. `changed` is told
 /// of every request that may have changed the world, after it was answered by it.
@@ -75,7 +82,7 @@ where
 {
     let answer = service_fn(move |request| {
         let server = server.clone();
-        async move { Ok::<_, Infallible>(server.answer(request).await) }
+        async move { server.answer(request).await }
     });
     let connection =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
@@ -99,6 +106,33 @@ impl<F: Fn(&Sim)> Server<F> {
         world + (elapsed as f64 * self.speed) as Millis
     }
 
+    fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
+        let now = self.now();
+        let answer = self.sim.with(|world| {
+            world.advance_to(now);
+            let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
+            if *method == Method::DELETE {
+                let number = match text {
+                    "" => None,
+                    number => Some(number.parse().map_err(|_| format!("`{number}` is no number"))?),
+                };
+                return Ok(world.faults.clear(number).to_string());
+            }
+            if *method == Method::POST {
+                let orders: Vec<Order> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+                script::declare_all(world, orders)?;
+                world.advance_to(world.now);
+            }
+            let lines = world.faults.declared().iter().map(|fault| fault.told(world.now) + "\n");
+            Ok(lines.collect())
+        });
+        (self.changed)(&self.sim);
+        answer.map_or_else(
+            |why: String| plain(StatusCode::BAD_REQUEST, why),
+            |text| plain(StatusCode::OK, text),
+        )
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -106,23 +140,34 @@ impl<F: Fn(&Sim)> Server<F> {
         self.sim.reset(present.as_millisecond());
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    /// An error closes the connection without an answer.
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
         let (parts, body) = request.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
-            Err(_) => return plain(StatusCode::BAD_REQUEST, "The body ended early.\n"),
+            Err(_) => return Ok(plain(StatusCode::BAD_REQUEST, "The body ended early.\n")),
         };
         // moto's own two paths, so that whatever drives moto can drive this world.
         match (&parts.method, parts.uri.path()) {
-            (&Method::GET, "/moto-api/data.json") => return json("{}"),
+            (&Method::GET, "/moto-api/data.json") => return Ok(json("{}")),
             (&Method::POST, "/moto-api/reset") => {
                 self.begin_anew();
                 (self.changed)(&self.sim);
-                return json(r#"{"status":"ok"}"#);
+                return Ok(json(r#"{"status":"ok"}"#));
             }
+            (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             _ => {}
         }
-        let response = self.sim.handle(self.now(), Request::from_parts(parts, body));
+        let response = match self.sim.handle(self.now(), Request::from_parts(parts, body)) {
+            Ok(response) => response,
+            Err(lost) => {
+                if lost == Lost::Timeout {
+                    self.clock.sleep(SILENCE).await;
+                }
+                (self.changed)(&self.sim);
+                return Err(lost);
+            }
+        };
         if let Some(called) = response.extensions().get::<Called>() {
             let error = called.error.as_deref().unwrap_or("ok");
             tracing::info!("{} {}: {error}", called.service, called.operation);
@@ -130,12 +175,12 @@ impl<F: Fn(&Sim)> Server<F> {
                 (self.changed)(&self.sim);
             }
         }
-        response.map(Full::new)
+        Ok(response.map(Full::new))
     }
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     response
 }

@@ -1,5 +1,6 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
+use super::faults::{self, Faults};
 use super::service::{
     acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
     ssm, sts,
@@ -29,6 +30,11 @@ pub enum Event {
     Cloudwatch(cloudwatch::Event),
     Acm(acm::Event),
     Ecr(ecr::Event),
+    /// A declared fault begins, or ends.
+    Fault {
+        number: u32,
+        begins: bool,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +60,9 @@ pub struct World {
     /// The account's other regions, by name, once something was asked of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     elsewhere: BTreeMap<String, World>,
+
+    #[serde(default)]
+    pub faults: Faults,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
@@ -101,6 +110,7 @@ impl World {
             next_event: 0,
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
+            faults: Faults::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -147,6 +157,7 @@ impl World {
         std::mem::swap(&mut self.iam, &mut other.iam);
         std::mem::swap(&mut self.route53, &mut other.route53);
         std::mem::swap(&mut self.sts, &mut other.sts);
+        std::mem::swap(&mut self.faults, &mut other.faults);
     }
 
     /// Runs everything that is due up to `time`, in order.
@@ -172,6 +183,7 @@ impl World {
             Event::Cloudwatch(e) => cloudwatch::run(self, e),
             Event::Acm(e) => acm::run(self, e),
             Event::Ecr(e) => ecr::run(self, e),
+            Event::Fault { number, begins } => faults::run(self, number, begins),
         }
     }
 

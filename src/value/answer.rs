@@ -8,7 +8,7 @@ pub fn exact_json(value: &Value) -> Json {
     match &value.kind {
         Kind::Unknown(_) | Kind::Null(_) => Json::Null,
         Kind::Bool(b) => json!(b),
-        Kind::Number(n) => json!({ "$n": n.to_string() }),
+        Kind::Number(n) => json!({ "$n": n.in_plan().to_string() }),
         Kind::String(s) => json!(&**s),
         Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
             Json::Array(items.iter().map(exact_json).collect())

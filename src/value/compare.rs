@@ -46,7 +46,11 @@ fn outside_refinements(known: &Value, unknown: &super::Unknown) -> bool {
         (Some((least, most)), Some((low, high))) => high < least || low > most,
         _ => false,
     };
-    prefix || length
+    let range = match (&unknown.range, known.as_number()) {
+        (Some((least, most)), Some(n)) => n < least || n > most,
+        _ => false,
+    };
+    prefix || length || range
 }
 
 fn compare_compound(a: &Value, b: &Value) -> Option<bool> {

@@ -242,7 +242,8 @@ fn convert_unknown(u: &Unknown, to: &Type) -> Result<Value, ConvertError> {
     };
     let prefix = if ty == Type::String && u.ty == Type::String { u.prefix.clone() } else { None };
     let not_null = u.not_null && ty != Type::Dynamic;
-    Ok(Kind::Unknown(Box::new(Unknown { ty, not_null, prefix, length })).into())
+    let range = if ty == Type::Number { u.range.clone() } else { None };
+    Ok(Kind::Unknown(Box::new(Unknown { ty, not_null, prefix, length, range })).into())
 }
 
 fn check_type(from: &Type, to: &Type) -> Result<(), ConvertError> {

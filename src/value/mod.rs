@@ -37,6 +37,8 @@ pub struct Unknown {
     pub prefix: Option<Arc<str>>,
     /// Known bounds of an unknown collection's length.
     pub length: Option<(usize, usize)>,
+    /// Known bounds of an unknown number, both inclusive.
+    pub range: Option<(Number, Number)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +115,8 @@ impl Value {
     }
 
     pub fn unknown(ty: Type) -> Self {
-        Kind::Unknown(Box::new(Unknown { ty, not_null: false, prefix: None, length: None })).into()
+        Kind::Unknown(Box::new(Unknown { ty, not_null: false, prefix: None, length: None, range: None }))
+            .into()
     }
 
     /// An unknown that will not be null: what a resource's computed attribute is before it exists.
@@ -129,14 +132,45 @@ impl Value {
             not_null: true,
             prefix: (!safe.is_empty()).then(|| safe.into()),
             length: None,
+            range: None,
         }))
         .into()
     }
 
-    /// An unknown collection whose length lies between these.
+    /// An unknown collection whose length lies between these; one of unknown elements if that says how many.
     pub fn unknown_length(ty: Type, least: usize, most: usize) -> Self {
+        const MOST_ELEMENTS: usize = 1024;
+        let elements = |ty: &Type| vec![Self::unknown(ty.clone()); least];
+        match &ty {
+            _ if least != most => {}
+            Type::List(element) if least <= MOST_ELEMENTS => {
+                return Self::list((**element).clone(), elements(element));
+            }
+            Type::Set(element) if least <= 1 => return Self::set((**element).clone(), elements(element)),
+            Type::Map(element) if least == 0 => return Self::map((**element).clone(), Map::new()),
+            _ => {}
+        }
         let length = Some((least, most));
-        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length })).into()
+        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length, range: None })).into()
+    }
+
+    /// An unknown number between these, or the only one there is.
+    pub fn unknown_between(least: Number, most: Number) -> Self {
+        if least == most {
+            return Self::number(least);
+        }
+        let range = Some((least, most));
+        let ty = Type::Number;
+        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length: None, range })).into()
+    }
+
+    /// What is known of a number's size, known or not; None for other values and where it may be null.
+    pub fn number_bounds(&self) -> Option<(Number, Number)> {
+        match &self.kind {
+            Kind::Number(n) => Some((n.clone(), n.clone())),
+            Kind::Unknown(u) if u.not_null => u.range.clone(),
+            _ => None,
+        }
     }
 
     /// If this is unknown, it now is known not to be null. Nothing can be said of an unknown type.

@@ -60,7 +60,7 @@ def serve(cutover, folder, speed):
     """A server of a new world in `folder`, and its endpoint."""
     (folder / "cutover.hcl").write_text('cutover {\n  cloud = "embedded"\n}\n')
     (folder / "main.tf").write_text('provider "aws" {\n  region = "us-east-1"\n}\n')
-    command = [cutover, "sim", "serve", folder, "--port", "0", "--speed", str(speed)]
+    command = [cutover, "sim", "serve", folder, "--port", "0", "--prompt", "--speed", str(speed)]
     log = open(folder / "serve.log", "w")
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     endpoint = re.search(r"AWS_ENDPOINT_URL=(\S+)", server.stdout.readline())

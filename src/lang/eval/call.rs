@@ -23,6 +23,18 @@ impl Evaluator<'_> {
     ) -> Value {
         let Some(function) = self.function(name, args, env) else { return Value::dynamic() };
         match function.run {
+            Run::Lazy(Lazy::Try | Lazy::Can) if expand => {
+                // What is expanded is evaluated before, and may not fail.
+                let Some(values) = self.arguments(args, true, env) else { return Value::dynamic() };
+                let lazily = matches!(function.run, Run::Lazy(Lazy::Try));
+                return match values.into_iter().next().map(|first| first.value) {
+                    None if lazily => self.try_(&[], expr, env),
+                    None => self.can(function, &[], expr, env),
+                    Some(first) if !first.is_wholly_known() => Value::dynamic(),
+                    Some(first) if lazily => first,
+                    Some(_) => Value::bool(true),
+                };
+            }
             Run::Lazy(Lazy::Try) => return self.try_(args, expr, env),
             Run::Lazy(Lazy::Can) => return self.can(function, args, expr, env),
             _ => {}
@@ -47,7 +59,9 @@ impl Evaluator<'_> {
         };
         match result {
             Ok(value) => {
-                self.infinite |= value.as_number().is_some_and(|n| !n.is_finite());
+                // Only YAML has infinities inside of values.
+                self.infinite |=
+                    function.name == "yamldecode" || value.as_number().is_some_and(|n| !n.is_finite());
                 self.spend_on_text(value.as_str().map_or(0, str::len), expr.span);
                 value
             }
@@ -157,12 +171,15 @@ impl Evaluator<'_> {
     }
 
     fn failed(&mut self, function: &Function, failure: Failure, at: Option<&Expr>, expr: &Expr, env: &Env) {
-        let (code, place) = match at {
+        let (code, place) = match at.filter(|_| !failure.whole) {
             Some(arg) => ("invalid-argument", arg),
             None => ("function-failed", expr),
         };
         let summary = format!("`{}`: {}", function.name, failure.what);
         let mut diagnostic = Diagnostic::error(code, summary).at(place.span);
+        if let Some(arg) = at.filter(|_| failure.whole) {
+            diagnostic = diagnostic.label(arg.span, "because of this");
+        }
         diagnostic.help = failure.help.or_else(|| failure.arg.map(|i| parameter_help(function, i)));
         self.report(diagnostic, place, env);
     }
@@ -178,11 +195,7 @@ impl Evaluator<'_> {
                 (value, e.errors > errors)
             });
             if !failed {
-                return if value.is_wholly_known() {
-                    value
-                } else {
-                    Value::dynamic().marked(value.all_marks())
-                };
+                return if value.is_wholly_known() { value } else { Value::dynamic() };
             }
             reasons.extend(diags.into_iter().next().map(|d| d.summary));
         }
@@ -211,8 +224,8 @@ impl Evaluator<'_> {
         });
         match (failed, value.is_wholly_known()) {
             (true, _) => Value::bool(false),
-            (false, true) => Value::bool(true).marked(value.all_marks()),
-            (false, false) => Value::unknown_not_null(Type::Bool).marked(value.all_marks()),
+            (false, true) => Value::bool(true),
+            (false, false) => Value::unknown_not_null(Type::Bool),
         }
     }
 }

@@ -231,7 +231,7 @@ impl Evaluator<'_> {
             _ => {
                 let single = Value { kind: source.kind.clone(), marks };
                 match self.each(std::slice::from_ref(&single), marks, each, env) {
-                    Some(values) => Value::tuple(values),
+                    Some(values) => Value::tuple(values).marked(marks),
                     None => Value::dynamic(),
                 }
             }
@@ -264,6 +264,10 @@ impl Evaluator<'_> {
                 }
             }
             Type::Tuple(types) => Value::unknown(Type::tuple(types.iter().map(item_type))),
+            // One that is no null is the only element.
+            ty if *ty != Type::Dynamic && source.is_surely_not_null() => {
+                Value::tuple(vec![self.expr(each, &env.with_item(source.clone()))])
+            }
             _ => Value::dynamic(),
         }
     }

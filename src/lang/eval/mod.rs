@@ -374,6 +374,8 @@ impl<'s> Evaluator<'s> {
             return if self.errors > errors { Value::dynamic() } else { Value::unknown(ty) };
         };
         let Some(chosen) = value.as_bool() else { return undecided(value.marks, &yes, &no, ty) };
+        // The other arm's marks count, too: not those within it.
+        let marks = value.all_marks().union(yes.marks).union(no.marks);
         let (result, diags, arm) = if chosen { (yes, yes_diags, if_true) } else { (no, no_diags, if_false) };
         if !diags.is_empty() {
             for diagnostic in diags {
@@ -382,7 +384,7 @@ impl<'s> Evaluator<'s> {
             return Value::dynamic();
         }
         match convert(&result, &ty) {
-            Ok(result) => result.marked(value.all_marks()),
+            Ok(result) => result.marked(marks),
             Err(error) => {
                 let diagnostic = unsuitable("conditional-types", &error, &result)
                     .at(arm.span)
@@ -422,6 +424,9 @@ fn undecided(marks: Marks, yes: &Value, no: &Value, ty: Type) -> Value {
     let marks = marks.union(yes.marks).union(no.marks);
     if yes.is_null() && no.is_null() {
         return Value::null(ty).marked(marks);
+    }
+    if let (Some(a), Some(b)) = (yes.number_bounds(), no.number_bounds()) {
+        return Value::unknown_between(a.0.min(b.0), a.1.max(b.1)).marked(marks);
     }
     let collections = matches!(ty, Type::List(_) | Type::Set(_) | Type::Map(_)) && yes.ty() == no.ty();
     let value = match (yes.length_bounds(), no.length_bounds()) {

@@ -124,9 +124,25 @@ fn apply(op: BinaryOp, left: &Value, right: &Value) -> Result<Value, Failure> {
     let result = match (left.as_bool(), right.as_bool(), left.as_number(), right.as_number()) {
         (Some(l), Some(r), _, _) => Value::bool(if op == BinaryOp::And { l && r } else { l || r }),
         (_, _, Some(l), Some(r)) => numbers(op, l, r).map_err(|what| Failure::Whole(what.to_owned()))?,
-        _ => Value::unknown_not_null(result_type(op)),
+        _ => match compared(op, &left, &right) {
+            Some(answer) => Value::bool(answer),
+            None => Value::unknown_not_null(result_type(op)),
+        },
     };
     Ok(result.marked(marks))
+}
+
+/// What can be told of numbers that are not known, but for their bounds.
+fn compared(op: BinaryOp, left: &Value, right: &Value) -> Option<bool> {
+    let ((least, most), (low, high)) = (left.number_bounds()?, right.number_bounds()?);
+    let decided = |surely: bool, never: bool| if surely { Some(true) } else { never.then_some(false) };
+    match op {
+        BinaryOp::Less => decided(most < low, least >= high),
+        BinaryOp::LessEqual => decided(most <= low, least > high),
+        BinaryOp::Greater => decided(least > high, most <= low),
+        BinaryOp::GreaterEqual => decided(least >= high, most < low),
+        _ => None,
+    }
 }
 
 fn numbers(op: BinaryOp, l: &Number, r: &Number) -> Result<Value, &'static str> {

@@ -1,7 +1,7 @@
 //! Lists and tuples, and what works on any collection.
 
 use super::{Call, Failure};
-use crate::value::{Kind, Marks, Type, Value, convert, equal, unify};
+use crate::value::{Kind, Marks, Number, Type, Value, convert, equal, unify};
 use unicode_segmentation::UnicodeSegmentation;
 
 type Result<T = Value> = std::result::Result<T, Failure>;
@@ -18,15 +18,20 @@ pub(super) fn list_of(call: &Call, items: Vec<Value>) -> Value {
 pub fn length(call: &Call) -> Result {
     let value = &call.args[0];
     if let Some((least, most)) = value.length_bounds() {
-        let known = if least == most { Value::int(least as i64) } else { Value::unknown(Type::Number) };
+        let number = |n: usize| match i64::try_from(n) {
+            Ok(n) => Number::from(n),
+            Err(_) => Number::infinity(false),
+        };
+        let known = Value::unknown_between(number(least), number(most));
         return Ok(known.marked(value.marks));
     }
     match (&value.kind, value.ty()) {
         (Kind::String(s), _) => Ok(Value::int(s.graphemes(true).count() as i64).marked(value.marks)),
         (Kind::Unknown(_), Type::String | Type::Dynamic) => {
-            Ok(Value::unknown_not_null(Type::Number).marked(value.marks))
+            let length = Value::unknown_between(Number::from(0), Number::infinity(false));
+            Ok(length.marked(value.marks))
         }
-        (_, ty) => Err(Failure::arg(0, format!("{} has no length", ty.a_noun()))),
+        (_, ty) => Err(Failure::inside(0, format!("{} has no length", ty.a_noun()))),
     }
 }
 
@@ -49,12 +54,15 @@ pub fn element_type(args: &[Value]) -> Result<Type> {
         Type::List(element) => Ok((*element).clone()),
         Type::Tuple(types) => match args[1].as_number() {
             Some(_) => {
-                let index = args[1].as_i64().ok_or_else(|| Failure::arg(1, "a whole number is required"))?;
+                let index =
+                    args[1].as_i64().ok_or_else(|| Failure::inside(1, "a whole number is required"))?;
                 Ok(types[wrapped(index, types.len())?].clone())
             }
             None => Ok(Type::Dynamic),
         },
-        other => Err(Failure::arg(0, format!("a list or tuple is required, but this is {}", other.a_noun()))),
+        other => {
+            Err(Failure::inside(0, format!("a list or tuple is required, but this is {}", other.a_noun())))
+        }
     }
 }
 
@@ -82,12 +90,16 @@ pub fn index(call: &Call) -> Result {
 pub fn contains(call: &Call) -> Result {
     let list = &call.args[0];
     if !is_sequence(&list.ty()) {
-        return Err(Failure::arg(
+        return Err(Failure::inside(
             0,
             format!("a list, set or tuple is required, but this is {}", list.ty().a_noun()),
         ));
     }
-    let mut undecided = false;
+    if call.args[1].is_null() {
+        // Terraform looks with index(), whose value may not be null.
+        return Err(Failure::arg(1, "`value` must not be null"));
+    }
+    let mut undecided = call.args[1].is_unknown();
     for item in call.items(0) {
         match equal(item, &call.args[1]).as_bool() {
             Some(true) => return Ok(Value::bool(true)),
@@ -175,7 +187,7 @@ pub fn chunklist_type(args: &[Value]) -> Result<Type> {
 
 pub fn chunklist(call: &Call) -> Result {
     let size = call.whole(1)?;
-    let size = usize::try_from(size).map_err(|_| Failure::arg(1, "the size must not be negative"))?;
+    let size = usize::try_from(size).map_err(|_| Failure::inside(1, "the size must not be negative"))?;
     let items = call.items(0);
     let inner = |chunk: &[Value]| {
         Value::list(call.args[0].ty().element().cloned().unwrap_or(Type::Dynamic), chunk.to_vec())
@@ -194,6 +206,9 @@ fn bounds(args: &[Value], count: usize) -> Result<(usize, usize)> {
         n.ok_or_else(|| Failure::arg(i, "a whole number that is not negative is required"))
     };
     let (start, end) = (whole(1)?, whole(2)?);
+    if start > count {
+        return Err(Failure::arg(1, format!("the start {start} is beyond the {count} elements of the list")));
+    }
     if end > count {
         return Err(Failure::arg(2, format!("the end {end} is beyond the {count} elements of the list")));
     }
@@ -242,7 +257,8 @@ pub fn reverse(call: &Call) -> Result {
 }
 
 pub fn flatten_type(args: &[Value]) -> Result<Type> {
-    if !is_sequence(&args[0].ty()) {
+    // Terraform looks at the type only of what is known.
+    if args[0].is_wholly_known() && !is_sequence(&args[0].ty()) {
         return Err(Failure::new(format!(
             "a list, set or tuple is required, but this is {}",
             args[0].ty().a_noun()
@@ -256,6 +272,11 @@ pub fn flatten_type(args: &[Value]) -> Result<Type> {
 pub fn flatten(call: &Call) -> Result {
     let mut out = Vec::new();
     let mut marks = Marks::NONE;
+    if let Some(items) = call.args[0].as_map() {
+        let values = Value::tuple(items.values().cloned().collect()).marked(call.args[0].marks);
+        let known = flatten_into(&values, &mut out, &mut marks);
+        return Ok(if known { Value::tuple(out) } else { Value::dynamic() }.marked(marks));
+    }
     let known = flatten_into(&call.args[0], &mut out, &mut marks);
     Ok(if known { Value::tuple(out) } else { Value::dynamic() }.marked(marks))
 }
@@ -355,7 +376,7 @@ pub fn sort(call: &Call) -> Result {
         return Ok(Value::list(Type::String, items.iter().map(|_| Value::unknown(Type::String)).collect()));
     }
     if let Some(i) = items.iter().position(Value::is_null) {
-        return Err(Failure::arg(0, format!("element {i} is null, which has no place in an order")));
+        return Err(Failure::inside(0, format!("element {i} is null, which has no place in an order")));
     }
     items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
     Ok(Value::list(Type::String, items))
@@ -399,9 +420,10 @@ pub fn matchkeys(call: &Call) -> Result {
         );
         return Err(Failure::new(what));
     }
-    if call.args.iter().any(|v| !v.is_wholly_known()) {
+    if call.args[..2].iter().any(|v| !v.is_wholly_known()) {
         return Ok(Value::unknown(call.ty.clone()));
     }
+    // What is unknown in the searchset matches nothing: Terraform's quirk.
     let wanted = |key: &Value| {
         search.as_slice().unwrap_or_default().iter().any(|s| equal(key, s).as_bool() == Some(true))
     };

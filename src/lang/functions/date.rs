@@ -195,6 +195,11 @@ pub fn formatdate(call: &Call) -> Result {
     let mut rest = spec;
     while let Some(first) = rest.chars().next() {
         if first == '\'' {
+            if let Some(after) = rest.strip_prefix("''").filter(|after| !after.starts_with('\'')) {
+                out.push('\'');
+                rest = after;
+                continue;
+            }
             let (literal, after) =
                 quoted(&rest[1..]).ok_or_else(|| Failure::arg(0, "a quote is not closed"))?;
             out.push_str(&literal);

@@ -3,7 +3,8 @@
 use super::{Call, Failure};
 use crate::value::{Type, Value, json_text, parse_json};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use flate2::{Compress, Compression, FlushCompress};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,17 @@ type Result<T = Value> = std::result::Result<T, Failure>;
 
 pub fn jsonencode(call: &Call) -> Result {
     // Anything that is JSON is at least one character; null becomes the text `null`.
-    Ok(json_text(&call.args[0]).map_or_else(|| Value::unknown(Type::String), Value::string))
+    let value = &call.args[0];
+    Ok(json_text(value).map_or_else(
+        || match value.ty() {
+            _ if !value.is_surely_not_null() => Value::unknown(Type::String),
+            Type::Object(_) | Type::Map(_) => Value::unknown_prefixed("{ "),
+            Type::List(_) | Type::Set(_) | Type::Tuple(_) => Value::unknown_prefixed("[ "),
+            Type::String => Value::unknown_prefixed("\" "),
+            _ => Value::unknown(Type::String),
+        },
+        Value::string,
+    ))
 }
 
 pub fn jsondecode(call: &Call) -> Result {
@@ -26,7 +37,10 @@ pub fn base64encode(call: &Call) -> Result {
 pub(super) fn decode_base64(text: &str) -> std::result::Result<Vec<u8>, String> {
     // Go's decoder skips line breaks.
     let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    STANDARD.decode(joined).map_err(|_| "this is not base64 text".to_owned())
+    // Nor does it look at the bits that are left over.
+    let config = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&alphabet::STANDARD, config);
+    engine.decode(joined).map_err(|_| "this is not base64 text".to_owned())
 }
 
 pub fn base64decode(call: &Call) -> Result {
@@ -74,8 +88,23 @@ pub fn urlencode(call: &Call) -> Result {
     Ok(Value::string(out))
 }
 
+/// Lines end as Go's reader has them: a lone CR is data, but for one at the end.
+fn csv_text(text: &str) -> String {
+    let joined = text.replace("\r\n", "\n");
+    // The csv crate would drop a byte order mark; of two it drops the first.
+    let mark = if joined.starts_with('\u{feff}') { "\u{feff}" } else { "" };
+    format!("{mark}{}", joined.strip_suffix('\r').unwrap_or(&joined))
+}
+
+fn csv_reader(has_headers: bool, text: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .has_headers(has_headers)
+        .terminator(csv::Terminator::Any(b'\n'))
+        .from_reader(text)
+}
+
 fn csv_header(text: &str) -> Result<Vec<Arc<str>>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let mut reader = csv_reader(false, text.as_bytes());
     let first = reader.records().next().ok_or_else(|| Failure::new("a line of column names is required"))?;
     let first = first.map_err(|e| Failure::new(format!("this is not CSV: {e}")))?;
     let names: Vec<Arc<str>> = first.iter().map(Arc::from).collect();
@@ -88,14 +117,14 @@ fn csv_header(text: &str) -> Result<Vec<Arc<str>>> {
 
 pub fn csvdecode_type(args: &[Value]) -> Result<Type> {
     let Some(text) = args[0].as_str() else { return Ok(Type::Dynamic) };
-    Ok(Type::list(Type::object(csv_header(text)?.into_iter().map(|name| (name, Type::String)))))
+    Ok(Type::list(Type::object(csv_header(&csv_text(text))?.into_iter().map(|name| (name, Type::String)))))
 }
 
 pub fn csvdecode(call: &Call) -> Result {
-    let text = call.str(0);
-    check_quotes(text)?;
-    let names = csv_header(text)?;
-    let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
+    let text = csv_text(call.str(0));
+    check_quotes(&text)?;
+    let names = csv_header(&text)?;
+    let mut reader = csv_reader(true, text.as_bytes());
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| Failure::new(format!("this is not CSV: {e}")))?;

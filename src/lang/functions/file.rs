@@ -21,7 +21,10 @@ fn full_path(scope: &dyn Scope, path: &str) -> PathBuf {
 fn expanded(path: &str) -> PathBuf {
     match (path.strip_prefix('~'), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
-            Path::new(&home).join(rest.trim_start_matches('/'))
+            match rest.trim_start_matches('/') {
+                "" => PathBuf::from(home),
+                rest => Path::new(&home).join(rest),
+            }
         }
         _ => PathBuf::from(path),
     }
@@ -92,7 +95,7 @@ pub fn fileset(call: &Call) -> Result {
     }
     let pattern = pattern.trim_start_matches("./");
     let matcher =
-        matcher(pattern).map_err(|e| Failure::arg(1, format!("this is not a file pattern: {e}")))?;
+        matcher(pattern).map_err(|e| Failure::inside(1, format!("this is not a file pattern: {e}")))?;
     let deepest = if pattern.contains("**") { usize::MAX } else { pattern.matches('/').count() + 1 };
     let mut names = Vec::new();
     let mut seen = 0;
@@ -122,6 +125,9 @@ pub fn abspath(call: &Call) -> Result {
 }
 
 pub fn pathexpand(call: &Call) -> Result {
+    if call.str(0).strip_prefix('~').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        return Err(Failure::new("the home directory of another user is not known"));
+    }
     Ok(Value::string(expanded(call.str(0)).to_string_lossy().into_owned()))
 }
 
@@ -256,8 +262,15 @@ pub fn templatefile(call: &Call) -> Result {
 
 /// The first argument must be a reference: a template written in place would already be evaluated.
 pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Result {
-    let reference =
-        matches!(args[0].kind, ExprKind::Root(_) | ExprKind::GetAttr { .. } | ExprKind::Index { .. });
+    let (template, variables) = (&values[0], &values[1]);
+    let marks = template.marks.union(variables.marks);
+    if template.is_null() || variables.is_null() {
+        return Err(Failure::arg(usize::from(!template.is_null()), "this must not be null"));
+    }
+    if variables.is_unknown() {
+        return Ok(Value::dynamic().marked(marks));
+    }
+    let reference = refers(&args[0]);
     if !reference {
         return Err(Failure::arg(
             0,
@@ -265,16 +278,16 @@ pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Res
         )
         .help("a template in quotes is evaluated in its place, without templatestring()"));
     }
-    let (template, variables) = (&values[0], &values[1]);
-    let marks = template.marks.union(variables.marks);
-    if template.is_null() || variables.is_null() {
-        return Err(Failure::arg(usize::from(!template.is_null()), "this must not be null"));
-    }
-    match template.as_str() {
-        Some(text) if !variables.is_unknown() => {
-            Ok(render("template", text, variables, scope)?.marked(marks))
-        }
-        _ => Ok(Value::dynamic().marked(marks)),
+    let Some(text) = template.as_str() else { return Ok(Value::dynamic().marked(marks)) };
+    Ok(render("template", text, variables, scope)?.marked(marks))
+}
+
+/// `local.templates["a"]`: steps from a name.
+fn refers(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Root(_) => true,
+        ExprKind::GetAttr { base, .. } | ExprKind::Index { base, .. } => refers(base),
+        _ => false,
     }
 }
 

@@ -51,11 +51,10 @@ pub fn formatlist(call: &Call) -> Result<Value> {
             items.push(Value::unknown_prefixed(spec.split('%').next().unwrap_or_default()));
             continue;
         }
-        let text = formatted(spec, &now).map_err(|failure| match count {
-            Some(_) => {
-                Failure { arg: None, what: format!("for element {index}: {}", failure.what), ..failure }
-            }
-            None => failure,
+        let text = formatted(spec, &now).map_err(|failure| Failure {
+            arg: None,
+            what: format!("for element {index}: {}", failure.what),
+            ..failure
         })?;
         total = text_length(Some(total + text.len()))?;
         items.push(Value::string(text));
@@ -189,7 +188,7 @@ impl Verb {
     fn apply(&self, arg: &Value) -> Result<String> {
         let wrong = |what: &str| Failure::new(format!("`{}`: {what}", self.text));
         if self.mode == 'v' {
-            return Ok(self.padded(self.value_text(arg)));
+            return Ok(self.padded_any(self.value_text(arg)));
         }
         if arg.is_null() {
             return Err(wrong("a null value cannot be formatted").help("%v writes null, or use coalesce()"));
@@ -201,8 +200,9 @@ impl Verb {
         };
         let arg = convert(arg, &ty).map_err(|e| wrong(&e.what))?;
         match &arg.kind {
-            Kind::Bool(b) => Ok(self.padded(b.to_string())),
-            Kind::String(s) => Ok(self.padded(self.string_text(s))),
+            // Terraform looks at no width here.
+            Kind::Bool(b) => Ok(b.to_string()),
+            Kind::String(s) => Ok(self.padded_any(self.string_text(s))),
             Kind::Number(n) => self.number_text(n).ok_or_else(|| wrong("a whole number is required")),
             _ => Err(wrong("the value is not known")),
         }
@@ -211,6 +211,7 @@ impl Verb {
     fn value_text(&self, arg: &Value) -> String {
         match &arg.kind {
             Kind::String(s) if !self.sharp => s.to_string(),
+            Kind::Number(n) if !self.sharp => n.to_general(None),
             _ => json_text(arg).unwrap_or_default(),
         }
     }
@@ -224,8 +225,17 @@ impl Verb {
     }
 
     fn padded(&self, text: String) -> String {
+        self.filled(text, " ")
+    }
+
+    /// With zeros where the flag asks for them, whatever the value, and even behind it.
+    fn padded_any(&self, text: String) -> String {
+        self.filled(text, if self.zero { "0" } else { " " })
+    }
+
+    fn filled(&self, text: String, with: &str) -> String {
         let missing = self.width.saturating_sub(text.graphemes(true).take(self.width).count());
-        let fill = " ".repeat(missing);
+        let fill = with.repeat(missing);
         if self.minus { text + &fill } else { fill + &text }
     }
 

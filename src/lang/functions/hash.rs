@@ -61,13 +61,13 @@ pub fn base64sha512(call: &Call) -> Result {
 /// Known only while applying: its salt is random.
 pub fn bcrypt(call: &Call) -> Result {
     const DEFAULT_COST: i64 = 10;
+    let Some(salt) = call.scope.random() else { return Ok(Value::unknown(Type::String)) };
     if call.args.len() > 2 {
         return Err(Failure::arg(2, "there can be only one cost"));
     }
     let cost = if call.args.len() == 2 { call.whole(1)? } else { DEFAULT_COST };
     let cost = u32::try_from(cost).ok().filter(|c| (4..=31).contains(c));
     let cost = cost.ok_or_else(|| Failure::arg(1, "the cost must be from 4 to 31"))?;
-    let Some(salt) = call.scope.random() else { return Ok(Value::unknown(Type::String)) };
     let hashed = ::bcrypt::hash_with_salt(call.str(0), cost, salt)
         .map_err(|e| Failure::new(format!("this cannot be hashed: {e}")))?;
     Ok(Value::string(hashed.format_for_version(::bcrypt::Version::TwoA)))

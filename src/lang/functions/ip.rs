@@ -66,14 +66,6 @@ impl Network {
         let prefix = if mapped && self.prefix >= 96 { self.prefix - 96 } else { self.prefix };
         format!("{}/{prefix}", self.address_text(self.address))
     }
-
-    /// The `number`th network inside this one that is `newbits` longer.
-    fn subnet(self, newbits: u32, number: u128) -> Network {
-        let prefix = self.prefix + newbits;
-        let shift = self.width - prefix;
-        let offset = if shift >= 128 { 0 } else { number << shift };
-        Network { address: self.address | offset, prefix, width: self.width }
-    }
 }
 
 /// Leading zeros are decimal, as Terraform has always read them.
@@ -116,7 +108,7 @@ fn network(call: &Call) -> Result<Network> {
 fn offset(call: &Call, i: usize) -> Result<(u128, bool)> {
     let n: &Number = call.args[i].as_number().ok_or_else(|| Failure::arg(i, "a number is required"))?;
     if !n.is_whole() {
-        return Err(Failure::arg(i, "a whole number is required"));
+        return Err(Failure::inside(i, "a whole number is required"));
     }
     let size =
         n.abs().to_string().parse().map_err(|_| Failure::new("the number is too large for an address"))?;
@@ -130,7 +122,9 @@ pub fn cidrhost(call: &Call) -> Result {
     let host = if from_end {
         most.checked_sub(number.saturating_sub(1))
     } else {
-        Some(number).filter(|n| *n <= most)
+        // Terraform compares the last 64 bits, with a sign.
+        let compared = number as u64 as i64;
+        Some(number).filter(|n| *n <= network.all() && (compared < 0 || compared as u128 <= most))
     };
     let host = host.filter(|_| !(from_end && number == 0)).ok_or_else(|| {
         let bits = network.width - network.prefix;
@@ -153,29 +147,43 @@ pub fn cidrnetmask(call: &Call) -> Result {
 pub fn cidrsubnet(call: &Call) -> Result {
     let network = network(call)?;
     let newbits = call.whole(1)?;
-    let newbits =
-        u32::try_from(newbits).map_err(|_| Failure::arg(1, "the number of bits must not be negative"))?;
     let room = network.width - network.prefix;
-    if newbits > room {
+    if newbits > i64::from(room) {
         return Err(Failure::new(format!(
             "the network {} has only {room} bits left, not {newbits} to extend it by",
             network.text()
         )));
     }
     let (number, from_end) = offset(call, 2)?;
-    let most = if newbits == 0 { 0 } else { u128::MAX >> (128 - newbits) };
-    let number = if from_end {
-        most.checked_sub(number.saturating_sub(1))
-    } else {
-        Some(number).filter(|n| *n <= most)
-    };
-    let number = number.ok_or_else(|| {
+    // Terraform looks at no more than 64 bits here, and takes negative numbers for what their bits are: the
+    // whole address changes with them.
+    let most = if (0..64).contains(&newbits) { (1u64 << newbits) - 1 } else { u64::MAX };
+    let none = || {
         Failure::new(format!(
             "with {newbits} more bits the subnets count from 0 to {most}; there is no such one"
         ))
         .help("extend the prefix by more bits, or use a smaller number")
-    })?;
-    Ok(Value::string(network.subnet(newbits, number).text()))
+    };
+    if number as u64 > most {
+        return Err(none());
+    }
+    let Some(prefix) = u32::try_from(i64::from(network.prefix) + newbits).ok() else {
+        return Ok(Value::string("<nil>"));
+    };
+    let shift = network.width - prefix;
+    let offset = match number.checked_shl(shift) {
+        _ if number == 0 => 0,
+        Some(offset) if offset >> shift == number => offset,
+        _ => return Err(none()),
+    };
+    let address = match from_end {
+        true => (offset.wrapping_sub(1) & !network.address).wrapping_add(1),
+        false => network.address | offset,
+    };
+    if address > network.all() {
+        return Err(none());
+    }
+    Ok(Value::string(Network { address, prefix, ..network }.text()))
 }
 
 /// Consecutive networks, each at the first place after the one before that it can be aligned to. Unlike
@@ -186,7 +194,7 @@ pub fn cidrsubnets(call: &Call) -> Result {
     let mut items = Vec::new();
     let mut next = Some(network.address);
     for i in 1..call.args.len() {
-        let newbits = call.whole(i)?;
+        let newbits = call.whole(i).map_err(|failure| Failure::arg(i, failure.what))?;
         let newbits = u32::try_from(newbits).ok().filter(|n| *n >= 1);
         let newbits =
             newbits.ok_or_else(|| Failure::arg(i, "the prefix must be extended by at least one bit"))?;
@@ -199,6 +207,10 @@ pub fn cidrsubnets(call: &Call) -> Result {
         }
         let subnet = Network { prefix: network.prefix + newbits, ..network };
         let step = subnet.host_mask();
+        // The predecessor of address 0, where Terraform starts from, is the last address.
+        if network.address == 0 {
+            return Err(Failure::arg(1, format!("there is no room left for this in {}", network.text())));
+        }
         let full = || Failure::arg(i, format!("there is no room left for this in {}", network.text()));
         let aligned = next.and_then(|n| n.checked_add(step)).ok_or_else(full)? & !step;
         if aligned & network.mask() != network.address {

@@ -9,7 +9,7 @@ type Result<T = Value> = std::result::Result<T, Failure>;
 
 pub fn lookup_type(args: &[Value]) -> Result<Type> {
     if args.len() > 3 {
-        return Err(Failure::arg(3, "there can be only one default"));
+        return Err(Failure::inside(3, "there can be only one default"));
     }
     let default = args.get(2);
     match args[0].ty() {
@@ -89,7 +89,9 @@ pub fn values_type(args: &[Value]) -> Result<Type> {
     match args[0].ty() {
         Type::Map(element) => Ok(Type::List(element)),
         Type::Object(o) => Ok(Type::tuple(o.attributes.values().cloned())),
-        other => Err(Failure::arg(0, format!("a map or object is required, but this is {}", other.a_noun()))),
+        other => {
+            Err(Failure::inside(0, format!("a map or object is required, but this is {}", other.a_noun())))
+        }
     }
 }
 
@@ -170,7 +172,9 @@ pub fn zipmap_type(args: &[Value]) -> Result<Type> {
             let name = |k: &Value| Arc::from(k.as_str().unwrap_or_default());
             Ok(Type::object(keys.iter().zip(types.iter()).map(|(k, t)| (name(k), t.clone()))))
         }
-        other => Err(Failure::arg(1, format!("a list or tuple is required, but this is {}", other.a_noun()))),
+        other => {
+            Err(Failure::inside(1, format!("a list or tuple is required, but this is {}", other.a_noun())))
+        }
     }
 }
 
@@ -183,14 +187,14 @@ fn check_counts(keys: usize, values: usize) -> Result<()> {
 
 pub fn zipmap(call: &Call) -> Result {
     let (keys, values) = (call.items(0), call.items(1));
-    check_counts(keys.len(), values.len())?;
     let marks = call.args[0].all_marks().union(call.args[1].marks);
     if !call.args[0].is_wholly_known() {
         return Ok(Value::unknown(call.ty.clone()).marked(marks));
     }
+    check_counts(keys.len(), values.len())?;
     let mut out = Map::new();
     for (i, (key, value)) in keys.iter().zip(values).enumerate() {
-        let key = key.as_str().ok_or_else(|| Failure::arg(0, format!("key {i} is null")))?;
+        let key = key.as_str().ok_or_else(|| Failure::inside(0, format!("key {i} is null")))?;
         out.insert(key.into(), value.clone());
     }
     let value = match call.ty {
@@ -207,6 +211,9 @@ pub fn transpose(call: &Call) -> Result {
     }
     let mut out: BTreeMap<Arc<str>, Vec<Value>> = Default::default();
     for (key, list) in call.args[0].as_map().into_iter().flatten() {
+        if list.is_null() {
+            return Err(Failure::new(format!("the list under `{key}` is null")));
+        }
         for item in list.as_slice().unwrap_or_default() {
             let item =
                 item.as_str().ok_or_else(|| Failure::new(format!("a list element under `{key}` is null")))?;

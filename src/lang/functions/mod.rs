@@ -14,6 +14,8 @@ mod ip;
 mod map;
 mod numeric;
 mod pattern;
+mod power;
+mod re2;
 mod set;
 mod string;
 mod table;
@@ -189,7 +191,7 @@ impl Call<'_> {
         self.args
             .get(i)
             .and_then(Value::as_i64)
-            .ok_or_else(|| Failure::arg(i, "a whole number is required, of less than 19 digits"))
+            .ok_or_else(|| Failure::inside(i, "a whole number is required, of less than 19 digits"))
     }
 }
 
@@ -197,17 +199,24 @@ impl Call<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     pub arg: Option<usize>,
+    /// The error is the call's, for all that the argument tells why: Terraform places it so.
+    pub whole: bool,
     pub what: String,
     pub help: Option<String>,
 }
 
 impl Failure {
     pub fn new(what: impl Into<String>) -> Self {
-        Self { arg: None, what: what.into(), help: None }
+        Self { arg: None, whole: true, what: what.into(), help: None }
     }
 
     pub fn arg(i: usize, what: impl Into<String>) -> Self {
-        Self { arg: Some(i), what: what.into(), help: None }
+        Self { arg: Some(i), whole: false, what: what.into(), help: None }
+    }
+
+    /// The call fails for this argument.
+    pub fn inside(i: usize, what: impl Into<String>) -> Self {
+        Self { whole: true, ..Self::arg(i, what) }
     }
 
     pub fn help(mut self, text: impl Into<String>) -> Self {

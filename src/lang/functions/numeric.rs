@@ -1,5 +1,6 @@
 //! Numbers.
 
+use super::power::{logarithm, power};
 use super::{Call, Failure};
 use crate::value::{Kind, Number, Value, convert};
 
@@ -23,6 +24,7 @@ pub fn floor(call: &Call) -> Result {
 
 pub fn signum(call: &Call) -> Result {
     let n = number(call, 0)?;
+    call.whole(0)?;
     Ok(Value::int(if n.is_zero() { 0 } else { 1 - 2 * i64::from(n.is_negative()) }))
 }
 
@@ -35,11 +37,11 @@ fn from_float(f: f64) -> Result {
 }
 
 pub fn log(call: &Call) -> Result {
-    from_float(number(call, 0)?.to_f64().ln() / number(call, 1)?.to_f64().ln())
+    from_float(logarithm(number(call, 0)?.to_f64()) / logarithm(number(call, 1)?.to_f64()))
 }
 
 pub fn pow(call: &Call) -> Result {
-    from_float(number(call, 0)?.to_f64().powf(number(call, 1)?.to_f64()))
+    from_float(power(number(call, 0)?.to_f64(), number(call, 1)?.to_f64()))
 }
 
 pub fn max(call: &Call) -> Result {
@@ -104,11 +106,11 @@ pub fn range(call: &Call) -> Result {
         _ => return Err(Failure::new("one, two or three numbers are required")),
     };
     if step.is_zero() {
-        return Err(Failure::arg(2, "the step must not be 0"));
+        return Err(Failure::inside(2, "the step must not be 0"));
     }
     let down = step.is_negative();
     if down && start < end || !down && start > end {
-        return Err(Failure::arg(2, "the step leads away from the end").help("give it the other sign"));
+        return Err(Failure::arg(1, "the step leads away from this end").help("give the step the other sign"));
     }
     let mut items = Vec::new();
     let mut next = start;

@@ -8,11 +8,34 @@ type Result = std::result::Result<Value, Failure>;
 
 pub fn upper(call: &Call) -> Result {
     // One character each, as in Go: the upper case of ß stays ß.
-    let one = |c: char| {
-        let mut upper = c.to_uppercase();
-        if upper.len() == 1 { upper.next().unwrap_or(c) } else { c }
-    };
-    Ok(Value::string(call.str(0).chars().map(one).collect::<String>()))
+    Ok(Value::string(call.str(0).chars().map(single_upper).collect::<String>()))
+}
+
+fn single_upper(c: char) -> char {
+    let mut upper = c.to_uppercase();
+    match c {
+        // Greek letters with an iota below, which Unicode also takes apart.
+        '\u{1F80}'..='\u{1F87}' | '\u{1F90}'..='\u{1F97}' | '\u{1FA0}'..='\u{1FA7}' => shifted(c, 8),
+        '\u{1FB3}' | '\u{1FC3}' | '\u{1FF3}' => shifted(c, 9),
+        _ if upper.len() == 1 => upper.next().unwrap_or(c),
+        _ => c,
+    }
+}
+
+fn shifted(c: char, by: u32) -> char {
+    char::from_u32(c as u32 + by).unwrap_or(c)
+}
+
+/// The upper case at the start of a word: digraphs have one of their own, Georgian has none.
+fn title_case(c: char) -> char {
+    match c {
+        'Ǆ' | 'ǅ' | 'ǆ' => 'ǅ',
+        'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
+        'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
+        'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
+        '\u{10D0}'..='\u{10FF}' => c,
+        _ => single_upper(c),
+    }
 }
 
 pub fn lower(call: &Call) -> Result {
@@ -31,11 +54,7 @@ pub fn title(call: &Call) -> Result {
     let mut out = String::new();
     let mut before = ' ';
     for c in call.str(0).chars() {
-        let mut upper = c.to_uppercase();
-        match upper.next() {
-            Some(single) if separates(before) && upper.next().is_none() => out.push(single),
-            _ => out.push(c),
-        }
+        out.push(if separates(before) { title_case(c) } else { c });
         before = c;
     }
     Ok(Value::string(out))
@@ -50,7 +69,9 @@ pub fn substr(call: &Call) -> Result {
     let all: Vec<&str> = call.str(0).graphemes(true).collect();
     let count = all.len() as i64;
     let start = if offset < 0 { (count + offset).max(0) } else { offset.min(count) };
-    let end = if length < 0 { count } else { start.saturating_add(length).min(count) };
+    // Counted from the end, a length of 0 is the rest, too: Terraform's quirk.
+    let all_of_it = length < 0 || length == 0 && offset < 0;
+    let end = if all_of_it { count } else { start.saturating_add(length).min(count) };
     Ok(Value::string(all[start as usize..end as usize].concat()))
 }
 
@@ -79,7 +100,7 @@ pub fn indent(call: &Call) -> Result {
     const WIDEST: i64 = 10_000;
     let spaces = call.whole(0)?;
     if !(0..=WIDEST).contains(&spaces) {
-        return Err(Failure::arg(0, format!("the number of spaces must be from 0 to {WIDEST}")));
+        return Err(Failure::inside(0, format!("the number of spaces must be from 0 to {WIDEST}")));
     }
     let text = call.str(1);
     let added = text.matches('\n').count().checked_mul(spaces as usize);

@@ -2,13 +2,12 @@
 
 use super::Moment;
 use super::another_vpc::clashes;
-use super::checks::as_warning;
 use super::providers::provider_key;
-use super::{Purpose, Walk, WalkError};
+use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
 use crate::config::{DeclKey, Resource};
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 use crate::diff::{Sides, diff};
 use crate::graph::{ModuleId, Node};
 use crate::plan::desired::{complete_tags, created, derive_tags, updated};
@@ -18,18 +17,8 @@ use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::ProviderSettings;
 use crate::schema::{Object, TypeSchema};
-use crate::state::{object, without_keys};
 use crate::value::Value;
 use std::collections::BTreeSet;
-
-/// A data source instance that can be read now.
-pub(super) struct DataRead {
-    module: ModuleId,
-    address: Address,
-    repeated: Repeated,
-    provider: String,
-    want: Object,
-}
 
 /// One instance of one resource block, about to be planned.
 struct Instance<'i> {
@@ -42,7 +31,7 @@ struct Instance<'i> {
 
 impl Walk<'_> {
     /// None: reported with all others of its type.
-    fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
+    pub(super) fn schema(&self, id: ModuleId, resource: &Resource) -> Option<&'static TypeSchema> {
         let key = &resource.key;
         match key.mode {
             _ if !self.is_known(id, resource) => None,
@@ -283,301 +272,9 @@ impl Walk<'_> {
         triggered
     }
 
-    fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
+    pub(super) fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
         let needed = self.graph.resources_needed(node);
         needed.into_iter().map(|n| self.graph.describe(n)).collect()
-    }
-
-    fn plan_deposed(&mut self, address: &Address, old: &crate::state::Resource) {
-        for deposed in &old.deposed {
-            let Some(schema) = self.provider.resource(&address.type_name) else { continue };
-            let mut change = self.deletion(address, old, schema, Reason::Deposed);
-            change.id = Some(deposed.id.clone());
-            change.before = Some(object(&deposed.seen, schema.table));
-            self.deposed.push(change);
-        }
-    }
-
-    pub(super) fn deletion(
-        &self,
-        address: &Address,
-        old: &crate::state::Resource,
-        schema: &TypeSchema,
-        reason: Reason,
-    ) -> Change {
-        Change {
-            address: address.clone(),
-            provider: old.provider.clone(),
-            action: Action::Delete,
-            reason: Some(reason),
-            id: Some(old.id.clone()),
-            before: self.live.get(address).cloned().flatten(),
-            after: Object::new(),
-            desired: old.applied(schema.table),
-            attributes: Vec::new(),
-            rollout: Vec::new(),
-            previous: self.previous(address),
-            importing: None,
-            create_before_destroy: old.create_before_destroy,
-            prevent_destroy: self.prevents_destroy(address),
-            depends_on: old.depends_on.clone(),
-            applied: old.applied.clone(),
-        }
-    }
-
-    fn prevents_destroy(&self, address: &Address) -> bool {
-        let key =
-            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
-        self.graph.nodes().any(|node| match node {
-            Node::Resource(id, k) if *k == key && self.graph.describe(node) == without_keys(address) => {
-                self.graph.modules[*id].module.resources[k].lifecycle.prevent_destroy.is_some()
-            }
-            _ => false,
-        })
-    }
-
-    /// Everything in state that no instance answers for.
-    pub(super) fn orphans(&mut self) {
-        let destroying = self.purpose == Purpose::Destroy;
-        for (address, old) in self.state.resources.clone() {
-            if !destroying && self.changes.contains_key(&address) {
-                continue;
-            }
-            // An error kept it from being planned: it is not orphaned.
-            if !destroying && self.diags.has_errors() && self.is_declared(&address) {
-                continue;
-            }
-            let Some(schema) = self.provider.resource(&address.type_name) else { continue };
-            let reason = match (destroying, self.is_declared(&address)) {
-                (true, _) => Reason::Destroy,
-                (false, true) => self.why_no_instance(&address),
-                (false, false) if self.previous(&address).is_some() => Reason::NoMoveTarget,
-                (false, false) => Reason::NotDeclared,
-            };
-            let mut change = self.deletion(&address, &old, schema, reason);
-            if self.removed(&address).is_some_and(|removed| !removed.destroy) {
-                change.action = Action::Forget;
-            } else {
-                if !self.changes.contains_key(&address) {
-                    self.plan_deposed(&address, &old);
-                }
-                self.guard_destroy(&change);
-            }
-            self.changes.insert(address, change);
-        }
-        if destroying {
-            self.changes.retain(|_, c| matches!(c.action, Action::Delete | Action::Forget));
-        }
-    }
-
-    /// Declared, but not with this key.
-    fn why_no_instance(&self, address: &Address) -> Reason {
-        use crate::config::Repetition;
-        let Some((_, resource)) = self.find_resource(address) else { return Reason::NoInstance };
-        match (&resource.repetition, &address.key) {
-            (Repetition::Count(_), InstanceKey::Index(_))
-            | (Repetition::ForEach(_), InstanceKey::Key(_))
-            | (Repetition::Single | Repetition::Enabled(_), InstanceKey::None) => Reason::NoInstance,
-            _ => Reason::WrongRepetition,
-        }
-    }
-
-    pub(super) fn is_declared(&self, address: &Address) -> bool {
-        let wanted = without_keys(address);
-        self.graph.nodes().any(|n| matches!(n, Node::Resource(..)) && self.graph.describe(n) == wanted)
-    }
-
-    /// `prevent_destroy`, or a protection that is live in AWS, makes a deletion an error.
-    fn guard_destroy(&mut self, change: &Change) {
-        self.guard_protected(change);
-        if !change.prevent_destroy {
-            return;
-        }
-        let wanted = without_keys(&change.address);
-        let span = self.graph.nodes().find_map(|node| match node {
-            Node::Resource(id, key) if self.graph.describe(node) == wanted => {
-                self.graph.modules[*id].module.resources[key].lifecycle.prevent_destroy
-            }
-            _ => None,
-        });
-        let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
-        let mut d = Diagnostic::error(
-            "prevent-destroy",
-            format!("{} would be {verb}, but has `prevent_destroy`", change.address),
-        )
-        .address(&change.address);
-        if let Some(span) = span {
-            d = d.at(span);
-        }
-        let forced: Vec<&str> =
-            change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
-        if !forced.is_empty() {
-            d = d.note(format!("replaced because of {}", forced.join(", ")));
-        }
-        self.diags.push(d.help("undo the change that needs it, or remove `prevent_destroy` first"));
-    }
-
-    /// AWS would refuse the deletion, in the middle of the apply: say so before anything is changed.
-    fn guard_protected(&mut self, change: &Change) {
-        let Some(schema) = self.provider.resource(&change.address.type_name) else { return };
-        let on = |name: &str| change.before.as_ref()?.value(name)?.as_bool();
-        let Some(row) = schema.table.rows.iter().find(|r| r.protects && on(r.name) == Some(true)) else {
-            return;
-        };
-        let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
-        let mut d = Diagnostic::error(
-            "deletion-protected",
-            format!("{} would be {verb}, but AWS protects it from deletion", change.address),
-        )
-        .address(&change.address);
-        if let Some((_, resource)) = self.find_resource(&change.address) {
-            d = d.at(resource.header);
-        }
-        let forced: Vec<&str> =
-            change.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
-        if !forced.is_empty() {
-            d = d.note(format!("replaced because of {}", forced.join(", ")));
-        }
-        self.diags.push(d.help(format!(
-            "if it is to go, apply `{} = false` alone first; then plan this change again",
-            row.name
-        )));
-    }
-
-    /// Evaluates a data source; what can be read now is returned, the rest is deferred to the apply.
-    pub(super) fn plan_data(&mut self, id: ModuleId, key: &DeclKey) -> Vec<DataRead> {
-        let resource = &self.graph.modules[id].module.resources[key];
-        let Some(schema) = self.schema(id, resource) else {
-            self.note_unknown_type(id, resource);
-            return Vec::new();
-        };
-        let provider = self.provider_for(id, &resource.provider);
-        let mut reads = Vec::new();
-        for path in self.values.paths(id) {
-            let expansion = self.expansion(id, &path, resource);
-            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
-                // An error was reported; how many instances there are is not known.
-                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
-                continue;
-            }
-            let mut values = Vec::new();
-            for (instance, repeated) in instances(&expansion, resource) {
-                let mut found = Diagnostics::default();
-                let address = data_address(&path, key, &instance);
-                let declared = (id, resource);
-                self.conditions(Moment::Before, declared, &address, repeated.clone(), None, &mut found);
-                let scope = self.scope(id, &path, repeated.clone());
-                let want = desired(schema, &resource.body, resource.header, &scope, &mut found);
-                let failed = found.has_errors();
-                let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
-                self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
-                let known = want.0.values().all(Value::is_wholly_known);
-                let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
-                values.push((instance.clone(), created(schema, &want).into()));
-                if failed || self.purpose == Purpose::Validate {
-                    continue;
-                }
-                if known && !pending {
-                    let provider = provider.clone();
-                    reads.push(DataRead { module: id, address, repeated, provider, want });
-                } else if resource.check.is_none() {
-                    let reason = if known { Reason::DependencyPending } else { Reason::ConfigUnknown };
-                    self.defer_read(id, key, address, reason, &provider, want, schema);
-                }
-            }
-            self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
-        }
-        reads
-    }
-
-    /// `depends_on` something that will change: reading now would answer for the old.
-    fn has_pending_dependency(&self, id: ModuleId, _path: &ModulePath, resource: &Resource) -> bool {
-        let mut named: Vec<Node> = Vec::new();
-        for t in &resource.depends_on {
-            named.extend(self.graph.targets(id, t).unwrap_or_default());
-        }
-        let mut at = id;
-        while let Some(parent) = self.graph.modules[at].parent {
-            let call = &self.graph.modules[parent].module.calls[&self.graph.modules[at].name];
-            for t in &call.depends_on {
-                named.extend(self.graph.targets(parent, t).unwrap_or_default());
-            }
-            at = parent;
-        }
-        let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
-        self.changes.values().any(|c| {
-            !matches!(c.action, Action::None | Action::Import | Action::Forget)
-                && named.contains(&without_keys(&c.address))
-        })
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn defer_read(
-        &mut self,
-        id: ModuleId,
-        key: &DeclKey,
-        address: Address,
-        reason: Reason,
-        provider: &str,
-        want: Object,
-        schema: &'static TypeSchema,
-    ) {
-        let change = Change {
-            address: address.clone(),
-            provider: provider.to_owned(),
-            action: Action::Read,
-            reason: Some(reason),
-            id: None,
-            before: None,
-            after: created(schema, &want),
-            desired: want,
-            attributes: Vec::new(),
-            rollout: Vec::new(),
-            previous: None,
-            importing: None,
-            create_before_destroy: false,
-            prevent_destroy: false,
-            depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
-            applied: Default::default(),
-        };
-        self.changes.insert(address, change);
-    }
-
-    /// Reads data sources, all of one level at once.
-    pub(super) async fn read_data(&mut self, reads: Vec<DataRead>) -> Result<(), WalkError> {
-        let provider = self.provider;
-        let calls = reads
-            .iter()
-            .map(async |read| provider.read_data(&read.provider, &read.address.type_name, &read.want).await);
-        let answers = futures::future::join_all(calls).await;
-        for (read, answer) in reads.into_iter().zip(answers) {
-            let Some((_, resource)) = self.find_resource(&read.address) else { continue };
-            let (key, scoped) = (resource.key.clone(), resource.check.is_some());
-            let value = match answer {
-                Ok(answer) => data_value(self.provider, &key, answer),
-                Err(error) if scoped => {
-                    let d = Diagnostic::warning("failed-check", format!("{} cannot be read", read.address));
-                    self.diags.push(d.at(resource.header).detail(error.to_string()));
-                    Value::dynamic()
-                }
-                Err(error) => return Err(WalkError::Aws { what: read.address.to_string(), error }),
-            };
-            self.accept_value(&read.address, value.clone());
-            self.data_postconditions(&read, value, scoped);
-        }
-        Ok(())
-    }
-
-    fn data_postconditions(&mut self, read: &DataRead, value: Value, scoped: bool) {
-        let Some((id, resource)) = self.find_resource(&read.address) else { return };
-        let key = resource.key.clone();
-        let mut found = Diagnostics::default();
-        let repeated = read.repeated.clone();
-        self.conditions(Moment::After, (id, resource), &read.address, repeated, Some(value), &mut found);
-        if found.has_errors() && !scoped {
-            self.broken.insert(Node::Resource(read.module, key));
-        }
-        self.diags.extend(found.into_iter().map(|d| if scoped { as_warning(d) } else { d }));
     }
 
     /// Desired values of one instance, evaluated again with what is known by now (while applying).
@@ -659,39 +356,21 @@ impl Walk<'_> {
     }
 }
 
-pub fn data_value(provider: &dyn crate::provider::Provider, key: &DeclKey, answer: Object) -> Value {
-    match provider.data(&key.type_name) {
-        Some(schema) => {
-            let mut object = answer.complete(schema.table);
-            for row in schema.table.rows.iter().filter(|r| r.sensitive) {
-                let value = object.value(row.name).cloned().map(Value::sensitive);
-                object.put(row.name, value);
-            }
-            object.into()
-        }
-        None => answer.into(),
-    }
-}
-
-fn data_address(path: &ModulePath, key: &DeclKey, instance: &InstanceKey) -> Address {
-    Address {
-        module: path.clone(),
-        mode: Mode::Data,
-        type_name: key.type_name.clone(),
-        name: key.name.clone(),
-        key: instance.clone(),
-    }
-}
-
 /// The instances to visit; one stand-in where their number is unknown.
-fn instances(expansion: &Expansion<Repeated>, resource: &Resource) -> Vec<(InstanceKey, Repeated)> {
+pub(super) fn instances(
+    expansion: &Expansion<Repeated>,
+    resource: &Resource,
+) -> Vec<(InstanceKey, Repeated)> {
     match expansion {
         Expansion::Unknown => vec![(InstanceKey::None, unknown_instance(&resource.repetition))],
         known => known.keys().into_iter().filter_map(|k| Some((k.clone(), known.get(&k)?.clone()))).collect(),
     }
 }
 
-fn collect(expansion: &Expansion<Repeated>, values: Vec<(InstanceKey, Value)>) -> Expansion<Value> {
+pub(super) fn collect(
+    expansion: &Expansion<Repeated>,
+    values: Vec<(InstanceKey, Value)>,
+) -> Expansion<Value> {
     let mut values = values.into_iter();
     match expansion {
         Expansion::Unknown => Expansion::Unknown,

@@ -16,6 +16,7 @@ mod xml;
 
 use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
+use super::faults::{self, Disturbance, Lost};
 use super::service::{self, ApiError};
 use super::world::partition;
 use bytes::Bytes;
@@ -38,10 +39,13 @@ pub struct Called {
 impl Called {
     /// Whether it can have changed the world by more than the passing of time.
     pub fn mutates(&self) -> bool {
-        const READS: &[&str] =
-            &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Filter", "Search", "Test"];
-        !READS.iter().any(|verb| self.operation.starts_with(verb))
+        mutates(&self.operation)
     }
+}
+
+fn mutates(operation: &str) -> bool {
+    const READS: &[&str] = &["Describe", "List", "Get", "BatchGet", "BatchCheck", "Filter", "Search", "Test"];
+    !READS.iter().any(|verb| operation.starts_with(verb))
 }
 
 /// What a client sent cannot be read.
@@ -128,7 +132,7 @@ impl Misshapen {
 const GLOBAL: &[&str] = &["iam", "route53", "sts"];
 
 /// One request, answered by the world as it is now, in the region that it is signed for.
-pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
+pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
     let here = |scope: &Scope, region: &str| {
         let global = GLOBAL.contains(&scope.service.as_str());
         *region == world.region || global && partition(region) == world.partition()
@@ -143,7 +147,8 @@ pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Response<Byte
     }
 }
 
-fn answer(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
+/// Unless a fault is in the way.
+fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
     let request_id = world.request_id();
     let (parts, body) = request.into_parts();
     let body = plain_body(&parts, body);
@@ -152,20 +157,46 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Response<Bytes> {
     let signed = service_name(&parts, &form);
     let Some(service) = model::service(&signed) else {
         let message = format!("The embedded AWS has no service `{signed}`.");
-        return unknown_service(&parts, &signed, &message, &request_id);
+        return Ok(unknown_service(&parts, &signed, &message, &request_id));
     };
     let call = Call { service, protocol: protocol(service, &parts), request_id };
-    let result = call.operation(&parts, &form).and_then(|operation| {
+    let name = call.operation_name(&parts, &form);
+    let found = call.operation(&parts, &form);
+    let disturbance = match &found {
+        Ok(_) => faults::on_call(world, service.name, &name, mutates(&name)),
+        Err(_) => None,
+    };
+    let mut before = None;
+    match disturbance {
+        Some(Disturbance::Refused(error)) => return Ok(call.answered(Err(error), name)),
+        Some(Disturbance::LostBefore(lost)) => return Err(lost),
+        Some(Disturbance::Stale(by)) => before = world.as_it_was(by),
+        Some(Disturbance::LostAfter(_)) | None => {}
+    }
+    if mutates(&name) {
+        world.remember();
+    }
+    let world = before.as_mut().unwrap_or(world);
+    let result = found.and_then(|operation| {
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
-    let operation = call.operation_name(&parts, &form);
-    let (mut response, error) = match result {
-        Ok(response) => (response, None),
-        Err(error) => (call.error(&error), Some(error.code)),
-    };
-    response.extensions_mut().insert(Called { service: service.name.to_owned(), operation, error });
-    response
+    match disturbance {
+        Some(Disturbance::LostAfter(lost)) => Err(lost),
+        _ => Ok(call.answered(result, name)),
+    }
+}
+
+impl Call {
+    fn answered(&self, result: Result<Response<Bytes>, ApiError>, operation: String) -> Response<Bytes> {
+        let (mut response, error) = match result {
+            Ok(response) => (response, None),
+            Err(error) => (self.error(&error), Some(error.code)),
+        };
+        let service = self.service.name.to_owned();
+        response.extensions_mut().insert(Called { service, operation, error });
+        response
+    }
 }
 
 /// The body without compression: the SDKs send PutMetricData gzipped.

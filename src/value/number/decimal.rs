@@ -6,6 +6,7 @@ use dashu_int::UBig;
 use std::fmt;
 use std::str::FromStr;
 
+const FLOAT_PRECISION: usize = 53;
 const MAX_DECIMAL_EXPONENT: i64 = 50_000;
 
 impl Number {
@@ -87,6 +88,21 @@ impl Number {
         Some((if negative { "-" } else { "" }, digits, point))
     }
 
+    fn is_float(&self) -> bool {
+        matches!(&self.0, Repr::Big(big) if big.float)
+    }
+
+    /// As a plan of Terraform has it: fractions that a 64-bit float can hold are kept as such.
+    pub fn in_plan(&self) -> Number {
+        match &self.0 {
+            Repr::Big(big) if big.exponent < 0 => {
+                let float = Number::from_f64(self.to_f64());
+                float.filter(|float| float == self).unwrap_or_else(|| self.clone())
+            }
+            _ => self.clone(),
+        }
+    }
+
     /// The fewest digits that only this number rounds to (as Go's `Float.Text('f', -1)`).
     fn shortest_decimal(&self) -> (&'static str, Vec<u8>, i64) {
         let (negative, magnitude, exponent) = self.parts();
@@ -95,7 +111,8 @@ impl Number {
             return (sign, b"0".to_vec(), 1);
         }
         // Twice the magnitude at full precision: its last bit is worth half of the number's last bit.
-        let shift = PRECISION + 1 - magnitude.bit_len();
+        let precision = if self.is_float() { FLOAT_PRECISION } else { PRECISION };
+        let shift = precision + 1 - magnitude.bit_len();
         let wide = magnitude << shift;
         let exponent = exponent - shift as i64;
         let inclusive = !wide.bit(1);
@@ -225,6 +242,18 @@ impl FromStr for Number {
             Some(i) => (&body[..i], parse_exponent(&body[i + 1..])?),
             None => (body, 0),
         };
+        // A `p` is for powers of two.
+        if exponent == 0
+            && let Some((mantissa, power)) = mantissa.split_once(['p', 'P'])
+        {
+            let (number, power) = (mantissa.parse::<Number>()?, parse_exponent(power)?);
+            let well_formed = mantissa.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+            if power.abs() > MAX_DECIMAL_EXPONENT || !well_formed || mantissa.contains(['e', 'E']) {
+                return Err(NumberError);
+            }
+            let (_, magnitude, exponent) = number.parts();
+            return Ok(Self::rounded(negative, magnitude, exponent + power, false));
+        }
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let digits = format!("{whole}{fraction}");
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -266,7 +295,9 @@ impl fmt::Display for Number {
         match &self.0 {
             Repr::Small(i) => write!(f, "{i}"),
             Repr::Infinity { negative } => f.write_str(if *negative { "-Inf" } else { "+Inf" }),
-            Repr::Big(b) if b.exponent >= 0 && b.exponent + b.magnitude.bit_len() as i64 <= 512 => {
+            Repr::Big(b)
+                if !b.float && b.exponent >= 0 && b.exponent + b.magnitude.bit_len() as i64 <= 512 =>
+            {
                 let sign = if b.negative { "-" } else { "" };
                 write!(f, "{sign}{}", b.magnitude.clone() << b.exponent as usize)
             }

@@ -32,11 +32,28 @@ enum Repr {
 }
 
 /// ± magnitude · 2^exponent, with an odd magnitude of at most 512 bits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 struct Big {
     negative: bool,
     magnitude: UBig,
     exponent: i64,
+    /// Made of a 64-bit float: printed with as few digits as tell it from other such floats.
+    float: bool,
+}
+
+impl PartialEq for Big {
+    fn eq(&self, other: &Self) -> bool {
+        (self.negative, self.exponent) == (other.negative, other.exponent)
+            && self.magnitude == other.magnitude
+    }
+}
+
+impl Eq for Big {}
+
+impl std::hash::Hash for Big {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.negative, &self.magnitude, self.exponent).hash(state);
+    }
 }
 
 impl From<i64> for Number {
@@ -46,7 +63,7 @@ impl From<i64> for Number {
 }
 
 impl Number {
-    /// The shortest decimal of `f`. None for NaN and infinities.
+    /// Exactly `f`. None for NaN and infinities.
     pub fn from_f64(f: f64) -> Option<Self> {
         if !f.is_finite() {
             return None;
@@ -54,7 +71,14 @@ impl Number {
         if f.fract() == 0.0 && f.abs() < 9.0e15 {
             return Some(Number::from(f as i64));
         }
-        format!("{f:e}").parse().ok()
+        let bits = f.to_bits();
+        let (biased, fraction) = ((bits >> 52) as i64 & 0x7ff, bits & ((1 << 52) - 1));
+        let (magnitude, exponent) =
+            if biased == 0 { (fraction, -1074) } else { (fraction | 1 << 52, biased - 1075) };
+        Some(match Self::rounded(f < 0.0, UBig::from(magnitude), exponent, false).0 {
+            Repr::Big(big) => Number(Repr::Big(Arc::new(Big { float: true, ..(*big).clone() }))),
+            other => Number(other),
+        })
     }
 
     pub fn infinity(negative: bool) -> Self {
@@ -155,14 +179,22 @@ impl Number {
         {
             return Number(Repr::Small(small));
         }
-        Number(Repr::Big(Arc::new(Big { negative, magnitude, exponent })))
+        Number(Repr::Big(Arc::new(Big { negative, magnitude, exponent, float: false })))
     }
 
     pub fn negate(&self) -> Self {
         match &self.0 {
             Repr::Small(i) if *i != i64::MIN => Number(Repr::Small(-i)),
             Repr::Infinity { negative } => Self::infinity(!negative),
-            _ => {
+            Repr::Big(big) => {
+                match Self::rounded(!big.negative, big.magnitude.clone(), big.exponent, false).0 {
+                    Repr::Big(negated) => {
+                        Number(Repr::Big(Arc::new(Big { float: big.float, ..(*negated).clone() })))
+                    }
+                    other => Number(other),
+                }
+            }
+            Repr::Small(_) => {
                 let (negative, magnitude, exponent) = self.parts();
                 Self::rounded(!negative, magnitude, exponent, false)
             }

@@ -157,9 +157,34 @@ fn launch_cause(world: &World, group: &Group) -> String {
     parts.join("  ")
 }
 
+/// Where there is no capacity, other instance types are tried, then other zones: "If the attempt fails, Amazon
+/// EC2 Auto Scaling attempts to launch instances in another Availability Zone" (User Guide, "Distribute
+/// instances across Availability Zones").
 fn launch_one(world: &mut World, name: &str) -> Result<(), ApiError> {
+    let mut exhausted = choose::Exhausted::new();
+    let mut last = None;
+    loop {
+        let launch = match choose::launch(world, &world.autoscaling.groups[name], &exhausted) {
+            Ok(launch) => launch,
+            Err(error) => return Err(last.unwrap_or(error)),
+        };
+        let pool = (launch.zone.clone(), launch.instance_type.clone());
+        match launch_as(world, name, launch) {
+            Err(error) if error.code == ec2::NO_CAPACITY => {
+                let zone = pool.0.clone();
+                exhausted.insert(pool);
+                if choose::zone_is_exhausted(world, &world.autoscaling.groups[name], &zone, &exhausted) {
+                    exhausted.insert((zone, None));
+                }
+                last = Some(error);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<(), ApiError> {
     let group = &world.autoscaling.groups[name];
-    let launch = choose::launch(world, group)?;
     let (data, template) = choose::data(world, &launch)?;
     let mut spec = ec2::spec_from(world, &data)?;
     spec.subnet_id.clone_from(&launch.subnet);

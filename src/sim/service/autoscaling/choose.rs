@@ -2,10 +2,10 @@
 
 use super::state::{Group, Member, Mixed, Override, Source, TemplateRef};
 use crate::sim::World;
-use crate::sim::service::ec2::{self, InstanceType};
+use crate::sim::service::ec2::{self, InstanceType, Subnet};
 use crate::sim::service::{ApiError, Input};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The next launch, decided.
 pub struct Launch {
@@ -20,8 +20,11 @@ pub struct Launch {
     pub spot: bool,
 }
 
-pub fn launch(world: &World, group: &Group) -> Result<Launch, ApiError> {
-    let (subnet, zone) = place(world, group)?;
+/// Zones, and pools of a zone (with the instance type), where a launch has just failed for lack of capacity.
+pub type Exhausted = BTreeSet<(String, Option<String>)>;
+
+pub fn launch(world: &World, group: &Group, exhausted: &Exhausted) -> Result<Launch, ApiError> {
+    let (subnet, zone) = place(world, group, exhausted)?;
     let plain = |template, configuration| Launch {
         subnet: subnet.clone(),
         zone: zone.clone(),
@@ -39,7 +42,7 @@ pub fn launch(world: &World, group: &Group) -> Result<Launch, ApiError> {
             let spot = wants_spot(group, mixed);
             let mut launch = plain(Some(mixed.template.clone()), None);
             launch.spot = spot;
-            if let Some((name, one)) = pool(world, mixed, &zone, spot)? {
+            if let Some((name, one)) = pool(world, mixed, &zone, spot, exhausted)? {
                 launch.instance_type = Some(name);
                 launch.weight = one.weight;
                 launch.image_id.clone_from(&one.image_id);
@@ -53,7 +56,7 @@ pub fn launch(world: &World, group: &Group) -> Result<Launch, ApiError> {
 }
 
 /// The zone with the fewest instances, and there the subnet with the fewest.
-fn place(world: &World, group: &Group) -> Result<(String, String), ApiError> {
+fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String, String), ApiError> {
     let live = |member: &&Member| member.lifecycle.counts();
     let in_zone = |zone: &str| {
         group
@@ -71,9 +74,11 @@ fn place(world: &World, group: &Group) -> Result<(String, String), ApiError> {
         group.members.values().filter(live).filter(inside).count()
     };
     let known = group.subnets.iter().filter_map(|id| world.ec2.subnets.get(id));
-    let best = known.min_by_key(|subnet| (in_zone(&subnet.zone), in_subnet(&subnet.id)));
+    let has_capacity = |subnet: &&Subnet| !exhausted.contains(&(subnet.zone.clone(), None));
+    let best = known.filter(has_capacity).min_by_key(|subnet| (in_zone(&subnet.zone), in_subnet(&subnet.id)));
     match best {
         Some(subnet) => Ok((subnet.id.clone(), subnet.zone.clone())),
+        None if !exhausted.is_empty() => Err(ApiError::new(ec2::NO_CAPACITY, "No zone has capacity left.")),
         None if group.subnets.is_empty() => Err(ApiError::new(
             "VPCIdNotSpecified",
             "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
@@ -82,6 +87,17 @@ fn place(world: &World, group: &Group) -> Result<(String, String), ApiError> {
             let message = format!("The subnet ID '{}' does not exist", group.subnets[0]);
             Err(ApiError::new("InvalidSubnetID.NotFound", message))
         }
+    }
+}
+
+/// Whether no instance type is left to try there.
+pub fn zone_is_exhausted(world: &World, group: &Group, zone: &str, exhausted: &Exhausted) -> bool {
+    match group.launches() {
+        Source::Mixed(mixed) => {
+            let spot = wants_spot(group, mixed);
+            !matches!(pool(world, mixed, zone, spot, exhausted), Ok(Some(_)))
+        }
+        _ => true,
     }
 }
 
@@ -101,6 +117,7 @@ fn pool<'a>(
     mixed: &'a Mixed,
     zone: &str,
     spot: bool,
+    exhausted: &Exhausted,
 ) -> Result<Option<(String, &'a Override)>, ApiError> {
     let mut pools: Vec<(String, &Override)> = Vec::new();
     for one in &mixed.overrides {
@@ -121,6 +138,10 @@ fn pool<'a>(
             return Err(ApiError::new("InvalidParameterValue", message));
         }
         return Ok(None);
+    }
+    pools.retain(|(name, _)| !exhausted.contains(&(zone.to_owned(), Some(name.clone()))));
+    if pools.is_empty() {
+        return Err(ApiError::new(ec2::NO_CAPACITY, "No instance type has capacity left in the zone."));
     }
     let strategy = if spot { &mixed.spot_strategy } else { &mixed.on_demand_strategy };
     let best = match strategy.as_str() {

@@ -3,6 +3,7 @@
 //! Behaviour follows the EC2 API Reference and the VPC and EC2 User Guides; error codes and messages are
 //! AWS's own.
 
+mod failures;
 mod gateways;
 pub mod images;
 mod instance_attributes;
@@ -25,12 +26,13 @@ mod tests;
 mod volumes;
 mod zones;
 
+pub use failures::{interrupt_spot, lose_zone};
 pub use gateways::jitter;
 pub use instance_types::{InstanceType, all as all_types, instance_type};
 pub use interfaces::{create_interface, delete_interface, map_public_ip};
 pub use launch_templates::{Resolved, overlay, resolve};
-pub use run_instances::{LaunchSpec, launch, real_image, spec_from};
-pub use state::{Instance, InstanceState, Interface, State};
+pub use run_instances::{LaunchSpec, NO_CAPACITY, launch, real_image, spec_from};
+pub use state::{Instance, InstanceState, Interface, State, Subnet};
 pub use zones::{zone_id, zones};
 
 use super::Operations;
@@ -44,6 +46,8 @@ pub enum Event {
     InstanceStopped(String, u32),
     InstanceTerminated(String),
     InstanceForgotten(String),
+    /// Two minutes after its interruption notice.
+    SpotTaken(String),
     NatSettled(String),
     NatDeleted(String),
     NatForgotten(String),
@@ -155,6 +159,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::InstanceStopped(id, boot) => instances::stopped(world, &id, boot),
         Event::InstanceTerminated(id) => instances::terminated(world, &id),
         Event::InstanceForgotten(id) => instances::forgotten(world, &id),
+        Event::SpotTaken(id) => failures::spot_taken(world, &id),
         Event::NatSettled(id) => gateways::nat_settled(world, &id),
         Event::NatDeleted(id) => gateways::nat_deleted(world, &id),
         Event::NatForgotten(id) => gateways::nat_forgotten(world, &id),

@@ -131,7 +131,9 @@ fn profile(world: &World, given: Option<&Json>) -> Result<Option<String>, ApiErr
 }
 
 fn known_profile(world: &World, given: &str, member: &str) -> Result<String, ApiError> {
-    let found = iam::instance_profile(world, given).map(|profile| profile.arn(world));
+    let known = world.now - world.faults.iam_delay(world.now);
+    let found = iam::instance_profile(world, given).filter(|profile| profile.created <= known);
+    let found = found.map(|profile| profile.arn(world));
     found.ok_or_else(|| {
         let noun = if member == "arn" { "ARN" } else { "name" };
         let message = format!(
@@ -174,6 +176,25 @@ fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The code with which launches fail for lack of capacity (EC2 API error codes).
+pub const NO_CAPACITY: &str = "InsufficientInstanceCapacity";
+
+fn capacity(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
+    let Some(subnet) = world.ec2.subnets.get(&spec.subnet_id) else { return Ok(()) };
+    if !world.faults.no_capacity(world.now, &spec.instance_type, &subnet.zone) {
+        return Ok(());
+    }
+    if spec.spot {
+        return fail(NO_CAPACITY, "There is no Spot capacity available that matches your request.");
+    }
+    let message = format!(
+        "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}). Our \
+         system will be working on provisioning additional capacity.",
+        spec.instance_type, subnet.zone
+    );
+    fail(NO_CAPACITY, message)
+}
+
 pub fn launch_in(
     world: &mut World,
     spec: LaunchSpec,
@@ -181,6 +202,7 @@ pub fn launch_in(
     launch_index: i64,
 ) -> Result<String, ApiError> {
     check(world, &spec)?;
+    capacity(world, &spec)?;
     let eni = match &spec.interface {
         Some(eni) => {
             let found = world.ec2.interfaces.get(eni).ok_or_else(|| super::interfaces::no_interface(eni))?;
@@ -215,7 +237,7 @@ pub fn launch_in(
     let (subnet_id, groups) = (interface.subnet.clone(), interface.groups.clone());
     let private_ip = interface.private_ip.clone();
     let volumes = volumes(world, &spec, &id, &zone);
-    let boots = BOOTS + super::gateways::jitter(world, 30);
+    let boots = BOOTS + super::gateways::jitter(world, 30) + world.faults.slower_boot(world.now);
     for (tagged, tags) in [(&id, &spec.tags), (&eni, &spec.interface_tags)] {
         if !tags.is_empty() {
             world.ec2.tags.entry(tagged.clone()).or_default().extend(tags.clone());

@@ -20,6 +20,8 @@ const RESERVED_PORTS: &[i64] = &[22, 2375, 2376, 51678, 51679];
 pub(super) struct AgentConfig {
     pub cluster: Option<String>,
     pub attributes: BTreeMap<String, String>,
+    /// Whether the agent drains its instance when a spot interruption notice comes.
+    pub spot_draining: bool,
 }
 
 /// Reads user data as cloud-init does: a script must begin with `#!` at its first byte, and one whose lines
@@ -49,6 +51,9 @@ pub(super) fn agent_config(user_data: &str) -> AgentConfig {
         }
         if let Some((_, value)) = line.split_once("ECS_CLUSTER=") {
             config.cluster = Some(bare(value));
+        }
+        if let Some((_, value)) = line.split_once("ECS_ENABLE_SPOT_INSTANCE_DRAINING=") {
+            config.spot_draining = bare(value) == "true";
         }
         if let Some((_, value)) = line.split_once("Initialize-ECSAgent -Cluster ") {
             config.cluster = Some(bare(value));
@@ -276,6 +281,16 @@ pub(super) fn drain_before_termination(world: &mut World, instance_id: &str) -> 
     set_draining(world, &arn, true);
     let host = &world.ecs.hosts[&arn];
     host.tasks.iter().any(|task| !is_daemon(world, task))
+}
+
+/// With `ECS_ENABLE_SPOT_INSTANCE_DRAINING=true` the agent sets its instance to DRAINING (ECS developer guide,
+/// "Amazon ECS capacity providers: Spot instance draining").
+pub(super) fn spot_noticed(world: &mut World, instance_id: &str) {
+    let data = world.ec2.instances.get(instance_id).map(|one| one.spec.user_data.as_str());
+    let drains = data.is_some_and(|data| agent_config(data).spot_draining);
+    if let Some(arn) = world.ecs.host_of.get(instance_id).cloned().filter(|_| drains) {
+        set_draining(world, &arn, true);
+    }
 }
 
 fn resource(name: &str, value: i64) -> Json {

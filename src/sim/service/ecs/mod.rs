@@ -38,6 +38,7 @@ use crate::sim::world::{Event as WorldEvent, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+pub use images::ImageBehaviour;
 pub use model::State;
 pub use model::Tags;
 
@@ -134,6 +135,20 @@ pub fn instance_gone(world: &mut World, instance_id: &str) {
 
 /// Whether a group should wait with terminating an instance because managed draining still moves its
 /// tasks (autoscaling asks every few seconds); starts the draining when first asked.
+/// Two minutes from now the instance will be taken away.
+pub fn spot_noticed(world: &mut World, instance_id: &str) {
+    hosts::spot_noticed(world, instance_id);
+}
+
+/// Tasks without an instance of their own (Fargate) go with their zone; the others with their hosts.
+pub fn zone_lost(world: &mut World, zone: &str) {
+    let there = world.ecs.tasks.values().filter(|task| task.host.is_none() && task.zone == zone);
+    let arns: Vec<String> = there.map(|task| task.arn.clone()).collect();
+    for arn in arns {
+        tasks::vanish(world, &arn, tasks::Stop::zone_lost());
+    }
+}
+
 pub fn drain_before_termination(world: &mut World, instance_id: &str) -> bool {
     hosts::drain_before_termination(world, instance_id)
 }

@@ -84,6 +84,12 @@ pub(super) fn pick_subnet(world: &World, task: &Task) -> Option<String> {
             });
         load.push((same, id));
     }
+    // Capacity is where the service still runs.
+    let alive =
+        |id: &str| network::subnet(world, id).is_some_and(|s| !world.faults.lost_zone(world.now, &s.zone));
+    if load.iter().any(|(_, id)| alive(id)) {
+        load.retain(|(_, id)| alive(id));
+    }
     load.into_iter().min().map(|(_, id)| id.to_owned())
 }
 

@@ -72,6 +72,10 @@ impl Stop {
         Stop::new("TerminationNotice", format!("Host EC2 (instance {instance}) terminated."))
     }
 
+    pub fn zone_lost() -> Self {
+        Stop::new("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.")
+    }
+
     pub fn host_deregistered() -> Self {
         Stop::new("ServiceSchedulerInitiated", "Container instance deregistration forced by user.")
     }

@@ -568,6 +568,8 @@ fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
     use base64::Engine;
     let image = host_image(world);
     let profile = host_profile(world);
+    // Until other services know it.
+    pass(world, 10 * SECOND);
     let script = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n";
     ok(
         world,

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use model::State;
 pub(super) use targets::reason;
-pub use targets::{app_changed, deregister, instance_gone, refusal, register, target_health};
+pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {

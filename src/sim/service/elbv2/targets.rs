@@ -150,6 +150,22 @@ fn serving(world: &World, group_arn: &str) -> bool {
     users.into_iter().flatten().any(|arn| world.elbv2.balancers.get(arn).is_some_and(|one| one.active))
 }
 
+/// How the application, or what stands in its way, answers a health check.
+fn answer(world: &World, group: &Group, target: &Target) -> Option<bool> {
+    if world.faults.fails_checks(world.now, &group.name) {
+        return Some(false);
+    }
+    ecs::answers(world, &target.id, check_port(group, target))
+}
+
+/// Something that all checks depend on has changed.
+pub fn check_all(world: &mut World) {
+    let groups: Vec<String> = world.elbv2.groups.keys().cloned().collect();
+    for group in groups {
+        refresh_group(world, &group);
+    }
+}
+
 fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
     let serving = serving(world, group_arn);
     let now = world.now;
@@ -174,7 +190,7 @@ fn decide(world: &mut World, group_arn: &str, key: &str) {
     let Some(group) = world.elbv2.groups.get(group_arn) else { return };
     let Some(target) = group.targets.get(key) else { return };
     let Some(from) = target.checks_from.filter(|_| target.health != Health::Draining) else { return };
-    let answer = ecs::answers(world, &target.id, check_port(group, target));
+    let answer = answer(world, group, target);
     let healthy = answer == Some(true) || !group.check.enabled;
     let settled = match target.health {
         Health::Healthy => healthy,
@@ -204,7 +220,7 @@ pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation:
     let Some(target) = group.targets.get(key).filter(|target| target.generation == generation) else {
         return;
     };
-    let answer = ecs::answers(world, &target.id, check_port(group, target));
+    let answer = answer(world, group, target);
     let health =
         if answer == Some(true) || !group.check.enabled { Health::Healthy } else { Health::Unhealthy };
     let (id, port) = (target.id.clone(), target.port);

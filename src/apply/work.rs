@@ -1,0 +1,290 @@
+//! One task of an apply: create, update, delete, read; each with its entries in the journal.
+
+use super::Event;
+use super::Failure;
+use super::executor::Executor;
+use crate::addr::Mode;
+use crate::aws::{AwsError, Existing, Job};
+use crate::diff::{Sides, diff};
+use crate::plan::desired::{derive_tags, updated};
+use crate::plan::{Action, Change, Reason};
+use crate::provider::default_name;
+use crate::schema::Object;
+use crate::state::Resource;
+use crate::state::journal::{self, Entry};
+
+/// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
+/// resource is not its `id` attribute (a task definition's is the family), it stays.
+fn current_id<'i>(change: &Change, id: &'i str, live: &'i Object) -> &'i str {
+    let shown = change.before.as_ref().is_some_and(|before| before.id() == id);
+    if change.action == Action::Update && shown && !live.id().is_empty() { live.id() } else { id }
+}
+
+impl Executor<'_, '_> {
+    pub(super) async fn read_data(&self, change: &Change, want: &Object) -> Result<String, Failure> {
+        let provider = self.walk.borrow().provider;
+        let answer = provider.read_data(&change.provider, &change.address.type_name, want).await;
+        let object = answer.map_err(|e| self.aws(change, e))?;
+        let key = crate::config::DeclKey {
+            mode: Mode::Data,
+            type_name: change.address.type_name.clone(),
+            name: change.address.name.clone(),
+        };
+        let id = object.id().to_owned();
+        let value = crate::plan::walk::data_value(provider, &key, object);
+        self.walk.borrow_mut().accept_value(&change.address, value);
+        Ok(id)
+    }
+
+    pub(super) async fn create(&self, change: &Change, want: Object) -> Result<String, Failure> {
+        let token = self.intent(change, journal::Action::Create, &want)?;
+        let address = change.address.to_string();
+        let nothing = Object::new();
+        let progress = |text: &str| self.progress(&change.address, text);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id: "",
+            want: &want,
+            live: &nothing,
+            changed: &[],
+            progress: &progress,
+        };
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let made = match provider.create(&change.provider, type_name, &job).await {
+            Ok(made) => made,
+            Err(error) => {
+                // Half made is made: look for it, so that it is not lost.
+                match provider.find(&change.provider, type_name, &job).await {
+                    Ok(Some(id)) => self.record(&self.created(change, id, &want))?,
+                    _ => self.record(&Entry::Failed {
+                        address: change.address.clone(),
+                        token,
+                        error: error.to_string(),
+                    })?,
+                }
+                return Err(self.aws(change, error));
+            }
+        };
+        self.outcome.borrow_mut().created += 1;
+        let shown = made.id.clone();
+        let ids = self.recorded_ids(change);
+        // Ids of the small providers need not differ (a file's is its hash): the state's must.
+        let id = if made.object.is_some() && ids.contains(&made.id) { token } else { made.id };
+        self.store(change, &id, &want, made.object).await?;
+        // What is gone already needs no deletion.
+        if let (Some(Reason::Vanished), Some(id)) = (change.reason, ids.into_iter().next()) {
+            self.record(&Entry::DeposedDeleted { address: change.address.clone(), id })?;
+        }
+        self.provision_created(change).await?;
+        Ok(shown)
+    }
+
+    /// The current one first, then those that are left of unfinished replacements.
+    fn recorded_ids(&self, change: &Change) -> Vec<String> {
+        let walk = self.walk.borrow();
+        let Some(recorded) = walk.state.resources.get(&change.address) else { return Vec::new() };
+        let deposed = recorded.deposed.iter().map(|d| d.id.clone());
+        [recorded.id.clone()].into_iter().chain(deposed).collect()
+    }
+
+    fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
+        let walk = self.walk.borrow();
+        let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
+        let applied = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
+        Entry::Created { address: change.address.clone(), provider: change.provider.clone(), id, applied }
+    }
+
+    pub(super) async fn update(&self, change: &Change, want: Object) -> Result<String, Failure> {
+        let id = change.id.clone().unwrap_or_default();
+        let live = change.before.clone().unwrap_or_default();
+        let names: Vec<String> = {
+            let walk = self.walk.borrow();
+            let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
+            let old = walk.state.resources.get(&change.address);
+            let applied = old.filter(|_| change.importing.is_none()).map(|o| o.applied(schema.table));
+            let sides = Sides {
+                desired: &want,
+                applied: applied.as_ref(),
+                seen: None,
+                live: &live,
+                salt: &walk.state.salt,
+            };
+            diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
+        };
+        let mut made = None;
+        if !names.is_empty() {
+            let token = self.intent(change, journal::Action::Update, &want)?;
+            let address = change.address.to_string();
+            let progress = |text: &str| self.progress(&change.address, text);
+            let job = Job {
+                address: &address,
+                token: &token,
+                id: &id,
+                want: &want,
+                live: &live,
+                changed: &names,
+                progress: &progress,
+            };
+            match self.send_update(change, &job, &live, &want, &names).await {
+                Ok(object) => made = object,
+                Err(error) => {
+                    self.record(&Entry::Failed {
+                        address: change.address.clone(),
+                        token: token.clone(),
+                        error: error.to_string(),
+                    })?;
+                    return Err(self.aws(change, error));
+                }
+            }
+            self.outcome.borrow_mut().updated += 1;
+        } else if !self.is_asked(change) {
+            made = Some(live);
+        }
+        self.store(change, &id, &want, made).await?;
+        Ok(id)
+    }
+
+    /// Whether there is something behind the resource that can be read: the small providers have only what
+    /// the state knows.
+    fn is_asked(&self, change: &Change) -> bool {
+        let provider = self.walk.borrow().provider;
+        provider.is_configurable(default_name(&change.address.type_name))
+    }
+
+    /// A plain update, or the steps of its rollout one by one.
+    async fn send_update(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        live: &Object,
+        want: &Object,
+        names: &[String],
+    ) -> Result<Option<Object>, AwsError> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let steps = provider.rollout(type_name, live, want, names);
+        if steps.is_empty() {
+            return provider.update(&change.provider, type_name, job).await;
+        }
+        let of = steps.len();
+        let mut carried: Option<String> = None;
+        for (i, step) in steps.iter().enumerate() {
+            let (address, number) = (change.address.clone(), i + 1);
+            let begun = self.clock.now();
+            (self.events)(Event::StepStarted {
+                address: address.clone(),
+                number,
+                of,
+                text: step.text.clone(),
+            });
+            carried =
+                provider.run_step(&change.provider, type_name, job, &step.name, carried.as_deref()).await?;
+            let entry = Entry::Step {
+                address: address.clone(),
+                token: job.token.to_owned(),
+                step: step.name.clone(),
+                carried: carried.clone(),
+            };
+            self.record(&entry)
+                .map_err(|_| AwsError::failed("journal", "Internal", "the journal cannot be written"))?;
+            let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
+            (self.events)(Event::StepDone { address, number, of, seconds });
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn remove(&self, change: &Change) -> Result<String, Failure> {
+        let id = change.id.clone().unwrap_or_default();
+        self.provision_destroyed(change).await?;
+        let token = self.intent(change, journal::Action::Delete, &change.desired)?;
+        let address = change.address.to_string();
+        let live = change.before.clone().unwrap_or_default();
+        let provider = self.walk.borrow().provider;
+        // What was applied says how to delete (`force_delete`), not what is wanted from now on.
+        let applied = provider
+            .resource(&change.address.type_name)
+            .map(|s| crate::state::object(&change.applied, s.table))
+            .filter(|applied| !applied.0.is_empty())
+            .unwrap_or_else(|| change.desired.clone());
+        let progress = |text: &str| self.progress(&change.address, text);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id: &id,
+            want: &applied,
+            live: &live,
+            changed: &[],
+            progress: &progress,
+        };
+        if let Err(error) = provider.delete(&change.provider, &change.address.type_name, &job).await {
+            self.record(&Entry::Failed { address: change.address.clone(), token, error: error.to_string() })?;
+            return Err(self.aws(change, error));
+        }
+        let current = self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone());
+        let entry = if current.as_deref() == Some(id.as_str()) {
+            Entry::Deleted { address: change.address.clone() }
+        } else {
+            Entry::DeposedDeleted { address: change.address.clone(), id: id.clone() }
+        };
+        self.record(&entry)?;
+        self.outcome.borrow_mut().deleted += 1;
+        Ok(id)
+    }
+
+    /// Reads what now is (unless `made` says), and writes it to the state.
+    async fn store(
+        &self,
+        change: &Change,
+        id: &str,
+        want: &Object,
+        made: Option<Object>,
+    ) -> Result<(), Failure> {
+        let provider = self.walk.borrow().provider;
+        let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(()) };
+        let mut known = want.clone();
+        known.put("id", Some(id.into()));
+        let items = [Existing { id, known: &known }];
+        let read = match made {
+            Some(object) => Ok(vec![Some(object)]),
+            None => provider.read(&change.provider, &change.address.type_name, &items).await,
+        };
+        let live = match read {
+            Ok(mut objects) => objects.pop().flatten(),
+            Err(error) => {
+                self.record(&self.created(change, id.to_owned(), want))?;
+                return Err(self.aws(change, error));
+            }
+        };
+        let Some(mut live) = live else {
+            self.record(&self.created(change, id.to_owned(), want))?;
+            let message = format!("{id} was made, but AWS does not show it; run apply again");
+            return Err(self.aws(change, AwsError::failed("read", "NotVisible", message)));
+        };
+        let entry = {
+            let walk = self.walk.borrow();
+            let settings = walk.settings.get(&change.provider).cloned().unwrap_or_default();
+            derive_tags(&mut live, schema.table, &settings, Some(want));
+            Entry::Stored {
+                address: change.address.clone(),
+                resource: Box::new(Resource {
+                    id: current_id(change, id, &live).to_owned(),
+                    provider: change.provider.clone(),
+                    applied: walk.state.stored(want, schema.table),
+                    seen: walk.state.stored(&live, schema.table),
+                    depends_on: change.depends_on.clone(),
+                    create_before_destroy: change.create_before_destroy,
+                    tainted: false,
+                    deposed: Vec::new(),
+                }),
+            }
+        };
+        self.record(&entry)?;
+        let value = updated(schema, &live, want, &[]);
+        let mut walk = self.walk.borrow_mut();
+        walk.live.insert(change.address.clone(), Some(live));
+        walk.accept_value(&change.address, value.into());
+        Ok(())
+    }
+}

@@ -1,0 +1,313 @@
+//! `sim fault` and `sim image`: what shall go wrong in an environment's embedded AWS.
+
+use super::Done;
+use super::cloud::{load_or_new, own_world};
+use super::environment::Environment;
+use super::error::CliError;
+use super::sim::{busy, environment};
+use crate::sim::World;
+use crate::sim::faults::script::{self, Order};
+use crate::sim::faults::{CallFault, How, What};
+use crate::sim::server::FAULTS_PATH;
+use crate::sim::service::ecs::ImageBehaviour;
+use serde_json::Value as Json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum FaultCommand {
+    /// Let something go wrong, now or later
+    Add {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[command(subcommand)]
+        kind: Kind,
+        /// When it begins, in the world's time from now: 90s, 5m, 1h30m
+        #[arg(long, global = true, value_name = "DURATION")]
+        after: Option<String>,
+        /// How long it lasts; without it, until it is cleared
+        #[arg(long = "for", global = true, value_name = "DURATION")]
+        lasts: Option<String>,
+    },
+    /// Read many from a JSON file: [{"after": "5m", "for": "1h", "fault": "lost-zone", "zone": "us-east-1a"}, …]
+    Script {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// What is declared and not over
+    List {
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+    },
+    /// Take back one by its number, or all
+    Clear {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[arg(value_name = "NUMBER")]
+        number: Option<u32>,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Kind {
+    /// API calls fail, get lost or answer with what was true before
+    Calls {
+        #[arg(value_enum)]
+        how: HowArg,
+        /// As it is signed (ecs, ec2, elasticloadbalancing, autoscaling, iam …); * for any text
+        #[arg(long, default_value = "*")]
+        service: String,
+        /// CreateService, Describe*
+        #[arg(long, default_value = "*")]
+        operation: String,
+        /// Of the calls in question, 0 to 1
+        #[arg(long, default_value_t = 1.0)]
+        probability: f64,
+        /// How often
+        #[arg(long)]
+        times: Option<u32>,
+        /// With stale: how old the answers are
+        #[arg(long, default_value = "5s", value_name = "DURATION")]
+        age: String,
+    },
+    /// An availability zone fails with all that runs in it
+    LostZone { zone: String },
+    /// Spot instances get their two minutes' notice and end
+    SpotInterruption {
+        /// Of the running spot instances, 0 to 1
+        #[arg(long, default_value_t = 1.0)]
+        share: f64,
+    },
+    /// Instances cannot be launched
+    NoCapacity {
+        #[arg(long = "type", default_value = "*", value_name = "TYPE")]
+        instance_type: String,
+        #[arg(long, default_value = "*")]
+        zone: String,
+    },
+    /// Instances boot later than usual
+    SlowBoot {
+        #[arg(value_name = "DURATION")]
+        by: String,
+    },
+    /// Health checks of target groups fail
+    UnhealthyTargets {
+        /// Name of the target group; * for any text
+        group: String,
+    },
+    /// New IAM roles and instance profiles are unknown to other services for a while
+    IamDelay {
+        #[arg(value_name = "DURATION")]
+        by: String,
+    },
+    /// Somebody else makes a call
+    Edit {
+        service: String,
+        operation: String,
+        /// The operation's input, with the API's member names
+        #[arg(value_name = "JSON")]
+        input: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum HowArg {
+    Throttle,
+    InternalError,
+    Unavailable,
+    ExpiredCredentials,
+    AccessDenied,
+    /// No answer, nothing done
+    Timeout,
+    /// No answer, but done
+    TimeoutAfter,
+    /// Connection broken before the call
+    Reset,
+    /// Connection broken after the call
+    ResetAfter,
+    /// Reads answer with what was
+    Stale,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum ImageCommand {
+    /// Say how containers of an image behave, from their next start on
+    Set {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Image as the task definition names it; * for any text
+        #[arg(value_name = "IMAGE")]
+        image: String,
+        /// From a container's start until its application answers
+        #[arg(long, default_value = "5s", value_name = "DURATION")]
+        boot: String,
+        /// How probable it is that a container exits soon after its start, 0 to 1
+        #[arg(long, default_value_t = 0.0)]
+        crash: f64,
+        /// Health checks fail
+        #[arg(long)]
+        unhealthy: bool,
+        /// Share of requests answered with a 5xx, 0 to 1
+        #[arg(long, default_value_t = 0.0)]
+        errors: f64,
+    },
+}
+
+pub fn run(command: FaultCommand) -> Result<Done, CliError> {
+    match command {
+        FaultCommand::Add { dir, kind, after, lasts } => {
+            declare(dir, vec![Order { after, lasts, what: what(kind)? }])
+        }
+        FaultCommand::Script { dir, file } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| CliError::Io { what: format!("cannot read `{}`", file.display()), error })?;
+            let orders: Vec<Order> = serde_json::from_str(&text)
+                .map_err(|error| wrong(format!("`{}` is not a list of faults: {error}", file.display())))?;
+            declare(dir, orders)
+        }
+        FaultCommand::List { dir } => list(dir),
+        FaultCommand::Clear { dir, number } => clear(dir, number),
+    }
+}
+
+pub fn run_image(command: ImageCommand) -> Result<Done, CliError> {
+    let ImageCommand::Set { dir, image, boot, crash, unhealthy, errors } = command;
+    let boot_ms = script::duration(&boot).map_err(wrong)?;
+    let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, errors };
+    declare(dir, vec![Order { after: None, lasts: None, what: What::Image { image, behaviour } }])
+}
+
+fn wrong(problem: String) -> CliError {
+    CliError::usage(problem, "nothing was declared; `cutover sim fault add --help` lists what there is")
+}
+
+fn what(kind: Kind) -> Result<What, CliError> {
+    Ok(match kind {
+        Kind::Calls { how, service, operation, probability, times, age } => {
+            let age = script::duration(&age).map_err(wrong)?;
+            What::Calls(CallFault { how: how.with(age), service, operation, probability, times })
+        }
+        Kind::LostZone { zone } => What::LostZone { zone },
+        Kind::SpotInterruption { share } => What::SpotInterruption { share },
+        Kind::NoCapacity { instance_type, zone } => What::NoCapacity { instance_type, zone },
+        Kind::SlowBoot { by } => What::SlowBoot { by: script::duration(&by).map_err(wrong)? },
+        Kind::UnhealthyTargets { group } => What::UnhealthyTargets { group },
+        Kind::IamDelay { by } => What::IamDelay { by: script::duration(&by).map_err(wrong)? },
+        Kind::Edit { service, operation, input } => {
+            let input: Json = serde_json::from_str(&input)
+                .map_err(|error| wrong(format!("the input of {service} {operation} is not JSON: {error}")))?;
+            What::Edit { service, operation, input }
+        }
+    })
+}
+
+impl HowArg {
+    fn with(self, age: i64) -> How {
+        match self {
+            HowArg::Throttle => How::Throttle,
+            HowArg::InternalError => How::InternalError,
+            HowArg::Unavailable => How::Unavailable,
+            HowArg::ExpiredCredentials => How::ExpiredCredentials,
+            HowArg::AccessDenied => How::AccessDenied,
+            HowArg::Timeout => How::Timeout,
+            HowArg::TimeoutAfter => How::TimeoutAfter,
+            HowArg::Reset => How::Reset,
+            HowArg::ResetAfter => How::ResetAfter,
+            HowArg::Stale => How::Stale(age),
+        }
+    }
+}
+
+/// Works on the environment's world, which must not be in use by another command. One that is served is told
+/// through its port instead, where that is possible (`elsewhere`).
+fn with_world<R>(
+    dir: PathBuf,
+    change: impl FnOnce(&mut World) -> Result<R, CliError>,
+    elsewhere: impl FnOnce(&str) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let environment: Environment = environment(dir)?;
+    match own_world(&environment, "")? {
+        Err(endpoint) if endpoint.is_empty() => Err(busy("")),
+        Err(endpoint) => elsewhere(&endpoint),
+        Ok(_owner) => {
+            let mut world = load_or_new(&environment)?;
+            let result = change(&mut world)?;
+            world.save(&environment.state.world())?;
+            Ok(result)
+        }
+    }
+}
+
+fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Done, CliError> {
+    let body = serde_json::to_string(&orders).expect("orders are plain data");
+    let told = with_world(
+        dir,
+        |world| {
+            script::declare_all(world, orders).map_err(wrong)?;
+            // What shall happen now has happened when the command ends.
+            world.advance_to(world.now);
+            Ok(world.faults.declared().iter().map(|fault| fault.told(world.now)).collect())
+        },
+        |endpoint| ask(endpoint, "POST", &body).map(|answer| lines(&answer)),
+    )?;
+    print(&told);
+    Ok(Done::Ok)
+}
+
+fn list(dir: PathBuf) -> Result<Done, CliError> {
+    let told = with_world(
+        dir,
+        |world| Ok(world.faults.declared().iter().map(|fault| fault.told(world.now)).collect()),
+        |endpoint| ask(endpoint, "GET", "").map(|answer| lines(&answer)),
+    )?;
+    print(&told);
+    Ok(Done::Ok)
+}
+
+fn print(lines: &[String]) {
+    if lines.is_empty() {
+        println!("No fault is declared that is not over.");
+    }
+    for line in lines {
+        println!("{line}");
+    }
+}
+
+fn clear(dir: PathBuf, number: Option<u32>) -> Result<Done, CliError> {
+    let body = number.map(|n| n.to_string()).unwrap_or_default();
+    let cleared = with_world(
+        dir,
+        |world| Ok(world.faults.clear(number)),
+        |endpoint| ask(endpoint, "DELETE", &body).map(|answer| answer.trim().parse().unwrap_or(0)),
+    )?;
+    match (cleared, number) {
+        (0, Some(number)) => Err(wrong(format!("there is no fault {number}"))),
+        _ => {
+            println!("{cleared} cleared.");
+            Ok(Done::Ok)
+        }
+    }
+}
+
+fn lines(answer: &str) -> Vec<String> {
+    answer.lines().map(str::to_owned).collect()
+}
+
+/// One request to the process that serves the world: it is on loopback and speaks plain HTTP.
+fn ask(endpoint: &str, method: &str, body: &str) -> Result<String, CliError> {
+    let address = endpoint.trim_start_matches("http://");
+    let told = |error| CliError::Io { what: format!("cannot ask the embedded AWS at {endpoint}"), error };
+    let mut stream = TcpStream::connect(address).map_err(told)?;
+    let request = format!(
+        "{method} {FAULTS_PATH} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).map_err(told)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(told)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if head.starts_with("HTTP/1.1 200") { Ok(body.to_owned()) } else { Err(wrong(body.trim().to_owned())) }
+}

@@ -1,0 +1,130 @@
+//! Faults as clients meet them.
+
+use super::*;
+use crate::sim::Sim;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde_json::json;
+
+const START: Millis = 1_767_323_045_000;
+
+fn sim() -> Sim {
+    let sim = Sim::new(World::new("123456789012", "us-east-1", 1, START));
+    sim.with(|world| world.faults.throttling = false);
+    sim
+}
+
+fn call(sim: &Sim, now: Millis, operation: &str, input: &Json) -> Result<Response<Bytes>, Lost> {
+    let request = Request::post("/")
+        .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-east-1/ecs/aws4_request");
+    sim.handle(now, request.body(Bytes::from(input.to_string())).unwrap())
+}
+
+fn clusters(sim: &Sim, now: Millis) -> usize {
+    let answer = call(sim, now, "ListClusters", &json!({})).unwrap();
+    let answer: Json = serde_json::from_slice(answer.body()).unwrap();
+    answer["clusterArns"].as_array().unwrap().len()
+}
+
+fn fails(sim: &Sim, how: How, times: u32) {
+    let call = CallFault {
+        how,
+        service: "ecs".to_owned(),
+        operation: "CreateCluster".to_owned(),
+        probability: 1.0,
+        times: Some(times),
+    };
+    sim.with(|world| declare(world, Fault { number: 0, from: 0, until: None, what: What::Calls(call) }));
+}
+
+#[test]
+fn patterns_match_whole_texts() {
+    assert!(like("repo/app:*", "repo/app:v1") && like("*crash*", "repo/app:crash-1") && like("*", ""));
+    assert!(!like("repo/app", "repo/app:v1") && !like("*:v1", "repo/app:v12"));
+}
+
+#[test]
+fn a_lost_call_was_carried_out_or_not() {
+    for (how, lost, made) in [
+        (How::Timeout, Lost::Timeout, 0),
+        (How::Reset, Lost::Reset, 0),
+        (How::TimeoutAfter, Lost::Timeout, 1),
+        (How::ResetAfter, Lost::Reset, 1),
+    ] {
+        let sim = sim();
+        fails(&sim, how, 1);
+        let create = |now| call(&sim, now, "CreateCluster", &json!({"clusterName": "a"}));
+        assert_eq!(create(START).err(), Some(lost), "{how:?}");
+        assert_eq!(clusters(&sim, START), made, "{how:?}");
+        // It struck as often as it should.
+        assert_eq!(create(START + 1).unwrap().status(), StatusCode::OK);
+        assert_eq!(clusters(&sim, START), 1);
+    }
+}
+
+#[test]
+fn refusals_have_the_codes_of_the_service() {
+    let sim = sim();
+    for (how, status, code) in [
+        (How::Throttle, 400, "ThrottlingException"),
+        (How::InternalError, 500, "ServerException"),
+        (How::Unavailable, 503, "ServiceUnavailable"),
+        (How::ExpiredCredentials, 403, "ExpiredTokenException"),
+        (How::AccessDenied, 403, "AccessDenied"),
+    ] {
+        fails(&sim, how, 1);
+        let answer = call(&sim, START, "CreateCluster", &json!({})).unwrap();
+        let body: Json = serde_json::from_slice(answer.body()).unwrap();
+        let told = body["__type"].as_str().unwrap_or_default();
+        assert!(answer.status() == status && told.starts_with(code), "{how:?}: {} {body}", answer.status());
+    }
+    assert_eq!(clusters(&sim, START), 0);
+}
+
+#[test]
+fn stale_reads_answer_with_what_was() {
+    let sim = sim();
+    let call_fault = CallFault {
+        how: How::Stale(5_000),
+        service: "*".to_owned(),
+        operation: "*".to_owned(),
+        probability: 1.0,
+        times: None,
+    };
+    let fault = Fault { number: 0, from: 0, until: Some(START + 60_000), what: What::Calls(call_fault) };
+    sim.with(|world| declare(world, fault));
+    call(&sim, START + 10_000, "CreateCluster", &json!({"clusterName": "a"})).unwrap();
+    assert_eq!(clusters(&sim, START + 11_000), 0);
+    assert_eq!(clusters(&sim, START + 16_000), 1);
+}
+
+#[test]
+fn faults_begin_and_end_by_themselves() {
+    let sim = sim();
+    let fault = |from, until, what| Fault { number: 0, from: START + from, until, what };
+    let zone = "us-east-1a";
+    sim.with(|world| {
+        declare(world, fault(60_000, Some(START + 120_000), What::LostZone { zone: zone.to_owned() }));
+        let input = json!({"clusterName": "theirs"});
+        let (service, operation) = ("ecs".to_owned(), "CreateCluster".to_owned());
+        declare(world, fault(60_000, None, What::Edit { service, operation, input }));
+        for (at, lost) in [(59_000, false), (60_000, true), (119_000, true), (120_000, false)] {
+            world.advance_to(START + at);
+            assert_eq!(world.faults.no_capacity(world.now, "t3.micro", zone), lost, "{at}");
+        }
+        assert!(world.faults.declared().is_empty());
+    });
+    assert_eq!(clusters(&sim, START + 120_000), 1);
+}
+
+#[test]
+fn too_many_calls_are_throttled_until_the_bucket_fills_up() {
+    let sim = sim();
+    sim.with(|world| world.faults.throttling = true);
+    let accepted = |now| {
+        (0..40).filter(|_| call(&sim, now, "CreateCluster", &json!({})).unwrap().status() == 200).count()
+    };
+    assert_eq!(accepted(START), 20);
+    assert_eq!(accepted(START + 3_000), 3);
+}
