@@ -308,7 +308,7 @@ fn stickiness_goes_by_the_groups_protocol() {
 
 #[test]
 fn condition_values_have_lengths_and_characters() {
-    let check = |condition: Json| conditions::normalise(&[condition]).expect_err("refused").message;
+    let check = |condition: Json| super::conditions::normalise(&[condition]).expect_err("refused").message;
     assert_eq!(
         check(json!({"Field": "path-pattern", "Values": ["/a", "/b"]})),
         "The 'path-pattern' field contains too many values; the limit is '1'"
