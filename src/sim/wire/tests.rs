@@ -377,7 +377,7 @@ fn each_region_has_its_own_resources_and_shares_what_is_global() {
         let mut request = request(service, &[FORM], body.to_owned());
         let scope = format!("AWS4-HMAC-SHA256 Credential=AKID/20260102/{region}/{service}/aws4_request, x");
         request.headers_mut().insert(AUTHORIZATION, scope.parse().unwrap());
-        text(&handle(&mut world, request))
+        text(&handle(&mut world, request).unwrap())
     };
     let vpc = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.9.0.0/16";
     assert!(ask("ec2", "eu-west-1", vpc).contains("10.9.0.0/16"));
