@@ -109,6 +109,10 @@ impl Scope for Live<'_> {
         Some(Clock::wall_now())
     }
 
+    fn provider(&self, local: &str) -> Option<&str> {
+        self.inner.provider(local)
+    }
+
     fn now(&self) -> Option<jiff::Timestamp> {
         Some(Clock::wall_now())
     }
