@@ -152,6 +152,12 @@ impl Scope for ModuleScope<'_> {
     fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
         Some(self.place.now)
     }
+
+    fn provider(&self, local: &str) -> Option<&str> {
+        let required = self.graph.modules[self.module].module.required_providers.get(local)?;
+        let sources = [("terraform", "builtin/terraform"), ("aws", "hashicorp/aws")];
+        sources.iter().find(|(_, source)| required.source.ends_with(source)).map(|(own, _)| *own)
+    }
 }
 
 impl ModuleScope<'_> {

@@ -57,6 +57,11 @@ pub trait Scope {
     fn in_template(&self) -> bool {
         false
     }
+    /// The provider that a local name of this module stands for by required_providers, by its own name: its
+    /// functions can be called.
+    fn provider(&self, _local: &str) -> Option<&str> {
+        None
+    }
     /// Fewer functions when false (variable defaults, backend blocks allow none).
     fn allows_functions(&self) -> bool {
         true
