@@ -326,11 +326,16 @@ impl Decoder<'_> {
     }
 
     fn unknown_block(&mut self, table: &Table, kind: &str, span: Span, path: &str) {
-        if table.row(kind).is_some_and(|r| r.settable()) {
+        if let Some(row) = table.row(kind).filter(|r| r.settable()) {
+            let form = match row.shape {
+                Shape::Map(_) => "{ … }",
+                Shape::List(_) | Shape::Set(_) => "[ … ]",
+                _ => "…",
+            };
             self.diags.push(
                 Diagnostic::error("expected-argument", format!("`{kind}` is an argument, not a block"))
                     .at(span)
-                    .help(format!("write `{kind} = …`")),
+                    .help(format!("write `{kind} = {form}`, with `=`")),
             );
         } else if kind == "provisioner" || kind == "connection" {
             self.diags.push(
@@ -448,9 +453,13 @@ impl Decoder<'_> {
             && null
             && (!written || object.value(row.name).is_some())
         {
-            let d =
-                Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name)).at(header);
-            self.diags.push(d.help(format!("add `{} = …` ({})", row.name, row.ty())));
+            let d = Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name));
+            self.diags.push(match body.attribute(row.name) {
+                Some(attribute) => d
+                    .label(attribute.expr.span, "this is null, as if it were not there")
+                    .help(format!("`{}` takes {} and cannot be null", row.name, row.ty())),
+                None => d.at(header).help(format!("add `{} = …` ({})", row.name, row.ty())),
+            });
         }
         let least = if row.presence == Presence::Required { row.min_items.max(1) } else { row.min_items };
         if blocks && !unknown && count < least && (row.presence == Presence::Required || count > 0) {

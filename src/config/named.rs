@@ -4,7 +4,7 @@ use super::body::describe;
 use super::decl::*;
 use super::load::{Sorter, take, unknown_argument};
 use super::variables::Constants;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, nearest};
 use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
 use crate::lang::syntax::{Block, ExprKind, Traversal};
 
@@ -143,11 +143,12 @@ impl Sorter<'_> {
         let mut body = block.body;
         let depends_on = self.depends_on(&mut body);
         let Some(value) = take(&mut body, "value") else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name))
-                    .at(block.header)
-                    .help("add `value = …`"),
-            );
+            let meant = body.attributes.iter().find(|a| nearest(&a.name.name, ["value"]).is_some());
+            let d = Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name));
+            self.diags.push(match meant {
+                Some(meant) => d.at(meant.name.span).help("did you mean `value`?"),
+                None => d.at(block.header).help("add `value = …`"),
+            });
             return;
         };
         let mut output = Output {

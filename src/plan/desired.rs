@@ -139,5 +139,6 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
     for (name, value) in (schema.predict_update)(desired, &names) {
         after.put(name, Some(value));
     }
-    after
+    // One copy will do for what stays as it is.
+    if after == *live { live.clone() } else { after }
 }

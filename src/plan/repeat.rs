@@ -232,7 +232,15 @@ pub fn for_each_pairs(
         _ => {
             let d = invalid(expr, "`for_each` needs a map, an object or a set of strings", &value);
             diags.push(match value.as_slice() {
-                Some(_) => d.help("a list has no keys: write `toset(…)`, or `{ for x in … : x.name => x }`"),
+                Some(_) => {
+                    let what = match references(expr).as_slice() {
+                        [t] if t.span == expr.span => traversal_text(t),
+                        _ => "…".to_owned(),
+                    };
+                    d.help(format!(
+                        "a list has no keys: write `toset({what})`, or `{{ for x in {what} : x.name => x }}`"
+                    ))
+                }
                 None => d.help("its keys become the instance keys"),
             });
             None

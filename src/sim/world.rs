@@ -139,6 +139,7 @@ impl World {
             let seed = region.bytes().fold(self.seed, |seed, byte| splitmix(seed, byte.into()));
             World::new(&self.account, region, seed, self.now)
         });
+        std::mem::swap(&mut self.faults, &mut there.faults);
         // Another partition is another account: it has its own.
         let shared = there.partition() == self.partition();
         if shared {
@@ -149,6 +150,7 @@ impl World {
         if shared {
             self.swap_global(&mut there);
         }
+        std::mem::swap(&mut self.faults, &mut there.faults);
         self.elsewhere.insert(region.to_owned(), there);
         result
     }
@@ -157,7 +159,6 @@ impl World {
         std::mem::swap(&mut self.iam, &mut other.iam);
         std::mem::swap(&mut self.route53, &mut other.route53);
         std::mem::swap(&mut self.sts, &mut other.sts);
-        std::mem::swap(&mut self.faults, &mut other.faults);
     }
 
     /// Runs everything that is due up to `time`, in order.

@@ -12,6 +12,12 @@ const WITHOUT: &[(&str, &str)] = &[
     ("too-much-work", "takes its time; tested with the evaluator"),
     ("value-too-large", "takes its time; `hostile` has many of them"),
     ("still-unknown", "is told when a provider does not keep its word"),
+    ("no-state-key", "the embedded AWS keeps a key of its own: told with the real one only"),
+    (
+        "provisioner-value",
+        "needs a secret that only a provider could have told, and of which a digest is kept",
+    ),
+    ("state-key", "names a key, which is another one in each run"),
 ];
 
 /// An example: commands (`$ plan root`; by default `validate root`), then files (`-- path --`); those of

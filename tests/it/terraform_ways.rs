@@ -428,7 +428,7 @@ output "all" {
     let planned = plan.stdout.replace("correct-horse", "");
     // The block that the person wrote is the only place that has it.
     assert_eq!(planned, plan.stdout);
-    env.write("root/main.tf", "import {\n  to = time_sleep.s\n  id = \"soon\"\n}\nresource \"time_sleep\" \"s\" {\n  create_duration = \"30s\"\n}\n");
+    env.write("root/main.tf", "import {\n  to = time_sleep.t\n  id = \"soon\"\n}\nresource \"time_sleep\" \"t\" {\n  create_duration = \"30s\"\n}\n");
     let ran = env.run_with(&["plan", "root"], &key).exits(1);
     assert!(ran.stderr.contains("this is no id that `time_sleep` can be imported by"), "{}", ran.all());
 }
@@ -457,4 +457,26 @@ fn the_console_reads_data_sources_that_need_no_cloud() {
         .expect("taken");
     let ran = crate::environment::ran(child.wait_with_output().expect("ends")).ok();
     assert_eq!(ran.stdout, "8\n(known after apply)\n", "{}", ran.all());
+}
+
+/// Terraform refuses all three alike.
+#[test]
+fn only_single_resources_of_the_root_are_written_as_configuration() {
+    for (to, more) in [
+        ("terraform_data.x[0]", ""),
+        ("terraform_data.x[each.key]", "for_each = toset([\"a\"])"),
+        ("module.m.terraform_data.x", ""),
+    ] {
+        let env = TestEnvironment::with_root(&format!(
+            "module \"m\" {{\n  source = \"./m\"\n}}\nimport {{\n  to = {to}\n  id = \"q\"\n  {more}\n}}\n"
+        ));
+        env.write("root/m/main.tf", "locals {}\n");
+        let ran = env.run(&["plan", "root", "--generate-config-out=written.tf"]).exits(1);
+        assert!(
+            ran.stderr.contains("only single resources of the root module can be written"),
+            "{}",
+            ran.all()
+        );
+        assert!(!env.path().join("written.tf").exists());
+    }
 }

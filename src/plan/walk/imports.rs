@@ -272,20 +272,23 @@ impl<'a> Walk<'a> {
     pub(super) fn check_import_targets(&mut self) {
         let mut found = Vec::new();
         for import in &self.graph.modules[0].module.imports {
-            let Some((key, _)) = &import.to.resource else { continue };
+            let Some((key, instance)) = &import.to.resource else { continue };
             let names = import.to.modules.iter().map(|(name, _)| name);
             let at = self.graph.module_at(names);
             let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
-            let writable = import.to.modules.is_empty() && import.for_each.is_none();
+            // As Terraform: what repeats a resource, or what a module takes for variables, nobody could tell.
+            let writable = import.to.modules.is_empty() && import.for_each.is_none() && instance.is_none();
             let written = self.generate && writable;
             if !declared && !written {
-                let root = import.to.modules.is_empty();
-                let d = Diagnostic::error(
+                let mut d = Diagnostic::error(
                     "import-target",
                     format!("nothing declares `{key}`, which is to be imported"),
                 )
                 .at(import.to.span);
-                found.push(match root && import.for_each.is_none() {
+                if self.generate {
+                    d = d.note("only single resources of the root module can be written: none with `count` or `for_each`, none of modules");
+                }
+                found.push(match writable {
                     true => d.help(format!(
                         "declare `resource \"{}\" \"{}\" {{ … }}`, or let it be written: `cutover plan --generate-config-out=generated.tf`",
                         key.type_name, key.name
@@ -417,6 +420,6 @@ impl Walk<'_> {
         change.reason = None;
         change.importing = self.imported.get(address).cloned();
         change.after = change.before.clone().unwrap_or_default();
-        self.changes.insert(address.clone(), change);
+        self.changes.insert(address.clone(), std::sync::Arc::new(change));
     }
 }

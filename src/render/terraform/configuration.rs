@@ -6,7 +6,7 @@ use crate::config::providers::{is_proxy, named};
 use crate::config::{Call, Module, Output, Repetition, Resource, Variable};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, ModuleId};
-use crate::lang::eval::{Resolved, Scope, eval, references};
+use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval, references};
 use crate::lang::syntax::{Body, Expr, Step, Traversal};
 use crate::plan::walk::Walk;
 use crate::provider::local_name;
@@ -114,7 +114,7 @@ fn output(output: &Output) -> Json {
 
 fn variable(variable: &Variable) -> Json {
     let mut out = Map::new();
-    if let Some(default) = variable.default.as_ref().and_then(constant) {
+    if let Some(default) = variable.default.as_ref().and_then(|expr| default(expr, variable)) {
         let hidden = variable.sensitive;
         out.insert("default".into(), if hidden { Json::Null } else { default });
     }
@@ -222,19 +222,21 @@ fn body(body: &Body, table: Option<&'static Table>) -> Map<String, Json> {
 }
 
 fn expression(expr: &Expr) -> Json {
-    let mut names: Vec<String> = Vec::new();
-    for traversal in references(expr) {
-        for name in reference_names(&traversal) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
+    // Each time that something is referred to.
+    let names: Vec<String> = references(expr).iter().flat_map(reference_names).collect();
     match (names.is_empty(), constant(expr)) {
         (false, _) => json!({ "references": names }),
         (true, Some(value)) => json!({ "constant_value": value }),
         (true, None) => json!({}),
     }
+}
+
+/// With the defaults of optional attributes.
+fn default(expr: &Expr, variable: &Variable) -> Option<Json> {
+    let mut diags = Diagnostics::default();
+    let value = eval(expr, &Constants, &mut diags);
+    let value = convert_to_constraint(&value, &variable.constraint).ok()?;
+    if diags.has_errors() { None } else { to_json(&value) }
 }
 
 /// The value of an expression without names and functions.

@@ -301,7 +301,7 @@ fn what_is_no_number_is_refused() {
     let wire = Cbor::Map(vec![(text("MetricData"), Cbor::Array(vec![datum]))]);
     let error = cbor::decode(service, input, &cbor::bytes(&wire)).unwrap_err().error(service, Protocol::Cbor);
     assert_eq!(error.code, "InvalidParameterValue");
-    assert_eq!(error.message, "Value (NaN) for parameter MetricData.1.Value is not a number.");
+    assert_eq!(error.message, "The value NaN for parameter MetricData.1.Value is invalid.");
 }
 
 #[test]
@@ -368,4 +368,28 @@ fn recorded(case: &Json) -> http::Request<Bytes> {
         made.headers_mut().insert(name, value.as_str().unwrap().parse().unwrap());
     }
     made
+}
+
+#[test]
+fn each_region_has_its_own_resources_and_shares_what_is_global() {
+    let mut world = world();
+    let mut ask = |service: &str, region: &str, body: &str| {
+        let mut request = request(service, &[FORM], body.to_owned());
+        let scope = format!("AWS4-HMAC-SHA256 Credential=AKID/20260102/{region}/{service}/aws4_request, x");
+        request.headers_mut().insert(AUTHORIZATION, scope.parse().unwrap());
+        text(&handle(&mut world, request).unwrap())
+    };
+    let vpc = "Action=CreateVpc&Version=2016-11-15&CidrBlock=10.9.0.0/16";
+    assert!(ask("ec2", "eu-west-1", vpc).contains("10.9.0.0/16"));
+    let list = "Action=DescribeVpcs&Version=2016-11-15";
+    assert!(ask("ec2", "eu-west-1", list).contains("10.9.0.0/16"));
+    let here = ask("ec2", "us-east-1", list);
+    assert!(!here.contains("10.9.0.0/16") && here.contains("172.31.0.0/16"), "{here}");
+    let user = "Action=CreateUser&Version=2010-05-08&UserName=ci";
+    assert!(ask("iam", "eu-west-1", user).contains("arn:aws:iam::123456789012:user/ci"));
+    let users = "Action=ListUsers&Version=2010-05-08";
+    assert!(ask("iam", "us-east-1", users).contains("user/ci"));
+    // China is another account.
+    assert!(!ask("iam", "cn-north-1", users).contains("user/ci"));
+    assert!(ask("iam", "cn-north-1", user).contains("arn:aws-cn:iam::"));
 }

@@ -280,6 +280,10 @@ pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
         let message = "The parameter StartTime must be less than the parameter EndTime.";
         return Err(ApiError::new("InvalidParameterValue", message));
     }
+    if input.list("Statistics").is_empty() && input.list("ExtendedStatistics").is_empty() {
+        let message = "Must specify either Statistics or ExtendedStatistics";
+        return Err(ApiError::new("InvalidParameterCombination", message));
+    }
     let period = input.int("Period").unwrap_or(60).max(1) * SECOND;
     let metric = input.text("MetricName").unwrap_or_default();
     let points = matching(

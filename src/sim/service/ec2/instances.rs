@@ -227,7 +227,13 @@ pub fn device_json(world: &World, device: &str, id: &str) -> Json {
 }
 
 fn eni_json(world: &World, eni: &super::Interface) -> Json {
-    let association = association_json(world, eni);
+    // An instance tells less of it than the interface itself.
+    let association = association_json(world, eni).map(|mut association| {
+        for name in ["AllocationId", "AssociationId"] {
+            association[name] = Json::Null;
+        }
+        association
+    });
     let attachment = eni.attachment.as_ref().map(|attachment| {
         json!({
             "AttachmentId": attachment.id, "AttachTime": World::timestamp(attachment.at),

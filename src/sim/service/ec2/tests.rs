@@ -446,3 +446,19 @@ fn the_saved_world_is_the_same_world() {
     let look = |world: &mut World| call(world, "DescribeInstances", json!({}));
     assert_eq!(look(&mut world), look(&mut again));
 }
+
+#[test]
+fn an_instance_tells_less_of_its_address_than_its_interface() {
+    let mut world = world();
+    let net = net(&mut world);
+    let run = json!({
+        "ImageId": image("x86_64"), "InstanceType": "t3.small", "MinCount": 1, "MaxCount": 1, "SubnetId": net.subnet,
+    });
+    let id = call(&mut world, "RunInstances", run)["Instances"][0]["InstanceId"].clone();
+    world.advance_to(world.now + 90 * SECOND);
+    let address = call(&mut world, "AllocateAddress", json!({}))["AllocationId"].clone();
+    call(&mut world, "AssociateAddress", json!({"AllocationId": address, "InstanceId": id}));
+    let found = call(&mut world, "DescribeInstances", json!({"InstanceIds": [id]}));
+    let association = &found["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]["Association"];
+    assert!(association["PublicIp"].is_string() && association.get("AllocationId").is_none(), "{association}");
+}

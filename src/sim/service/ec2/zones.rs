@@ -30,13 +30,21 @@ const REGIONS: &[(&str, &str, &str)] = &[
 fn here(world: &World) -> (String, &'static str) {
     match REGIONS.iter().find(|row| row.0 == world.region) {
         Some((_, prefix, letters)) => ((*prefix).to_owned(), letters),
-        // `me-central-1` → `mec1`, as AWS abbreviates.
+        // `me-central-1` → `mec1`, `ap-southeast-3` → `apse3`, as AWS abbreviates.
         None => {
+            let short = |part: &str| match part {
+                "northeast" => "ne".to_owned(),
+                "northwest" => "nw".to_owned(),
+                "southeast" => "se".to_owned(),
+                "southwest" => "sw".to_owned(),
+                other => other.chars().take(1).collect(),
+            };
             let mut parts = world.region.split('-');
             let area = parts.next().unwrap_or_default();
-            let side = parts.next().unwrap_or_default();
-            let number = parts.next().unwrap_or("1");
-            (format!("{area}{}{number}", side.chars().next().unwrap_or('x')), "abc")
+            (
+                area.chars().chain(parts.flat_map(|part| short(part).chars().collect::<Vec<_>>())).collect(),
+                "abc",
+            )
         }
     }
 }

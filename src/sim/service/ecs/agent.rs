@@ -48,3 +48,39 @@ pub(super) fn discover_poll_endpoint(world: &mut World, _: &Json) -> Result<Json
         "serviceConnectEndpoint": format!("https://ecs-sc.{region}.api.aws"),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::service::ec2::{self, LaunchSpec};
+    use crate::sim::service::ecs::tests::{call, ok, pass, world};
+    use crate::sim::world::MINUTE;
+    use serde_json::json;
+
+    #[test]
+    fn an_agent_registers_its_instance_once() {
+        let (mut world, net) = world();
+        let spec = LaunchSpec {
+            image_id: ec2::images::ecs_optimized_ami("x86_64", "amazon-linux-2023").to_owned(),
+            instance_type: "t3.medium".to_owned(),
+            subnet_id: net.subnets[0].clone(),
+            ..LaunchSpec::default()
+        };
+        let instance = ec2::launch(&mut world, spec).expect("an instance");
+        pass(&mut world, 2 * MINUTE);
+        let document = json!({"instanceId": instance}).to_string();
+        let input = json!({
+            "cluster": "main", "instanceIdentityDocument": document,
+            "attributes": [{"name": "rack", "value": "7"}],
+        });
+        let first = ok(&mut world, "ecs", "RegisterContainerInstance", input.clone());
+        assert_eq!(first["containerInstance"]["ec2InstanceId"], instance.as_str());
+        let again = ok(&mut world, "ecs", "RegisterContainerInstance", input);
+        assert_eq!(
+            again["containerInstance"]["containerInstanceArn"],
+            first["containerInstance"]["containerInstanceArn"]
+        );
+        let unknown = json!({"cluster": "main", "instanceIdentityDocument": r#"{"instanceId":"i-0"}"#});
+        let error = call(&mut world, "ecs", "RegisterContainerInstance", unknown).expect_err("refused");
+        assert_eq!(error.code, "ClientException");
+    }
+}

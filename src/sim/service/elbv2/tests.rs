@@ -287,3 +287,36 @@ fn a_balancer_does_not_move_to_subnets_of_another_vpc() {
     let input = json!({"LoadBalancerArn": arn, "Subnets": subnets});
     assert_eq!(refused(&mut world, "SetSubnets", input).code, "InvalidConfigurationRequest");
 }
+
+#[test]
+fn stickiness_goes_by_the_groups_protocol() {
+    let (mut world, net) = world();
+    let arn = group(&mut world, &net, "web");
+    let mut set = |kind: &str| {
+        let attributes = json!([{"Key": "stickiness.type", "Value": kind}]);
+        refused(
+            &mut world,
+            "ModifyTargetGroupAttributes",
+            json!({"TargetGroupArn": arn, "Attributes": attributes}),
+        )
+    };
+    let message = "Stickiness type 'source_ip' is not supported for target groups with the HTTP protocol";
+    assert_eq!(set("source_ip").message, message);
+    let message = "'Stickiness type' must be one of [app_cookie, lb_cookie, source_ip]";
+    assert_eq!(set("source_ip_dest_ip").message, message);
+}
+
+#[test]
+fn condition_values_have_lengths_and_characters() {
+    let check = |condition: Json| super::conditions::normalise(&[condition]).expect_err("refused").message;
+    assert_eq!(
+        check(json!({"Field": "path-pattern", "Values": ["/a", "/b"]})),
+        "The 'path-pattern' field contains too many values; the limit is '1'"
+    );
+    assert_eq!(check(json!({"Field": "source-ip"})), "A 'SourceIpConfig' must be specified with 'source-ip'");
+    let header = json!({"HttpHeaderName": "x".repeat(41), "Values": ["y"]});
+    assert_eq!(
+        check(json!({"Field": "http-header", "HttpHeaderConfig": header})),
+        "The 'HttpHeaderName' value is too long; the limit is '40'"
+    );
+}

@@ -43,6 +43,9 @@ pub fn check(world: &World, text: &str, kind: Kind) -> Result<(), ApiError> {
     if policy.keys().any(|key| !matches!(key.as_str(), "Version" | "Id" | "Statement")) {
         return Err(malformed(SYNTAX));
     }
+    if policy.get("Id").is_some_and(|id| !id.is_string()) {
+        return Err(malformed(SYNTAX));
+    }
     let statements: Vec<&Map<String, Json>> = match policy.get("Statement") {
         Some(Json::Array(list)) if !list.is_empty() => {
             list.iter().map(Json::as_object).collect::<Option<_>>().ok_or_else(|| malformed(SYNTAX))?
@@ -209,7 +212,7 @@ fn check_legacy(statement: &Map<String, Json>) -> Result<(), ApiError> {
 fn is_date(text: &str) -> bool {
     static DATE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
-            r"^\d{2,4}(-\d{2}(-\d{2})?)?",
+            r"^\d{2,4}(-(0[1-9]|1[0-2])(-\d{2})?)?",
             r"([Tt](\d{1,2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?)?([Zz]|[+-]\d{2}(:?\d{2})?)?)?$"
         ))
         .expect("a constant pattern")
@@ -264,8 +267,7 @@ fn check_resource(resource: &str) -> Result<(), ApiError> {
     }
     let mut parts: Vec<&str> = resource.split(':').collect();
     if parts.len() < 2 {
-        let named = if resource.is_empty() { String::new() } else { format!("{resource} ") };
-        return Err(malformed(format!("Resource {named}must be in ARN format or \"*\".")));
+        return Err(malformed(format!("Resource {resource} must be in ARN format or \"*\".")));
     }
     // What is left out at the end stands for anything.
     let vendor_given = parts.len() > 2;

@@ -174,3 +174,40 @@ fn a_policy_names_the_roles_it_is_attached_to() {
         call(&mut world, "ListAttachedRolePolicies", json!({ "RoleName": "web" })).expect("listed");
     assert_eq!(attached["AttachedPolicies"][0]["PolicyName"], "AmazonECSTaskExecutionRolePolicy");
 }
+
+#[test]
+fn a_policy_is_refused_in_iams_words() {
+    let mut world = world();
+    let mut message = |statement: &str| {
+        let document = format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);
+        let input = json!({ "PolicyName": "p", "PolicyDocument": document });
+        call(&mut world, "CreatePolicy", input).expect_err("refused").message
+    };
+    let with = |rest: &str| format!(r#"{{"Effect":"Allow","Action":"s3:ListBucket",{rest}}}"#);
+    for (statement, wanted) in [
+        (with(r#""Resource":"adf""#), "Resource adf must be in ARN format or \"*\"."),
+        (
+            with(r#""Resource":"arn:error:s3:::b""#),
+            "Partition \"error\" is not valid for resource \"arn:error:s3:::b\".",
+        ),
+        (
+            with(r#""Resource":"arn:aws:s3:us-east-1::b""#),
+            "Resource arn:aws:s3:us-east-1::b can not contain region information.",
+        ),
+        (
+            with(r#""Resource":"*","Condition":{"DateGreaterThan":{"a":"soon"}}"#),
+            "The policy failed legacy parsing",
+        ),
+        (with(r#""Resource":"*","Condition":{"x":{"a":"1"}}"#), "Syntax errors in policy."),
+        (
+            r#"{"Effect":"Allow","Action":"s3:List:Bucket","Resource":"*"}"#.to_owned(),
+            "Actions/Condition can contain only one colon.",
+        ),
+    ] {
+        assert_eq!(message(&statement), wanted, "{statement}");
+    }
+    let accepted = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*",
+        "Condition":{"DateLessThan":{"aws:CurrentTime":"2019-07-01T13:20:15Z"},"Null":{"aws:TokenIssueTime":true}}}}"#;
+    call(&mut world, "CreatePolicy", json!({ "PolicyName": "p", "PolicyDocument": accepted }))
+        .expect("created");
+}

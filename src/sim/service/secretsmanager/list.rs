@@ -21,15 +21,12 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
 fn matching(world: &mut World, input: &Json) -> Result<Vec<Secret>, ApiError> {
     forget(world);
     let filters = input.list("Filters");
-    for (at, filter) in filters.iter().enumerate() {
+    for filter in filters {
         let Some(key) = filter.text("Key") else {
             return Err(invalid_parameter("Invalid filter key"));
         };
         if filter.list("Values").is_empty() {
             return Err(invalid_parameter(format!("Invalid filter values for key: {key}")));
-        }
-        if filters[..at].iter().any(|other| other.text("Key") == Some(key)) {
-            return Err(ApiError::new("ValidationException", format!("Duplicate filter key: {key}")));
         }
     }
     let owner = world.region.clone();
@@ -37,14 +34,13 @@ fn matching(world: &mut World, input: &Json) -> Result<Vec<Secret>, ApiError> {
     Ok(world.secretsmanager.secrets.values().filter(pass).cloned().collect())
 }
 
-/// One of the values; one that starts with `!` must not match.
+/// One of the values is enough; one that starts with `!` must not match.
 fn passes(secret: &Secret, filter: &Json, region: &str) -> bool {
     let key = filter.text("Key").unwrap_or_default();
-    let (without, with): (Vec<&str>, Vec<&str>) =
-        filter.texts("Values").into_iter().partition(|value| value.starts_with('!'));
-    let one = |value: &str| is_match(secret, key, value, region);
-    (with.is_empty() || with.iter().any(|value| one(value)))
-        && without.iter().all(|value| !one(value.trim_start_matches('!')))
+    filter.texts("Values").into_iter().any(|value| match value.strip_prefix('!') {
+        Some(unwanted) => !is_match(secret, key, unwanted, region),
+        None => is_match(secret, key, value, region),
+    })
 }
 
 fn is_match(secret: &Secret, key: &str, value: &str, region: &str) -> bool {
@@ -67,12 +63,31 @@ fn is_match(secret: &Secret, key: &str, value: &str, region: &str) -> bool {
 
 /// Not case-sensitive; every word of the value begins a word of the text.
 fn has_words(text: &str, value: &str) -> bool {
-    let split = |text: &str| -> Vec<String> {
-        let lower = text.to_lowercase();
-        lower.split(|c: char| " /_-+=.@".contains(c)).filter(|w| !w.is_empty()).map(str::to_owned).collect()
-    };
-    let (have, wanted) = (split(text), split(value));
-    wanted.iter().all(|word| have.iter().any(|other| other.starts_with(word.as_str())))
+    let (have, wanted) = (words(text), words(value));
+    !wanted.is_empty() && wanted.iter().all(|word| have.iter().any(|other| other.starts_with(word.as_str())))
+}
+
+/// `prod/AppBeta` → prod, app, beta; `COMPANYthings` → compan, ythings (seen on AWS by moto's tests).
+fn words(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut words = vec![String::new()];
+    for (at, &c) in chars.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| chars[at]);
+        let after = chars.get(at + 1);
+        let begins = c.is_uppercase()
+            && before.is_some_and(|before| {
+                before.is_lowercase()
+                    || before.is_uppercase() && after.is_some_and(|after| after.is_lowercase())
+            });
+        if begins || " /_-+=.@".contains(c) {
+            words.push(String::new());
+        }
+        if !" /_-+=.@".contains(c) {
+            words.last_mut().expect("begun with one").extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 pub fn batch_get(world: &mut World, input: &Json) -> Answer {

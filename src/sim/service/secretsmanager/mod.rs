@@ -123,6 +123,27 @@ fn living<'a>(world: &'a mut World, input: &Json, message: &str) -> Result<&'a m
 /// What most operations say then.
 const MARKED: &str = "You can't perform this operation on the secret because it was marked for deletion.";
 
+/// A version of a secret, for Parameter Store.
+pub struct Found {
+    pub value: String,
+    pub created: Json,
+    /// What DescribeSecret answers.
+    pub source: Json,
+}
+
+/// By a version's id or a label; the current one without. Binary values have no place in parameters.
+pub fn version(world: &mut World, id: &str, which: Option<&str>) -> Option<Found> {
+    let name = name_of(world, id)?;
+    let now = world.now;
+    let secret = world.secretsmanager.secrets.get_mut(&name).filter(|secret| secret.deletion.is_none())?;
+    let by_id = which.filter(|which| secret.versions.iter().any(|version| version.id == *which));
+    let label = which.filter(|_| by_id.is_none());
+    let value = values::value(secret, by_id, label, now).ok()?;
+    let text = value.text("SecretString")?.to_owned();
+    let source = secrets::view(secret, "VersionIdsToStages");
+    Some(Found { value: text, created: value["CreatedDate"].clone(), source })
+}
+
 fn seconds(millis: Option<Millis>) -> Option<Json> {
     millis.map(World::timestamp)
 }

@@ -27,15 +27,14 @@ pub fn get(world: &mut World, input: &Json) -> Answer {
         .map(|(all, _)| all.chars().filter(|c| !excluded.contains(*c)).collect())
         .filter(|kind: &Vec<char>| !kind.is_empty())
         .collect();
+    if input.flag("IncludeSpace") == Some(true) {
+        kinds.push(vec![' ']);
+    }
     let required = input.flag("RequireEachIncludedType") != Some(false);
     if required && (length as usize) < kinds.len() {
         return Err(invalid_parameter(
             "Password length is too short based on the required types: each included type needs a character.",
         ));
-    }
-    let each = kinds.len();
-    if input.flag("IncludeSpace") == Some(true) {
-        kinds.push(vec![' ']);
     }
     let all: Vec<char> = kinds.iter().flatten().copied().collect();
     if all.is_empty() {
@@ -43,7 +42,7 @@ pub fn get(world: &mut World, input: &Json) -> Answer {
     }
     let mut draw = |from: &[char]| from[(world.random() % from.len() as u64) as usize];
     let mut password: Vec<char> = match required {
-        true => kinds[..each].iter().map(|kind| draw(kind)).collect(),
+        true => kinds.iter().map(|kind| draw(kind)).collect(),
         false => Vec::new(),
     };
     while password.len() < length as usize {

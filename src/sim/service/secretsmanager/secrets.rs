@@ -17,6 +17,10 @@ fn new_arn(world: &mut World, name: &str) -> String {
 
 pub fn create(world: &mut World, input: &Json) -> Answer {
     let name = input.text("Name").unwrap_or_default().to_owned();
+    if !input.list("AddReplicaRegions").is_empty() {
+        let message = "The embedded AWS does not replicate secrets: leave AddReplicaRegions out.";
+        return Err(ApiError::new("UnsupportedOperation", message).status(501));
+    }
     let content = Content::of(input)?;
     if let Some(other) = name_of(world, &name) {
         return repeated(&world.secretsmanager.secrets[&other], input, content.as_ref());
@@ -104,14 +108,14 @@ pub fn update(world: &mut World, input: &Json) -> Answer {
 pub fn delete(world: &mut World, input: &Json) -> Answer {
     let force = input.flag("ForceDeleteWithoutRecovery") == Some(true);
     let days = input.int("RecoveryWindowInDays");
-    if force && days.is_some() {
-        return Err(invalid_parameter(
-            "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
-        ));
-    }
     if days.is_some_and(|days| !(7..=30).contains(&days)) {
         return Err(invalid_parameter(
             "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).",
+        ));
+    }
+    if force && days.is_some() {
+        return Err(invalid_parameter(
+            "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.",
         ));
     }
     let now = world.now;
@@ -162,6 +166,7 @@ pub fn untag(world: &mut World, input: &Json) -> Answer {
 
 pub fn put_policy(world: &mut World, input: &Json) -> Answer {
     let policy = input.text("ResourcePolicy").unwrap_or_default();
+    living(world, input, MARKED)?;
     if serde_json::from_str::<Json>(policy).is_err() {
         let message = "This resource policy contains invalid Json.";
         return Err(ApiError::new("MalformedPolicyDocumentException", message));

@@ -87,3 +87,20 @@ fn a_password_has_of_each_included_kind() {
     let short = json!({"PasswordLength": 3});
     assert!(call(&mut world, "GetRandomPassword", short).is_err());
 }
+
+#[test]
+fn secrets_are_found_by_words_of_their_names() {
+    let mut world = world();
+    for name in ["prod/AppBeta", "uat/COMPANYthings"] {
+        call(&mut world, "CreateSecret", json!({"Name": name})).expect("created");
+    }
+    let mut found = |value: &str| {
+        let input = json!({"Filters": [{"Key": "all", "Values": [value]}]});
+        let listed = call(&mut world, "ListSecrets", input).expect("listed");
+        listed["SecretList"].as_array().expect("a list").len()
+    };
+    assert_eq!(
+        (found("beta"), found("eta"), found("Ythings"), found("things"), found("!beta")),
+        (1, 0, 1, 0, 1)
+    );
+}

@@ -3,6 +3,7 @@
 mod describe;
 mod parameters;
 pub mod public;
+mod reference;
 #[cfg(test)]
 mod tests;
 

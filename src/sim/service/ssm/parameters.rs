@@ -290,6 +290,9 @@ fn no_version(selector: &str, name: &str) -> ApiError {
 
 pub fn get(world: &mut World, input: &Json) -> Answer {
     let decrypt = input.flag("WithDecryption") == Some(true);
+    if let Some(answer) = reference::get(world, input.text("Name").unwrap_or_default(), decrypt) {
+        return answer;
+    }
     Ok(json!({ "Parameter": lookup(world, input.text("Name").unwrap_or_default(), decrypt)? }))
 }
 
