@@ -4,12 +4,14 @@ use super::properties;
 use crate::diag::{Diagnostics, Sources};
 use std::path::Path;
 
+type Property = fn(&[u8]);
+
 /// The properties of every text that fuzzing or comparing broke once (`fixtures/fuzz/<target>/`).
 #[test]
 fn what_fuzzing_found_stays_mended() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/fuzz");
     let mut count = 0;
-    let targets: [(&str, fn(&[u8])); 4] = [
+    let targets: [(&str, Property); 4] = [
         ("parse", properties::parse),
         ("eval", properties::eval),
         ("fmt", properties::fmt),

@@ -14,6 +14,8 @@ mod ip;
 mod map;
 mod numeric;
 mod pattern;
+// Its constants are written as their authors did.
+#[allow(clippy::excessive_precision, clippy::approx_constant)]
 mod power;
 mod provider;
 mod re2;
