@@ -3,9 +3,9 @@
 //! Nodes are declarations, not instances: count and for_each expand while walking, and every instance
 //! of a declaration waits for all instances of what it refers to, as in Terraform.
 
-use crate::addr::Mode;
+use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::body::body_references;
-use crate::config::providers::is_proxy;
+use crate::config::providers::{is_proxy, passed};
 use crate::config::{Config, DeclKey, Module, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
@@ -57,6 +57,8 @@ pub struct Graph<'a> {
     /// Edges point from what is needed to what needs it.
     dag: DiGraph<Node, ()>,
     index: BTreeMap<Node, NodeIndex>,
+    /// While it is built: to look for an edge in the graph takes as long as a node has edges.
+    edges: BTreeSet<(NodeIndex, NodeIndex)>,
     /// Nodes by level: everything a node needs is in earlier levels.
     pub levels: Vec<Vec<Node>>,
 }
@@ -64,8 +66,13 @@ pub struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// Reports references to nothing and cycles.
     pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
-        let mut graph =
-            Graph { modules: Vec::new(), dag: DiGraph::new(), index: BTreeMap::new(), levels: Vec::new() };
+        let mut graph = Graph {
+            modules: Vec::new(),
+            dag: DiGraph::new(),
+            index: BTreeMap::new(),
+            edges: BTreeSet::new(),
+            levels: Vec::new(),
+        };
         graph.add_module(&config.root, None, "".into());
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
@@ -73,6 +80,7 @@ impl<'a> Graph<'a> {
         for id in 0..graph.modules.len() {
             graph.add_edges(id, diags);
         }
+        graph.edges.clear();
         graph.find_cycles(diags);
         graph.levels = graph.by_level();
         graph
@@ -89,8 +97,8 @@ impl<'a> Graph<'a> {
         id
     }
 
-    fn add_nodes(&mut self, id: ModuleId) {
-        let module = self.modules[id].module.clone();
+    fn nodes_of(&self, id: ModuleId) -> Vec<Node> {
+        let module = self.modules[id].module;
         let mut nodes = Vec::new();
         if id != 0 {
             nodes.push(Node::Call(id));
@@ -101,7 +109,11 @@ impl<'a> Graph<'a> {
         nodes.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
         nodes.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
         nodes.extend(module.checks.keys().map(|n| Node::Check(id, n.clone())));
-        for node in nodes {
+        nodes
+    }
+
+    fn add_nodes(&mut self, id: ModuleId) {
+        for node in self.nodes_of(id) {
             let index = self.dag.add_node(node.clone());
             self.index.insert(node, index);
         }
@@ -165,9 +177,8 @@ impl<'a> Graph<'a> {
             self.import_edges(id, import, diags);
         }
         if id != 0 {
-            let inner: Vec<Node> =
-                self.index.keys().filter(|n| n.module() == id && **n != Node::Call(id)).cloned().collect();
-            inner.iter().for_each(|node| self.edge(&Node::Call(id), node));
+            let inner = self.nodes_of(id).into_iter().filter(|n| *n != Node::Call(id));
+            inner.for_each(|node| self.edge(&Node::Call(id), &node));
         }
     }
 
@@ -250,8 +261,9 @@ impl<'a> Graph<'a> {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
-        let passed = self.modules[parent].module.calls[&entry.name].providers.get(name);
-        self.provider_of(parent, passed.map_or(name, |p| &p.provider))
+        let outer = self.modules[parent].module;
+        let passed = passed(outer, &outer.calls[&entry.name], entry.module, name);
+        self.provider_of(parent, passed.as_deref().unwrap_or(name))
     }
 
     fn refer_all<'e>(
@@ -303,7 +315,9 @@ impl<'a> Graph<'a> {
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
         if let (Some(a), Some(b)) = (self.index.get(needed), self.index.get(needs)) {
-            self.dag.update_edge(*a, *b, ());
+            if self.edges.insert((*a, *b)) {
+                self.dag.add_edge(*a, *b, ());
+            }
         }
     }
 
@@ -409,7 +423,8 @@ impl<'a> Graph<'a> {
         let wanted = key.to_string();
         Err(Box::new(match nearest(&wanted, names.iter().map(String::as_str)) {
             Some(near) => d.help(format!("did you mean `{near}`?")),
-            None => d.help(format!("declare it, or refer to one of the {} that exist here", names.len())),
+            None if names.is_empty() => d.help("declare it: this module has none"),
+            None => d.help(format!("declare it, or refer to one that this module has: {}", few(&names))),
         }))
     }
 
@@ -451,6 +466,15 @@ impl<'a> Graph<'a> {
     }
 
     /// `module.a.module.b`, without instance keys.
+    /// Where a module stands, without instance keys.
+    pub fn plain_path(&self, id: ModuleId) -> ModulePath {
+        let entry = &self.modules[id];
+        match entry.parent {
+            Some(parent) => self.plain_path(parent).child(&entry.name, InstanceKey::None),
+            None => ModulePath::root(),
+        }
+    }
+
     pub fn module_path(&self, id: ModuleId) -> String {
         let entry = &self.modules[id];
         match entry.parent {
@@ -476,16 +500,16 @@ impl<'a> Graph<'a> {
 
     fn by_level(&self) -> Vec<Vec<Node>> {
         let Ok(order) = petgraph::algo::toposort(&self.dag, None) else { return Vec::new() };
-        let mut level: BTreeMap<NodeIndex, usize> = BTreeMap::new();
+        let mut level = vec![0; self.dag.node_count()];
         let mut levels: Vec<Vec<Node>> = Vec::new();
         for index in order {
             let at = self
                 .dag
                 .neighbors_directed(index, petgraph::Incoming)
-                .map(|n| level[&n] + 1)
+                .map(|n| level[n.index()] + 1)
                 .max()
                 .unwrap_or(0);
-            level.insert(index, at);
+            level[index.index()] = at;
             levels.resize_with(levels.len().max(at + 1), Vec::new);
             levels[at].push(self.dag[index].clone());
         }
@@ -563,6 +587,16 @@ pub fn reference_key(t: &Traversal) -> Option<(DeclKey, usize)> {
     }
     let key = DeclKey { mode: Mode::Managed, type_name: t.root.clone(), name: t.attr(0)?.into() };
     Some((key, 1))
+}
+
+/// The first of them, and how many more.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        Some(more) => format!("{first} and {more} more"),
+        None => first,
+    }
 }
 
 fn undeclared<'n>(

@@ -1,5 +1,6 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
+use crate::aws::types::timeouts;
 use crate::aws::{self, Aws, AwsError, Existing, Job, RolloutStep};
 use crate::builtin::{self, BuiltinType, Context};
 use crate::schema::{Object, TypeSchema};
@@ -17,6 +18,10 @@ pub struct ProviderSettings {
     pub token: Option<String>,
     /// Each assumed with the credentials of the one before.
     pub assume_roles: Vec<AssumeRole>,
+    /// Assumed first of all; no other credentials are needed then.
+    pub web_identity: Option<WebIdentity>,
+    /// Where STS is asked, if not in `region`.
+    pub sts_region: Option<String>,
     /// Endpoint of every service; from `endpoints` blocks or AWS_ENDPOINT_URL.
     pub endpoint: Option<String>,
     pub default_tags: BTreeMap<String, String>,
@@ -39,6 +44,30 @@ pub struct AssumeRole {
     pub duration_seconds: Option<u64>,
     pub policy: Option<String>,
     pub policy_arns: Vec<String>,
+    pub source_identity: Option<String>,
+    /// Of the session.
+    pub tags: BTreeMap<String, String>,
+    /// Those of them that sessions assumed from this one have, too.
+    pub transitive_tag_keys: Vec<String>,
+}
+
+/// A role that a token of an identity provider lets one assume.
+#[derive(Clone, Default, PartialEq)]
+pub struct WebIdentity {
+    pub role_arn: String,
+    pub token: Option<String>,
+    pub token_file: Option<String>,
+    pub session_name: Option<String>,
+    pub duration_seconds: Option<u64>,
+    pub policy: Option<String>,
+    pub policy_arns: Vec<String>,
+}
+
+/// Without the token.
+impl std::fmt::Debug for WebIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebIdentity").field("role_arn", &self.role_arn).finish_non_exhaustive()
+    }
 }
 
 /// What a creation made.
@@ -205,7 +234,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
     async fn read_data(&self, provider: &str, type_name: &str, want: &Object) -> Result<Object, AwsError> {
         let data =
             aws::data::find(type_name).expect("configuration was checked against the list of data sources");
-        data.read(&self.aws(provider)?, want).await
+        let limit = timeouts::limit(want, &timeouts::READ, 20);
+        let late =
+            || AwsError::failed(type_name, "Timeout", format!("no answer within {}s", limit.as_secs()));
+        tokio::time::timeout(limit, data.read(&self.aws(provider)?, want)).await.map_err(|_| late())?
     }
 
     fn import(&self, type_name: &str, id: &str) -> Option<Object> {

@@ -9,7 +9,7 @@ mod object;
 pub use object::{Object, Put, is_absent};
 
 use self::object::attribute_name;
-use crate::value::{Map, Number, Type, Value};
+use crate::value::{Kind, Map, Number, Type, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -36,7 +36,7 @@ pub enum Shape {
     Map(&'static Shape),
     /// Any value, with its type: kept in state exactly as it was.
     Any,
-    /// Nested blocks (`ingress { … }`); the value is a list or set of objects.
+    /// Nested blocks (`ingress { … }`); the value is a list or set of objects, or one object.
     Blocks(Nesting, &'static Table),
 }
 
@@ -44,6 +44,28 @@ pub enum Shape {
 pub enum Nesting {
     List,
     Set,
+    /// One object, null without the block (`timeouts`).
+    Single,
+}
+
+impl Nesting {
+    /// The value that blocks of this nesting make.
+    pub fn collect(self, table: &'static Table, mut blocks: Vec<Value>) -> Value {
+        match self {
+            Nesting::List => Value::list(table.ty(), blocks),
+            Nesting::Set => Value::set(table.ty(), blocks),
+            Nesting::Single if blocks.is_empty() => Value::null(table.ty()),
+            Nesting::Single => blocks.swap_remove(0),
+        }
+    }
+}
+
+/// The blocks in a value of any nesting.
+pub fn blocks_in(value: &Value) -> &[Value] {
+    match &value.kind {
+        Kind::Object(_) | Kind::Map(..) => std::slice::from_ref(value),
+        _ => value.as_slice().unwrap_or_default(),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,6 +195,7 @@ impl Shape {
             Shape::Map(s) => Type::map(s.ty()),
             Shape::Blocks(Nesting::List, table) => Type::list(table.ty()),
             Shape::Blocks(Nesting::Set, table) => Type::set(table.ty()),
+            Shape::Blocks(Nesting::Single, table) => table.ty(),
         }
     }
 }
@@ -279,7 +302,7 @@ field!(
     Vec<Object>,
     // Replaced by `.list()` or `.set()`.
     Shape::Blocks(Nesting::List, &Table { rows: &[] }),
-    |v| Some(v.as_slice()?.iter().filter_map(Object::of).collect()),
+    |v| Some(blocks_in(v).iter().filter_map(Object::of).collect()),
     |objects| {
         let items: Vec<Value> = objects.into_iter().map(Value::from).collect();
         let element = items.first().map_or(Type::Dynamic, Value::ty);
@@ -401,6 +424,13 @@ impl Attr<Blocks> {
     pub const fn single(mut self, table: &'static Table) -> Self {
         self.row.max_items = 1;
         self.list(table)
+    }
+
+    /// At most one block, and the value is an object rather than a list.
+    pub const fn object(mut self, table: &'static Table) -> Self {
+        self.row.max_items = 1;
+        self.row.shape = Shape::Blocks(Nesting::Single, table);
+        self
     }
 }
 

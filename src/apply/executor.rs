@@ -16,6 +16,7 @@ use petgraph::graph::NodeIndex;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where entries go before anything else happens.
 pub trait Record {
@@ -46,7 +47,7 @@ pub struct Outcome {
 
 pub(super) struct Executor<'w, 'a> {
     pub(super) walk: RefCell<&'w mut Walk<'a>>,
-    changes: Vec<Change>,
+    changes: Vec<Arc<Change>>,
     journal: RefCell<&'w mut dyn Record>,
     pub(super) events: &'w dyn Fn(Event),
     pub(super) clock: Clock,
@@ -130,6 +131,7 @@ impl Executor<'_, '_> {
     async fn task(&self, task: &Task) -> Result<(), Failure> {
         match task {
             Task::Settle(node) => self.settle(node),
+            Task::Unused(_) => Ok(()),
             Task::Make(i) => self.timed(&self.changes[*i], false).await,
             Task::Remove(i) => self.timed(&self.changes[*i], true).await,
         }
@@ -282,7 +284,7 @@ impl Executor<'_, '_> {
         let outputs = {
             let walk = self.walk.borrow();
             let mut outputs = BTreeMap::new();
-            for (name, change) in walk.plan().outputs {
+            for (name, change) in walk.output_changes() {
                 let value =
                     if change.sensitive { seal(&change.after, &walk.state.salt) } else { change.after };
                 let Some(json) = to_json(&value).filter(|j| !j.is_null()) else { continue };

@@ -7,6 +7,7 @@ use crate::state::without_keys;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Indexes of changes are those of the list given to [`schedule`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub enum Task {
     Make(usize),
     /// Delete (the old one, in a replacement).
     Remove(usize),
+    /// Nothing to do: all that was made from the declaration of this name is gone.
+    Unused(String),
 }
 
 /// Edges point from what must be done first.
@@ -24,8 +27,14 @@ pub type Schedule = DiGraph<Task, ()>;
 
 /// Orders `changes`. The declaration graph orders making; what resources were made from (state) orders
 /// removing, backwards.
-pub fn schedule(graph: &Graph<'_>, changes: &[Change]) -> Schedule {
-    let mut builder = Builder { dag: DiGraph::new(), at: BTreeMap::new(), changes, by_name: BTreeMap::new() };
+pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
+    let mut builder = Builder {
+        dag: DiGraph::new(),
+        at: BTreeMap::new(),
+        edges: BTreeSet::new(),
+        changes,
+        by_name: BTreeMap::new(),
+    };
     for (i, change) in changes.iter().enumerate() {
         builder.by_name.entry(without_keys(&change.address)).or_default().push(i);
     }
@@ -38,7 +47,9 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Change]) -> Schedule {
 struct Builder<'a> {
     dag: Schedule,
     at: BTreeMap<Task, NodeIndex>,
-    changes: &'a [Change],
+    /// To look for an edge in the graph takes as long as a task has edges.
+    edges: BTreeSet<(NodeIndex, NodeIndex)>,
+    changes: &'a [Arc<Change>],
     /// Changes by address without instance keys.
     by_name: BTreeMap<String, Vec<usize>>,
 }
@@ -58,8 +69,8 @@ impl Builder<'_> {
 
     fn edge(&mut self, first: Task, then: Task) {
         let (a, b) = (self.task(first), self.task(then));
-        if a != b {
-            self.dag.update_edge(a, b, ());
+        if a != b && self.edges.insert((a, b)) {
+            self.dag.add_edge(a, b, ());
         }
     }
 
@@ -88,7 +99,6 @@ impl Builder<'_> {
     }
 
     fn removing(&mut self) {
-        let needs = self.all_needs();
         for (i, change) in self.changes.iter().enumerate() {
             if !removes(change) {
                 continue;
@@ -102,16 +112,43 @@ impl Builder<'_> {
                 }
             }
         }
-        // `user` was made from `used`.
-        for (user, used) in needs {
-            self.order_removal(user, used);
+        for (user, change) in self.changes.iter().enumerate() {
+            for name in change.depends_on.iter() {
+                self.order_removals(user, name);
+            }
         }
+    }
+
+    /// `user` was made from all that have this name. Between what only goes stands one task a name: pairs would
+    /// be as many as instances times instances.
+    fn order_removals(&mut self, user: usize, name: &str) {
+        let Some(used) = self.by_name.get(name) else { return };
+        let changes = self.changes;
+        let (gone, others): (Vec<usize>, Vec<usize>) =
+            used.iter().copied().partition(|i| changes[*i].action == Action::Delete);
+        let only_goes = changes[user].action == Action::Delete && !gone.contains(&user);
+        if only_goes && !gone.is_empty() {
+            let unused = Task::Unused(name.to_owned());
+            if !self.at.contains_key(&unused) {
+                for used in gone {
+                    self.edge(unused.clone(), Task::Remove(used));
+                }
+            }
+            self.edge(Task::Remove(user), unused);
+        } else {
+            gone.into_iter().for_each(|used| self.order_removal(user, used));
+        }
+        others.into_iter().for_each(|used| self.order_removal(user, used));
     }
 
     /// A rollout takes from the old to the new (hosts into other subnets). What goes only because there is a new
     /// one, and what lives beside it, stays until the rollout is through: it may still be needed, and while
     /// hosts use it AWS would not let it go.
     fn rollouts_first(&mut self) {
+        let rolls = |c: &Arc<Change>| c.action == Action::Update && !c.rollout.is_empty();
+        if !self.changes.iter().any(rolls) {
+            return;
+        }
         let needs = self.all_needs();
         let needed_by: BTreeSet<(usize, usize)> = needs.iter().map(|(user, used)| (*used, *user)).collect();
         let changes = self.changes;
@@ -144,7 +181,7 @@ impl Builder<'_> {
     fn all_needs(&self) -> BTreeSet<(usize, usize)> {
         let mut pairs = BTreeSet::new();
         for (user, change) in self.changes.iter().enumerate() {
-            for name in &change.depends_on {
+            for name in change.depends_on.iter() {
                 for used in self.by_name.get(name).into_iter().flatten() {
                     pairs.insert((user, *used));
                 }
@@ -186,11 +223,11 @@ fn reached(from: impl IntoIterator<Item = usize>, pairs: &BTreeSet<(usize, usize
 /// Addresses of what still waits when the schedule is cut short.
 pub fn addresses<'c>(
     tasks: impl IntoIterator<Item = &'c Task>,
-    changes: &'c [Change],
+    changes: &'c [Arc<Change>],
 ) -> BTreeSet<&'c Address> {
     let of = |task: &Task| match task {
         Task::Make(i) | Task::Remove(i) => Some(&changes[*i].address),
-        Task::Settle(_) => None,
+        Task::Settle(_) | Task::Unused(_) => None,
     };
     tasks.into_iter().filter_map(of).collect()
 }

@@ -1,15 +1,16 @@
 //! Which AWS a command talks to: the real one, or the embedded one in this process or another.
 
+use super::assume::with_roles;
 use super::environment::Environment;
 use super::error::CliError;
 use crate::aws::{Aws, AwsError};
 use crate::builtin::Entropy;
 use crate::clock::Clock;
-use crate::provider::{AssumeRole, Connect, ProviderSettings};
+use crate::provider::{Connect, ProviderSettings};
 use crate::sim::{Sim, World, sdk_config};
 use async_trait::async_trait;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_types::retry::RetryConfig;
@@ -197,7 +198,7 @@ impl Connect for Connector {
             }
             Target::Aws => real(settings).await?,
         };
-        Ok(Aws::new(&config, clock.clone()))
+        Ok(Aws::new(&with_roles(config, settings), clock.clone()))
     }
 }
 
@@ -251,33 +252,12 @@ async fn real(settings: &ProviderSettings) -> Result<aws_types::SdkConfig, AwsEr
             "no region: looked in the provider block, AWS_REGION, AWS_DEFAULT_REGION and the profile",
         ));
     }
-    let Some(provider) = config.credentials_provider() else { return Err(no_credentials("no provider")) };
-    provider.provide_credentials().await.map_err(|e| no_credentials(&e.to_string()))?;
-    let mut config = config;
-    for role in &settings.assume_roles {
-        config = assumed(config, role).await;
+    // A web identity needs no other credentials.
+    if settings.web_identity.is_none() {
+        let Some(provider) = config.credentials_provider() else { return Err(no_credentials("no provider")) };
+        provider.provide_credentials().await.map_err(|e| no_credentials(&e.to_string()))?;
     }
     Ok(config)
-}
-
-async fn assumed(config: aws_types::SdkConfig, role: &AssumeRole) -> aws_types::SdkConfig {
-    let mut assume = aws_config::sts::AssumeRoleProvider::builder(&role.role_arn)
-        .configure(&config)
-        .session_name(role.session_name.as_deref().unwrap_or("cutover"));
-    if let Some(id) = &role.external_id {
-        assume = assume.external_id(id);
-    }
-    if let Some(seconds) = role.duration_seconds {
-        assume = assume.session_length(Duration::from_secs(seconds));
-    }
-    if let Some(policy) = &role.policy {
-        assume = assume.policy(policy);
-    }
-    if !role.policy_arns.is_empty() {
-        assume = assume.policy_arns(role.policy_arns.clone());
-    }
-    let credentials = SharedCredentialsProvider::new(assume.build().await);
-    config.into_builder().credentials_provider(credentials).build()
 }
 
 fn no_credentials(why: &str) -> AwsError {

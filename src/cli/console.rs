@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::is_configuration;
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources};
-use crate::lang::eval::{Resolved, Scope, eval};
+use crate::lang::eval::{Resolved, Scope, eval, references};
 use crate::lang::parse::{parse_expression, wants_more};
 use crate::lang::syntax::{Expr, ExprKind, Traversal};
 use crate::plan::walk::{Purpose, Walk};
@@ -21,8 +21,8 @@ use std::path::Path;
 /// Evaluate expressions, interactively or from stdin
 ///
 /// Variables, locals, module outputs and resources are those of the environment: resources as the state has
-/// them, or as they are declared where it does not. Data sources are not kept in the state: use --plan. A
-/// directory without configuration will do for expressions that refer to nothing.
+/// them, or as they are declared where it does not. Data sources are not kept in the state: those that need no
+/// cloud (files, templates, other states) are read, for the others use --plan. A directory without configuration will do for expressions that refer to nothing.
 ///
 /// An expression goes on over several lines until its brackets close. `type(…)` tells the type of a value,
 /// `exit` leaves. From a pipe, every result is printed; after an error the exit code is 1.
@@ -107,6 +107,10 @@ impl Scope for Live<'_> {
 
     fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
         Some(Clock::wall_now())
+    }
+
+    fn provider(&self, local: &str) -> Option<&str> {
+        self.inner.provider(local)
     }
 
     fn now(&self) -> Option<jiff::Timestamp> {
@@ -221,6 +225,12 @@ fn parse(text: &str, sources: &mut Sources) -> Result<Expr, Vec<Diagnostic>> {
 
 fn evaluate(expr: &Expr, scope: &dyn Scope) -> Result<Value, Vec<Diagnostic>> {
     let mut diags = Diagnostics::default();
+    // What is not declared is an error even within try() and can().
+    let unknown = references(expr).into_iter().filter_map(|t| scope.resolve(&t).err());
+    diags.extend(unknown.filter(|d| NAMES.contains(&d.code)));
+    if diags.has_errors() {
+        return Err(diags.into_sorted());
+    }
     let value = eval(expr, scope, &mut diags);
     if diags.has_errors() { Err(diags.into_sorted()) } else { Ok(value) }
 }
@@ -246,9 +256,18 @@ fn answer_line(line: &str, scope: &dyn Scope, sources: &mut Sources) -> Json {
     Json::Object(answer)
 }
 
+/// Mistakes in names.
+const NAMES: &[&str] = &[
+    "unknown-name",
+    "undeclared",
+    "undeclared-resource",
+    "incomplete-reference",
+    "each-outside",
+    "count-outside",
+];
+
 /// The error that Terraform tells first: it resolves all names before it evaluates.
 fn failure(diags: &[Diagnostic], sources: &Sources) -> serde_json::Map<String, Json> {
-    const NAMES: &[&str] = &["unknown-name", "undeclared", "undeclared-resource", "incomplete-reference"];
     let mut answer = serde_json::Map::new();
     let errors = diags.iter().filter(|d| d.severity == Severity::Error);
     let order = |d: &&Diagnostic| (!NAMES.contains(&d.code), d.span().map_or(u32::MAX, |s| s.start));
@@ -265,12 +284,17 @@ fn failure(diags: &[Diagnostic], sources: &Sources) -> serde_json::Map<String, J
 }
 
 /// Where Terraform has an error: of an unsuitable string behind its opening quote (of an empty one behind
-/// both), of an unclosed parenthesis behind the line that would close it.
+/// both), of an unclosed parenthesis behind the line that would close it, of a name with an index behind the name.
 fn place(error: &Diagnostic, sources: &Sources) -> Option<(usize, usize)> {
     let span = error.span()?;
     let (line, column) = sources.line_column(span.file, span.start);
     let text = sources.snippet(span);
+    let rest = &sources.text(span.file)[span.start as usize..];
+    let name = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-')).unwrap_or(rest.len());
+    let indexed = rest[name..].starts_with('[');
     Some(match error.code {
+        // A name that takes no index.
+        code if NAMES.contains(&code) && indexed => (line, column + rest[..name].chars().count()),
         "unclosed-parenthesis" => (line + 1, column),
         "invalid-argument" | "argument-count" if text == "\"\"" => (line, column + 2),
         "invalid-argument" | "argument-count" if text.starts_with('"') => (line, column + 1),

@@ -61,7 +61,7 @@ fn pending(dir: &Path) -> Vec<(Address, Action)> {
     let environment = load_checked(&arguments(dir, &json!([]))).expect("loads");
     let planned = with_walk_of(environment, Purpose::Plan, None, async |walk, _| {
         let open = walk.plan().changes.into_iter().filter(|c| !c.is_nothing());
-        Ok(open.map(|c| (c.address, c.action)).collect())
+        Ok(open.map(|c| (c.address.clone(), c.action)).collect())
     });
     planned.expect("plans")
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod apply;
+mod assume;
 mod cloud;
 mod completions;
 mod console;

@@ -321,8 +321,11 @@ fn check(case: &Json) -> Vec<String> {
 #[test]
 fn whole_roots_are_planned_as_in_terraform() {
     let (mut agree, mut all, mut wrong) = (0, 0, Vec::new());
-    let files =
-        [include_str!("../../fixtures/lang/roots.jsonl"), include_str!("../../fixtures/modules/roots.jsonl")];
+    let files = [
+        include_str!("../../fixtures/lang/roots.jsonl"),
+        include_str!("../../fixtures/lang/more-roots.jsonl"),
+        include_str!("../../fixtures/modules/roots.jsonl"),
+    ];
     for line in files.iter().flat_map(|text| text.lines()) {
         let case: Json = serde_json::from_str(line).expect("fixtures are JSON lines");
         let name = case["name"].as_str().expect("a name");

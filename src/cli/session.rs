@@ -4,7 +4,7 @@ use super::cloud::{Cloud, Connector};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::planning::{LockArgs, PlanningArgs};
-use crate::builtin::Context;
+use crate::builtin::{Context, Entropy};
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, Node};
@@ -79,10 +79,16 @@ pub fn with_recorded<R>(
     let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
     let graph = Graph::build(&config, &mut diags);
-    let provider = providers(Connector::none(), None);
+    let context = Context {
+        clock: Clock::real(),
+        root: environment.home().to_owned(),
+        entropy: Entropy::Seeded(environment.settings.seed),
+    };
+    let provider = providers(Connector::none(), Some(context));
     let (state, _) = environment.state.load()?;
     let place = place(&environment, Clock::wall_now());
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
+    walk.reads_own_data = true;
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("nothing is asked while validating: {error}");
     }

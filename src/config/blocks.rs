@@ -1,6 +1,6 @@
 //! `moved`, `removed`, `import` and `check` blocks: what they say, before anything is evaluated.
 
-use super::decl::{DeclKey, Name, Repetition, Validation};
+use super::decl::{DeclKey, Name, Provisioner, Repetition, Validation};
 use super::load::{Sorter, take, unknown_argument};
 use super::place::{Place, Target};
 use crate::addr::{InstanceKey, Mode};
@@ -21,6 +21,8 @@ pub struct Removed {
     pub from: Place,
     /// False: it is forgotten, and lives on.
     pub destroy: bool,
+    /// Commands before the destruction.
+    pub provisioners: Vec<Provisioner>,
     pub span: Span,
 }
 
@@ -59,6 +61,11 @@ pub struct Check {
     pub span: Span,
 }
 
+/// Whether a resource of one type can be one of another from now on, as it is.
+fn may_become(from: &str, to: &str) -> bool {
+    from == to || (from, to) == ("null_resource", "terraform_data")
+}
+
 impl Sorter<'_> {
     pub(super) fn moved(&mut self, block: Block) {
         let mut body = block.body;
@@ -71,9 +78,9 @@ impl Sorter<'_> {
             (Some((a, _)), Some((b, _))) if a.mode == Mode::Data || b.mode == Mode::Data => {
                 Some("data sources have no state to move")
             }
-            (Some((a, _)), Some((b, _))) if a.type_name != b.type_name => {
-                Some("a resource keeps its type when it moves")
-            }
+            (Some((a, _)), Some((b, _))) if !may_become(&a.type_name, &b.type_name) => Some(
+                "a resource keeps its type when it moves (only a `null_resource` may become `terraform_data`)",
+            ),
             _ if from.to_string() == to.to_string() => Some("`from` and `to` are the same"),
             _ => None,
         };
@@ -120,6 +127,12 @@ impl Sorter<'_> {
     pub(super) fn removed(&mut self, block: Block) {
         let mut body = block.body;
         let from = self.place(&mut body, "from", block.header);
+        let provisioners = super::provisioner::take_provisioners(&mut body, self.diags);
+        for created in provisioners.iter().filter(|p| !p.on_destroy) {
+            let d =
+                Diagnostic::error("invalid-removal", "nothing is created here for a command to run after");
+            self.diags.push(d.at(created.header).help("write `when = destroy`"));
+        }
         let mut destroy = true;
         for inner in std::mem::take(&mut body.blocks) {
             match &*inner.kind.name {
@@ -130,8 +143,6 @@ impl Sorter<'_> {
                     }
                     self.nothing_else("lifecycle", &inside, &["destroy"]);
                 }
-                // They run when a resource is destroyed; which ones are supported is told where they stand.
-                "provisioner" | "connection" => {}
                 _ => body.blocks.push(inner),
             }
         }
@@ -152,7 +163,7 @@ impl Sorter<'_> {
             );
             return;
         }
-        self.module.removed.push(Removed { from, destroy, span: block.header });
+        self.module.removed.push(Removed { from, destroy, provisioners, span: block.header });
     }
 
     pub(super) fn import(&mut self, block: Block) {

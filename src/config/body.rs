@@ -3,7 +3,7 @@
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
 use crate::lang::eval::{Resolved, Scope, eval, references};
 use crate::lang::syntax::{Attribute, Block, Body, ExprKind, Traversal};
-use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, TypeSchema, is_absent};
+use crate::schema::{Object, Presence, Row, Shape, Table, TypeSchema, blocks_in, is_absent};
 use crate::value::{Kind, Map, Type, Value, convert};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -326,11 +326,16 @@ impl Decoder<'_> {
     }
 
     fn unknown_block(&mut self, table: &Table, kind: &str, span: Span, path: &str) {
-        if table.row(kind).is_some_and(|r| r.settable()) {
+        if let Some(row) = table.row(kind).filter(|r| r.settable()) {
+            let form = match row.shape {
+                Shape::Map(_) => "{ … }",
+                Shape::List(_) | Shape::Set(_) => "[ … ]",
+                _ => "…",
+            };
             self.diags.push(
                 Diagnostic::error("expected-argument", format!("`{kind}` is an argument, not a block"))
                     .at(span)
-                    .help(format!("write `{kind} = …`")),
+                    .help(format!("write `{kind} = {form}`, with `=`")),
             );
         } else if kind == "provisioner" || kind == "connection" {
             self.diags.push(
@@ -404,11 +409,7 @@ impl Decoder<'_> {
             );
         }
         let items = found.objects.into_iter().map(Value::from).collect();
-        let value = match nesting {
-            Nesting::List => Value::list(inner.ty(), items),
-            Nesting::Set => Value::set(inner.ty(), items),
-        };
-        into.put(&name, Some(value));
+        into.put(&name, Some(nesting.collect(inner, items)));
     }
 
     /// Each pair once, whichever of the two names the other. What may yet turn out null is no conflict.
@@ -444,7 +445,7 @@ impl Decoder<'_> {
     ) {
         let written = is_written(body, row.name);
         let blocks = matches!(row.shape, Shape::Blocks(..));
-        let count = object.value(row.name).and_then(Value::as_slice).map_or(0, <[Value]>::len);
+        let count = object.value(row.name).map_or(0, |value| blocks_in(value).len());
         let unknown = object.value(row.name).is_some_and(Value::is_unknown);
         let null = object.value(row.name).is_none_or(Value::is_null);
         if row.presence == Presence::Required
@@ -452,9 +453,13 @@ impl Decoder<'_> {
             && null
             && (!written || object.value(row.name).is_some())
         {
-            let d =
-                Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name)).at(header);
-            self.diags.push(d.help(format!("add `{} = …` ({})", row.name, row.ty())));
+            let d = Diagnostic::error("missing-argument", format!("`{path}` needs `{}`", row.name));
+            self.diags.push(match body.attribute(row.name) {
+                Some(attribute) => d
+                    .label(attribute.expr.span, "this is null, as if it were not there")
+                    .help(format!("`{}` takes {} and cannot be null", row.name, row.ty())),
+                None => d.at(header).help(format!("add `{} = …` ({})", row.name, row.ty())),
+            });
         }
         let least = if row.presence == Presence::Required { row.min_items.max(1) } else { row.min_items };
         if blocks && !unknown && count < least && (row.presence == Presence::Required || count > 0) {

@@ -98,6 +98,7 @@ impl Sorter<'_> {
             let first = first.header;
             return self.duplicate("provider", &name, block.header, first);
         }
-        self.module.providers.insert(name.clone(), ProviderBlock { name, body, header: block.header });
+        let local = name.clone();
+        self.module.providers.insert(name.clone(), ProviderBlock { local, name, body, header: block.header });
     }
 }

@@ -25,7 +25,7 @@ pub struct Module {
     pub outputs: BTreeMap<Name, Output>,
     pub resources: BTreeMap<DeclKey, Resource>,
     pub calls: BTreeMap<Name, Call>,
-    /// By local name and alias (`aws`, `aws.west`).
+    /// By name and alias (`aws`, `aws.west`); the name is the provider's own, whatever the module calls it.
     pub providers: BTreeMap<Name, ProviderBlock>,
     pub cutover: Option<CutoverBlock>,
     pub moved: Vec<Moved>,
@@ -66,6 +66,8 @@ pub struct Variable {
     pub sensitive: bool,
     pub ephemeral: bool,
     pub nullable: bool,
+    /// What to do instead of giving it a value.
+    pub deprecated: Option<String>,
     pub validations: Vec<Validation>,
     pub span: Span,
 }
@@ -135,8 +137,10 @@ pub struct Resource {
     pub body: Body,
     pub repetition: Repetition,
     pub depends_on: Vec<Traversal>,
-    /// `aws` or `aws.west`
+    /// `aws` or `aws.west`, with the provider's own name.
     pub provider: Name,
+    /// The same with the name that the module has for it.
+    pub local_provider: Name,
     pub lifecycle: Lifecycle,
     /// The check block that it stands in.
     pub check: Option<Name>,
@@ -165,7 +169,7 @@ pub struct Call {
     pub arguments: Body,
     pub repetition: Repetition,
     pub depends_on: Vec<Traversal>,
-    /// Child's provider name → ours.
+    /// Child's provider name → ours, both local.
     pub providers: BTreeMap<Name, PassedProvider>,
     pub version: Option<WantedVersion>,
     pub header: Span,
@@ -188,7 +192,10 @@ pub struct WantedVersion {
 
 #[derive(Debug)]
 pub struct ProviderBlock {
+    /// The provider's own name, and the alias.
     pub name: Name,
+    /// The same with the name that the module has for it.
+    pub local: Name,
     pub body: Body,
     pub header: Span,
 }

@@ -242,6 +242,7 @@ impl Sorter<'_> {
             body,
             repetition,
             depends_on,
+            local_provider: provider.clone().unwrap_or(default_provider.clone()),
             provider: provider.unwrap_or(default_provider),
             lifecycle,
             check: None,
@@ -433,6 +434,14 @@ impl Sorter<'_> {
         }
         match (condition, error_message) {
             (Some(c), Some(m)) => {
+                // What a `validation` has to refer to is its variable's business.
+                if &*block.kind.name != "validation" && references(&c.expr).is_empty() {
+                    self.diags.push(
+                        Diagnostic::error("invalid-condition", "this condition refers to nothing")
+                            .at(c.expr.span)
+                            .help("what refers to no object is always true, or always false"),
+                    );
+                }
                 Some(Validation { condition: c.expr, error_message: m.expr, span: block.header })
             }
             _ => {

@@ -4,7 +4,7 @@ use super::body::describe;
 use super::decl::*;
 use super::load::{Sorter, take, unknown_argument};
 use super::variables::Constants;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, nearest};
 use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
 use crate::lang::syntax::{Block, ExprKind, Traversal};
 
@@ -33,6 +33,7 @@ impl Sorter<'_> {
             sensitive: false,
             ephemeral: false,
             nullable: true,
+            deprecated: None,
             validations: Vec::new(),
             span: block.header,
         };
@@ -50,9 +51,17 @@ impl Sorter<'_> {
                 "sensitive" => variable.sensitive = self.constant_bool(&attribute.expr),
                 "ephemeral" => variable.ephemeral = self.constant_bool(&attribute.expr),
                 "nullable" => variable.nullable = self.constant_bool(&attribute.expr),
-                "deprecated" => {}
+                "deprecated" => variable.deprecated = self.constant_text(&attribute),
                 other => {
-                    let known = ["type", "default", "description", "sensitive", "ephemeral", "nullable"];
+                    let known = [
+                        "type",
+                        "default",
+                        "description",
+                        "sensitive",
+                        "ephemeral",
+                        "nullable",
+                        "deprecated",
+                    ];
                     self.diags.push(unknown_argument("variable", other, attribute.name.span, &known));
                 }
             }
@@ -134,11 +143,12 @@ impl Sorter<'_> {
         let mut body = block.body;
         let depends_on = self.depends_on(&mut body);
         let Some(value) = take(&mut body, "value") else {
-            self.diags.push(
-                Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name))
-                    .at(block.header)
-                    .help("add `value = …`"),
-            );
+            let meant = body.attributes.iter().find(|a| nearest(&a.name.name, ["value"]).is_some());
+            let d = Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name));
+            self.diags.push(match meant {
+                Some(meant) => d.at(meant.name.span).help("did you mean `value`?"),
+                None => d.at(block.header).help("add `value = …`"),
+            });
             return;
         };
         let mut output = Output {

@@ -9,6 +9,53 @@ pub fn check(config: &Config, diags: &mut Diagnostics) {
     node(&config.root, diags);
 }
 
+/// A provider is known by its source: a module may call `hashicorp/aws` what it likes. From here on providers
+/// have their own names.
+pub fn use_own_names(module: &mut Module, diags: &mut Diagnostics) {
+    if module.required_providers.iter().all(|(local, required)| own_name(&required.source) == Some(local)) {
+        return;
+    }
+    for (local, mut block) in std::mem::take(&mut module.providers) {
+        block.name = named(module, &local);
+        if let Some(first) = module.providers.get(&block.name) {
+            let problem = format!("`{local}` and `{}` are the same provider, configured twice", first.local);
+            diags.push(
+                Diagnostic::error("duplicate", problem)
+                    .label(block.header, "configured again here")
+                    .label(first.header, "first configured here")
+                    .help("remove one of them, or give it an `alias`"),
+            );
+            continue;
+        }
+        module.providers.insert(block.name.clone(), block);
+    }
+    for mut resource in std::mem::take(&mut module.resources).into_values() {
+        resource.provider = named(module, &resource.local_provider);
+        module.resources.insert(resource.key.clone(), resource);
+    }
+}
+
+/// `hashicorp/aws` → `aws`. None: a provider of somebody else.
+fn own_name(source: &str) -> Option<&str> {
+    source.strip_prefix("hashicorp/").or_else(|| source.strip_prefix("builtin/"))
+}
+
+/// What a module calls `amazon.west` by the provider's own name: `aws.west`.
+pub fn named(module: &Module, local: &str) -> Name {
+    let (name, alias) = local.split_once('.').map_or((local, None), |(name, alias)| (name, Some(alias)));
+    let own = module.required_providers.get(name).and_then(|required| own_name(&required.source));
+    match (own.unwrap_or(name), alias) {
+        (own, Some(alias)) => format!("{own}.{alias}").into(),
+        (own, None) => own.into(),
+    }
+}
+
+/// What the caller of a module passes as `name` (both are providers' own names).
+pub fn passed(parent: &Module, call: &Call, child: &Module, name: &str) -> Option<Name> {
+    let mut given = call.providers.iter();
+    given.find(|(theirs, _)| *named(child, theirs) == *name).map(|(_, ours)| named(parent, &ours.provider))
+}
+
 /// Only a name: written before 0.13 to say that the caller passes it.
 pub fn is_proxy(block: &ProviderBlock) -> bool {
     block.body.attributes.is_empty() && block.body.blocks.is_empty()
@@ -19,8 +66,8 @@ fn node(node_: &ModuleNode, diags: &mut Diagnostics) {
     let known = configurations(module);
     for resource in module.resources.values() {
         if resource.provider.contains('.') && !known.contains(&resource.provider) {
-            let what = format!("`{}` uses provider `{}`", resource.key, resource.provider);
-            diags.push(undeclared(what, &resource.provider, &known).at(resource.header));
+            let what = format!("`{}` uses provider `{}`", resource.key, resource.local_provider);
+            diags.push(undeclared(what, &resource.local_provider, &known).at(resource.header));
         }
     }
     for (name, child) in &node_.children {
@@ -32,7 +79,7 @@ fn node(node_: &ModuleNode, diags: &mut Diagnostics) {
 /// Names of provider configurations with an alias that a module has or is passed.
 fn configurations(module: &Module) -> BTreeSet<Name> {
     let passed = module.required_providers.values().flat_map(|r| r.aliases.keys());
-    module.providers.keys().chain(passed).cloned().collect()
+    module.providers.keys().cloned().chain(passed.map(|local| named(module, local))).collect()
 }
 
 fn undeclared(what: String, name: &str, known: &BTreeSet<Name>) -> Diagnostic {
@@ -51,11 +98,11 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
     let expected = configurations(module);
     for (theirs, passed) in &call.providers {
         let ours = &passed.provider;
-        if ours.contains('.') && !known.contains(ours) {
+        if ours.contains('.') && !known.contains(&named(parent, ours)) {
             let what = format!("module `{}` is passed provider `{ours}`", call.name);
             diags.push(undeclared(what, ours, known).at(passed.span));
         }
-        if let Some(own) = module.providers.get(theirs).filter(|p| !is_proxy(p)) {
+        if let Some(own) = module.providers.get(&named(module, theirs)).filter(|p| !is_proxy(p)) {
             diags.push(
                 Diagnostic::error(
                     "module-with-provider",
@@ -76,7 +123,7 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
                 .at(passed.span)
                 .help("pass a configuration of the same provider"),
             );
-        } else if theirs.contains('.') && !expected.contains(theirs) {
+        } else if theirs.contains('.') && !expected.contains(&named(module, theirs)) {
             let d = Diagnostic::warning(
                 "unexpected-provider",
                 format!("module `{}` knows no provider `{theirs}`", call.name),
@@ -88,7 +135,7 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
         }
     }
     for (alias, span) in module.required_providers.values().flat_map(|r| &r.aliases) {
-        if !call.providers.contains_key(alias) {
+        if passed(parent, call, module, &named(module, alias)).is_none() {
             diags.push(
                 Diagnostic::error(
                     "missing-provider",

@@ -55,7 +55,25 @@ pub fn load(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics) -> Optio
     let root = loader.node(module, &place, &mut vec![normal(dir)]);
     let config = Config { root };
     super::providers::check(&config, diags);
+    warn_of_deprecated(&config.root, diags);
     Some(config)
+}
+
+/// Values for variables that their module would rather not have any more.
+fn warn_of_deprecated(node: &ModuleNode, diags: &mut Diagnostics) {
+    for (name, child) in &node.children {
+        for attribute in &node.module.calls[name].arguments.attributes {
+            let variable = child.module.variables.get(&attribute.name.name);
+            if let Some((variable, text)) = variable.and_then(|v| Some((v, v.deprecated.as_ref()?))) {
+                diags.push(deprecated(&variable.name, text).at(attribute.span));
+            }
+        }
+        warn_of_deprecated(child, diags);
+    }
+}
+
+pub(super) fn deprecated(name: &str, text: &str) -> Diagnostic {
+    Diagnostic::warning("deprecated", format!("variable `{name}` is deprecated")).help(text)
 }
 
 /// Nested more deeply, or more in all: a mistake, or links that lead in a circle.
@@ -87,7 +105,8 @@ impl Loader<'_> {
             return Some(module.clone());
         }
         match load_directory(&dir, self.sources, self.diags) {
-            Ok(module) => {
+            Ok(mut module) => {
+                super::providers::use_own_names(&mut module, self.diags);
                 let module = Arc::new(module);
                 self.read.insert(dir, module.clone());
                 Some(module)

@@ -243,6 +243,9 @@ impl Reader<'_> {
                 Found::Expr { expr, span } => (self.constant(&expr), span),
                 Found::Text { text, from } => self.text(variable, &text, &from),
             };
+            if let Some(text) = &variable.deprecated {
+                self.diags.push(super::tree::deprecated(&name, text).at(span));
+            }
             let value = value.and_then(|value| self.convert(variable, &value, span));
             // What is wrong was reported: it is not missing besides.
             let value = value.unwrap_or_else(|| Value::unknown(variable.constraint.ty.without_optional()));

@@ -161,7 +161,6 @@ pub const CODES: &[&str] = &[
     "unknown-repetition",
     "unknown-type",
     "unreadable",
-    "unsupported-argument",
     "unsupported-backend",
     "unsupported-block",
     "unsupported-operator",

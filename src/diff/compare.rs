@@ -1,7 +1,7 @@
 //! When two values of an attribute are the same.
 
 use super::is_nothing;
-use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, is_absent};
+use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, blocks_in, is_absent};
 use crate::state::{is_digest, seal};
 use crate::value::{Kind, Map, Value};
 
@@ -92,14 +92,14 @@ pub fn json_equal(a: &Value, b: &Value) -> bool {
 }
 
 fn blocks_equal(nesting: Nesting, table: &'static Table, live: &Value, desired: &Value, salt: &str) -> bool {
-    let (Some(live), Some(desired)) = (live.as_slice(), desired.as_slice()) else {
-        return is_absent(live) && is_absent(desired);
-    };
+    let (live, desired) = (blocks_in(live), blocks_in(desired));
     if live.len() != desired.len() {
         return false;
     }
     match nesting {
-        Nesting::List => live.iter().zip(desired).all(|(l, d)| block_equal(table, l, d, salt)),
+        Nesting::List | Nesting::Single => {
+            live.iter().zip(desired).all(|(l, d)| block_equal(table, l, d, salt))
+        }
         Nesting::Set => {
             let mut left: Vec<&Value> = live.iter().collect();
             desired.iter().all(|d| match left.iter().position(|l| block_equal(table, l, d, salt)) {

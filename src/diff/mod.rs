@@ -105,8 +105,7 @@ fn cause(row: &'static Row, sides: &Sides<'_>, after: &Value) -> Cause {
 
 fn empty(row: &Row) -> Value {
     match row.shape {
-        Shape::Blocks(crate::schema::Nesting::List, t) => Value::list(t.ty(), Vec::new()),
-        Shape::Blocks(crate::schema::Nesting::Set, t) => Value::set(t.ty(), Vec::new()),
+        Shape::Blocks(nesting, t) => nesting.collect(t, Vec::new()),
         _ => Value::null(row.ty()),
     }
 }

@@ -89,6 +89,7 @@ fn blocks_with_unknowns(table: &Table, value: &Value) -> Value {
         Kind::List(t, items) => Kind::List(t.clone(), Arc::new(items.iter().map(each).collect())),
         // The elements of a set with unknown parts may yet turn out equal: order as written.
         Kind::Set(t, items) => Kind::Set(t.clone(), Arc::new(items.iter().map(each).collect())),
+        Kind::Object(_) => return each(value),
         other => other.clone(),
     };
     Value { kind, marks: value.marks }
@@ -111,7 +112,9 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
                 None => change.after.clone(),
             },
             // Blocks as AWS completed them; anything else as it was written, so that references see that.
-            (None, Some(value)) if blocks.is_none() && row.owned_elsewhere.is_none() => value.clone(),
+            (None, Some(value)) if (blocks.is_none() || row.local) && row.owned_elsewhere.is_none() => {
+                value.clone()
+            }
             _ => {
                 let touched = |names: &[&str]| {
                     !changes.is_empty()
@@ -136,5 +139,6 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
     for (name, value) in (schema.predict_update)(desired, &names) {
         after.put(name, Some(value));
     }
-    after
+    // One copy will do for what stays as it is.
+    if after == *live { live.clone() } else { after }
 }

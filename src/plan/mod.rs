@@ -4,6 +4,7 @@ pub mod desired;
 pub mod ignore;
 pub mod keys;
 pub mod repeat;
+pub mod small_map;
 pub mod steps;
 pub mod values;
 pub mod walk;
@@ -14,6 +15,7 @@ use crate::diff::AttributeChange;
 use crate::schema::Object;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,7 +86,8 @@ pub struct Change {
     pub create_before_destroy: bool,
     pub prevent_destroy: bool,
     /// Managed resources it is made from, without instance keys.
-    pub depends_on: BTreeSet<String>,
+    pub depends_on: Arc<BTreeSet<String>>,
+    /// What was declared of one that goes: it says how to delete it. Empty otherwise.
     pub applied: BTreeMap<String, serde_json::Value>,
 }
 
@@ -130,7 +133,7 @@ pub enum CheckStatus {
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     /// By address; those with nothing to do included.
-    pub changes: Vec<Change>,
+    pub changes: Vec<Arc<Change>>,
     pub outputs: BTreeMap<String, OutputChange>,
     /// By address: `check.name`, `module.a.check.name`.
     pub checks: BTreeMap<String, CheckResult>,
@@ -145,7 +148,7 @@ impl Plan {
 
     /// Whether applying would do anything at all.
     pub fn is_empty(&self) -> bool {
-        self.changes.iter().all(Change::is_nothing) && self.outputs.values().all(|o| !o.changed)
+        self.changes.iter().all(|c| c.is_nothing()) && self.outputs.values().all(|o| !o.changed)
     }
 
     pub fn changes_resources(&self) -> bool {

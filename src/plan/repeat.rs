@@ -50,6 +50,10 @@ fn count(
     if diags.error_count() > before {
         return Expansion::Unknown;
     }
+    if value.marks.ephemeral {
+        diags.push(ephemeral(expr, "count"));
+        return Expansion::Unknown;
+    }
     if value.is_unknown() {
         if !may_be_unknown {
             diags.push(unknown_repetition(expr, "count", scope));
@@ -69,6 +73,12 @@ fn count(
             Expansion::Unknown
         }
     }
+}
+
+/// It is another at the apply, perhaps: the instances would be others than planned.
+fn ephemeral(expr: &Expr, name: &str) -> Diagnostic {
+    let d = Diagnostic::error("ephemeral-value", format!("`{name}` does not take ephemeral values"));
+    d.at(expr.span).help("which instances there are is kept in the plan and in the state; let it depend on something that lasts")
 }
 
 fn unknown_repetition(expr: &Expr, name: &str, scope: &dyn Scope) -> Diagnostic {
@@ -188,6 +198,10 @@ pub fn for_each_pairs(
     if diags.error_count() > before {
         return None;
     }
+    if value.marks.ephemeral {
+        diags.push(ephemeral(expr, "for_each"));
+        return None;
+    }
     // The keys of a set are its values: sensitive ones would show, too.
     let sensitive_keys =
         matches!(&value.kind, Kind::Set(_, items) if items.iter().any(Value::contains_sensitive));
@@ -218,7 +232,15 @@ pub fn for_each_pairs(
         _ => {
             let d = invalid(expr, "`for_each` needs a map, an object or a set of strings", &value);
             diags.push(match value.as_slice() {
-                Some(_) => d.help("a list has no keys: write `toset(…)`, or `{ for x in … : x.name => x }`"),
+                Some(_) => {
+                    let what = match references(expr).as_slice() {
+                        [t] if t.span == expr.span => traversal_text(t),
+                        _ => "…".to_owned(),
+                    };
+                    d.help(format!(
+                        "a list has no keys: write `toset({what})`, or `{{ for x in {what} : x.name => x }}`"
+                    ))
+                }
                 None => d.help("its keys become the instance keys"),
             });
             None

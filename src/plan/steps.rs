@@ -28,7 +28,7 @@ pub fn rollouts(plan: &Plan) -> Vec<Rollout> {
 
 fn steps(plan: &Plan, change: &Change) -> Vec<NumberedStep> {
     let mut steps: Vec<(Address, String, Option<String>)> = Vec::new();
-    let causes: Vec<&Change> = plan.changes.iter().filter(|c| leads_up(c, change)).collect();
+    let causes: Vec<&Change> = plan.changes.iter().map(|c| &**c).filter(|c| leads_up(c, change)).collect();
     for cause in &causes {
         steps.push((cause.address.clone(), preparation(cause), None));
     }

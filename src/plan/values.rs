@@ -1,5 +1,6 @@
 //! What everything evaluates to, per module instance, while walking the graph.
 
+use super::small_map::SmallMap;
 use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::DeclKey;
 use crate::diag::Diagnostic;
@@ -74,12 +75,12 @@ pub struct Repeated {
 /// Values inside one module instance.
 #[derive(Debug, Default)]
 pub struct ModuleValues {
-    pub variables: BTreeMap<Arc<str>, Value>,
-    pub locals: BTreeMap<Arc<str>, Value>,
-    pub outputs: BTreeMap<Arc<str>, Value>,
-    pub resources: BTreeMap<DeclKey, Expansion<Value>>,
+    pub variables: SmallMap<Arc<str>, Value>,
+    pub locals: SmallMap<Arc<str>, Value>,
+    pub outputs: SmallMap<Arc<str>, Value>,
+    pub resources: SmallMap<DeclKey, Expansion<Value>>,
     /// Instances of the module blocks in this module.
-    pub calls: BTreeMap<ModuleId, Expansion<Repeated>>,
+    pub calls: SmallMap<ModuleId, Expansion<Repeated>>,
 }
 
 /// All values of a walk. A module instance that is not there has not been expanded yet.
@@ -151,6 +152,12 @@ impl Scope for ModuleScope<'_> {
     fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
         Some(self.place.now)
     }
+
+    fn provider(&self, local: &str) -> Option<&str> {
+        let required = self.graph.modules[self.module].module.required_providers.get(local)?;
+        let sources = [("terraform", "builtin/terraform"), ("aws", "hashicorp/aws")];
+        sources.iter().find(|(_, source)| required.source.ends_with(source)).map(|(own, _)| *own)
+    }
 }
 
 impl ModuleScope<'_> {
@@ -215,7 +222,7 @@ impl ModuleScope<'_> {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         };
         let name = t.attr(0).unwrap_or_default();
-        let known = |map: &BTreeMap<Arc<str>, Value>| map.get(name).cloned().unwrap_or_else(Value::dynamic);
+        let known = |map: &SmallMap<Arc<str>, Value>| map.get(name).cloned().unwrap_or_else(Value::dynamic);
         match &*t.root {
             "var" => Ok(Resolved { value: known(&values.variables), steps_used: 1 }),
             "local" => Ok(Resolved { value: known(&values.locals), steps_used: 1 }),

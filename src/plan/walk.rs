@@ -15,26 +15,30 @@ mod resources;
 mod triggers;
 mod types;
 
-pub use conditions::Moment;
+pub use conditions::{Conditioned, Moment};
 pub use data::data_value;
 pub use imports::Found;
 pub use moves::moves_between;
 pub use provisioners::LocalCommand;
 
 use self::options::Options;
-use super::values::{ModuleScope, Place, Repeated, Values};
+use super::values::{Expansion, ModuleScope, Place, Repeated, Values};
 use super::{Change, CheckResult, OutputChange, Plan};
 use crate::addr::{Address, Mode, ModulePath};
 use crate::aws::{AwsError, Existing};
+use crate::config::DeclKey;
 use crate::config::variables::VariableValue;
 use crate::diag::Diagnostics;
 use crate::graph::{Graph, ModuleId, Node};
+use crate::lang::eval::Kept;
 use crate::provider::{Provider, ProviderSettings};
 use crate::schema::Object;
 use crate::state::journal::Unfinished;
 use crate::state::{State, object};
 use crate::value::to_json;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a walk is for.
@@ -71,9 +75,9 @@ pub struct Walk<'a> {
     pub state: State,
     pub values: Values,
     pub diags: Diagnostics,
-    pub changes: BTreeMap<Address, Change>,
+    pub changes: BTreeMap<Address, Arc<Change>>,
     /// Deletions of what replaced resources left behind.
-    pub deposed: Vec<Change>,
+    pub deposed: Vec<Arc<Change>>,
     pub live: BTreeMap<Address, Option<Object>>,
     pub settings: BTreeMap<String, ProviderSettings>,
     /// From → to, as the journal shall have it.
@@ -98,12 +102,20 @@ pub struct Walk<'a> {
     given: BTreeMap<Arc<str>, VariableValue>,
     create_before_destroy: BTreeSet<Node>,
     late_providers: BTreeSet<String>,
+    /// Data sources that need no cloud are read even when validating.
+    pub reads_own_data: bool,
     /// Tells what could do harm in another run, too.
     pub thorough: bool,
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
+    /// What locals take.
+    kept: Kept,
+    /// Instances as `count` and `for_each` come out while applying.
+    again: RefCell<BTreeMap<(ModuleId, ModulePath), Repetitions>>,
 }
+
+type Repetitions = BTreeMap<DeclKey, Rc<Expansion<Repeated>>>;
 
 impl<'a> Walk<'a> {
     pub fn new(
@@ -140,9 +152,12 @@ impl<'a> Walk<'a> {
             given,
             create_before_destroy: BTreeSet::new(),
             late_providers: BTreeSet::new(),
+            reads_own_data: false,
             thorough: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
+            kept: Kept::default(),
+            again: RefCell::default(),
         };
         walk.values.module_mut(0, &ModulePath::root());
         walk.create_before_destroy = walk.find_create_before_destroy();
@@ -178,6 +193,7 @@ impl<'a> Walk<'a> {
             self.derive_all_tags();
             return Ok(());
         }
+        let early: BTreeSet<Node> = early.into_iter().collect();
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
@@ -405,20 +421,21 @@ impl<'a> Walk<'a> {
 
     /// The plan that this walk came to.
     pub fn plan(&self) -> Plan {
-        let mut changes: Vec<Change> = self.changes.values().cloned().collect();
+        let mut changes: Vec<Arc<Change>> = self.changes.values().cloned().collect();
         changes.extend(self.deposed.iter().cloned());
         let checks = self.checks.clone();
         Plan { changes, outputs: self.output_changes(), checks, serial: self.state.serial }
     }
 
-    fn output_changes(&self) -> BTreeMap<String, OutputChange> {
+    /// Outputs as they will be, beside those of the state.
+    pub fn output_changes(&self) -> BTreeMap<String, OutputChange> {
         let root = self.values.module(0, &ModulePath::root());
         let declared = &self.graph.modules[0].module.outputs;
         let mut out = BTreeMap::new();
         if self.purpose == Purpose::Destroy && self.options.targets.is_empty() {
             return out;
         }
-        for (name, value) in root.map(|m| &m.outputs).into_iter().flatten() {
+        for (name, value) in root.into_iter().flat_map(|m| m.outputs.iter()) {
             let sensitive = declared.get(name).is_some_and(|o| o.sensitive);
             let before = self.state.outputs.get(&**name).map(|o| o.value.clone());
             if self.purpose == Purpose::Destroy || self.is_left_out(name) {
@@ -459,16 +476,19 @@ impl<'a> Walk<'a> {
 
     /// Resources that are created before they are destroyed: those that say so, and all that they need.
     fn find_create_before_destroy(&self) -> BTreeSet<Node> {
-        let mut found = BTreeSet::new();
-        for node in self.graph.nodes() {
-            let Node::Resource(id, key) = node else { continue };
-            let resource = &self.graph.modules[*id].module.resources[key];
-            if resource.lifecycle.create_before_destroy {
-                found.insert(node.clone());
-                let needed = self.graph.needs_all(node).into_iter().filter(|n| super::values::is_managed(n));
-                found.extend(needed.cloned());
+        let asks = |node: &&Node| match node {
+            Node::Resource(id, key) => {
+                self.graph.modules[*id].module.resources[key].lifecycle.create_before_destroy
+            }
+            _ => false,
+        };
+        let mut todo: Vec<&Node> = self.graph.nodes().filter(asks).collect();
+        let mut seen: BTreeSet<&Node> = BTreeSet::new();
+        while let Some(node) = todo.pop() {
+            if seen.insert(node) {
+                todo.extend(self.graph.needs(node));
             }
         }
-        found
+        seen.into_iter().filter(|n| super::values::is_managed(n)).cloned().collect()
     }
 }

@@ -3,7 +3,7 @@
 use crate::addr::Address;
 use crate::diag::Sources;
 use crate::lang::format::format;
-use crate::schema::{Object, Presence, Row, Shape, Table, TypeSchema};
+use crate::schema::{Object, Presence, Row, Shape, Table, TypeSchema, blocks_in};
 use crate::value::{Value, to_json};
 use hcl::{Block, Expression, Identifier};
 use hcl_edit::Decorate;
@@ -129,7 +129,7 @@ fn structures(
     for row in ordered {
         let Some(value) = object.value(row.name).filter(|v| !row.is_absent(v)) else { continue };
         if let Some((_, inner)) = row.block_table() {
-            for item in value.as_slice().unwrap_or_default() {
+            for item in blocks_in(value) {
                 let nested = Object::from(item.as_map().cloned().unwrap_or_default());
                 let mut kept = Object::new();
                 for inner_row in inner.rows.iter().filter(|r| is_written(r, &nested)) {

@@ -37,7 +37,7 @@ pub fn plan(plan: &Plan) -> Json {
             "move": plan.changes.iter().filter(|c| c.previous.is_some()).count(),
             "forget": plan.count(Action::Forget),
         },
-        "changes": plan.changes.iter().map(change).collect::<Vec<_>>(),
+        "changes": plan.changes.iter().map(|c| change(c)).collect::<Vec<_>>(),
         "rollouts": rollouts(plan),
         "outputs": outputs,
         "checks": plan.checks,

@@ -1,8 +1,8 @@
 //! The attributes of one resource, as values.
 
 use super::{
-    Any, Attr, Blocks, Bool, Field, Float, Int, IntList, IntSet, Json, Nesting, Shape, Str, StrList, StrMap,
-    StrSet, Table,
+    Any, Attr, Blocks, Bool, Field, Float, Int, IntList, IntSet, Json, Shape, Str, StrList, StrMap, StrSet,
+    Table,
 };
 use crate::value::{Kind, Map, Type, Value};
 use std::cell::RefCell;
@@ -76,15 +76,11 @@ impl Object {
         self
     }
 
-    /// Blocks need their row to know whether they are a list or a set.
+    /// Blocks need their row to know whether they are a list, a set or an object.
     pub fn set_blocks(&mut self, attr: &Attr<Blocks>, objects: Vec<Object>) -> &mut Self {
         let Some((nesting, table)) = attr.row.block_table() else { return self };
         let items: Vec<Value> = objects.into_iter().map(|o| o.complete(table).into()).collect();
-        let value = match nesting {
-            Nesting::List => Value::list(table.ty(), items),
-            Nesting::Set => Value::set(table.ty(), items),
-        };
-        self.put(attr.row.name, Some(value));
+        self.put(attr.row.name, Some(nesting.collect(table, items)));
         self
     }
 
@@ -103,8 +99,7 @@ impl Object {
             map.entry(attribute_name(row.name)).or_insert_with(|| match row.shape {
                 // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
                 _ if row.also_attribute => Value::null(row.ty()),
-                Shape::Blocks(Nesting::List, t) => Value::list(t.ty(), Vec::new()),
-                Shape::Blocks(Nesting::Set, t) => Value::set(t.ty(), Vec::new()),
+                Shape::Blocks(nesting, t) => nesting.collect(t, Vec::new()),
                 _ => Value::null(row.ty()),
             });
         }

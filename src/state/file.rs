@@ -100,12 +100,17 @@ impl StateDir {
             line: error.line(),
             error: error.to_string(),
         };
-        let json: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
-        let version = json.get("version").and_then(|v| v.as_u64()).unwrap_or(0) as u32;
+        // Of a newer one nothing but its version need be understood.
+        #[derive(serde::Deserialize)]
+        struct Header {
+            #[serde(default)]
+            version: u32,
+        }
+        let Header { version } = serde_json::from_str(&text).map_err(damaged)?;
         if version > VERSION {
             return Err(StateError::Newer { path, version });
         }
-        serde_json::from_value(json).map_err(damaged)
+        serde_json::from_str(&text).map_err(damaged)
     }
 
     fn load_journal(&self) -> Result<Vec<Entry>, StateError> {

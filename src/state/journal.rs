@@ -175,6 +175,18 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
     open.into_values().collect()
 }
 
+/// A `null_resource` as `terraform_data`: its triggers are an object there, as Terraform takes them over.
+fn become_data(resource: &mut Resource) {
+    for attributes in [&mut resource.applied, &mut resource.seen] {
+        let Some(Json::Object(triggers)) = attributes.remove("triggers") else { continue };
+        let types: serde_json::Map<String, Json> =
+            triggers.keys().map(|name| (name.clone(), "string".into())).collect();
+        let packed = serde_json::json!({ "type": ["object", types], "value": triggers });
+        attributes.insert("triggers_replace".to_owned(), packed);
+    }
+    resource.provider = "terraform".to_owned();
+}
+
 /// Nothing is ever overwritten: where another resource stands at the new address, it stays where it is. Who
 /// was made from a moved resource knows its new name.
 fn rename(state: &mut State, moves: Vec<(Address, Address)>) {
@@ -183,7 +195,10 @@ fn rename(state: &mut State, moves: Vec<(Address, Address)>) {
         if state.resources.contains_key(&to) {
             continue;
         }
-        let Some(resource) = state.resources.remove(&from) else { continue };
+        let Some(mut resource) = state.resources.remove(&from) else { continue };
+        if (&*from.type_name, &*to.type_name) == ("null_resource", "terraform_data") {
+            become_data(&mut resource);
+        }
         let (old, new) = (without_keys(&from), without_keys(&to));
         state.resources.insert(to, resource);
         if old != new {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cd tests/fuzz
-//! cargo run --release --bin seeds                 # corpus/ from fixtures/
+//! python3 seeds.py                                # corpus/ from fixtures/
 //! cargo run --release --bin parse -- -dict=language.dict -max_total_time=600 corpus/parse
 //! ```
 //!

@@ -3,10 +3,10 @@
 
 use crate::diag::{Diagnostic, Diagnostics, FileId, Sources};
 use crate::lang::eval::{Resolved, Scope, eval as evaluate};
+use crate::lang::format::format;
 use crate::lang::json::{Reading, read};
 use crate::lang::parse::{parse_expression, parse_file, parse_template};
 use crate::lang::syntax::{Body, Expr, ExprKind, TemplatePart, Traversal};
-use crate::lang::format::format;
 use crate::value::{Type, Value, exact_json, json_text};
 use std::path::Path;
 
@@ -23,7 +23,11 @@ fn placed(sources: &Sources, diags: &[Diagnostic]) {
             let text = sources.text(label.span.file);
             let (start, end) = (label.span.start as usize, label.span.end as usize);
             assert!(start <= end && end <= text.len(), "{:?} is outside of the text", label.span);
-            assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{:?} cuts a character", label.span);
+            assert!(
+                text.is_char_boundary(start) && text.is_char_boundary(end),
+                "{:?} cuts a character",
+                label.span
+            );
             let _ = sources.line_column(label.span.file, label.span.start);
         }
     }
@@ -55,7 +59,7 @@ fn inside(sources: &Sources, file: FileId, body: &Body) {
     }
 }
 
-struct Nothing;
+pub struct Nothing;
 
 impl Scope for Nothing {
     fn resolve(&self, traversal: &Traversal) -> Result<Resolved, Diagnostic> {
@@ -66,7 +70,9 @@ impl Scope for Nothing {
             "l" => Value::list(Type::Number, vec![Value::int(1), Value::int(2)]),
             "n" => Value::null(Type::Dynamic),
             root => {
-                return Err(Diagnostic::error("unknown-name", format!("there is no `{root}`")).at(traversal.span));
+                return Err(
+                    Diagnostic::error("unknown-name", format!("there is no `{root}`")).at(traversal.span)
+                );
             }
         };
         Ok(Resolved { value, steps_used: 0 })

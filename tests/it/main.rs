@@ -16,6 +16,7 @@ mod others;
 mod provider_schema;
 mod scenarios;
 mod terraform;
+mod terraform_ways;
 mod tidy;
 mod tools;
 mod values;

@@ -46,7 +46,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("aws_ssm_parameter", "has_value_wo", WRITE_ONLY),
     ("aws_ssm_parameter", "value_wo", WRITE_ONLY),
     ("aws_ssm_parameter", "value_wo_version", WRITE_ONLY),
-    ("data *", "timeouts", "nothing is waited for"),
     ("data aws_ami", "uefi_data", "the provider accepts it and does nothing with it"),
 ];
 
@@ -95,8 +94,11 @@ fn compare(table: &'static Table, schema: &Json, at: &str, found: &mut Vec<(Stri
                 }
             }
             (Shape::Blocks(nesting, inner), None, Some(block)) => {
-                // A `single` block (`timeouts`) is a list of at most one here.
-                let theirs = if block["nesting"] == "set" { Nesting::Set } else { Nesting::List };
+                let theirs = match block["nesting"].as_str() {
+                    Some("set") => Nesting::Set,
+                    Some("single") => Nesting::Single,
+                    _ => Nesting::List,
+                };
                 if *nesting != theirs {
                     differs(format!("is a {nesting:?} of blocks, the provider has {theirs:?}"));
                 }

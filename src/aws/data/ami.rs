@@ -2,6 +2,7 @@
 
 use super::ec2::{self, FILTER, TAGS};
 use crate::aws::types::ec2::arn;
+use crate::aws::types::timeouts::TIMEOUTS_READ;
 use crate::aws::{Aws, AwsData, AwsError, Op};
 use crate::schema::{Attr, ID, Object, StrMap, TypeSchema, attributes};
 use crate::value::Value;
@@ -31,7 +32,7 @@ mod product_code {
 }
 
 attributes! {
-    TABLE [FILTER, TAGS]:
+    TABLE [FILTER, TAGS, TIMEOUTS_READ]:
     ARCHITECTURE: Str = computed("architecture");
     ARN: Str = computed("arn");
     BLOCK_DEVICES: Blocks = computed("block_device_mappings").set(&device::TABLE);

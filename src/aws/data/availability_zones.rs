@@ -2,13 +2,14 @@
 
 use super::ec2::{self, FILTER};
 use crate::aws::types::ec2::filter;
+use crate::aws::types::timeouts::TIMEOUTS_READ;
 use crate::aws::{Aws, AwsData, AwsError, Op};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 
 attributes! {
-    TABLE [FILTER]:
+    TABLE [FILTER, TIMEOUTS_READ]:
     ALL: Bool = optional("all_availability_zones").doc("Also those that the account has not opted in to");
     EXCLUDE_NAMES: StrSet = optional("exclude_names");
     EXCLUDE_IDS: StrSet = optional("exclude_zone_ids");

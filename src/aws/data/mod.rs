@@ -34,5 +34,5 @@ pub static ALL: &[&dyn AwsData] = &[
 ];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsData> {
-    ALL.iter().find(|t| t.schema().name == name).copied()
+    name.starts_with("aws_").then(|| ALL.iter().find(|t| t.schema().name == name).copied()).flatten()
 }

@@ -1,13 +1,14 @@
 //! `aws_subnet`: one subnet, found by what is known of it.
 
 use super::ec2::{self, FILTER, TAGS};
+use crate::aws::types::timeouts::TIMEOUTS_READ;
 use crate::aws::{Aws, AwsData, AwsError, Op};
 use crate::schema::{Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Subnet as Live, SubnetCidrBlockStateCode};
 
 attributes! {
-    TABLE [FILTER, TAGS]:
+    TABLE [FILTER, TAGS, TIMEOUTS_READ]:
     ARN: Str = computed("arn");
     ASSIGN_IPV6: Bool = computed("assign_ipv6_address_on_creation");
     AVAILABILITY_ZONE: Str = optional_computed("availability_zone");

@@ -1,13 +1,14 @@
 //! `aws_subnets`: the ids of all subnets that match.
 
 use super::ec2::{self, FILTER, TAGS};
+use crate::aws::types::timeouts::TIMEOUTS_READ;
 use crate::aws::{Aws, AwsData, AwsError, Op};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Subnet;
 
 attributes! {
-    TABLE [FILTER, TAGS]:
+    TABLE [FILTER, TAGS, TIMEOUTS_READ]:
     IDS: StrList = computed("ids");
 }
 

@@ -2,6 +2,7 @@
 
 use super::ec2::{self, FILTER, TAGS};
 use crate::aws::types::ec2::{arn, filter};
+use crate::aws::types::timeouts::TIMEOUTS_READ;
 use crate::aws::types::vpc::switch;
 use crate::aws::{Aws, AwsData, AwsError, Op};
 use crate::schema::{Object, TypeSchema, attributes};
@@ -19,7 +20,7 @@ mod association {
 }
 
 attributes! {
-    TABLE [FILTER, TAGS]:
+    TABLE [FILTER, TAGS, TIMEOUTS_READ]:
     ARN: Str = computed("arn");
     CIDR_BLOCK: Str = optional_computed("cidr_block");
     ASSOCIATIONS: Blocks = computed("cidr_block_associations").list(&association::TABLE);

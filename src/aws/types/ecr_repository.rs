@@ -48,7 +48,7 @@ attributes! {
 }
 
 const TIMEOUTS: Attr<Blocks> =
-    Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).single(&DELETE_ONLY);
+    Attr::<Blocks>::optional("timeouts").local().same(|_, _| true).object(&DELETE_ONLY);
 
 static SCHEMA: TypeSchema = TypeSchema {
     doc: "Where images are kept",

@@ -136,6 +136,15 @@ resource "aws_lb" "web" {
             Vec::new()
         }
     },
+    complete: |want| {
+        // An application load balancer is always across zones: the provider plans nothing, whatever is written.
+        match want.value("load_balancer_type") {
+            Some(value) if value.is_unknown() => {}
+            _ if application(want) => want.put(ENABLE_CROSS_ZONE.row.name, None),
+            _ if want.has(ENABLE_CROSS_ZONE.row.name) => {}
+            _ => want.put(ENABLE_CROSS_ZONE.row.name, Some(false.into())),
+        }
+    },
     unique: &["name"],
     ..TypeSchema::new("aws_lb", &TABLE)
 };

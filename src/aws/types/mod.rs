@@ -49,12 +49,14 @@ mod sg_permissions;
 mod sg_rule;
 mod ssm_parameter;
 mod subnet;
-mod timeouts;
+pub mod timeouts;
 pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 
 use super::AwsType;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Every resource type, sorted by name.
 #[rustfmt::skip]
@@ -106,5 +108,8 @@ pub static ALL: &[&dyn AwsType] = &[
 ];
 
 pub fn find(name: &str) -> Option<&'static dyn AwsType> {
-    ALL.iter().find(|t| t.schema().name == name).copied()
+    static INDEX: LazyLock<BTreeMap<&'static str, &'static dyn AwsType>> =
+        LazyLock::new(|| ALL.iter().map(|t| (t.schema().name, *t)).collect());
+    // A root without AWS does not even look at their tables.
+    name.starts_with("aws_").then(|| INDEX.get(name).copied()).flatten()
 }

@@ -43,5 +43,8 @@ pub static ALL: &[&dyn BuiltinType] = &[
 ];
 
 pub fn find(name: &str) -> Option<&'static dyn BuiltinType> {
+    if name.starts_with("aws_") {
+        return None;
+    }
     ALL.iter().find(|t| t.schema().name == name).copied()
 }

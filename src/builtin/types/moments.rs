@@ -65,6 +65,25 @@ pub fn set_parts(object: &mut Object, moment: &Zoned) {
         .set(&UNIX, moment.timestamp().as_second());
 }
 
+/// What is imported as `base,far` or as `base,years,months,days,hours,minutes…`: the base, and what follows.
+pub fn imported(id: &str, parts: usize) -> Option<(Zoned, Imported)> {
+    let (base, rest) = id.split_once(',')?;
+    let base = parse(base)?;
+    if let Some(far) = parse(rest) {
+        return Some((base, Imported::Moment(far)));
+    }
+    let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse().ok() };
+    let numbers: Vec<i64> = rest.split(',').map(number).collect::<Option<_>>()?;
+    (numbers.len() == parts && numbers.iter().any(|n| *n != 0)).then_some((base, Imported::Numbers(numbers)))
+}
+
+/// How far it is to the other moment.
+pub enum Imported {
+    Moment(Zoned),
+    /// Those that are 0 are not set.
+    Numbers(Vec<i64>),
+}
+
 /// How far to go from a time: what `offset_*` and `rotation_*` say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distance {

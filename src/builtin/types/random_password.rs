@@ -3,7 +3,7 @@
 use super::keepers::KEEPERS;
 use super::strings::{self, *};
 use crate::aws::{AwsError, Job};
-use crate::builtin::{BuiltinType, Context};
+use crate::builtin::{BuiltinType, Context, Random};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use rand::Rng;
@@ -31,6 +31,14 @@ resource "random_password" "database" {
 /// Of the bcrypt hash, as Go's library has it by default.
 const COST: u32 = 10;
 
+fn hashed(text: &str, random: &mut Random) -> Result<String, AwsError> {
+    let mut salt = [0; 16];
+    random.fill_bytes(&mut salt);
+    let hash = bcrypt::hash_with_salt(text, COST, salt)
+        .map_err(|error| AwsError::failed("create", "BcryptFailed", error.to_string()))?;
+    Ok(hash.format_for_version(bcrypt::Version::TwoA))
+}
+
 pub struct RandomPassword;
 
 #[async_trait(?Send)]
@@ -39,19 +47,29 @@ impl BuiltinType for RandomPassword {
         &SCHEMA
     }
 
+    /// By the password itself.
+    fn import(&self, id: &str) -> Option<Object> {
+        let mut known = strings::imported(id);
+        known.set(&ID, "none").set(&RESULT, id);
+        Some(known)
+    }
+
+    /// What was imported has no hash yet.
+    fn read(&self, cx: &Context, known: &Object) -> Result<Option<Object>, AwsError> {
+        let mut known = known.clone();
+        if let (Some(text), false) = (known.get(&RESULT), known.has("bcrypt_hash")) {
+            known.set(&BCRYPT_HASH, hashed(&text, &mut cx.entropy.random("imported password")?)?);
+        }
+        Ok(Some(known))
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut random = cx.entropy.random(job.token)?;
         let text = strings::generate(job.want, &mut random)
             .map_err(|problem| AwsError::failed("create", "InvalidCombination", problem))?;
-        let mut salt = [0; 16];
-        random.fill_bytes(&mut salt);
-        let hash = bcrypt::hash_with_salt(&text, COST, salt)
-            .map_err(|error| AwsError::failed("create", "BcryptFailed", error.to_string()))?;
+        let hash = hashed(&text, &mut random)?;
         let mut object = job.want.clone();
-        object
-            .set(&ID, "none")
-            .set(&RESULT, text)
-            .set(&BCRYPT_HASH, hash.format_for_version(bcrypt::Version::TwoA));
+        object.set(&ID, "none").set(&RESULT, text).set(&BCRYPT_HASH, hash);
         Ok(object)
     }
 }

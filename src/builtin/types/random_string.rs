@@ -34,16 +34,9 @@ impl BuiltinType for RandomString {
         &SCHEMA
     }
 
-    /// What it was made of cannot be told from it: all kinds of characters are taken for allowed.
     fn import(&self, id: &str) -> Option<Object> {
-        let mut known = Object::new();
-        known.set(&ID, id).set(&RESULT, id).set(&LENGTH, id.len());
-        for kind in [&LOWER, &NUMERIC, &NUMBER, &SPECIAL, &UPPER] {
-            known.set(kind, true);
-        }
-        for least in [&MIN_LOWER, &MIN_NUMERIC, &MIN_SPECIAL, &MIN_UPPER] {
-            known.set(least, 0_i64);
-        }
+        let mut known = strings::imported(id);
+        known.set(&ID, id).set(&RESULT, id);
         Some(known)
     }
 

@@ -53,6 +53,20 @@ pub fn validate(want: &Object) -> Vec<(&'static str, String)> {
     problems
 }
 
+/// What is known of a text that was made elsewhere. What it was made of cannot be told from it: all kinds of
+/// characters are taken for allowed.
+pub fn imported(text: &str) -> Object {
+    let mut known = Object::new();
+    known.set(&LENGTH, text.len());
+    for kind in [&LOWER, &NUMERIC, &NUMBER, &SPECIAL, &UPPER] {
+        known.set(kind, true);
+    }
+    for least in [&MIN_LOWER, &MIN_NUMERIC, &MIN_SPECIAL, &MIN_UPPER] {
+        known.set(least, 0_i64);
+    }
+    known
+}
+
 const UPPER_CASE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER_CASE: &str = "abcdefghijklmnopqrstuvwxyz";
 const DIGITS: &str = "0123456789";

@@ -77,6 +77,20 @@ impl BuiltinType for TimeOffset {
         &SCHEMA
     }
 
+    /// `base,years,months,days,hours,minutes,seconds`
+    fn import(&self, id: &str) -> Option<Object> {
+        let attrs =
+            [&OFFSET_YEARS, &OFFSET_MONTHS, &OFFSET_DAYS, &OFFSET_HOURS, &OFFSET_MINUTES, &OFFSET_SECONDS];
+        let (base, far) = moments::imported(id, attrs.len())?;
+        let Imported::Numbers(numbers) = far else { return None };
+        let mut known = Object::new();
+        for (attr, n) in attrs.into_iter().zip(numbers).filter(|(_, n)| *n != 0) {
+            known.set(attr, n);
+        }
+        settle(&mut known, &base).ok()?;
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut object = job.want.clone();
         settle(&mut object, &moments::declared_or_now(job.want.get(&BASE_RFC3339), cx)?)?;

@@ -84,6 +84,26 @@ impl BuiltinType for TimeRotating {
         Ok((!past).then(|| known.clone()))
     }
 
+    /// `base,years,months,days,hours,minutes`, or `base,moment`.
+    fn import(&self, id: &str) -> Option<Object> {
+        let attrs = [&ROTATION_YEARS, &ROTATION_MONTHS, &ROTATION_DAYS, &ROTATION_HOURS, &ROTATION_MINUTES];
+        let (base, far) = moments::imported(id, attrs.len())?;
+        let mut known = Object::new();
+        match far {
+            Imported::Moment(far) => {
+                known.set(&ROTATION_RFC3339, moments::format(&far));
+            }
+            Imported::Numbers(numbers) => {
+                for (attr, n) in attrs.into_iter().zip(numbers).filter(|(_, n)| *n != 0) {
+                    known.set(attr, n);
+                }
+            }
+        }
+        let want = known.clone();
+        settle(&mut known, &want, &base).ok()?;
+        Some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         let mut object = job.want.clone();
         settle(&mut object, job.want, &moments::declared_or_now(job.want.get(&RFC3339), cx)?)?;

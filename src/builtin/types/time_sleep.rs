@@ -71,6 +71,16 @@ impl BuiltinType for TimeSleep {
         &SCHEMA
     }
 
+    /// `create,destroy`, one of which may be empty.
+    fn import(&self, id: &str) -> Option<Object> {
+        let (create, destroy) = id.split_once(',')?;
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let good = [create, destroy].into_iter().all(|text| text.is_empty() || parse(text).is_some());
+        let mut known = Object::new();
+        known.set(&ID, id).set(&CREATE_DURATION, given(create)).set(&DESTROY_DURATION, given(destroy));
+        (good && (known.has("create_duration") || known.has("destroy_duration"))).then_some(known)
+    }
+
     async fn create(&self, cx: &Context, job: &Job<'_>) -> Result<Object, AwsError> {
         wait(cx, job, &CREATE_DURATION).await?;
         let mut object = job.want.clone();

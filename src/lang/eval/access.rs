@@ -48,6 +48,8 @@ fn not_an_object(ty: &Type, name: &str, unsupported: impl Fn(String) -> Diagnost
         Type::List(t) | Type::Set(t) if matches!(**t, Type::Object(_)) => diagnostic
             .help(format!("for the `{name}` of every element write `[*].{name}`, of one `[0].{name}`")),
         Type::Tuple(_) => diagnostic.help(format!("for the `{name}` of every element write `[*].{name}`")),
+        Type::List(_) | Type::Set(_) => diagnostic
+            .help("it has elements: `[0]` is the first of a list, `for x in … : …` goes through all"),
         _ => diagnostic,
     }
 }
@@ -124,8 +126,15 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
         }
         other => return Err(invalid(format!("{} has no elements", other.a_noun()))),
     };
-    let key =
-        convert(key, &wanted).map_err(|error| invalid(format!("the index is unsuitable: {}", error.what)))?;
+    let key = convert(key, &wanted).map_err(|error| {
+        let d = invalid(format!("the index is unsuitable: {}", error.what));
+        match wanted {
+            Type::Number => {
+                d.help("a list has numbers from 0 for indices; what has names is a map or an object")
+            }
+            _ => d,
+        }
+    })?;
     let found = match (&value.kind, &key.kind) {
         (_, Kind::Unknown(_)) => match &ty {
             Type::List(element) | Type::Map(element) => Value::unknown((**element).clone()),
@@ -163,6 +172,7 @@ fn shape(value: &Value) -> Type {
 }
 
 fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnostic) -> Diagnostic {
+    let empty = length == 0;
     let length = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
     let shown = describe(key);
     let diagnostic = invalid(format!("there is no element {shown}: the collection has {length}"));
@@ -171,7 +181,8 @@ fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnost
             diagnostic.help("indices count from 0; the last element is `[length(x) - 1]`")
         }
         Some(n) if !n.is_whole() => diagnostic.help("an index is a whole number"),
-        _ => diagnostic,
+        _ if empty => diagnostic.help("where there may be none, use try(), or test the length first"),
+        _ => diagnostic.help("indices count from 0"),
     }
 }
 

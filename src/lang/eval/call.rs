@@ -1,6 +1,8 @@
 //! Function calls: arguments, their conversion, and what unknowns and marks do to the result.
 
-use super::super::functions::{Call, FUNCTIONS, Failure, Function, Lazy, Param, Returns, Run, find};
+use super::super::functions::{
+    Call, FUNCTIONS, Failure, Function, Lazy, PROVIDER_FUNCTIONS, Param, Returns, Run, find,
+};
 use super::super::syntax::{Expr, Ident};
 use super::{Env, Evaluator, unsuitable};
 use crate::diag::{Diagnostic, Span, nearest};
@@ -79,7 +81,7 @@ impl Evaluator<'_> {
 
     fn function(&mut self, name: &Ident, args: &[Expr], env: &Env) -> Option<&'static Function> {
         let wanted = name.name.strip_prefix("core::").unwrap_or(&name.name);
-        let found = find(wanted);
+        let found = self.provider_function(wanted).or_else(|| find(wanted));
         let diagnostic = match found {
             Some(_) if !self.scope.allows_functions() => {
                 Diagnostic::error("functions-not-allowed", "functions cannot be called here")
@@ -94,6 +96,13 @@ impl Evaluator<'_> {
             self.expr(arg, env);
         }
         None
+    }
+
+    /// `provider::terraform::encode_expr`
+    fn provider_function(&self, name: &str) -> Option<&'static Function> {
+        let (local, function) = name.strip_prefix("provider::")?.split_once("::")?;
+        let own = self.scope.provider(local)?;
+        PROVIDER_FUNCTIONS.iter().find(|f| f.name.split_once("::") == Some((own, function)))
     }
 
     /// Evaluated arguments; None if their number is unknown or, after a report, there is none.
@@ -236,7 +245,9 @@ fn unknown_function(name: &str) -> Diagnostic {
         "list" => diagnostic.help("write `tolist([…])`"),
         "map" => diagnostic.help("write `tomap({…})`"),
         "type" => diagnostic.help("`type` is there only in the console"),
-        _ if name.starts_with("provider::") => diagnostic.help("functions of providers are not supported"),
+        _ if name.starts_with("provider::") => diagnostic.help(
+            "required_providers must name the provider; those of `terraform` and `aws` have functions here",
+        ),
         _ => match nearest(name, FUNCTIONS.iter().map(|f| f.name)) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,

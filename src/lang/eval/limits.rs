@@ -1,8 +1,9 @@
 //! Bounds on what one expression may do and become, so that no configuration hangs a run or eats its memory.
 
-use super::Evaluator;
-use crate::diag::{Diagnostic, Span};
+use super::{Evaluator, Scope};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::lang::functions::{LARGEST_VALUE, LARGEST_VALUE_TEXT};
+use crate::lang::syntax::Expr;
 use crate::value::{Excess, Kind, Value};
 use std::cell::Cell;
 
@@ -19,6 +20,45 @@ const SEEN_BYTES_PER_STEP: usize = 4_096;
 thread_local! {
     /// The steps that a function call may spend, while it runs: templates that it evaluates take from these.
     static LENT: Cell<Option<u64>> = const { Cell::new(None) };
+    /// Steps of all expressions so far.
+    static SPENT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What the values that a run keeps may take together.
+const MOST_KEPT_BYTES: usize = if cfg!(test) { 8 << 20 } else { 2 << 30 };
+/// So little work makes nothing that counts: it only passes on what is counted already.
+const LITTLE_WORK: u64 = 16;
+
+/// Counts what a run keeps of its expressions. Parts are shared, so a value counts for no more than the work
+/// that went into it can have made.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    bytes: usize,
+}
+
+impl Kept {
+    /// Evaluates what is going to be kept; once there is too much of it, that is an error and nothing is kept.
+    pub fn eval(&mut self, expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Value {
+        let before = SPENT.get();
+        let value = super::eval(expr, scope, diags);
+        let work = SPENT.get() - before;
+        if work < LITTLE_WORK {
+            return value;
+        }
+        let most = LARGEST_VALUE.min(work as usize * SEEN_BYTES_PER_STEP);
+        self.bytes = self.bytes.saturating_add(value.weigh(most, usize::MAX).unwrap_or(most));
+        if self.bytes <= MOST_KEPT_BYTES {
+            return value;
+        }
+        let summary = "the values of this configuration are too large together";
+        diags.push(
+            Diagnostic::error("value-too-large", summary)
+                .at(expr.span)
+                .detail(format!("With this one they take more than {} MiB.", MOST_KEPT_BYTES >> 20))
+                .help("leave out what is not needed; large data belongs in files"),
+        );
+        Value::dynamic()
+    }
 }
 
 /// What an evaluator has left to spend.
@@ -59,6 +99,8 @@ impl Drop for Steps {
     fn drop(&mut self) {
         if self.lent {
             LENT.set(Some(self.left));
+        } else {
+            SPENT.set(SPENT.get() + (MOST_STEPS - self.left));
         }
     }
 }
@@ -128,7 +170,7 @@ fn too_large(excess: Excess, span: Span) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::run;
+    use super::super::tests::{kept, run};
 
     fn fails(text: &str, code: &str) {
         let (value, diags) = run(text);
@@ -169,6 +211,14 @@ mod tests {
         {
             fails(&doubled(30, "1", last), "value-too-large");
         }
+    }
+
+    #[test]
+    fn many_large_values_are_too_much_together() {
+        let large = "[for a in range(16): [for b in range(1024): a * b]]".to_owned();
+        assert!(kept(&vec![large.clone(); 8]).is_empty());
+        assert_eq!(kept(&vec![large; 17]).first(), Some(&"value-too-large"));
+        assert!(kept(&vec!["{ a = 1, b = [1, 2, 3] }".to_owned(); 1000]).is_empty());
     }
 
     #[test]

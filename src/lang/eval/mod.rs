@@ -18,6 +18,7 @@ mod tests;
 
 pub use access::step_into;
 pub use constraint::{Defaults, TypeConstraint, convert_to_constraint, type_constraint};
+pub use limits::Kept;
 pub use references::{references, text as traversal_text};
 
 use super::syntax::{Expr, ExprKind, Ident, Step, TemplatePart, Traversal};
@@ -55,6 +56,11 @@ pub trait Scope {
     /// Whether this is inside of a template, which may not call for another.
     fn in_template(&self) -> bool {
         false
+    }
+    /// The provider that a local name of this module stands for by required_providers, by its own name: its
+    /// functions can be called.
+    fn provider(&self, _local: &str) -> Option<&str> {
+        None
     }
     /// Fewer functions when false (variable defaults, backend blocks allow none).
     fn allows_functions(&self) -> bool {

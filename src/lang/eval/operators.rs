@@ -41,7 +41,12 @@ impl Evaluator<'_> {
                             (node.span, format!("`{}` is not possible here: {what}", symbol(*op)))
                         }
                     };
-                    self.report(Diagnostic::error("invalid-operand", summary).at(place), node, env);
+                    let missing = summary.ends_with(" is null");
+                    let mut d = Diagnostic::error("invalid-operand", summary).at(place);
+                    if missing {
+                        d = d.help("say what to take for null: `coalesce(x, …)`, or `x == null ? … : …`");
+                    }
+                    self.report(d, node, env);
                     Value::unknown(result_type(*op))
                 }
             };

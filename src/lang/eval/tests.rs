@@ -56,6 +56,17 @@ pub(super) fn run(text: &str) -> (Value, Vec<Diagnostic>) {
     (value, diags.into_sorted())
 }
 
+/// The codes of what evaluating the expressions one after the other, and keeping them, finds.
+pub(super) fn kept(texts: &[String]) -> Vec<&'static str> {
+    let (mut kept, mut diags) = (super::Kept::default(), Diagnostics::default());
+    for text in texts {
+        let (_, body, problems) = parsed(text);
+        assert!(problems.is_empty(), "{problems:#?}");
+        kept.eval(&body.attribute("v").expect("it is set").expr, &names(), &mut diags);
+    }
+    diags.into_sorted().iter().map(|d| d.code).collect()
+}
+
 fn value(text: &str) -> Value {
     let (value, diags) = run(text);
     assert!(diags.is_empty(), "{text}: {diags:#?}");

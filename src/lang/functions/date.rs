@@ -163,12 +163,11 @@ fn duration(text: &str) -> Option<SignedDuration> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (whole, fraction) = rest[..end].split_once('.').unwrap_or((&rest[..end], ""));
-        if whole.is_empty() && fraction.is_empty()
-            || fraction.contains('.')
-            || whole.len() + fraction.len() > 18
-        {
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') || whole.len() > 19 {
             return None;
         }
+        // Further digits are less than a nanosecond.
+        let fraction = &fraction[..fraction.len().min(18)];
         rest = &rest[end..];
         let unit_end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
         let unit: i128 = match &rest[..unit_end] {
@@ -181,11 +180,11 @@ fn duration(text: &str) -> Option<SignedDuration> {
             _ => return None,
         };
         rest = &rest[unit_end..];
-        let digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
-        nanos = nanos.checked_add(digits.checked_mul(unit)? / 10i128.pow(fraction.len() as u32))?;
+        let number = |digits: &str| format!("0{digits}").parse::<i128>().ok();
+        let part = number(fraction)?.checked_mul(unit)? / 10i128.pow(fraction.len() as u32);
+        nanos = nanos.checked_add(number(whole)?.checked_mul(unit)?)?.checked_add(part)?;
     }
-    let nanos = i64::try_from(nanos).ok()?;
-    Some(SignedDuration::from_nanos(if negative { -nanos } else { nanos }))
+    i64::try_from(if negative { -nanos } else { nanos }).ok().map(SignedDuration::from_nanos)
 }
 
 pub fn formatdate(call: &Call) -> Result {

@@ -139,7 +139,8 @@ fn parse_verb(text: &str, offset: usize) -> Result<(Verb, Option<usize>, &str)> 
         while bytes.get(*i).is_some_and(u8::is_ascii_digit) {
             *i += 1;
         }
-        text[start..*i].parse().ok()
+        // Too large a number is too large a width, not none.
+        (*i > start).then(|| text[start..*i].parse().unwrap_or(usize::MAX))
     };
     loop {
         match bytes.get(i) {

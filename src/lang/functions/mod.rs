@@ -15,6 +15,7 @@ mod map;
 mod numeric;
 mod pattern;
 mod power;
+mod provider;
 mod re2;
 mod set;
 mod string;
@@ -26,6 +27,7 @@ mod yaml;
 
 pub use file::render_template;
 pub(super) use file::templatestring;
+pub use provider::PROVIDER_FUNCTIONS;
 pub use table::{FUNCTIONS, find};
 
 /// So many bytes a value may have, written out.

@@ -10,12 +10,12 @@ use crate::value::{Type, Value};
 type Body = fn(&Call) -> Result<Value, Failure>;
 type TypeOf = fn(&[Value]) -> Result<Type, Failure>;
 
-const fn p(name: &'static str, ty: T) -> Param {
+pub(super) const fn p(name: &'static str, ty: T) -> Param {
     Param::new(name, ty)
 }
 
 /// A function whose result is always of one type.
-const fn f(
+pub(super) const fn f(
     name: &'static str,
     doc: &'static str,
     params: &'static [Param],
@@ -34,7 +34,7 @@ const fn f(
 }
 
 /// A function whose result's type depends on its arguments.
-const fn g(
+pub(super) const fn g(
     name: &'static str,
     doc: &'static str,
     params: &'static [Param],

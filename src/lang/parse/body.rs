@@ -294,6 +294,9 @@ impl Parser<'_> {
         }
         let wrong = self.diags.len() > diags;
         self.items(&mut body, Some(open));
+        // Most blocks hold one or two: room for four each would be most of a tree.
+        body.attributes.shrink_to_fit();
+        body.blocks.shrink_to_fit();
         if wrong && let Some(close) = self.mate(open) {
             // That the braces do not match in their lines is said already.
             let close = self.span(self.tokens[close]);

@@ -7,6 +7,7 @@ use crate::plan::{Action, Change};
 use crate::schema::{Object, TypeSchema};
 use crate::value::{Kind, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The attribute by which types say which VPC they are in.
 const VPC_ID: &str = "vpc_id";
@@ -57,7 +58,7 @@ impl Walk<'_> {
 
     /// Whether the resource with this id is planned to be made anew in another VPC, or is a VPC that goes.
     fn leaves_its_vpc(&self, id: &str) -> bool {
-        let of_id = |c: &&Change| c.id.as_deref() == Some(id);
+        let of_id = |c: &&Arc<Change>| c.id.as_deref() == Some(id);
         let planned = self.changes.values().filter(of_id).any(|c| {
             c.action == Action::Replace && (&*c.address.type_name == "aws_vpc" || changes_vpc(&c.attributes))
         });

@@ -11,10 +11,12 @@ use crate::graph::{ModuleId, Node};
 use crate::plan::desired::created;
 use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
+use crate::provider::default_name;
 use crate::schema::{Object, TypeSchema};
 use crate::state::without_keys;
 use crate::value::Value;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A data source instance that can be read now.
 pub(super) struct DataRead {
@@ -34,6 +36,7 @@ impl Walk<'_> {
             return Vec::new();
         };
         let provider = self.provider_for(id, &resource.provider);
+        let pending = !self.settled && self.has_pending_dependency(id, resource);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
@@ -54,9 +57,9 @@ impl Walk<'_> {
                 let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
                 self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));
                 let known = want.0.values().all(Value::is_wholly_known);
-                let pending = !self.settled && self.has_pending_dependency(id, &path, resource);
                 values.push((instance.clone(), created(schema, &want).into()));
-                if failed || self.purpose == Purpose::Validate {
+                let own = self.reads_own_data && !self.provider.is_configurable(default_name(&key.type_name));
+                if failed || self.purpose == Purpose::Validate && !(own && known) {
                     continue;
                 }
                 if known && !pending {
@@ -73,7 +76,7 @@ impl Walk<'_> {
     }
 
     /// `depends_on` something that will change: reading now would answer for the old.
-    fn has_pending_dependency(&self, id: ModuleId, _path: &ModulePath, resource: &Resource) -> bool {
+    fn has_pending_dependency(&self, id: ModuleId, resource: &Resource) -> bool {
         let mut named: Vec<Node> = Vec::new();
         for t in &resource.depends_on {
             named.extend(self.graph.targets(id, t).unwrap_or_default());
@@ -85,6 +88,9 @@ impl Walk<'_> {
                 named.extend(self.graph.targets(parent, t).unwrap_or_default());
             }
             at = parent;
+        }
+        if named.is_empty() {
+            return false;
         }
         let named: BTreeSet<String> = named.iter().map(|n| self.graph.describe(n)).collect();
         self.changes.values().any(|c| {
@@ -119,10 +125,10 @@ impl Walk<'_> {
             importing: None,
             create_before_destroy: false,
             prevent_destroy: false,
-            depends_on: self.resource_dependencies(&Node::Resource(id, key.clone())),
+            depends_on: Arc::new(self.resource_dependencies(&Node::Resource(id, key.clone()))),
             applied: Default::default(),
         };
-        self.changes.insert(address, change);
+        self.changes.insert(address, Arc::new(change));
     }
 
     /// Reads data sources, all of one level at once.
@@ -142,6 +148,8 @@ impl Walk<'_> {
                     self.diags.push(d.at(resource.header).detail(error.to_string()));
                     Value::dynamic()
                 }
+                // It stays unknown.
+                Err(_) if self.purpose == Purpose::Validate => continue,
                 Err(error) => return Err(WalkError::Aws { what: read.address.to_string(), error }),
             };
             self.accept_value(&read.address, value.clone());

@@ -5,6 +5,7 @@ use crate::addr::{Address, InstanceKey, ModulePath};
 use crate::aws::Existing;
 use crate::config::body::describe;
 use crate::config::place::TargetKey;
+use crate::config::providers::named;
 use crate::config::{DeclKey, Import, ImportId};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::ModuleId;
@@ -117,7 +118,7 @@ impl<'a> Walk<'a> {
             }
             let resource = &self.graph.modules[id].module.resources[key];
             let provider = match &import.provider {
-                Some(name) => self.provider_for(0, name),
+                Some(name) => self.provider_for(0, &named(self.graph.modules[0].module, name)),
                 None => self.provider_for(id, &resource.provider),
             };
             let Some((text, known)) = self.import_id(import, &address, &scope, diags) else { continue };
@@ -188,8 +189,8 @@ impl<'a> Walk<'a> {
                         Some(known) => Some((text, known)),
                         None => {
                             fail(
-                                "resources of this type cannot be imported",
-                                "declare it, and let it be created",
+                                &format!("this is no id that `{}` can be imported by", address.type_name),
+                                "its form is in the provider's documentation under \"Import\"; a type without one is declared, and created",
                             );
                             None
                         }
@@ -260,28 +261,34 @@ impl<'a> Walk<'a> {
             deposed: Vec::new(),
         };
         self.state.resources.insert(address.clone(), resource);
+        let resource = &self.state.resources[address];
+        // What is imported by a secret is told by its id.
+        let shown = if schema.needs_key() { resource.id.clone() } else { id.to_owned() };
         self.live.insert(address.clone(), Some(live));
-        self.imported.insert(address.clone(), id.to_owned());
+        self.imported.insert(address.clone(), shown);
     }
 
     /// Imports into what nothing declares, told once everything is known.
     pub(super) fn check_import_targets(&mut self) {
         let mut found = Vec::new();
         for import in &self.graph.modules[0].module.imports {
-            let Some((key, _)) = &import.to.resource else { continue };
+            let Some((key, instance)) = &import.to.resource else { continue };
             let names = import.to.modules.iter().map(|(name, _)| name);
             let at = self.graph.module_at(names);
             let declared = at.is_some_and(|id| self.graph.modules[id].module.resources.contains_key(key));
-            let writable = import.to.modules.is_empty() && import.for_each.is_none();
+            // As Terraform: what repeats a resource, or what a module takes for variables, nobody could tell.
+            let writable = import.to.modules.is_empty() && import.for_each.is_none() && instance.is_none();
             let written = self.generate && writable;
             if !declared && !written {
-                let root = import.to.modules.is_empty();
-                let d = Diagnostic::error(
+                let mut d = Diagnostic::error(
                     "import-target",
                     format!("nothing declares `{key}`, which is to be imported"),
                 )
                 .at(import.to.span);
-                found.push(match root && import.for_each.is_none() {
+                if self.generate {
+                    d = d.note("only single resources of the root module can be written: none with `count` or `for_each`, none of modules");
+                }
+                found.push(match writable {
                     true => d.help(format!(
                         "declare `resource \"{}\" \"{}\" {{ … }}`, or let it be written: `cutover plan --generate-config-out=generated.tf`",
                         key.type_name, key.name
@@ -384,7 +391,8 @@ impl Walk<'_> {
             let Some((id, known)) = self.import_id(import, &address, &scope, &mut diags) else { continue };
             let name = import.provider.clone();
             let own = crate::provider::default_name(&key.type_name).to_owned();
-            let provider = self.provider_for(0, name.as_deref().unwrap_or(&own));
+            let root = self.graph.modules[0].module;
+            let provider = self.provider_for(0, &named(root, name.as_deref().unwrap_or(&own)));
             let span = import.id.expr().span;
             wanted.push((name.map(|n| n.to_string()), Wanted { address, provider, id, known, span }));
         }
@@ -412,6 +420,6 @@ impl Walk<'_> {
         change.reason = None;
         change.importing = self.imported.get(address).cloned();
         change.after = change.before.clone().unwrap_or_default();
-        self.changes.insert(address.clone(), change);
+        self.changes.insert(address.clone(), std::sync::Arc::new(change));
     }
 }

@@ -232,7 +232,9 @@ impl Walk<'_> {
         let local = &self.graph.modules[id].module.locals[name];
         for path in self.values.paths(id) {
             let mut diags = std::mem::take(&mut self.diags);
-            let value = eval(&local.expr, &self.scope(id, &path, Repeated::default()), &mut diags);
+            let mut kept = std::mem::take(&mut self.kept);
+            let value = kept.eval(&local.expr, &self.scope(id, &path, Repeated::default()), &mut diags);
+            self.kept = kept;
             self.diags = diags;
             self.values.module_mut(id, &path).locals.insert(name.clone(), value);
         }

@@ -303,6 +303,11 @@ impl Walk<'_> {
 
     /// The `removed` block about an address that is no longer declared.
     pub(super) fn removed(&self, address: &Address) -> Option<&Removed> {
+        self.removed_by(address).map(|(_, removed)| removed)
+    }
+
+    /// The same, with the module that it stands in.
+    pub(super) fn removed_by(&self, address: &Address) -> Option<(ModuleId, &Removed)> {
         self.graph.modules.iter().enumerate().find_map(|(id, entry)| {
             let depth = self.depth(id);
             if entry.module.removed.is_empty() || !self.is_inside(id, address) {
@@ -310,7 +315,8 @@ impl Walk<'_> {
             }
             let inner = ModulePath(address.module.0[depth..].to_vec());
             let relative = Address { module: inner, ..address.clone() };
-            entry.module.removed.iter().find(|r| r.from.covers(&relative))
+            let removed = entry.module.removed.iter().find(|r| r.from.covers(&relative))?;
+            Some((id, removed))
         })
     }
 

@@ -8,7 +8,7 @@ use crate::graph::{ModuleId, Node};
 use crate::lang::eval::{Scope, eval};
 use crate::lang::syntax::{Attribute, Body};
 use crate::plan::values::Repeated;
-use crate::provider::{AssumeRole, ProviderSettings, default_name, local_name};
+use crate::provider::{AssumeRole, ProviderSettings, WebIdentity, default_name, local_name};
 use crate::schema::Object;
 use crate::value::{Type, Value, convert};
 use std::collections::BTreeMap;
@@ -36,7 +36,6 @@ const NOT_USED: &[(&str, &str)] = &[
     ("no_proxy", "proxies are not supported"),
     ("shared_config_files", "set AWS_CONFIG_FILE"),
     ("shared_credentials_files", "set AWS_SHARED_CREDENTIALS_FILE"),
-    ("sts_region", "STS is asked in the provider's region"),
 ];
 const USED: &[&str] = &[
     "access_key",
@@ -46,9 +45,31 @@ const USED: &[&str] = &[
     "profile",
     "region",
     "secret_key",
+    "sts_region",
     "token",
     "use_dualstack_endpoint",
     "use_fips_endpoint",
+];
+
+const ASSUME_ROLE: &[&str] = &[
+    "duration",
+    "external_id",
+    "policy",
+    "policy_arns",
+    "role_arn",
+    "session_name",
+    "source_identity",
+    "tags",
+    "transitive_tag_keys",
+];
+const WEB_IDENTITY: &[&str] = &[
+    "duration",
+    "policy",
+    "policy_arns",
+    "role_arn",
+    "session_name",
+    "web_identity_token",
+    "web_identity_token_file",
 ];
 
 impl Walk<'_> {
@@ -164,6 +185,7 @@ impl Reader<'_> {
                 "access_key" => settings.access_key = self.text(attribute),
                 "secret_key" => settings.secret_key = self.text(attribute),
                 "token" => settings.token = self.text(attribute),
+                "sts_region" => settings.sts_region = self.text(attribute),
                 "max_retries" => {
                     settings.max_retries =
                         self.value(attribute, &Type::Number).and_then(|v| v.as_i64()?.try_into().ok());
@@ -201,17 +223,12 @@ impl Reader<'_> {
             }
             "assume_role" => settings.assume_roles.extend(self.assume_role(body)),
             "endpoints" => settings.endpoint = self.one_endpoint(body).or(settings.endpoint.take()),
-            "assume_role_with_web_identity" => {
-                let d = Diagnostic::error("unsupported-block", format!("`{kind}` is not read from here"));
-                self.diags.push(d.at(header).help(
-                    "set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, as CI systems do, and remove the block",
-                ));
-            }
+            "assume_role_with_web_identity" => settings.web_identity = self.web_identity(header, body),
             other => {
                 let d = Diagnostic::error("unknown-block", format!("provider `aws` has no block `{other}`"));
-                self.diags.push(
-                    d.at(header).help("it may hold default_tags, ignore_tags, assume_role and endpoints"),
-                );
+                self.diags.push(d.at(header).help(
+                    "it may hold default_tags, ignore_tags, assume_role, assume_role_with_web_identity and endpoints",
+                ));
             }
         }
     }
@@ -240,31 +257,58 @@ impl Reader<'_> {
                 "policy" => role.policy = self.text(attribute),
                 "policy_arns" => role.policy_arns = self.texts(body, "policy_arns"),
                 "duration" => role.duration_seconds = self.duration(attribute),
-                name @ ("source_identity" | "tags" | "transitive_tag_keys") => {
-                    let d = Diagnostic::error("unsupported-argument", format!("`{name}` cannot be sent yet"));
-                    self.diags.push(
-                        d.at(attribute.span)
-                            .help("assume the role outside and use its credentials, or do without"),
-                    );
+                "source_identity" => role.source_identity = self.text(attribute),
+                "tags" => role.tags = self.tags(body, "tags"),
+                "transitive_tag_keys" => {
+                    role.transitive_tag_keys = self.texts(body, "transitive_tag_keys");
                 }
-                name => {
-                    let known =
-                        ["role_arn", "session_name", "external_id", "policy", "policy_arns", "duration"];
-                    let d = Diagnostic::error(
-                        "unknown-attribute",
-                        format!("`assume_role` has no argument `{name}`"),
-                    );
-                    let near = nearest(name, known);
-                    let help = near.map_or_else(
-                        || format!("it takes {}", known.join(", ")),
-                        |n| format!("did you mean `{n}`?"),
-                    );
-                    self.diags.push(d.at(attribute.name.span).help(help));
-                }
+                _ => self.unknown_in("assume_role", attribute, ASSUME_ROLE),
             }
         }
         // Left empty, it is meant not to be there: `role_arn = var.role`.
         (!role.role_arn.is_empty()).then_some(role)
+    }
+
+    fn web_identity(&mut self, header: Span, body: &Body) -> Option<WebIdentity> {
+        let mut identity = WebIdentity::default();
+        for attribute in &body.attributes {
+            match &*attribute.name.name {
+                "role_arn" => identity.role_arn = self.text(attribute).unwrap_or_default(),
+                "session_name" => identity.session_name = self.text(attribute),
+                "policy" => identity.policy = self.text(attribute),
+                "policy_arns" => identity.policy_arns = self.texts(body, "policy_arns"),
+                "duration" => identity.duration_seconds = self.duration(attribute),
+                "web_identity_token" => identity.token = self.text(attribute),
+                "web_identity_token_file" => identity.token_file = self.text(attribute),
+                _ => self.unknown_in("assume_role_with_web_identity", attribute, WEB_IDENTITY),
+            }
+        }
+        let written = |name: &str| body.attribute(name).is_some();
+        let d = match (written("web_identity_token"), written("web_identity_token_file")) {
+            (true, true) => Diagnostic::error(
+                "conflict",
+                "`web_identity_token` and `web_identity_token_file` exclude each other",
+            )
+            .help("keep one of them"),
+            (false, false) => Diagnostic::error(
+                "missing-argument",
+                "`assume_role_with_web_identity` needs `web_identity_token_file`, or `web_identity_token`",
+            )
+            .help("name the file that your CI system writes the token to"),
+            // Left empty, it is meant not to be there: `role_arn = var.role`.
+            _ => return (!identity.role_arn.is_empty()).then_some(identity),
+        };
+        self.diags.push(d.at(header));
+        None
+    }
+
+    fn unknown_in(&mut self, block: &str, attribute: &Attribute, known: &[&str]) {
+        let name = &attribute.name.name;
+        let d = Diagnostic::error("unknown-attribute", format!("`{block}` has no argument `{name}`"));
+        let near = nearest(name, known.iter().copied());
+        let help =
+            near.map_or_else(|| format!("it takes {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+        self.diags.push(d.at(attribute.name.span).help(help));
     }
 
     /// `1h30m`, in seconds.

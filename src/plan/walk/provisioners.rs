@@ -27,9 +27,11 @@ pub struct LocalCommand {
 impl Walk<'_> {
     /// The provisioners of a resource, those for its creation or those for its destruction.
     pub fn provisioners(&self, address: &Address, on_destroy: bool) -> Vec<&Provisioner> {
-        let found = self.find_resource(address);
-        let all = found.into_iter().flat_map(|(_, resource)| &resource.provisioners);
-        all.filter(|p| p.on_destroy == on_destroy).collect()
+        let all = match self.find_resource(address) {
+            Some((_, resource)) => resource.provisioners.as_slice(),
+            None => self.removed(address).map_or(&[][..], |removed| &removed.provisioners),
+        };
+        all.iter().filter(|p| p.on_destroy == on_destroy).collect()
     }
 
     /// `this` is the resource as it is now.
@@ -40,13 +42,16 @@ impl Walk<'_> {
         this: Value,
         diags: &mut Diagnostics,
     ) -> Option<LocalCommand> {
-        let (id, resource) = self.find_resource(address)?;
-        let repeated = if provisioner.on_destroy {
-            // Whatever made the instance may be gone: its key says all that may be referred to.
-            let each_value = matches!(address.key, InstanceKey::Key(_)).then(Value::dynamic);
-            Repeated { key: Some(address.key.clone()), each_value }
-        } else {
-            self.repeated_of(id, resource, address, diags)
+        let (id, repeated) = match self.find_resource(address) {
+            Some((id, resource)) if !provisioner.on_destroy => {
+                (id, self.repeated_of(id, resource, address, diags))
+            }
+            found => {
+                // Whatever made the instance may be gone: its key says all that may be referred to.
+                let each_value = matches!(address.key, InstanceKey::Key(_)).then(Value::dynamic);
+                let declared = found.map(|(id, _)| id).or_else(|| Some(self.removed_by(address)?.0));
+                (declared?, Repeated { key: Some(address.key.clone()), each_value })
+            }
         };
         let values = self.provisioner_values(id, address, provisioner, repeated, this, diags);
         let errors = diags.error_count();

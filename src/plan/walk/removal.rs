@@ -2,12 +2,11 @@
 
 use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey};
-use crate::config::DeclKey;
 use crate::diag::Diagnostic;
-use crate::graph::Node;
 use crate::plan::{Action, Change, Reason};
 use crate::schema::{Object, TypeSchema};
-use crate::state::{object, without_keys};
+use crate::state::object;
+use std::sync::Arc;
 
 impl Walk<'_> {
     pub(super) fn plan_deposed(&mut self, address: &Address, old: &crate::state::Resource) {
@@ -16,7 +15,7 @@ impl Walk<'_> {
             let mut change = self.deletion(address, old, schema, Reason::Deposed);
             change.id = Some(deposed.id.clone());
             change.before = Some(object(&deposed.seen, schema.table));
-            self.deposed.push(change);
+            self.deposed.push(Arc::new(change));
         }
     }
 
@@ -42,29 +41,22 @@ impl Walk<'_> {
             importing: None,
             create_before_destroy: old.create_before_destroy,
             prevent_destroy: self.prevents_destroy(address),
-            depends_on: old.depends_on.clone(),
+            depends_on: Arc::new(old.depends_on.clone()),
             applied: old.applied.clone(),
         }
     }
 
     fn prevents_destroy(&self, address: &Address) -> bool {
-        let key =
-            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
-        self.graph.nodes().any(|node| match node {
-            Node::Resource(id, k) if *k == key && self.graph.describe(node) == without_keys(address) => {
-                self.graph.modules[*id].module.resources[k].lifecycle.prevent_destroy.is_some()
-            }
-            _ => false,
-        })
+        self.find_resource(address).is_some_and(|(_, r)| r.lifecycle.prevent_destroy.is_some())
     }
 
     /// Everything in state that no instance answers for.
     pub(super) fn orphans(&mut self) {
         let destroying = self.purpose == Purpose::Destroy;
-        for (address, old) in self.state.resources.clone() {
-            if !destroying && self.changes.contains_key(&address) {
-                continue;
-            }
+        let recorded = self.state.resources.keys();
+        let left = recorded.filter(|address| destroying || !self.changes.contains_key(*address));
+        for address in left.cloned().collect::<Vec<Address>>() {
+            let Some(old) = self.state.resources.get(&address).cloned() else { continue };
             // An error kept it from being planned: it is not orphaned.
             if !destroying && self.diags.has_errors() && self.is_declared(&address) {
                 continue;
@@ -85,7 +77,7 @@ impl Walk<'_> {
                 }
                 self.guard_destroy(&change);
             }
-            self.changes.insert(address, change);
+            self.changes.insert(address, Arc::new(change));
         }
         if destroying {
             self.changes.retain(|_, c| matches!(c.action, Action::Delete | Action::Forget));
@@ -105,8 +97,7 @@ impl Walk<'_> {
     }
 
     pub(super) fn is_declared(&self, address: &Address) -> bool {
-        let wanted = without_keys(address);
-        self.graph.nodes().any(|n| matches!(n, Node::Resource(..)) && self.graph.describe(n) == wanted)
+        self.find_resource(address).is_some()
     }
 
     /// `prevent_destroy`, or a protection that is live in AWS, makes a deletion an error.
@@ -115,13 +106,8 @@ impl Walk<'_> {
         if !change.prevent_destroy {
             return;
         }
-        let wanted = without_keys(&change.address);
-        let span = self.graph.nodes().find_map(|node| match node {
-            Node::Resource(id, key) if self.graph.describe(node) == wanted => {
-                self.graph.modules[*id].module.resources[key].lifecycle.prevent_destroy
-            }
-            _ => None,
-        });
+        let declared = self.find_resource(&change.address);
+        let span = declared.and_then(|(_, resource)| resource.lifecycle.prevent_destroy);
         let verb = if change.action == Action::Replace { "replaced" } else { "destroyed" };
         let mut d = Diagnostic::error(
             "prevent-destroy",

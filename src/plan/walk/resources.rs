@@ -19,6 +19,8 @@ use crate::provider::ProviderSettings;
 use crate::schema::{Object, TypeSchema};
 use crate::value::Value;
 use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// One instance of one resource block, about to be planned.
 struct Instance<'i> {
@@ -27,6 +29,8 @@ struct Instance<'i> {
     schema: &'static TypeSchema,
     address: Address,
     repeated: Repeated,
+    /// The same for all instances.
+    depends_on: &'i Arc<BTreeSet<String>>,
 }
 
 impl Walk<'_> {
@@ -49,6 +53,7 @@ impl Walk<'_> {
         if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
         }
+        let depends_on = &Arc::new(self.resource_dependencies(&Node::Resource(id, key.clone())));
         for path in self.values.paths(id) {
             let expansion = self.expansion(id, &path, resource);
             if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
@@ -65,7 +70,8 @@ impl Walk<'_> {
                     name: key.name.clone(),
                     key: instance.clone(),
                 };
-                values.push((instance, self.instance(&Instance { id, resource, schema, address, repeated })));
+                let declared = Instance { id, resource, schema, address, repeated, depends_on };
+                values.push((instance, self.instance(&declared)));
             }
             self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
         }
@@ -110,7 +116,7 @@ impl Walk<'_> {
         let change = self.change(instance, wanted);
         let value = Value::from(change.after.clone());
         self.postconditions(instance, &value);
-        self.changes.insert(address.clone(), change);
+        self.changes.insert(address.clone(), Arc::new(change));
         value
     }
 
@@ -168,8 +174,8 @@ impl Walk<'_> {
             prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
             previous: self.previous(address),
             importing: self.imported.get(address).cloned(),
-            depends_on: self.resource_dependencies(&node),
-            applied: old.as_ref().map(|o| o.applied.clone()).unwrap_or_default(),
+            depends_on: instance.depends_on.clone(),
+            applied: Default::default(),
         };
         if let Some(old) = &old {
             self.plan_deposed(address, old);
@@ -188,6 +194,7 @@ impl Walk<'_> {
         }
         change.desired = wanted;
         if change.action == Action::Replace {
+            change.applied = old.map(|o| o.applied).unwrap_or_default();
             self.guard_destroy(&change);
         }
         change
@@ -251,7 +258,7 @@ impl Walk<'_> {
     /// What an attribute of the resource with this id or name is now, if this plan changes it.
     fn about_to_change(&self, key: &str, attribute: &str) -> Option<Value> {
         let named = |c: &Change| c.before.as_ref()?.value("name")?.as_str().map(|name| name == key);
-        let meant = |c: &&Change| c.id.as_deref() == Some(key) || named(c) == Some(true);
+        let meant = |c: &&Arc<Change>| c.id.as_deref() == Some(key) || named(c) == Some(true);
         let changes = self.changes.values().filter(|c| c.action == Action::Update).filter(meant);
         let values =
             changes.filter_map(|c| Some((c.before.as_ref()?.value(attribute)?, c.after.value(attribute)?)));
@@ -310,9 +317,21 @@ impl Walk<'_> {
         address: &Address,
         diags: &mut Diagnostics,
     ) -> Repeated {
+        let of = |expansion: &Expansion<Repeated>| expansion.get(&address.key).cloned().unwrap_or_default();
+        let place = (id, address.module.clone());
+        if let Some(known) = self.again.borrow().get(&place).and_then(|known| known.get(&resource.key)) {
+            return of(known);
+        }
+        let errors = diags.error_count();
         let scope = self.scope(id, &address.module, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, diags, false);
-        expansion.get(&address.key).cloned().unwrap_or_default()
+        let found = of(&expansion);
+        if diags.error_count() == errors {
+            // All that it needs is settled before the first instance asks: it comes out the same for each.
+            let mut known = self.again.borrow_mut();
+            known.entry(place).or_default().insert(resource.key.clone(), Rc::new(expansion));
+        }
+        found
     }
 
     /// Whether a module instance is declared.

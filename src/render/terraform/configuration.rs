@@ -2,16 +2,19 @@
 
 use super::values::full_provider_name;
 use crate::addr::Mode;
+use crate::config::providers::{is_proxy, named};
 use crate::config::{Call, Module, Output, Repetition, Resource, Variable};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, ModuleId};
-use crate::lang::eval::{Resolved, Scope, eval, references};
+use crate::lang::eval::{Resolved, Scope, convert_to_constraint, eval, references};
 use crate::lang::syntax::{Body, Expr, Step, Traversal};
 use crate::plan::walk::Walk;
-use crate::schema::Table;
+use crate::provider::local_name;
+use crate::schema::{Nesting, Table};
 use crate::value::{Kind, quote, to_json};
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
+use std::sync::Arc;
 
 pub fn configuration(walk: &Walk<'_>) -> Json {
     json!({ "provider_config": providers(walk.graph), "root_module": module(walk, 0) })
@@ -22,13 +25,17 @@ fn providers(graph: &Graph<'_>) -> Json {
     for (id, entry) in graph.modules.iter().enumerate() {
         let path = graph.module_path(id);
         for provider in entry.module.providers.values() {
-            let (name, alias) = match provider.name.split_once('.') {
+            let (name, alias) = match provider.local.split_once('.') {
                 Some((name, alias)) => (name, Some(alias)),
-                None => (&*provider.name, None),
+                None => (&*provider.local, None),
             };
-            let key =
-                if path.is_empty() { provider.name.to_string() } else { format!("{path}:{}", provider.name) };
-            let mut json = json!({ "name": name, "full_name": full_provider_name(name) });
+            let key = if path.is_empty() {
+                provider.local.to_string()
+            } else {
+                format!("{path}:{}", provider.local)
+            };
+            let own = local_name(&provider.name);
+            let mut json = json!({ "name": name, "full_name": full_provider_name(own) });
             if let Some(alias) = alias {
                 json["alias"] = json!(alias);
             }
@@ -48,14 +55,27 @@ fn providers(graph: &Graph<'_>) -> Json {
         }
         // Those that resources use without a block.
         for resource in entry.module.resources.values() {
-            let name = &*resource.provider;
-            if graph.provider_of(id, name).is_none() {
-                out.entry(name)
-                    .or_insert_with(|| json!({ "name": name, "full_name": full_provider_name(name) }));
+            if let Err(name) = configured_by(graph, id, &resource.local_provider) {
+                let own = named(graph.modules[0].module, &name);
+                let json = json!({ "name": &*name, "full_name": full_provider_name(local_name(&own)) });
+                out.entry(name.to_string()).or_insert(json);
             }
         }
     }
     Json::Object(out)
+}
+
+/// The module whose block configures a provider, and what it is called there; without a block, what the root
+/// calls it. Only names count here, as in Terraform: not the provider that they stand for.
+fn configured_by(graph: &Graph<'_>, id: ModuleId, local: &str) -> Result<(ModuleId, Arc<str>), Arc<str>> {
+    let entry = &graph.modules[id];
+    let own = entry.module.providers.values().find(|p| *p.local == *local);
+    if let Some(block) = own.filter(|block| entry.parent.is_none() || !is_proxy(block)) {
+        return Ok((id, block.local.clone()));
+    }
+    let Some(parent) = entry.parent else { return Err(local.into()) };
+    let passed = graph.modules[parent].module.calls[&entry.name].providers.get(local);
+    configured_by(graph, parent, passed.map_or(local, |p| &p.provider))
 }
 
 fn module(walk: &Walk<'_>, id: ModuleId) -> Json {
@@ -94,7 +114,7 @@ fn output(output: &Output) -> Json {
 
 fn variable(variable: &Variable) -> Json {
     let mut out = Map::new();
-    if let Some(default) = variable.default.as_ref().and_then(constant) {
+    if let Some(default) = variable.default.as_ref().and_then(|expr| default(expr, variable)) {
         let hidden = variable.sensitive;
         out.insert("default".into(), if hidden { Json::Null } else { default });
     }
@@ -109,10 +129,9 @@ fn variable(variable: &Variable) -> Json {
 
 fn resource(walk: &Walk<'_>, id: ModuleId, resource: &Resource) -> Json {
     let (key, graph) = (&resource.key, walk.graph);
-    let provider = match graph.provider_of(id, &resource.provider) {
-        Some((owner, name)) if owner != 0 => format!("{}:{name}", graph.module_path(owner)),
-        Some((_, name)) => name.to_string(),
-        None => resource.provider.to_string(),
+    let provider = match configured_by(graph, id, &resource.local_provider) {
+        Ok((owner, name)) if owner != 0 => format!("{}:{name}", graph.module_path(owner)),
+        Ok((_, name)) | Err(name) => name.to_string(),
     };
     let mut out = json!({
         "address": key.to_string(),
@@ -190,7 +209,7 @@ fn body(body: &Body, table: Option<&'static Table>) -> Map<String, Json> {
         let name = &*block.kind.name;
         let table = table.and_then(|t| t.row(name)).and_then(|row| row.block_table());
         let inner = Json::Object(self::body(&block.body, table.map(|(_, t)| t)));
-        if name == "timeouts" {
+        if matches!(table, Some((Nesting::Single, _))) {
             out.insert(name.to_owned(), inner);
             continue;
         }
@@ -203,19 +222,21 @@ fn body(body: &Body, table: Option<&'static Table>) -> Map<String, Json> {
 }
 
 fn expression(expr: &Expr) -> Json {
-    let mut names: Vec<String> = Vec::new();
-    for traversal in references(expr) {
-        for name in reference_names(&traversal) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
+    // Each time that something is referred to.
+    let names: Vec<String> = references(expr).iter().flat_map(reference_names).collect();
     match (names.is_empty(), constant(expr)) {
         (false, _) => json!({ "references": names }),
         (true, Some(value)) => json!({ "constant_value": value }),
         (true, None) => json!({}),
     }
+}
+
+/// With the defaults of optional attributes.
+fn default(expr: &Expr, variable: &Variable) -> Option<Json> {
+    let mut diags = Diagnostics::default();
+    let value = eval(expr, &Constants, &mut diags);
+    let value = convert_to_constraint(&value, &variable.constraint).ok()?;
+    if diags.has_errors() { None } else { to_json(&value) }
 }
 
 /// The value of an expression without names and functions.

@@ -3,7 +3,9 @@
 //! One difference is meant: Terraform writes sensitive values in the clear there. Here they are null, and
 //! `*_sensitive` says which they are.
 
+mod checks;
 mod configuration;
+mod relevant;
 mod values;
 
 use crate::addr::{Address, Mode};
@@ -11,12 +13,13 @@ use crate::drift::{Kind as DriftKind, drift};
 use crate::graph::Node;
 use crate::plan::values::Expansion;
 use crate::plan::walk::Walk;
-use crate::plan::{Action, Change, CheckResult, OutputChange, Plan, Reason};
+use crate::plan::{Action, Change, OutputChange, Plan, Reason};
 use crate::provider::Provider;
 use crate::schema::{Object, Table};
-use crate::state::State;
+use crate::state::{State, without_keys};
 use crate::value::{Value, from_json, type_json};
 use serde_json::{Map, Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
 use values::{Tree, nothing_sensitive, open_json, resource, sensitive_json, unknown_json};
 
 const PLAN_FORMAT: &str = "1.2";
@@ -44,32 +47,19 @@ pub fn plan(plan: &Plan, walk: &Walk<'_>) -> Json {
     if let Some(before) = prior_state(plan, walk) {
         out["prior_state"] = before;
     }
-    if !plan.checks.is_empty() {
-        out["checks"] = plan.checks.iter().map(|(address, result)| check(address, result)).collect();
+    let relevant = relevant::relevant_attributes(plan, walk);
+    if !relevant.is_empty() {
+        out["relevant_attributes"] = relevant.into();
+    }
+    let checks = checks::checks(plan, walk);
+    if !checks.is_empty() {
+        out["checks"] = checks.into();
     }
     let drifted = resource_drift(walk);
     if !drifted.is_empty() {
         out["resource_drift"] = drifted.into();
     }
     out
-}
-
-/// One instance of a `check` block. (Conditions of resources, outputs and variables are not listed: a plan
-/// stands only if none of them failed.)
-fn check(address: &str, result: &CheckResult) -> Json {
-    let (module, name) = address.rsplit_once("check.").unwrap_or_default();
-    let mut declared = json!({ "kind": "check", "name": name, "to_display": address });
-    let mut instance = json!({ "to_display": address });
-    if let Some(module) = module.strip_suffix('.') {
-        declared["module"] = json!(module);
-        instance["module"] = json!(module);
-    }
-    let mut entry = json!({ "address": instance, "status": result.status });
-    if !result.problems.is_empty() {
-        let problems = result.problems.iter().map(|message| json!({ "message": message }));
-        entry["problems"] = problems.collect();
-    }
-    json!({ "address": declared, "status": result.status, "instances": [entry] })
 }
 
 /// What `terraform show -json` prints of a state.
@@ -92,8 +82,10 @@ fn table(provider: &dyn Provider, address: &Address) -> Option<&'static Table> {
 fn variables(walk: &Walk<'_>) -> Map<String, Json> {
     let declared = &walk.graph.modules[0].module.variables;
     let values = walk.values.module(0, &crate::addr::ModulePath::root()).map(|root| &root.variables);
-    let kept =
-        values.into_iter().flatten().filter(|(name, _)| !declared.get(*name).is_some_and(|v| v.ephemeral));
+    let kept = values
+        .into_iter()
+        .flat_map(|v| v.iter())
+        .filter(|(name, _)| !declared.get(*name).is_some_and(|v| v.ephemeral));
     kept.map(|(name, value)| (name.to_string(), json!({ "value": open_json(value) }))).collect()
 }
 
@@ -130,7 +122,7 @@ fn resource_change(change: &Change, walk: &Walk<'_>) -> Json {
         "actions": actions(change),
         "before": before,
         "after": after_json,
-        "after_unknown": after.map_or_else(|| json!({}), unknown_json),
+        "after_unknown": after.filter(|o| !o.0.values().all(Value::is_wholly_known)).map_or_else(|| json!({}), unknown_json),
         "before_sensitive": before_sensitive,
         "after_sensitive": after_sensitive,
     });
@@ -234,31 +226,80 @@ fn output_change(output: &OutputChange) -> Json {
 
 /// What was there before: what is live, and the data sources that could be read.
 fn prior_state(plan: &Plan, walk: &Walk<'_>) -> Option<Json> {
-    let mut tree = Tree::default();
+    let known = needs(&walk.state);
+    let mut found: Vec<(Address, Json)> = Vec::new();
     for change in plan.changes.iter().filter(|c| c.reason != Some(Reason::Deposed)) {
         if let Some(before) = &change.before {
             let mut entry = resource(&change.address, before, table(walk.provider, &change.address));
             if !change.depends_on.is_empty() {
-                entry["depends_on"] = json!(change.depends_on);
+                entry["depends_on"] = json!(all_needed(&known, &change.depends_on));
             }
-            tree.add(&change.address, entry);
+            found.push((change.address.clone(), entry));
         }
     }
     for (address, value) in data_sources(walk) {
         if !walk.changes.contains_key(&address)
             && let Some(object) = Object::of(&value)
         {
-            tree.add(&address, resource(&address, &object, table(walk.provider, &address)));
+            let entry = resource(&address, &object, table(walk.provider, &address));
+            found.push((address, entry));
         }
     }
-    if tree.is_empty() && walk.state.outputs.is_empty() {
+    found.sort_by_key(|(address, _)| without_keys(address));
+    let mut tree = Tree::default();
+    for (address, entry) in found {
+        tree.add(&address, entry);
+    }
+    let outputs = prior_outputs(plan, walk);
+    if tree.is_empty() && outputs.as_object().is_none_or(Map::is_empty) {
         return None;
     }
-    Some(json!({
-        "format_version": STATE_FORMAT,
-        "terraform_version": TERRAFORM,
-        "values": { "outputs": state_outputs(&walk.state), "root_module": tree.json() },
-    }))
+    let mut values = json!({ "root_module": tree.json() });
+    if outputs.as_object().is_some_and(|outputs| !outputs.is_empty()) {
+        values["outputs"] = outputs;
+    }
+    Some(json!({ "format_version": STATE_FORMAT, "terraform_version": TERRAFORM, "values": values }))
+}
+
+/// Outputs as Terraform has them after a refresh: evaluated where they are known, else as recorded.
+fn prior_outputs(plan: &Plan, walk: &Walk<'_>) -> Json {
+    let mut outputs = match state_outputs(&walk.state) {
+        Json::Object(recorded) => recorded,
+        _ => Map::new(),
+    };
+    for (name, output) in plan.outputs.iter().filter(|(_, o)| !o.removed && o.after.is_wholly_known()) {
+        if output.after.is_null() {
+            outputs.remove(name);
+            continue;
+        }
+        let shown = if output.sensitive { Json::Null } else { open_json(&output.after) };
+        let ty = type_json(&output.after.ty());
+        outputs.insert(name.clone(), json!({ "sensitive": output.sensitive, "value": shown, "type": ty }));
+    }
+    Json::Object(outputs)
+}
+
+/// What each resource is made from directly, without instance keys.
+type Needs<'s> = BTreeMap<String, BTreeSet<&'s String>>;
+
+fn needs(state: &State) -> Needs<'_> {
+    let mut known = Needs::new();
+    for (address, resource) in &state.resources {
+        known.entry(without_keys(address)).or_default().extend(&resource.depends_on);
+    }
+    known
+}
+
+/// What a resource is made from, directly or by way of others, as Terraform's state has it.
+fn all_needed(known: &Needs<'_>, direct: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    let mut open: Vec<&String> = direct.iter().collect();
+    while let Some(name) = open.pop() {
+        if all.insert(name.clone()) {
+            open.extend(known.get(name).into_iter().flatten().copied());
+        }
+    }
+    all
 }
 
 fn data_sources(walk: &Walk<'_>) -> Vec<(Address, Value)> {
@@ -305,12 +346,13 @@ pub fn recorded(address: &Address, recorded: &crate::state::Resource, provider: 
 }
 
 fn state_tree(state: &State, provider: &dyn Provider) -> Tree {
+    let known = needs(state);
     let mut tree = Tree::default();
     for (address, resource) in &state.resources {
         let object = recorded(address, resource, provider);
         let mut entry = values::resource(address, &object, table(provider, address));
         if !resource.depends_on.is_empty() {
-            entry["depends_on"] = json!(resource.depends_on);
+            entry["depends_on"] = json!(all_needed(&known, &resource.depends_on));
         }
         if resource.tainted {
             entry["tainted"] = json!(true);

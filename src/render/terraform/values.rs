@@ -1,7 +1,7 @@
 //! Objects as Terraform's JSON has them, and the tree of modules they hang in.
 
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
-use crate::schema::{Object, Shape, Table};
+use crate::schema::{Nesting, Object, Shape, Table};
 use crate::state::is_opaque;
 use crate::value::{Kind, Value, shape_json, to_json};
 use serde_json::{Map, Value as Json, json};
@@ -116,9 +116,9 @@ pub fn object_json(object: &Object, table: Option<&'static Table>) -> Json {
     let marked = marked(object, table);
     let mut out = Map::new();
     for (name, value) in marked.0.iter().filter(|(_, v)| !v.is_unknown()) {
-        let blocks =
-            table.and_then(|t| t.row(name)).is_some_and(|row| matches!(row.shape, Shape::Blocks(..)));
-        let json = match blocks && value.is_null() {
+        let shape = table.and_then(|t| t.row(name)).map(|row| row.shape);
+        let many = matches!(shape, Some(Shape::Blocks(Nesting::List | Nesting::Set, _)));
+        let json = match many && value.is_null() {
             true => json!([]),
             false => open_json(value),
         };
@@ -168,6 +168,6 @@ fn marked_blocks(value: &Value, table: &'static Table) -> Value {
     match value.as_slice() {
         // As a tuple: a set would take the marks of its elements for itself.
         Some(items) => Value::tuple(items.iter().map(each).collect()).marked(value.marks),
-        None => value.clone(),
+        None => each(value),
     }
 }

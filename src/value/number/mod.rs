@@ -314,23 +314,31 @@ impl Number {
         if digits.is_empty() {
             return None;
         }
-        let base = UBig::from(radix);
-        let mut magnitude = UBig::ZERO;
-        for c in digits.chars() {
-            let digit = match c {
-                '0'..='9' => c as u32 - '0' as u32,
-                'a'..='z' => c as u32 - 'a' as u32 + 10,
-                'A'..='Z' if radix <= 36 => c as u32 - 'A' as u32 + 10,
-                'A'..='Z' => c as u32 - 'A' as u32 + 36,
-                _ => return None,
-            };
-            if digit >= radix {
-                return None;
-            }
-            magnitude = magnitude * &base + UBig::from(digit);
+        let value = |c: char| match c {
+            '0'..='9' => Some(c as u32 - '0' as u32),
+            'a'..='z' => Some(c as u32 - 'a' as u32 + 10),
+            'A'..='Z' if radix <= 36 => Some(c as u32 - 'A' as u32 + 10),
+            'A'..='Z' => Some(c as u32 - 'A' as u32 + 36),
+            _ => None,
+        };
+        let digits: Vec<u32> =
+            digits.chars().map(|c| value(c).filter(|digit| *digit < radix)).collect::<Option<_>>()?;
+        let zeros = digits.iter().take_while(|digit| **digit == 0).count();
+        let digits = &digits[zeros..];
+        if digits.len() as i64 > MAX_EXPONENT {
+            return Some(Self::infinity(negative));
         }
-        Some(Self::rounded(negative, magnitude, 0, false))
+        Some(Self::rounded(negative, from_digits(digits, &UBig::from(radix)), 0, false))
     }
+}
+
+/// By halves: digit after digit takes time that grows with the square of their number.
+fn from_digits(digits: &[u32], base: &UBig) -> UBig {
+    if digits.len() <= 32 {
+        return digits.iter().fold(UBig::ZERO, |sum, digit| sum * base + UBig::from(*digit));
+    }
+    let (high, low) = digits.split_at(digits.len() / 2);
+    from_digits(high, base) * base.pow(low.len()) + from_digits(low, base)
 }
 
 impl Ord for Number {

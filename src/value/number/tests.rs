@@ -88,7 +88,9 @@ proptest! {
         prop_assume!(f.is_finite());
         let number = Number::from_f64(f).unwrap();
         prop_assert_eq!(number.to_f64(), f);
-        prop_assert_eq!(number.to_string().parse::<Number>().unwrap(), number);
+        prop_assert_eq!(number.to_string().parse::<f64>().unwrap(), f);
+        let wide = number.add(&Number::from(0)).unwrap();
+        prop_assert_eq!(wide.to_string().parse::<Number>().unwrap(), number);
     }
 
     #[test]
