@@ -26,7 +26,7 @@ pub fn relevant_attributes(plan: &Plan, walk: &Walk<'_>) -> Vec<Json> {
     for (id, entry) in walk.graph.modules.iter().enumerate() {
         for path in walk.values.paths(id) {
             let outputs = walk.values.module(id, &path).map(|values| &values.outputs);
-            for (name, value) in outputs.into_iter().flatten() {
+            for (name, value) in outputs.into_iter().flat_map(|all| all.iter()) {
                 // What modules had for outputs before is kept nowhere: each counts as new.
                 let changed = match id {
                     0 => plan.outputs.get(&**name).is_some_and(|output| output.changed),
