@@ -59,6 +59,7 @@ mod tests {
     #[test]
     fn an_agent_registers_its_instance_once() {
         let (mut world, net) = world();
+        ok(&mut world, "ecs", "CreateCluster", json!({"clusterName": "main"}));
         let spec = LaunchSpec {
             image_id: ec2::images::ecs_optimized_ami("x86_64", "amazon-linux-2023").to_owned(),
             instance_type: "t3.medium".to_owned(),
