@@ -12,6 +12,7 @@ use crate::lang::eval::references;
 use crate::lang::syntax::{Expr, Traversal};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,9 +60,13 @@ pub struct Graph<'a> {
     index: BTreeMap<Node, NodeIndex>,
     /// While it is built: to look for an edge in the graph takes as long as a node has edges.
     edges: BTreeSet<(NodeIndex, NodeIndex)>,
+    /// How many names may still be compared with mistyped ones: a file with nothing but mistakes ends, too.
+    comparisons: Cell<usize>,
     /// Nodes by level: everything a node needs is in earlier levels.
     pub levels: Vec<Vec<Node>>,
 }
+
+const COMPARISONS: usize = 5_000_000;
 
 impl<'a> Graph<'a> {
     /// Reports references to nothing and cycles.
@@ -71,6 +76,7 @@ impl<'a> Graph<'a> {
             dag: DiGraph::new(),
             index: BTreeMap::new(),
             edges: BTreeSet::new(),
+            comparisons: Cell::new(COMPARISONS),
             levels: Vec::new(),
         };
         graph.add_module(&config.root, None, "".into());
@@ -314,10 +320,10 @@ impl<'a> Graph<'a> {
     }
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
-        if let (Some(a), Some(b)) = (self.index.get(needed), self.index.get(needs)) {
-            if self.edges.insert((*a, *b)) {
-                self.dag.add_edge(*a, *b, ());
-            }
+        if let (Some(a), Some(b)) = (self.index.get(needed), self.index.get(needs))
+            && self.edges.insert((*a, *b))
+        {
+            self.dag.add_edge(*a, *b, ());
         }
     }
 
@@ -339,7 +345,7 @@ impl<'a> Graph<'a> {
                 let name = name("a variable of this module")?;
                 match module.variables.get_key_value(name) {
                     Some((name, _)) => Ok(vec![Node::Variable(id, name.clone())]),
-                    None => Err(undeclared("variable", name, t, module.variables.keys(), |n| {
+                    None => Err(self.undeclared("variable", name, t, module.variables.keys(), |n| {
                         format!("variable \"{n}\" {{ }}")
                     })),
                 }
@@ -348,7 +354,7 @@ impl<'a> Graph<'a> {
                 let name = name("a local of this module")?;
                 match module.locals.get_key_value(name) {
                     Some((name, _)) => Ok(vec![Node::Local(id, name.clone())]),
-                    None => Err(undeclared("local", name, t, module.locals.keys(), |n| {
+                    None => Err(self.undeclared("local", name, t, module.locals.keys(), |n| {
                         format!("locals {{ {n} = … }}")
                     })),
                 }
@@ -359,7 +365,7 @@ impl<'a> Graph<'a> {
                     Some(child) => self.module_targets(*child, t),
                     // Its directory could not be read: already reported.
                     None if module.calls.contains_key(name) => Ok(Vec::new()),
-                    None => Err(undeclared("module", name, t, module.calls.keys(), |n| {
+                    None => Err(self.undeclared("module", name, t, module.calls.keys(), |n| {
                         format!("module \"{n}\" {{ … }}")
                     })),
                 }
@@ -381,7 +387,7 @@ impl<'a> Graph<'a> {
                 Some((name, _)) => targets.push(Node::Output(child, name.clone())),
                 None => {
                     let names = module.outputs.keys();
-                    return Err(undeclared("output", name, t, names, |n| {
+                    return Err(self.undeclared("output", name, t, names, |n| {
                         format!("output \"{n}\" {{ value = … }}` in `{}", module.dir.display())
                     }));
                 }
@@ -418,6 +424,9 @@ impl<'a> Graph<'a> {
         let d =
             Diagnostic::error("undeclared-resource", format!("there is no {what} `{key}` in this module"))
                 .at(t.span);
+        if !self.may_compare(module.resources.len()) {
+            return Err(Box::new(d.help("declare it, or correct the name")));
+        }
         let names: Vec<String> =
             module.resources.keys().filter(|k| k.mode == key.mode).map(|k| k.to_string()).collect();
         let wanted = key.to_string();
@@ -426,6 +435,28 @@ impl<'a> Graph<'a> {
             None if names.is_empty() => d.help("declare it: this module has none"),
             None => d.help(format!("declare it, or refer to one that this module has: {}", few(&names))),
         }))
+    }
+
+    fn undeclared<'n>(
+        &self,
+        what: &str,
+        name: &str,
+        t: &Traversal,
+        known: impl ExactSizeIterator<Item = &'n Arc<str>>,
+        declaration: impl Fn(&str) -> String,
+    ) -> Box<Diagnostic> {
+        let d = Diagnostic::error("undeclared", format!("there is no {what} `{name}`")).at(t.span);
+        let near = if self.may_compare(known.len()) { nearest(name, known.map(|n| &**n)) } else { None };
+        Box::new(match near {
+            Some(near) => d.help(format!("did you mean `{near}`?")),
+            None => d.help(format!("declare it: `{}`", declaration(name))),
+        })
+    }
+
+    fn may_compare(&self, names: usize) -> bool {
+        let left = self.comparisons.get();
+        self.comparisons.set(left.saturating_sub(names));
+        left >= names
     }
 
     fn find_cycles(&mut self, diags: &mut Diagnostics) {
@@ -597,18 +628,4 @@ fn few(names: &[String]) -> String {
         Some(more) => format!("{first} and {more} more"),
         None => first,
     }
-}
-
-fn undeclared<'n>(
-    what: &str,
-    name: &str,
-    t: &Traversal,
-    known: impl Iterator<Item = &'n Arc<str>>,
-    declaration: impl Fn(&str) -> String,
-) -> Box<Diagnostic> {
-    let d = Diagnostic::error("undeclared", format!("there is no {what} `{name}`")).at(t.span);
-    Box::new(match nearest(name, known.map(|n| &**n)) {
-        Some(near) => d.help(format!("did you mean `{near}`?")),
-        None => d.help(format!("declare it: `{}`", declaration(name))),
-    })
 }

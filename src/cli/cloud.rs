@@ -186,7 +186,7 @@ impl Connect for Connector {
             }
             Target::Sim(sim) => {
                 let region = region.unwrap_or_else(|| sim.with(|w| w.region.clone()));
-                sdk_config(sim, clock, &region)
+                sdk_config(sim, clock, &region, retries(settings))
             }
             Target::Endpoint(endpoint) => {
                 let keys = Credentials::new("AKIAEMBEDDEDAWS00000", "embedded", None, None, "embedded");
@@ -208,13 +208,18 @@ fn attempts() -> u32 {
     told.filter(|n| *n > 0).unwrap_or(8)
 }
 
+/// After throttled calls the SDK itself slows down, for all calls of a client together.
+fn retries(settings: &ProviderSettings) -> RetryConfig {
+    let tries = settings.max_retries.map_or_else(attempts, |retries| retries.saturating_add(1));
+    RetryConfig::adaptive().with_max_attempts(tries).with_max_backoff(Duration::from_secs(20))
+}
+
 fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    let tries = settings.max_retries.map_or_else(attempts, |retries| retries.saturating_add(1));
-    let retry = RetryConfig::standard().with_max_attempts(tries).with_max_backoff(Duration::from_secs(20));
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retry);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http).retry_config(retries(settings));
     if settings.use_fips {
         loader = loader.use_fips(true);
     }

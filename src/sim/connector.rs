@@ -31,13 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Configuration of SDK clients that talk to `sim`. `clock` must be of the (paused) runtime that will run
 /// the calls. One configuration serves all services: take `Client::new(&config)` of each.
-pub fn sdk_config(sim: &Sim, clock: &Clock, region: &str) -> SdkConfig {
+pub fn sdk_config(sim: &Sim, clock: &Clock, region: &str, retry: RetryConfig) -> SdkConfig {
     let credentials = Credentials::new("AKIAEMBEDDEDAWS00000", "embedded", None, None, "embedded");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .retry_config(RetryConfig::standard())
+        .retry_config(retry)
         .sleep_impl(TokioSleep::new())
         .time_source(ClockTime(clock.clone()))
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -114,7 +114,8 @@ mod tests {
             let origin: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
             let world = World::new("123456789012", "us-east-1", 1, origin.as_millisecond());
             let clock = Clock::starting_at(origin);
-            test(sdk_config(&Sim::new(world), &clock, "us-east-1"), clock.clone()).await;
+            let config = sdk_config(&Sim::new(world), &clock, "us-east-1", RetryConfig::standard());
+            test(config, clock.clone()).await;
         });
     }
 

@@ -1,8 +1,5 @@
 //! Powers and logarithms of 64-bit floats, bit for bit as Go's math package has them on x86-64.
 
-// The constants are written as the literature has them (FreeBSD's msun).
-#![allow(clippy::excessive_precision)]
-
 /// Go multiplies the mantissas of repeated squares, and takes the exponents apart from them.
 pub fn power(x: f64, y: f64) -> f64 {
     if y == 0.0 || x == 1.0 {

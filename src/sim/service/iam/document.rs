@@ -238,7 +238,7 @@ fn check_identity(statements: &[&Map<String, Json>]) -> Result<(), ApiError> {
             **action == *"*"
                 || action.split_once(':').is_some_and(|(v, name)| !v.is_empty() && !name.is_empty())
         };
-        if !actions.iter().all(|action| vendor(action)) {
+        if !actions.iter().all(vendor) {
             return Err(malformed(
                 "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
             ));
