@@ -9,7 +9,7 @@ use super::cloud::CloudKind;
 use super::environment::{Environment, EnvironmentArgs, VariableArgs};
 use super::error::CliError;
 use super::session::{load_checked, with_unchecked_walk};
-use crate::addr::Mode;
+use crate::addr::{InstanceKey, Mode};
 use crate::apply;
 use crate::config::variables::Argument;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources};
@@ -18,7 +18,7 @@ use crate::plan::{Action, Change, Plan, Reason};
 use crate::value::answer_json;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// (case, why ours differs, what shows that it is right)
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
@@ -62,6 +62,61 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the source is what is wrong",
         "Terraform names the module block here, but the source in `terraform init`",
     ),
+    (
+        "more_v_type_err",
+        "a wrong value given for a variable is told together with the module call",
+        "Terraform checks values only when the configuration is valid",
+    ),
+    (
+        "more_tfvars_bad",
+        "what cannot be evaluated is told, and not that there is no value as well",
+        "Terraform reports `No value for required variable` as a consequence",
+    ),
+    (
+        "more_tfvars_ref",
+        "what cannot be evaluated is told, and not that there is no value as well",
+        "Terraform reports `No value for required variable` as a consequence",
+    ),
+    (
+        "more_var_cli_types",
+        "the text given on the command line is pointed at",
+        "Terraform points at the variable when its type is primitive, at the command line otherwise",
+    ),
+    (
+        "more_mod_idx",
+        "an instance that there is not is told together with the output that there is not",
+        "Terraform reports line 5 only after line 6 was mended",
+    ),
+    (
+        "more_mod_single_idx",
+        "an output with a sensitive value in it is told together with the wrong index",
+        "Terraform reports line 4 only after line 5 was mended",
+    ),
+    (
+        "more_check_block",
+        "asserts that are wrong are asserts",
+        "Terraform reports `Zero assert blocks` as well: it drops wrong ones first",
+    ),
+    (
+        "more_tfjson_err",
+        "an unknown argument is told together with the references",
+        "Terraform reports `bogus` only after the references were mended",
+    ),
+    (
+        "more_ref_unknown_attr",
+        "attributes of strings and of null are told together with unknown attributes",
+        "Terraform reports lines 4 and 5 only after lines 2 and 3 were mended",
+    ),
+    (
+        "more_syntax_one",
+        "a quote that is not closed is one mistake, told where it is",
+        "Terraform reports each line that follows, and the quote last",
+    ),
+    (
+        "more_prevent",
+        "the setting that forbids it is pointed at",
+        "Terraform points at the resource's first line",
+    ),
 ];
 
 /// What a plan came to.
@@ -92,7 +147,8 @@ pub fn arguments(dir: &Path, args: &Json) -> EnvironmentArgs {
     let words: Vec<&str> = args.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let given = words.chunks(2).map(|pair| match pair {
         ["-var", text] => Argument::Var((*text).to_owned()),
-        ["-var-file", path] => Argument::File(PathBuf::from(path)),
+        // Terraform runs in the root.
+        ["-var-file", path] => Argument::File(dir.join(path)),
         other => panic!("the recorded arguments have something new: {other:?}"),
     });
     EnvironmentArgs {
@@ -178,6 +234,10 @@ fn reason(change: &Change) -> Option<&'static str> {
         (Action::Replace, Some(Reason::Triggered)) => Some("replace_by_triggers"),
         (_, Some(Reason::NotDeclared)) => Some("delete_because_no_resource_config"),
         (_, Some(Reason::WrongRepetition)) => Some("delete_because_wrong_repetition"),
+        (_, Some(Reason::NoInstance)) => Some(match change.address.key {
+            InstanceKey::Key(_) => "delete_because_each_key",
+            _ => "delete_because_count_index",
+        }),
         (_, Some(Reason::NoMoveTarget)) => Some("delete_because_no_move_target"),
         (_, Some(Reason::ConfigUnknown)) => Some("read_because_config_unknown"),
         (_, Some(Reason::DependencyPending)) => Some("read_because_dependency_pending"),
@@ -342,5 +402,5 @@ fn whole_roots_are_planned_as_in_terraform() {
     }
     println!("counted: roots: {agree} of {all} agree");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(all, 57 + 121);
+    assert_eq!(all, 57 + 121 + 116);
 }

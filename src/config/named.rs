@@ -118,6 +118,9 @@ impl Sorter<'_> {
     }
 
     pub(super) fn locals(&mut self, block: Block) {
+        if self.labels(&block, []).is_none() {
+            return;
+        }
         for attribute in block.body.attributes {
             let name = attribute.name.name.clone();
             if let Some(first) = self.module.locals.get(&name) {

@@ -39,7 +39,12 @@ pub fn in_world_of(env: &TestEnvironment, root: &str, pointer: &str) -> usize {
         let state = v["state"].as_str().unwrap_or_default().to_ascii_lowercase();
         state.contains("delet") || state.contains("terminat")
     };
-    found.as_object().map_or(0, |all| all.values().filter(|v| !gone(v)).count())
+    // A region's default VPC and what is in it are AWS's.
+    let vpcs = world["ec2"]["vpcs"].as_object().into_iter().flat_map(|all| all.values());
+    let default: Vec<String> =
+        vpcs.filter(|v| v["is_default"] == true).map(|v| v["id"].to_string()).collect();
+    let theirs = |v: &Json| default.iter().any(|id| v.to_string().contains(id.as_str()));
+    found.as_object().map_or(0, |all| all.values().filter(|v| !gone(v) && !theirs(v)).count())
 }
 
 pub fn states(ran: &Ran, words: &[&str]) {

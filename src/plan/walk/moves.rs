@@ -121,10 +121,12 @@ impl Walk<'_> {
     pub(super) fn check_moves(&mut self) {
         let mut found = Vec::new();
         let statements = self.statements();
+        let circle = order(&statements).err();
         for (i, statement) in statements.iter().enumerate() {
             let Moved { from, to, span } = statement.moved;
             let keyed = [from, to].iter().any(|p| *p.last_key() != InstanceKey::None);
-            if !keyed && self.declares(statement.module, from) {
+            // In a circle everything is moved to: that it is declared is no second mistake.
+            if !keyed && circle.is_none() && self.declares(statement.module, from) {
                 found.push(
                     Diagnostic::error(
                         "still-declared",
@@ -154,9 +156,7 @@ impl Walk<'_> {
                 }
             }
         }
-        if let Err(cycle) = order(&statements) {
-            found.push(*cycle);
-        }
+        found.extend(circle.map(|cycle| *cycle));
         for (id, entry) in self.graph.modules.iter().enumerate() {
             for removed in entry.module.removed.iter().filter(|r| self.declares(id, &r.from)) {
                 let place = &removed.from;
