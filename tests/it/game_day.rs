@@ -3,7 +3,8 @@
 use super::environment::TestEnvironment;
 use super::others::Served;
 
-const ROOT: &str = "resource \"aws_vpc\" \"a\" {\n  cidr_block = \"10.0.0.0/16\"\n  tags       = { owner = \"us\" }\n}\n";
+const ROOT: &str =
+    "resource \"aws_vpc\" \"a\" {\n  cidr_block = \"10.0.0.0/16\"\n  tags       = { owner = \"us\" }\n}\n";
 
 fn add(env: &TestEnvironment, args: &[&str]) -> super::environment::Ran {
     env.run(&[&["sim", "fault", "add", "root"], args].concat())
