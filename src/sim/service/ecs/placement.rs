@@ -2,7 +2,7 @@
 
 use super::super::Input;
 use super::definitions::{self, Needs};
-use super::model::{Host, Service};
+use super::model::{Host, Service, Task};
 use super::{Event, kick, tasks};
 use crate::sim::World;
 use crate::sim::world::{Event as WorldEvent, SECOND};
@@ -60,11 +60,20 @@ fn lack(host: &Host, needs: &Needs, ask: &Ask, neighbours: usize) -> Option<Lack
     (needs.own_interface && host.used_interfaces >= host.interfaces).then_some(Lack::Interface)
 }
 
-fn neighbours(world: &World, host: &Host, group: &str) -> usize {
-    host.tasks
-        .iter()
-        .filter(|arn| world.ecs.tasks.get(*arn).is_some_and(|task| task.group == group && task.wanted))
-        .count()
+/// Host → tasks of the group on it. A service knows its tasks; those of other groups are searched for.
+fn neighbours<'a>(world: &'a World, ask: &Ask) -> BTreeMap<&'a str, usize> {
+    let service = ask.group.strip_prefix("service:").and_then(|name| {
+        world.ecs.services.get(&world.arn("ecs", &format!("service/{}/{name}", ask.cluster)))
+    });
+    let tasks: Box<dyn Iterator<Item = &Task>> = match service {
+        Some(service) => Box::new(service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn))),
+        None => Box::new(world.ecs.tasks.values().filter(|task| task.group == ask.group)),
+    };
+    let mut found = BTreeMap::new();
+    for host in tasks.filter(|task| task.wanted).filter_map(|task| task.host.as_deref()) {
+        *found.entry(host).or_default() += 1;
+    }
+    found
 }
 
 /// The best host, or why there is none (the end of an event's sentence).
@@ -76,13 +85,14 @@ pub(super) fn choose(world: &World, ask: &Ask) -> Result<String, String> {
     let mut fitting: Vec<(&Host, usize)> = Vec::new();
     let mut closest: Option<(u8, &Host, Lack)> = None;
     let mut any = false;
+    let neighbours = neighbours(world, ask);
     for arn in cluster.hosts.iter().filter(|arn| ask.only.is_none_or(|only| only == *arn)) {
         let Some(host) = world.ecs.hosts.get(arn).filter(|host| !host.draining) else { continue };
         if ask.provider.is_some() && host.provider.as_deref() != ask.provider {
             continue;
         }
         any = true;
-        let neighbours = neighbours(world, host, ask.group);
+        let neighbours = neighbours.get(arn.as_str()).copied().unwrap_or(0);
         match lack(host, &needs, ask, neighbours) {
             None => fitting.push((host, neighbours)),
             Some(lack) => {
