@@ -224,6 +224,10 @@ impl AwsType for EcsCapacityProvider {
         .await
     }
 
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        wait_settled(aws, "CreateCapacityProvider", job.id, job.progress).await
+    }
+
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let found = describe(aws, &[job.want.need(&NAME)]).await?;
         let ours = found.iter().find(|p| ecs::is_ours(p.tags(), job.token));
