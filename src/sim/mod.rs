@@ -6,9 +6,12 @@
 
 pub mod connector;
 pub mod faults;
+pub mod invariants;
 pub mod server;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 pub mod world;
 

@@ -54,6 +54,8 @@ pub struct World {
     #[serde(skip)]
     pub caller: String,
     next_event: u64,
+    #[serde(skip)]
+    events_run: u64,
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
     #[serde(with = "queue_as_list")]
     queue: BTreeMap<(Millis, u64), Event>,
@@ -108,6 +110,7 @@ impl World {
             requests: 0,
             caller: String::new(),
             next_event: 0,
+            events_run: 0,
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
             faults: Faults::default(),
@@ -169,9 +172,21 @@ impl World {
             }
             let event = self.queue.remove(&key).expect("it was first");
             self.now = self.now.max(key.0);
+            self.events_run += 1;
+            #[cfg(test)]
+            let told = format!("{event:?}");
             self.run(event);
+            #[cfg(test)]
+            self.must_be_sound(&told);
         }
         self.now = self.now.max(time);
+    }
+
+    /// In tests, after every event.
+    #[cfg(test)]
+    fn must_be_sound(&self, after: &str) {
+        let broken = super::invariants::broken(self);
+        assert!(broken.is_empty(), "after {after}:\n{}", broken.join("\n"));
     }
 
     fn run(&mut self, event: Event) {
@@ -192,6 +207,11 @@ impl World {
         let key = (self.now + after, self.next_event);
         self.next_event += 1;
         self.queue.insert(key, event);
+    }
+
+    /// How many events this process has run in it.
+    pub fn events_run(&self) -> u64 {
+        self.events_run
     }
 
     /// The time of the next event, if any.

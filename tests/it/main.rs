@@ -9,6 +9,7 @@ mod diagnostics;
 mod environment;
 mod faults;
 mod fmt;
+mod game_day;
 mod hostile;
 mod lifecycle;
 mod moto;

@@ -16,7 +16,7 @@ mod definitions;
 mod deployments;
 mod hosts;
 pub mod images;
-mod model;
+pub mod model;
 pub mod network;
 mod placement;
 mod reach;

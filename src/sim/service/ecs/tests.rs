@@ -564,7 +564,7 @@ fn run_task_starts_what_stop_task_stops() {
 }
 
 /// A group of t3.small hosts for the cluster `main`, and a capacity provider `pool` on it.
-fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
+pub fn pool(world: &mut World, net: &Net, desired: i64, protect: bool) {
     use base64::Engine;
     let image = host_image(world);
     let profile = host_profile(world);
