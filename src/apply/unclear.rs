@@ -217,8 +217,8 @@ impl Executor<'_, '_> {
                 tried += 1;
                 continue;
             }
-            // The first part may have been done by a call whose answer was lost, and now be missed.
-            let gone = tried > 0 && matches!(self.look_at(change, job.id, job.want).await, Ok(None));
+            // It may have been done by a call whose answer was lost, and now be missed.
+            let gone = matches!(self.look_at(change, job.id, job.want).await, Ok(None));
             return if gone { Ok(()) } else { Err(error) };
         }
     }
