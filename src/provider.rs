@@ -110,6 +110,10 @@ pub trait Provider {
     ) -> Result<Option<Object>, AwsError>;
     async fn delete(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError>;
     async fn find(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Option<String>, AwsError>;
+    /// Waits until something whose creation was cut short can be used, as a creation does at its end.
+    async fn settle(&self, _provider: &str, _type_name: &str, _job: &Job<'_>) -> Result<(), AwsError> {
+        Ok(())
+    }
     fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep>;
     async fn run_step(
         &self,
@@ -214,6 +218,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
 
     async fn find(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         of(type_name).find(&self.aws(provider)?, job).await
+    }
+
+    async fn settle(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
+        of(type_name).settle(&self.aws(provider)?, job).await
     }
 
     fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
@@ -445,6 +453,10 @@ impl Provider for Providers {
 
     async fn find(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         self.owner(type_name)?.find(provider, type_name, job).await
+    }
+
+    async fn settle(&self, provider: &str, type_name: &str, job: &Job<'_>) -> Result<(), AwsError> {
+        self.owner(type_name)?.settle(provider, type_name, job).await
     }
 
     fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {

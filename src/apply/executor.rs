@@ -41,6 +41,8 @@ pub struct Outcome {
     /// What `check` blocks say in the end.
     pub warnings: Diagnostics,
     pub failures: Vec<Failure>,
+    /// Intents of which could not be found out whether they were carried out: the next run looks.
+    pub open: Vec<Entry>,
     /// Someone asked to stop before all was done.
     pub interrupted: bool,
 }
@@ -305,7 +307,7 @@ impl Executor<'_, '_> {
         change: &Change,
         action: journal::Action,
         want: &Object,
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, Entry), Failure> {
         let number = self.intents.get() + 1;
         self.intents.set(number);
         let (token, want) = {
@@ -315,14 +317,15 @@ impl Executor<'_, '_> {
             let want = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
             (hex::encode(Sha256::digest(text.as_bytes()))[..32].to_owned(), want)
         };
-        self.record(&Entry::Intent {
+        let intent = Entry::Intent {
             address: change.address.clone(),
             action,
             token: token.clone(),
             provider: change.provider.clone(),
             want,
-        })?;
-        Ok(token)
+        };
+        self.record(&intent)?;
+        Ok((token, intent))
     }
 
     pub(super) fn record(&self, entry: &Entry) -> Result<(), Failure> {

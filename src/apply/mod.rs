@@ -4,6 +4,7 @@ mod executor;
 mod local_exec;
 mod provision;
 pub mod schedule;
+mod unclear;
 mod work;
 
 pub use executor::{Outcome, Record, apply};

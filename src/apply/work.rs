@@ -4,7 +4,7 @@ use super::Event;
 use super::Failure;
 use super::executor::Executor;
 use crate::addr::Mode;
-use crate::aws::{AwsError, Existing, Job};
+use crate::aws::{AwsError, Job};
 use crate::diff::{Sides, diff};
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::{Action, Change, Reason};
@@ -37,7 +37,7 @@ impl Executor<'_, '_> {
     }
 
     pub(super) async fn create(&self, change: &Change, want: Object) -> Result<String, Failure> {
-        let token = self.intent(change, journal::Action::Create, &want)?;
+        let (token, intent) = self.intent(change, journal::Action::Create, &want)?;
         let address = change.address.to_string();
         let nothing = Object::new();
         let progress = |text: &str| self.progress(&change.address, text);
@@ -50,23 +50,7 @@ impl Executor<'_, '_> {
             changed: &[],
             progress: &progress,
         };
-        let provider = self.walk.borrow().provider;
-        let type_name = &*change.address.type_name;
-        let made = match provider.create(&change.provider, type_name, &job).await {
-            Ok(made) => made,
-            Err(error) => {
-                // Half made is made: look for it, so that it is not lost.
-                match provider.find(&change.provider, type_name, &job).await {
-                    Ok(Some(id)) => self.record(&self.created(change, id, &want))?,
-                    _ => self.record(&Entry::Failed {
-                        address: change.address.clone(),
-                        token,
-                        error: error.to_string(),
-                    })?,
-                }
-                return Err(self.aws(change, error));
-            }
-        };
+        let made = self.create_once(change, &job, &intent).await?;
         self.outcome.borrow_mut().created += 1;
         let shown = made.id.clone();
         let ids = self.recorded_ids(change);
@@ -89,7 +73,7 @@ impl Executor<'_, '_> {
         [recorded.id.clone()].into_iter().chain(deposed).collect()
     }
 
-    fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
+    pub(super) fn created(&self, change: &Change, id: String, want: &Object) -> Entry {
         let walk = self.walk.borrow();
         let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
         let applied = table.map(|t| walk.state.stored(want, t)).unwrap_or_default();
@@ -115,7 +99,7 @@ impl Executor<'_, '_> {
         };
         let mut made = None;
         if !names.is_empty() {
-            let token = self.intent(change, journal::Action::Update, &want)?;
+            let (token, _) = self.intent(change, journal::Action::Update, &want)?;
             let address = change.address.to_string();
             let progress = |text: &str| self.progress(&change.address, text);
             let job = Job {
@@ -130,11 +114,7 @@ impl Executor<'_, '_> {
             match self.send_update(change, &job, &live, &want, &names).await {
                 Ok(object) => made = object,
                 Err(error) => {
-                    self.record(&Entry::Failed {
-                        address: change.address.clone(),
-                        token: token.clone(),
-                        error: error.to_string(),
-                    })?;
+                    self.record(&self.failed(change, &token, &error))?;
                     return Err(self.aws(change, error));
                 }
             }
@@ -166,7 +146,7 @@ impl Executor<'_, '_> {
         let type_name = &*change.address.type_name;
         let steps = provider.rollout(type_name, live, want, names);
         if steps.is_empty() {
-            return provider.update(&change.provider, type_name, job).await;
+            return self.update_once(change, job).await;
         }
         let of = steps.len();
         let mut carried: Option<String> = None;
@@ -179,8 +159,7 @@ impl Executor<'_, '_> {
                 of,
                 text: step.text.clone(),
             });
-            carried =
-                provider.run_step(&change.provider, type_name, job, &step.name, carried.as_deref()).await?;
+            carried = self.step_once(change, job, &step.name, carried.as_deref()).await?;
             let entry = Entry::Step {
                 address: address.clone(),
                 token: job.token.to_owned(),
@@ -198,7 +177,7 @@ impl Executor<'_, '_> {
     pub(super) async fn remove(&self, change: &Change) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
         self.provision_destroyed(change).await?;
-        let token = self.intent(change, journal::Action::Delete, &change.desired)?;
+        let (token, _) = self.intent(change, journal::Action::Delete, &change.desired)?;
         let address = change.address.to_string();
         let live = change.before.clone().unwrap_or_default();
         let provider = self.walk.borrow().provider;
@@ -218,8 +197,8 @@ impl Executor<'_, '_> {
             changed: &[],
             progress: &progress,
         };
-        if let Err(error) = provider.delete(&change.provider, &change.address.type_name, &job).await {
-            self.record(&Entry::Failed { address: change.address.clone(), token, error: error.to_string() })?;
+        if let Err(error) = self.delete_once(change, &job).await {
+            self.record(&self.failed(change, &token, &error))?;
             return Err(self.aws(change, error));
         }
         let current = self.walk.borrow().state.resources.get(&change.address).map(|r| r.id.clone());
@@ -243,24 +222,16 @@ impl Executor<'_, '_> {
     ) -> Result<(), Failure> {
         let provider = self.walk.borrow().provider;
         let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(()) };
-        let mut known = want.clone();
-        known.put("id", Some(id.into()));
-        let items = [Existing { id, known: &known }];
         let read = match made {
-            Some(object) => Ok(vec![Some(object)]),
-            None => provider.read(&change.provider, &change.address.type_name, &items).await,
+            Some(object) => Ok(object),
+            None => self.look_until_seen(change, id, want).await,
         };
-        let live = match read {
-            Ok(mut objects) => objects.pop().flatten(),
+        let mut live = match read {
+            Ok(live) => live,
             Err(error) => {
                 self.record(&self.created(change, id.to_owned(), want))?;
                 return Err(self.aws(change, error));
             }
-        };
-        let Some(mut live) = live else {
-            self.record(&self.created(change, id.to_owned(), want))?;
-            let message = format!("{id} was made, but AWS does not show it; run apply again");
-            return Err(self.aws(change, AwsError::failed("read", "NotVisible", message)));
         };
         let entry = {
             let walk = self.walk.borrow();

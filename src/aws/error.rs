@@ -5,6 +5,18 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+/// What a call is answered that came too early: it was not carried out.
+pub(super) const THROTTLED: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "PriorRequestNotComplete",
+    "SlowDown",
+];
+
 /// What AWS (or the way to it) answered instead of a result. The address is added by who knows it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {code}: {message}")]
@@ -32,6 +44,24 @@ impl AwsError {
         }
     }
 
+    /// Whether AWS may have done what was asked although no good answer came: a lost answer or a 5xx.
+    pub fn is_ambiguous(&self) -> bool {
+        self.transient && !self.is(THROTTLED)
+    }
+
+    /// Whether AWS does not know something: what was made a moment ago is not known everywhere at once.
+    pub fn is_not_found(&self) -> bool {
+        ["NotFound", "NoSuchEntity", "DoesNotExist"].iter().any(|part| self.code.contains(part))
+            || self.is(&["NotVisible"])
+    }
+
+    /// Whether AWS says that there is one already.
+    pub fn is_already_there(&self) -> bool {
+        ["AlreadyExists", "Duplicate", "InUse", "AlreadyAssociated"]
+            .iter()
+            .any(|part| self.code.contains(part))
+    }
+
     pub fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }
@@ -55,13 +85,16 @@ fn from_sdk<E>(operation: &str, error: SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    const THROTTLED: &[&str] =
-        &["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"];
     let service = match &error {
         SdkError::ServiceError(service) => service,
         SdkError::ResponseError(answer) => return unreadable(operation, answer.raw()),
         other => {
-            let code = if matches!(other, SdkError::TimeoutError(_)) { "Timeout" } else { "Unreachable" };
+            let late = match other {
+                SdkError::TimeoutError(_) => true,
+                SdkError::DispatchFailure(failure) => failure.is_timeout(),
+                _ => false,
+            };
+            let code = if late { "Timeout" } else { "Unreachable" };
             let message = DisplayErrorContext(other).to_string();
             return AwsError { transient: true, ..AwsError::failed(operation, code, message) };
         }
@@ -73,7 +106,7 @@ where
         code: code.to_owned(),
         message: meta.message().unwrap_or("AWS gave no message").to_owned(),
         request_id: meta.extra("aws_request_id").map(str::to_owned),
-        transient: THROTTLED.contains(&code) || code.starts_with("Internal") || code == "ServiceUnavailable",
+        transient: THROTTLED.contains(&code) || service.raw().status().as_u16() >= 500,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod data;
 mod error;
 pub mod partition;
+mod retry;
 pub mod tags;
 pub mod types;
 mod wait;
@@ -40,20 +41,27 @@ pub struct Aws {
 
 impl Aws {
     pub fn new(config: &aws_types::SdkConfig, clock: Clock) -> Self {
+        // Each client looks before it repeats what must not be done twice.
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let config = $sdk::config::Builder::from(config).interceptor(retry::LookFirst).build();
+                $sdk::Client::from_conf(config)
+            }};
+        }
         Self {
-            acm: aws_sdk_acm::Client::new(config),
-            appautoscaling: aws_sdk_applicationautoscaling::Client::new(config),
-            autoscaling: aws_sdk_autoscaling::Client::new(config),
-            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
-            ec2: aws_sdk_ec2::Client::new(config),
-            ecr: aws_sdk_ecr::Client::new(config),
-            ecs: aws_sdk_ecs::Client::new(config),
-            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            route53: aws_sdk_route53::Client::new(config),
-            ssm: aws_sdk_ssm::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
+            acm: client!(aws_sdk_acm),
+            appautoscaling: client!(aws_sdk_applicationautoscaling),
+            autoscaling: client!(aws_sdk_autoscaling),
+            cloudwatch: client!(aws_sdk_cloudwatch),
+            ec2: client!(aws_sdk_ec2),
+            ecr: client!(aws_sdk_ecr),
+            ecs: client!(aws_sdk_ecs),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            route53: client!(aws_sdk_route53),
+            ssm: client!(aws_sdk_ssm),
+            sts: client!(aws_sdk_sts),
             region: config.region().map(|r| r.to_string()).unwrap_or_default(),
             clock,
         }
@@ -138,6 +146,12 @@ pub trait AwsType: Sync {
     /// After a crash between intent and result: the id of what `create` with this very token, or (where
     /// AWS has neither tokens nor tags at creation) with this natural key, made, if it did.
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError>;
+
+    /// Waits until what a creation whose answer was lost made can be used: the end of `create`. `job.id` is
+    /// its id.
+    async fn settle(&self, _aws: &Aws, _job: &Job<'_>) -> Result<(), AwsError> {
+        Ok(())
+    }
 
     /// What an id that a person gives (`import`) means; by default the id itself.
     fn import(&self, id: &str) -> Object {

@@ -123,7 +123,7 @@ pub async fn carry_out(
     };
     let clock = session.clock.clone();
     let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, &session.stop).await;
-    session.environment.state.save(&walk.state)?;
+    session.environment.state.save_open(&walk.state, &outcome.open)?;
     Ok(report(walk, &outcome, operation, &session))
 }
 

@@ -165,10 +165,19 @@ impl StateDir {
 
     /// Writes a snapshot (atomically) and empties the journal that it contains.
     pub fn save(&self, state: &State) -> Result<(), StateError> {
+        self.save_open(state, &[])
+    }
+
+    /// The same, with these entries left in the journal: intents of which nobody knows what became of them.
+    pub fn save_open(&self, state: &State, open: &[Entry]) -> Result<(), StateError> {
         self.create()?;
         let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
         write_atomically(&self.snapshot(), text.as_bytes())?;
         let journal = self.journal();
+        if !open.is_empty() {
+            let lines = open.iter().map(|e| serde_json::to_string(e).expect("entries are plain data") + "\n");
+            return write_atomically(&journal, lines.collect::<String>().as_bytes());
+        }
         match std::fs::remove_file(&journal) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("empty", &journal)(error)),
             _ => Ok(()),

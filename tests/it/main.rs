@@ -7,6 +7,7 @@ mod changes;
 mod console;
 mod diagnostics;
 mod environment;
+mod faults;
 mod fmt;
 mod game_day;
 mod hostile;

@@ -206,12 +206,11 @@ impl AwsType for EcsCapacityProvider {
                     .op("DeleteCapacityProvider")
             })
             .await;
+        let gone = ["not found", "does not exist"];
         match result {
-            Err(e) if e.is(&["ResourceNotFoundException"]) || e.message.contains("not found") => {
-                return Ok(());
-            }
-            other => other?,
-        };
+            Err(e) if e.is(&["ResourceNotFoundException"]) || gone.iter().any(|g| e.message.contains(g)) => {}
+            other => drop(other?),
+        }
         wait(aws, "DeleteCapacityProvider", Duration::from_secs(5), deadline, job.progress, async || {
             let found = describe(aws, &[job.id.to_owned()]).await?;
             let Some(provider) = found.first() else { return Ok(Poll::Ready(())) };
@@ -222,6 +221,10 @@ impl AwsType for EcsCapacityProvider {
             Ok(Poll::Pending("being deleted".to_owned()))
         })
         .await
+    }
+
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        wait_settled(aws, "CreateCapacityProvider", job.id, job.progress).await
     }
 
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {

@@ -183,6 +183,10 @@ impl AwsType for EcsCluster {
         .await
     }
 
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        wait_active(aws, job.id, job.progress).await
+    }
+
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let found = describe(aws, &[job.want.need(&NAME)]).await?;
         let ours = found.iter().find(|c| ecs::is_ours(c.tags(), job.token));

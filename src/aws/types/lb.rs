@@ -352,6 +352,10 @@ impl AwsType for Lb {
         wait_interfaces_gone(aws, job).await
     }
 
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        wait_active(aws, job.id, job).await
+    }
+
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let call = aws.elb.describe_load_balancers().names(elb::name(job, "tf-lb-")).send().await;
         let answer = absent(call.op("DescribeLoadBalancers"), GONE)?;

@@ -11,6 +11,7 @@ use aws_sdk_ec2::types::{
     ConnectivityType, Filter, NatGateway as Live, NatGatewayAddress, NatGatewayAddressStatus,
     NatGatewayState, ResourceType,
 };
+use std::time::Duration;
 
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
@@ -123,16 +124,7 @@ impl AwsType for NatGateway {
         })
         .await?;
         let id = made.nat_gateway().and_then(Live::nat_gateway_id).unwrap_or_default().to_owned();
-        wait(aws, "CreateNatGateway", ec2::EVERY * 5, deadline, job.progress, async || {
-            let found = describe(aws, ec2::filter("nat-gateway-id", [id.as_str()])).await?;
-            let Some(gateway) = found.first() else { return Ok(Poll::Pending("not visible yet".to_owned())) };
-            match gateway.state() {
-                Some(NatGatewayState::Available) => Ok(Poll::Ready(())),
-                Some(NatGatewayState::Failed) => Err(failure(&id, gateway)),
-                state => Ok(Poll::Pending(state.map_or("", |s| s.as_str()).to_owned())),
-            }
-        })
-        .await?;
+        wait_available(aws, job, &id, deadline).await?;
         Ok(id)
     }
 
@@ -161,6 +153,10 @@ impl AwsType for NatGateway {
         .await
     }
 
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        wait_available(aws, job, job.id, timeouts::limit(job.want, &timeouts::CREATE, 10)).await
+    }
+
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let found = describe(aws, ec2::owned_by(job.token)).await?;
         let lives =
@@ -176,6 +172,20 @@ fn some(items: Vec<String>) -> Option<Vec<String>> {
 async fn describe(aws: &Aws, filter: Filter) -> Result<Vec<Live>, AwsError> {
     let pages = aws.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
     pages.try_collect().await.op("DescribeNatGateways")
+}
+
+/// Pending at first, for a minute or two; Failed says why.
+async fn wait_available(aws: &Aws, job: &Job<'_>, id: &str, deadline: Duration) -> Result<(), AwsError> {
+    wait(aws, "CreateNatGateway", ec2::EVERY * 5, deadline, job.progress, async || {
+        let found = describe(aws, ec2::filter("nat-gateway-id", [id])).await?;
+        let Some(gateway) = found.first() else { return Ok(Poll::Pending("not visible yet".to_owned())) };
+        match gateway.state() {
+            Some(NatGatewayState::Available) => Ok(Poll::Ready(())),
+            Some(NatGatewayState::Failed) => Err(failure(id, gateway)),
+            state => Ok(Poll::Pending(state.map_or("", |s| s.as_str()).to_owned())),
+        }
+    })
+    .await
 }
 
 fn failure(id: &str, gateway: &Live) -> AwsError {

@@ -190,6 +190,12 @@ impl AwsType for AutoscalingGroup {
         .await
     }
 
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        // What failed before is not known any more: only what fails from now on counts.
+        let now = aws_smithy_types::DateTime::from_secs(aws.clock.now().as_second());
+        wait_for_capacity(aws, job, job.id, now).await
+    }
+
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let found = describe(aws, &[name(job)]).await?;
         let ours = |g: &&AutoScalingGroup| {

@@ -127,14 +127,7 @@ impl AwsType for EcsService {
         })
         .await?;
         let arn = made.service().and_then(|s| s.service_arn()).unwrap_or_default().to_owned();
-        if follows(job.want) {
-            let place = Place::of(&arn, job.want);
-            if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
-                let following = following(job.want, &timeouts::CREATE);
-                follow::to_the_end(aws, &place, &deployment, &following, job.progress).await?;
-                follow::healthy_targets(aws, &place, job.progress).await?;
-            }
-        }
+        self.settle(aws, &Job { id: &arn, ..*job }).await?;
         Ok(arn)
     }
 
@@ -174,6 +167,19 @@ impl AwsType for EcsService {
             })
         })
         .await
+    }
+
+    async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        if !follows(job.want) {
+            return Ok(());
+        }
+        let place = Place::of(job.id, job.want);
+        if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
+            let following = following(job.want, &timeouts::CREATE);
+            follow::to_the_end(aws, &place, &deployment, &following, job.progress).await?;
+            follow::healthy_targets(aws, &place, job.progress).await?;
+        }
+        Ok(())
     }
 
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
@@ -231,8 +237,19 @@ impl AwsType for EcsService {
             "update-service" => {
                 let before = follow::deployments(aws, &place).await?.into_iter().next();
                 let before = before.and_then(|d| d.service_deployment_arn);
-                send_changes(aws, job).await?;
                 let definition = job.want.get(&TASK_DEFINITION);
+                let sent = send_changes(aws, job).await;
+                if let Err(error) = sent {
+                    // The answer may be lost although the deployment runs: a second call would force another.
+                    let begun = match error.is_ambiguous() {
+                        true => {
+                            follow::ours(aws, &place, before.as_deref(), definition.as_deref(), job.progress)
+                                .await?
+                        }
+                        false => None,
+                    };
+                    return begun.map(Some).ok_or(error);
+                }
                 let ours =
                     follow::ours(aws, &place, before.as_deref(), definition.as_deref(), job.progress).await?;
                 // None new: the call before a crash had started it already.

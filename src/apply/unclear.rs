@@ -1,0 +1,255 @@
+//! Calls of which nobody knows whether they were carried out: the answer was lost, or AWS had an error of its
+//! own. Before anything is sent again it is looked whether it is there; then it is taken over and finished.
+
+use super::Failure;
+use super::executor::Executor;
+use crate::aws::{AwsError, Existing, Job};
+use crate::diff::{Sides, diff};
+use crate::plan::Change;
+use crate::plan::desired::derive_tags;
+use crate::provider::Made;
+use crate::schema::Object;
+use crate::state::journal::Entry;
+use std::time::Duration;
+
+/// How often something unclear is tried, each time after a longer pause.
+pub(super) const TRIES: u32 = 6;
+
+/// Looks for what an unclear creation made: lists of AWS lag behind by seconds.
+const LOOKS: u32 = 4;
+
+/// 1, 2, 4, 8, 16, 16 … seconds.
+pub(super) fn pause(tried: u32) -> Duration {
+    Duration::from_secs(1 << tried.min(4))
+}
+
+impl Executor<'_, '_> {
+    /// Creates it once, whatever answers are lost. What is there in the end is in the journal, also when
+    /// this fails.
+    pub(super) async fn create_once(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        intent: &Entry,
+    ) -> Result<Made, Failure> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let mut tried = 0;
+        loop {
+            let error = match provider.create(&change.provider, type_name, job).await {
+                Ok(made) => return Ok(made),
+                Err(error) => error,
+            };
+            // Only after a lost answer may the one that is there already be ours.
+            let unclear = error.transient || error.is_not_found() || error.is_already_there() && tried > 0;
+            match self.look(change, job, unclear).await {
+                // Made, or half made: not to be lost.
+                Ok(Some(id)) => {
+                    self.record(&self.created(change, id.clone(), job.want))?;
+                    if !unclear {
+                        return Err(self.aws(change, error));
+                    }
+                    (job.progress)(&format!("{}: the answer was lost; going on with {id}", error.operation));
+                    return self.finish(change, job, id).await.map_err(|e| self.aws(change, e));
+                }
+                Ok(None) if error.transient && tried < TRIES => {
+                    (job.progress)(&format!("{}: {}; trying again", error.operation, error.code));
+                    self.clock.sleep(pause(tried)).await;
+                    tried += 1;
+                }
+                Ok(None) => {
+                    self.record(&self.failed(change, job.token, &error))?;
+                    return Err(self.aws(change, error));
+                }
+                // Not even that can be seen: the intent stays open, and the next run looks.
+                Err(_) => {
+                    self.outcome.borrow_mut().open.push(intent.clone());
+                    return Err(self.aws(change, error));
+                }
+            }
+        }
+    }
+
+    pub(super) fn failed(&self, change: &Change, token: &str, error: &AwsError) -> Entry {
+        Entry::Failed { address: change.address.clone(), token: token.to_owned(), error: error.to_string() }
+    }
+
+    async fn look(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        patiently: bool,
+    ) -> Result<Option<String>, AwsError> {
+        let provider = self.walk.borrow().provider;
+        let mut looked = 0;
+        loop {
+            if patiently {
+                self.clock.sleep(pause(looked)).await;
+            }
+            looked += 1;
+            match provider.find(&change.provider, &change.address.type_name, job).await {
+                Ok(None) if patiently && looked < LOOKS => {}
+                Err(error) if (error.transient || error.is_not_found()) && looked < TRIES => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Brings what an unclear creation left to what was wanted, and waits until it can be used.
+    async fn finish(&self, change: &Change, job: &Job<'_>, id: String) -> Result<Made, AwsError> {
+        let mut tried = 0;
+        loop {
+            match self.bring(change, job, &id).await {
+                Ok(()) => return Ok(Made { id, object: None }),
+                Err(error) if (error.transient || error.is_not_found()) && tried < TRIES => {
+                    self.clock.sleep(pause(tried)).await;
+                    tried += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn bring(&self, change: &Change, job: &Job<'_>, id: &str) -> Result<(), AwsError> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let Some(live) = self.look_at(change, id, job.want).await? else {
+            return Err(not_visible(id));
+        };
+        let names = self.differing(change, job.want, &live);
+        let job = Job { id, live: &live, changed: &names, ..*job };
+        if !names.is_empty() {
+            provider.update(&change.provider, type_name, &job).await?;
+        }
+        provider.settle(&change.provider, type_name, &job).await
+    }
+
+    /// What is live, as it is compared.
+    pub(super) async fn look_at(
+        &self,
+        change: &Change,
+        id: &str,
+        want: &Object,
+    ) -> Result<Option<Object>, AwsError> {
+        let provider = self.walk.borrow().provider;
+        let mut known = want.clone();
+        known.put("id", Some(id.into()));
+        let items = [Existing { id, known: &known }];
+        let read = provider.read(&change.provider, &change.address.type_name, &items).await?;
+        let Some(mut live) = read.into_iter().next().flatten() else { return Ok(None) };
+        let walk = self.walk.borrow();
+        let Some(schema) = provider.resource(&change.address.type_name) else { return Ok(Some(live)) };
+        let settings = walk.settings.get(&change.provider).cloned().unwrap_or_default();
+        derive_tags(&mut live, schema.table, &settings, Some(want));
+        Ok(Some(live))
+    }
+
+    /// The attributes that are not as just wanted.
+    fn differing(&self, change: &Change, want: &Object, live: &Object) -> Vec<String> {
+        let walk = self.walk.borrow();
+        let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Vec::new() };
+        let sides = Sides { desired: want, applied: None, seen: None, live, salt: &walk.state.salt };
+        diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
+    }
+
+    /// A plain update; one that is unclear is compared again, and only what still differs is sent again.
+    pub(super) async fn update_once(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+    ) -> Result<Option<Object>, AwsError> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let mut error = match provider.update(&change.provider, type_name, job).await {
+            Err(error) if error.transient => error,
+            answer => return answer,
+        };
+        for tried in 0..TRIES {
+            (job.progress)(&format!("{}: {}; looking what was done", error.operation, error.code));
+            self.clock.sleep(pause(tried)).await;
+            match self.bring(change, job, job.id).await {
+                Ok(()) => return Ok(None),
+                Err(again) if again.transient || again.is_not_found() || again.is_already_there() => {
+                    error = again;
+                }
+                Err(again) => return Err(again),
+            }
+        }
+        Err(error)
+    }
+
+    /// One step of a rollout. Steps look what was begun already before they begin anything, so an unclear one
+    /// is run again.
+    pub(super) async fn step_once(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        step: &str,
+        carried: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        let provider = self.walk.borrow().provider;
+        let mut tried = 0;
+        loop {
+            match provider.run_step(&change.provider, &change.address.type_name, job, step, carried).await {
+                Err(error) if error.transient && tried < TRIES => {
+                    (job.progress)(&format!("{}: {}; looking what was done", error.operation, error.code));
+                    self.clock.sleep(pause(tried)).await;
+                    tried += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Deletes; gone is gone, whatever the answers were.
+    pub(super) async fn delete_once(&self, change: &Change, job: &Job<'_>) -> Result<(), AwsError> {
+        let provider = self.walk.borrow().provider;
+        let type_name = &*change.address.type_name;
+        let mut tried = 0;
+        loop {
+            let error = match provider.delete(&change.provider, type_name, job).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.transient && tried < TRIES {
+                (job.progress)(&format!("{}: {}; trying again", error.operation, error.code));
+                self.clock.sleep(pause(tried)).await;
+                tried += 1;
+                continue;
+            }
+            // It may have been done by a call whose answer was lost, and now be missed.
+            let gone = matches!(self.look_at(change, job.id, job.want).await, Ok(None));
+            return if gone { Ok(()) } else { Err(error) };
+        }
+    }
+
+    /// What is there after it was made or changed. AWS's answers lag behind: what does not yet show, or not
+    /// yet as sent, is asked for again a few times.
+    pub(super) async fn look_until_seen(
+        &self,
+        change: &Change,
+        id: &str,
+        want: &Object,
+    ) -> Result<Object, AwsError> {
+        let mut tried = 0;
+        loop {
+            let last = tried >= TRIES;
+            match self.look_at(change, id, want).await {
+                Ok(Some(live)) if last || self.differing(change, want, &live).is_empty() => return Ok(live),
+                Ok(None) if last => return Err(not_visible(id)),
+                Err(error) if last || !(error.transient || error.is_not_found()) => return Err(error),
+                _ => {}
+            }
+            self.clock.sleep(pause(tried)).await;
+            tried += 1;
+        }
+    }
+}
+
+fn not_visible(id: &str) -> AwsError {
+    AwsError::failed(
+        "read",
+        "NotVisible",
+        format!("{id} was made, but AWS does not show it; run apply again"),
+    )
+}
