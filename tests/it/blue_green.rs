@@ -10,6 +10,11 @@ variable "image" {
   default = "repo/web:v1"
 }
 
+variable "pause" {
+  type    = bool
+  default = false
+}
+
 variable "strategy" {
   type    = string
   default = "BLUE_GREEN"
@@ -149,6 +154,20 @@ resource "aws_ecs_service" "web" {
     strategy             = var.strategy
     bake_time_in_minutes = 2
 
+    dynamic "lifecycle_hook" {
+      for_each = var.pause ? [1] : []
+
+      content {
+        target_type      = "PAUSE"
+        lifecycle_stages = ["POST_SCALE_UP"]
+
+        timeout_configuration {
+          timeout_in_minutes = 90
+          action             = "CONTINUE"
+        }
+      }
+    }
+
     dynamic "canary_configuration" {
       for_each = var.strategy == "CANARY" ? [1] : []
 
@@ -243,6 +262,21 @@ fn a_bad_image_fails_the_apply_with_the_reason_and_traffic_stays_where_it_was() 
         web.run("apply", "v1", &["--auto-approve"]).ok();
         web.is_settled("v1");
     }
+}
+
+#[test]
+fn a_pause_shows_as_waiting_for_a_person_and_is_waited_for() {
+    let web = Web::serving("BLUE_GREEN");
+    let paused = ["--var", "pause=true"];
+    let ran = web.run("apply", "v2", &[&["--auto-approve"], &paused[..]].concat()).ok();
+    states(&ran, &["post scale up", "paused: waits for a person until", "then continue", "--hook-id"]);
+    assert_eq!(web.weights(), (0, 100));
+    let plan = web.run("plan", "v2", &[&["--detailed-exitcode"], &paused[..]].concat());
+    assert_eq!(plan.code, 0, "{}", plan.all());
+    // Taken away again: no deployment is needed for that.
+    let ran = web.run("apply", "v2", &["--auto-approve"]).ok();
+    assert!(!ran.all().contains("step 1 of"), "{}", ran.all());
+    web.is_settled("v2");
 }
 
 #[test]

@@ -482,6 +482,64 @@ fn stopping_at_any_stage_leads_back() {
 }
 
 #[test]
+fn what_is_being_cleaned_up_can_no_longer_be_stopped() {
+    let mut stand = stand();
+    stand.serve(blue_green(0));
+    stand.update("repo/web:v2");
+    while stand.record()["lifecycleStage"] != "CLEAN_UP" {
+        pass(&mut stand.world, SECOND);
+    }
+    let input = json!({"serviceDeploymentArn": stand.record()["serviceDeploymentArn"]});
+    let refused = call(&mut stand.world, "ecs", "StopServiceDeployment", input).unwrap_err();
+    assert_eq!(refused.code, "ConflictException");
+    stand.walk(10);
+    assert_eq!(stand.record()["status"], "SUCCESSFUL");
+}
+
+#[test]
+fn a_network_balancer_is_shifted_at_its_listener() {
+    let mut stand = stand();
+    let input = json!({"Name": "net", "Type": "network", "Subnets": stand.net.subnets});
+    let balancer = ok(&mut stand.world, ELB, "CreateLoadBalancer", input)["LoadBalancers"][0].clone();
+    let mut groups = Vec::new();
+    for name in ["net-blue", "net-green"] {
+        let input = json!({
+            "Name": name, "Protocol": "TCP", "Port": 80, "VpcId": stand.net.vpc, "TargetType": "ip",
+            "HealthCheckIntervalSeconds": 10,
+        });
+        let made = ok(&mut stand.world, ELB, "CreateTargetGroup", input);
+        groups.push(made["TargetGroups"][0]["TargetGroupArn"].as_str().expect("an ARN").to_owned());
+    }
+    let input = json!({
+        "LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "TCP", "Port": 80,
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": groups[0]}],
+    });
+    let listener = ok(&mut stand.world, ELB, "CreateListener", input)["Listeners"][0]["ListenerArn"].clone();
+    pass(&mut stand.world, 3 * MINUTE);
+    stand.rule = listener.as_str().expect("an ARN").to_owned();
+    (stand.blue, stand.green) = (groups[0].clone(), groups[1].clone());
+    let mut input = stand.creation(blue_green(1));
+    if let Some(map) = input["loadBalancers"][0]["advancedConfiguration"].as_object_mut() {
+        map.remove("testListenerRule");
+    }
+    ok(&mut stand.world, "ecs", "CreateService", input);
+    pass(&mut stand.world, 10 * MINUTE);
+    assert_eq!(stand.record()["status"], "SUCCESSFUL");
+    let listener = |stand: &mut Stand| {
+        let input = json!({"ListenerArns": [stand.rule]});
+        let answer = ok(&mut stand.world, ELB, "DescribeListeners", input);
+        answer["Listeners"][0]["DefaultActions"][0]["ForwardConfig"]["TargetGroups"].clone()
+    };
+    assert_eq!(listener(&mut stand)[0]["Weight"], 100);
+    stand.update("repo/web:v2");
+    pass(&mut stand.world, 10 * MINUTE);
+    assert_eq!(stand.record()["status"], "SUCCESSFUL");
+    assert_eq!(stand.resolved(), stand.green);
+    let now = listener(&mut stand);
+    assert_eq!((&now[0]["Weight"], &now[1]["Weight"]), (&json!(0), &json!(100)));
+}
+
+#[test]
 fn a_newer_deployment_reconciles_before_it_scales_up() {
     let mut stand = stand();
     stand.serve(blue_green(20));
