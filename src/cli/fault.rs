@@ -159,14 +159,16 @@ pub enum ImageCommand {
 pub fn run(command: FaultCommand) -> Result<Done, CliError> {
     match command {
         FaultCommand::Add { dir, kind, after, lasts } => {
-            declare(dir, vec![Order { after, lasts, what: what(kind)? }])
+            print(&declare(dir, vec![Order { after, lasts, what: what(kind)? }])?);
+            Ok(Done::Ok)
         }
         FaultCommand::Script { dir, file } => {
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| CliError::Io { what: format!("cannot read `{}`", file.display()), error })?;
             let orders: Vec<Order> = serde_json::from_str(&text)
                 .map_err(|error| wrong(format!("`{}` is not a list of faults: {error}", file.display())))?;
-            declare(dir, orders)
+            print(&declare(dir, orders)?);
+            Ok(Done::Ok)
         }
         FaultCommand::List { dir } => list(dir),
         FaultCommand::Clear { dir, number } => clear(dir, number),
@@ -177,7 +179,11 @@ pub fn run_image(command: ImageCommand) -> Result<Done, CliError> {
     let ImageCommand::Set { dir, image, boot, crash, unhealthy, errors } = command;
     let boot_ms = script::duration(&boot).map_err(wrong)?;
     let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, errors };
-    declare(dir, vec![Order { after: None, lasts: None, what: What::Image { image, behaviour } }])
+    let what = What::Image { image, behaviour };
+    let told = what.to_string();
+    declare(dir, vec![Order { after: None, lasts: None, what }])?;
+    println!("{told}");
+    Ok(Done::Ok)
 }
 
 fn wrong(problem: String) -> CliError {
@@ -241,9 +247,10 @@ fn with_world<R>(
     }
 }
 
-fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Done, CliError> {
+/// What is declared afterwards, a line each.
+fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
     let body = serde_json::to_string(&orders).expect("orders are plain data");
-    let told = with_world(
+    with_world(
         dir,
         |world| {
             script::declare_all(world, orders).map_err(wrong)?;
@@ -252,9 +259,7 @@ fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Done, CliError> {
             Ok(world.faults.declared().iter().map(|fault| fault.told(world.now)).collect())
         },
         |endpoint| ask(endpoint, "POST", &body).map(|answer| lines(&answer)),
-    )?;
-    print(&told);
-    Ok(Done::Ok)
+    )
 }
 
 fn list(dir: PathBuf) -> Result<Done, CliError> {

@@ -5,13 +5,13 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// A served world; ended when dropped.
-struct Served {
+pub struct Served {
     child: Child,
     endpoint: String,
 }
 
 impl Served {
-    fn of(env: &TestEnvironment, dir: &str) -> Self {
+    pub fn of(env: &TestEnvironment, dir: &str) -> Self {
         let mut command = env.command(&["sim", "serve", dir, "--port", "0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
         let mut line = String::new();

@@ -26,12 +26,20 @@ pub fn duration(text: &str) -> Result<Millis, String> {
     if millis < 0 { Err(told()) } else { Ok(millis) }
 }
 
+/// `1h 30m`, as it is written.
+fn spoken(millis: Millis) -> String {
+    format!("{:#}", jiff::SignedDuration::from_millis(millis))
+}
+
 /// All of them, or none and what is wrong with the first wrong one.
 pub fn declare_all(world: &mut World, orders: Vec<Order>) -> Result<Vec<u32>, String> {
+    let alone = orders.len() == 1;
     let checked: Result<Vec<Fault>, String> = orders
         .into_iter()
         .enumerate()
-        .map(|(at, order)| fault(world, order).map_err(|why| format!("fault {}: {why}", at + 1)))
+        .map(|(at, order)| {
+            fault(world, order).map_err(|why| if alone { why } else { format!("fault {}: {why}", at + 1) })
+        })
         .collect();
     Ok(checked?.into_iter().map(|fault| declare(world, fault)).collect())
 }
@@ -95,17 +103,15 @@ fn check(world: &World, what: &What) -> Result<(), String> {
 impl Fault {
     /// `  3  now, for 60 s: zone us-east-1a is lost`
     pub fn told(&self, now: Millis) -> String {
-        let seconds = |millis: Millis| format!("{} s", millis as f64 / 1000.0);
         let from =
-            if self.from <= now { "now".to_owned() } else { format!("in {}", seconds(self.from - now)) };
-        let lasts = self.until.map(|until| format!(", for {}", seconds(until - self.from.max(now))));
+            if self.from <= now { "now".to_owned() } else { format!("in {}", spoken(self.from - now)) };
+        let lasts = self.until.map(|until| format!(", for {}", spoken(until - self.from.max(now))));
         format!("{:>3}  {from}{}: {}", self.number, lasts.unwrap_or_default(), self.what)
     }
 }
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |millis: &Millis| format!("{} s", *millis as f64 / 1000.0);
         match self {
             What::Calls(call) => {
                 let how = serde_json::to_value(call.how).unwrap_or_default();
@@ -120,17 +126,17 @@ impl fmt::Display for What {
             What::NoCapacity { instance_type, zone } => {
                 write!(f, "no capacity for {instance_type} in {zone}")
             }
-            What::SlowBoot { by } => write!(f, "instances boot {} later", seconds(by)),
+            What::SlowBoot { by } => write!(f, "instances boot {} later", spoken(*by)),
             What::Image { image, behaviour } => write!(
                 f,
                 "containers of {image}: boot {}, crash {}%, {}, {}% of requests fail",
-                seconds(&behaviour.boot_ms),
+                spoken(behaviour.boot_ms),
                 behaviour.crash * 100.0,
                 if behaviour.healthy { "healthy" } else { "unhealthy" },
                 behaviour.errors * 100.0
             ),
             What::UnhealthyTargets { group } => write!(f, "targets of {group} fail their checks"),
-            What::IamDelay { by } => write!(f, "new IAM roles and profiles are usable after {}", seconds(by)),
+            What::IamDelay { by } => write!(f, "new IAM roles and profiles are usable after {}", spoken(*by)),
             What::Edit { service, operation, .. } => write!(f, "somebody else calls {service} {operation}"),
         }
     }
