@@ -13,6 +13,10 @@ pub struct Observation {
     pub reason: Option<String>,
     /// `SCALE_UP`, `BAKE_TIME` … while it runs.
     pub stage: Option<String>,
+    /// Percent of the production traffic that the new revision gets, where ECS moves traffic.
+    pub traffic: Option<f64>,
+    /// Lifecycle hooks at work.
+    pub hooks: Vec<Hook>,
     /// Tasks of the target revision.
     pub requested: i32,
     pub running: i32,
@@ -28,6 +32,36 @@ pub struct Observation {
     pub events: Vec<String>,
     /// Why its tasks stopped, newest first.
     pub stopped: Vec<String>,
+}
+
+/// A lifecycle hook that a deployment waits for.
+#[derive(Clone, Debug, Default)]
+pub struct Hook {
+    pub id: String,
+    /// The function that is asked; None for a pause, which waits for a person.
+    pub function: Option<String>,
+    /// When it times out, and what then happens: `CONTINUE` or `ROLLBACK`.
+    pub expires: Option<Timestamp>,
+    pub then: Option<String>,
+}
+
+impl Hook {
+    fn tell(&self, deployment: &str) -> String {
+        let until = self.expires.map(|t| format!(" until {}", t.strftime("%Y-%m-%dT%H:%M:%SZ")));
+        let then = self.then.as_deref().map(|t| format!(", then {}", t.to_lowercase()));
+        let (until, then) = (until.unwrap_or_default(), then.unwrap_or_default());
+        match &self.function {
+            Some(function) => {
+                let name = function.rsplit(":function:").next().unwrap_or(function);
+                format!("asking the function {name}{until}{then}")
+            }
+            None => format!(
+                "paused: waits for a person{until}{then} (aws ecs continue-service-deployment \
+                 --service-deployment-arn {deployment} --hook-id {})",
+                self.id
+            ),
+        }
+    }
 }
 
 /// Whether AWS has finished with it.
@@ -62,6 +96,12 @@ pub fn decide(seen: &Observation, now: Timestamp) -> Decision {
     if seen.status == "IN_PROGRESS" {
         if let Some(stage) = &seen.stage {
             text.push_str(&format!(", {}", stage.to_lowercase().replace('_', " ")));
+        }
+        if let Some(percent) = seen.traffic {
+            text.push_str(&format!(", {percent} % of the traffic"));
+        }
+        for hook in &seen.hooks {
+            text.push_str(&format!("; {}", hook.tell(&seen.id)));
         }
         if seen.failed_tasks > 0 {
             text.push_str(&format!(", {} tasks failed", seen.failed_tasks));
@@ -142,6 +182,26 @@ mod tests {
         };
         let text = "deployment abc failed and AWS rolled it back: tasks failed to start\n  - app: exit code 1\n  - (service s) was unable to place a task";
         assert_eq!(decide(&observation, at(1)), Decision::Failed(text.into()));
+    }
+
+    #[test]
+    fn stage_traffic_and_a_pause_show_as_progress() {
+        let pause =
+            Hook { id: "h1".into(), function: None, expires: Some(at(60)), then: Some("ROLLBACK".into()) };
+        let observation = Observation {
+            running: 4,
+            stage: Some("PRE_PRODUCTION_TRAFFIC_SHIFT".into()),
+            traffic: Some(10.0),
+            hooks: vec![pause],
+            ..seen("IN_PROGRESS")
+        };
+        let Decision::Wait(text) = decide(&observation, at(1)) else { panic!("waits") };
+        assert_eq!(
+            text,
+            "4 of 4 tasks running, pre production traffic shift, 10 % of the traffic; paused: waits for a \
+             person until 1970-01-01T01:00:00Z, then rollback (aws ecs continue-service-deployment \
+             --service-deployment-arn arn:aws:ecs:us-east-1:1:service-deployment/c/s/abc --hook-id h1)"
+        );
     }
 
     #[test]

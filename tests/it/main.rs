@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod blocks;
+mod blue_green;
 mod builtin;
 mod changes;
 mod console;

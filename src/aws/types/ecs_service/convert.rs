@@ -74,7 +74,17 @@ pub fn deployment_configuration(
 fn hook(b: &Object) -> sdk::DeploymentLifecycleHook {
     let details = b.get(&deployment::HOOK_DETAILS).and_then(|text| serde_json::from_str(&text).ok());
     let stages = b.all(&deployment::LIFECYCLE_STAGES).iter().map(|s| s.as_str().into()).collect();
+    let timeout = b.block(&deployment::HOOK_TIMEOUT).map(|t| {
+        sdk::DeploymentLifecycleHookTimeoutConfiguration::builder()
+            .set_timeout_in_minutes(small(t.get(&deployment::TIMEOUT_MINUTES)))
+            .set_action(t.get(&deployment::TIMEOUT_ACTION).map(|a| a.as_str().into()))
+            .build()
+    });
+    // The type is younger than hooks are: only the one that is not the default is sent.
+    let kind = b.get(&deployment::HOOK_TARGET_TYPE).filter(|kind| kind != "AWS_LAMBDA");
     sdk::DeploymentLifecycleHook::builder()
+        .set_target_type(kind.map(|kind| kind.as_str().into()))
+        .set_timeout_configuration(timeout)
         .set_hook_target_arn(b.get(&deployment::HOOK_TARGET_ARN))
         .set_role_arn(b.get(&deployment::HOOK_ROLE_ARN))
         .set_lifecycle_stages(Some(stages))
@@ -303,8 +313,16 @@ pub fn set_deployment_blocks(o: &mut Object, c: &sdk::DeploymentConfiguration) {
     });
     let hook = |h: &sdk::DeploymentLifecycleHook| {
         let stages: Vec<String> = h.lifecycle_stages().iter().map(|s| s.as_str().to_owned()).collect();
+        let timeout = h.timeout_configuration().map(|t| {
+            let mut o = Object::new();
+            o.set(&deployment::TIMEOUT_MINUTES, t.timeout_in_minutes())
+                .set(&deployment::TIMEOUT_ACTION, t.action().map(|a| a.as_str()));
+            o
+        });
         let mut o = Object::new();
-        o.set(&deployment::HOOK_TARGET_ARN, h.hook_target_arn())
+        o.set_blocks(&deployment::HOOK_TIMEOUT, timeout.into_iter().collect())
+            .set(&deployment::HOOK_TARGET_TYPE, h.target_type().map_or("AWS_LAMBDA", |t| t.as_str()))
+            .set(&deployment::HOOK_TARGET_ARN, h.hook_target_arn())
             .set(&deployment::HOOK_ROLE_ARN, h.role_arn())
             .set(&deployment::LIFECYCLE_STAGES, stages)
             .set(&deployment::HOOK_DETAILS, h.hook_details().map(|d| json(d).to_string()));

@@ -3,7 +3,7 @@
 use super::Place;
 use crate::aws::{Aws, AwsError, INTERRUPTED, Op, absent};
 use crate::rollout::Decision;
-use crate::rollout::ecs_deployment::{self, Observation};
+use crate::rollout::ecs_deployment::{self, Hook, Observation};
 use aws_sdk_ecs::types as sdk;
 use aws_sdk_ecs::types::{ServiceDeployment, ServiceDeploymentBrief};
 use aws_smithy_types::DateTime;
@@ -143,17 +143,20 @@ async fn describe(aws: &Aws, deployment: &str) -> Result<Option<ServiceDeploymen
     Ok(call.op("DescribeServiceDeployments")?.service_deployments.and_then(|d| d.into_iter().next()))
 }
 
-/// What tells progress from tasks that come and go: status, stage, the most new tasks ever running and
-/// the fewest old ones.
+/// Status, stage and share of the traffic.
+type Key = (String, Option<String>, Option<f64>);
+
+/// What tells progress from tasks that come and go: the key, the most new tasks ever running and the fewest
+/// old ones.
 struct Memory {
     since: Timestamp,
-    key: Option<(String, Option<String>)>,
+    key: Option<Key>,
     best: i32,
     left: i32,
 }
 
 impl Memory {
-    fn note(&mut self, now: Timestamp, key: (String, Option<String>), running: i32, old: i32, paused: bool) {
+    fn note(&mut self, now: Timestamp, key: Key, running: i32, old: i32, paused: bool) {
         let moved = self.key.as_ref() != Some(&key) || running > self.best || old < self.left;
         if moved || paused {
             self.since = now;
@@ -189,11 +192,10 @@ async fn observe(
     let old = d.source_service_revisions().iter().map(|s| s.running_task_count()).sum();
     let status = d.status().map_or("PENDING", |s| s.as_str()).to_owned();
     let stage = d.lifecycle_stage().map(|s| s.as_str().to_owned());
-    let paused = d
-        .lifecycle_hook_details()
-        .iter()
-        .any(|h| h.status() == Some(&sdk::DeploymentLifecycleHookStatus::AwaitingAction));
-    memory.note(aws.clock.now(), (status.clone(), stage.clone()), counts.1, old, paused);
+    let hooks: Vec<Hook> = d.lifecycle_hook_details().iter().filter_map(hook).collect();
+    let traffic = target.and_then(|t| t.requested_production_traffic_weight());
+    // Hooks have a timeout of their own: AWS ends the waiting.
+    memory.note(aws.clock.now(), (status.clone(), stage.clone(), traffic), counts.1, old, !hooks.is_empty());
     let began = d.created_at().copied();
     let breaker = d.deployment_circuit_breaker();
     let failed_tasks = breaker.map_or(0, |b| b.failure_count());
@@ -203,6 +205,8 @@ async fn observe(
         id: arn.to_owned(),
         reason: reason(&d),
         stage,
+        traffic,
+        hooks,
         requested: counts.0,
         running: counts.1,
         pending: counts.2,
@@ -213,6 +217,17 @@ async fn observe(
         events: if status == "SUCCESSFUL" { Vec::new() } else { events(aws, place, began).await? },
         stopped: if troubled || stalled { stopped_tasks(aws, place, began).await? } else { Vec::new() },
         status,
+    })
+}
+
+/// A hook that is still at work.
+fn hook(h: &sdk::DeploymentLifecycleHookDetail) -> Option<Hook> {
+    use sdk::DeploymentLifecycleHookStatus::{AwaitingAction, InProgress};
+    matches!(h.status(), Some(AwaitingAction | InProgress)).then(|| Hook {
+        id: h.hook_id().unwrap_or_default().to_owned(),
+        function: h.target_arn().map(str::to_owned),
+        expires: h.expires_at().and_then(|t| Timestamp::from_second(t.secs()).ok()),
+        then: h.timeout_action().map(|a| a.as_str().to_owned()),
     })
 }
 
@@ -233,13 +248,7 @@ fn pauses(d: &ServiceDeployment) -> SignedDuration {
         c.linear_configuration().and_then(|l| l.step_bake_time_in_minutes()),
         c.canary_configuration().and_then(|c| c.canary_bake_time_in_minutes()),
     ];
-    let longest = minutes.into_iter().flatten().max().unwrap_or(0);
-    // Linear steps do not show as stages: all of them together may look like one long stand.
-    let steps = c
-        .linear_configuration()
-        .and_then(|l| l.step_percent())
-        .map_or(1, |p| (100.0 / p.max(1.0)).ceil() as i64);
-    SignedDuration::from_mins(i64::from(longest) * steps)
+    SignedDuration::from_mins(minutes.into_iter().flatten().max().unwrap_or(0).into())
 }
 
 /// Events of the service since the deployment began, newest first.
@@ -346,7 +355,7 @@ mod tests {
 
     #[test]
     fn tasks_that_come_and_go_are_no_progress() {
-        let key = || ("IN_PROGRESS".to_owned(), None);
+        let key = || ("IN_PROGRESS".to_owned(), None, None);
         let mut memory = Memory { since: at(0), key: None, best: 0, left: i32::MAX };
         memory.note(at(1), key(), 1, 2, false);
         memory.note(at(2), key(), 0, 2, false);
@@ -358,6 +367,8 @@ mod tests {
         assert_eq!(memory.since, at(5));
         memory.note(at(6), key(), 2, 1, true);
         assert_eq!(memory.since, at(6), "a pause for a person is no stand");
+        memory.note(at(7), ("IN_PROGRESS".to_owned(), None, Some(10.0)), 2, 1, false);
+        assert_eq!(memory.since, at(7), "traffic has moved");
     }
 
     #[test]

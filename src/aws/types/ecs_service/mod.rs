@@ -206,13 +206,7 @@ impl AwsType for EcsService {
         let name = want.get(&NAME).unwrap_or_default();
         let what = what_changes(live, want, changed);
         let text = format!("update service {name} ({what})");
-        let strategy = want.block(&DEPLOYMENT_CONFIGURATION).and_then(|d| d.get(&deployment::STRATEGY));
-        let (min, max) =
-            (want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT), want.get(&DEPLOYMENT_MAXIMUM_PERCENT));
-        let how = match strategy.as_deref() {
-            Some(strategy) if strategy != "ROLLING" => strategy.to_lowercase().replace('_', "/"),
-            _ => format!("rolling, {}–{} % of the tasks", min.unwrap_or(100), max.unwrap_or(200)),
-        };
+        let how = how_it_deploys(want);
         let mut steps = vec![RolloutStep::new("update-service", text)];
         if want.get(&WAIT_FOR_STEADY_STATE) != Some(false) {
             let follow = format!("follow that deployment to its end ({how})");
@@ -263,6 +257,33 @@ impl AwsType for EcsService {
                 Ok(Some(deployment.to_owned()))
             }
             other => Err(AwsError::failed(other, "Internal", "aws_ecs_service has no such step")),
+        }
+    }
+}
+
+/// `canary: 10 % of the traffic for 3 min, then all of it; bakes 2 min`; AWS's defaults where nothing is said.
+fn how_it_deploys(want: &Object) -> String {
+    let block = want.block(&DEPLOYMENT_CONFIGURATION).unwrap_or_default();
+    let bake = block.get(&deployment::BAKE_TIME).filter(|minutes| *minutes > 0);
+    let bake = bake.map_or(String::new(), |minutes| format!("; bakes {minutes} min"));
+    match block.get(&deployment::STRATEGY).as_deref() {
+        Some("BLUE_GREEN") => format!("blue/green: all traffic at once{bake}"),
+        Some("LINEAR") => {
+            let step = block.block(&deployment::LINEAR).unwrap_or_default();
+            let percent = step.get(&deployment::STEP_PERCENT).unwrap_or(10.0);
+            let minutes = step.get(&deployment::STEP_BAKE_TIME).unwrap_or(6);
+            format!("linear: {percent} % of the traffic more every {minutes} min{bake}")
+        }
+        Some("CANARY") => {
+            let first = block.block(&deployment::CANARY).unwrap_or_default();
+            let percent = first.get(&deployment::CANARY_PERCENT).unwrap_or(5.0);
+            let minutes = first.get(&deployment::CANARY_BAKE_TIME).unwrap_or(10);
+            format!("canary: {percent} % of the traffic for {minutes} min, then all of it{bake}")
+        }
+        _ => {
+            let min = want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT).unwrap_or(100);
+            let max = want.get(&DEPLOYMENT_MAXIMUM_PERCENT).unwrap_or(200);
+            format!("rolling, {min}–{max} % of the tasks")
         }
     }
 }

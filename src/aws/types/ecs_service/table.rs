@@ -55,9 +55,17 @@ pub mod deployment {
     }
 
     attributes! {
+        HOOK_TIMEOUT_TABLE:
+        TIMEOUT_MINUTES: Int = optional_computed("timeout_in_minutes").range(1, 20_160);
+        TIMEOUT_ACTION: Str = optional_computed("action").one_of(&["ROLLBACK", "CONTINUE"]);
+    }
+    attributes! {
         HOOK_TABLE:
-        HOOK_TARGET_ARN: Str = required("hook_target_arn").check(arn);
-        HOOK_ROLE_ARN: Str = required("role_arn").check(arn);
+        HOOK_TARGET_TYPE: Str = optional("target_type").default_str("AWS_LAMBDA")
+            .one_of(&["AWS_LAMBDA", "PAUSE"]).doc("PAUSE waits for a person");
+        HOOK_TARGET_ARN: Str = optional("hook_target_arn").check(arn).doc("The function of an AWS_LAMBDA hook");
+        HOOK_ROLE_ARN: Str = optional("role_arn").check(arn);
+        HOOK_TIMEOUT: Blocks = optional("timeout_configuration").single(&HOOK_TIMEOUT_TABLE);
         LIFECYCLE_STAGES: StrSet = required("lifecycle_stages").check(stages);
         HOOK_DETAILS: Json = optional("hook_details").doc("JSON that the hook gets");
     }
@@ -397,6 +405,15 @@ fn validate_strategy(want: &Object, problems: &mut Vec<(&'static str, String)>) 
         problems.push(("load_balancer", text));
     }
     if let Some(b) = block {
+        for hook in b.all(&deployment::LIFECYCLE_HOOK) {
+            let pause = hook.get(&deployment::HOOK_TARGET_TYPE).as_deref() == Some("PAUSE");
+            let bare = !hook.has("hook_target_arn") && !unknown(&hook, "hook_target_arn");
+            if pause != bare && !unknown(&hook, "target_type") {
+                let text =
+                    "`lifecycle_hook` needs hook_target_arn, unless its target_type is PAUSE".to_owned();
+                problems.push(("deployment_configuration", text));
+            }
+        }
         for (name, needs) in [("linear_configuration", "LINEAR"), ("canary_configuration", "CANARY")] {
             if b.has(name) && strategy.as_deref().is_some_and(|s| s != needs) {
                 let text = format!("`{name}` goes with strategy {needs}");
@@ -408,6 +425,10 @@ fn validate_strategy(want: &Object, problems: &mut Vec<(&'static str, String)>) 
 
 /// A rolling deployment that may neither stop an old task nor start a new one never moves.
 fn validate_percentages(want: &Object, problems: &mut Vec<(&'static str, String)>) {
+    let strategy = want.block(&DEPLOYMENT_CONFIGURATION).and_then(|b| b.get(&deployment::STRATEGY));
+    if strategy.is_some_and(|strategy| strategy != "ROLLING") {
+        return;
+    }
     let (Some(min), Some(max)) =
         (want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT), want.get(&DEPLOYMENT_MAXIMUM_PERCENT))
     else {

@@ -3,9 +3,9 @@
 
 use super::super::cloudwatch::{self, AlarmState};
 use super::super::{Answer, ApiError, Input};
-use super::model::{Deployment, Revision, Rollout, Service, ServiceDeployment, TaskStatus};
+use super::model::{Deployment, Revision, Rollout, Service, ServiceDeployment, Stage, TaskStatus};
 use super::settle::say;
-use super::{invalid, kick, missing, paged, put, services, time};
+use super::{invalid, kick, missing, paged, put, services, shifting, time};
 use crate::sim::World;
 use crate::sim::world::{Millis, SECOND};
 use serde_json::{Value as Json, json};
@@ -37,6 +37,24 @@ pub(super) fn begin(world: &mut World, service_arn: &str, mut revision: Revision
     }
     let previous = service.primary().filter(|one| one.rollout == Rollout::InProgress);
     let superseded = previous.and_then(|one| one.service_deployment.clone());
+    if let Some(superseded) = &superseded {
+        shifting::undo(world, superseded);
+    }
+    let Some(service) = world.ecs.services.get(service_arn) else { return };
+    revision.resolved = shifting::resolve(world, service, &revision);
+    let blue = service.completed.as_ref();
+    let blue = blue.and_then(|done| service.deployments.iter().find(|one| one.revision == *done));
+    let blue = blue.map(|one| (one.id.clone(), one.revision.clone()));
+    let crowd =
+        service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)).any(|task| {
+            task.deployment.is_some() && task.deployment.as_ref() != blue.as_ref().map(|(id, _)| id)
+        });
+    let native = shifting::is_native(&configuration);
+    if native && let Some((_, revision)) = &blue {
+        // The one that serves first, even if it happens to have no task.
+        sources.retain(|one| one != revision);
+        sources.insert(0, revision.clone());
+    }
     let now = world.now;
     let random = world.random();
     let number = world.ecs.next_number(random);
@@ -57,6 +75,8 @@ pub(super) fn begin(world: &mut World, service_arn: &str, mut revision: Revision
         superseded.breaker = monitor(&superseded.configuration, "MONITORING_COMPLETE");
     }
     if let Some(arn) = &record {
+        let blue = blue.map(|(id, _)| id);
+        let shift = native.then(|| shifting::begin(world, &revision, &id, blue, crowd));
         let alarms = alarm_names(&configuration);
         let ignored_alarms = alarms.into_iter().filter(|name| in_alarm(world, name)).collect();
         let made = ServiceDeployment {
@@ -78,6 +98,7 @@ pub(super) fn begin(world: &mut World, service_arn: &str, mut revision: Revision
             failures: 0,
             triggered_alarms: Vec::new(),
             ignored_alarms,
+            shift,
         };
         world.ecs.service_deployments.insert(arn.clone(), made);
     }
@@ -155,6 +176,9 @@ pub(super) fn threshold(desired: i64, configuration: &Json) -> i64 {
 pub(super) fn watch(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let Some(primary) = service.primary().filter(|one| one.rollout == Rollout::InProgress) else { return };
+    if shifting::is_past_return(world, arn) {
+        return;
+    }
     let configuration = &service.deployment_configuration;
     let breaker = configuration.get("deploymentCircuitBreaker");
     let enabled = breaker.and_then(|one| one.flag("enable")) == Some(true);
@@ -185,6 +209,9 @@ pub(super) enum Cause {
     Breaker,
     Alarms(Vec<String>),
     Request,
+    /// A lifecycle hook of that stage said no.
+    Hook(Stage, String),
+    HookTimeout(Stage, String),
 }
 
 impl Cause {
@@ -196,6 +223,12 @@ impl Cause {
                 format!("ECS deployment alarms: alarm detected. Alarms: {}", names.join(", "))
             }
             Cause::Request => "ECS deployment was stopped by the user.".to_owned(),
+            Cause::Hook(stage, hook) => {
+                format!("ECS deployment lifecycle hook: {hook} failed at {}.", stage.text())
+            }
+            Cause::HookTimeout(stage, hook) => {
+                format!("ECS deployment lifecycle hook: {hook} timed out at {}.", stage.text())
+            }
         }
     }
 
@@ -204,6 +237,7 @@ impl Cause {
             Cause::Breaker => "ECS deployment circuit breaker",
             Cause::Alarms(_) => "ECS deployment alarms",
             Cause::Request => "ECS deployment stop request",
+            Cause::Hook(..) | Cause::HookTimeout(..) => "ECS deployment lifecycle hook",
         }
     }
 
@@ -213,18 +247,23 @@ impl Cause {
             Cause::Breaker => "tasks failed to start.",
             Cause::Alarms(_) => "alarm detected.",
             Cause::Request => "stopped by the user.",
+            Cause::Hook(..) => "lifecycle hook failed.",
+            Cause::HookTimeout(..) => "lifecycle hook timed out.",
         }
     }
 
     /// For the service deployment's `statusReason` and its rollback's `reason`.
-    fn rolled_back(&self) -> &'static str {
-        match self {
-            Cause::Breaker => {
-                "Service deployment rolled back because the circuit breaker threshold was exceeded."
+    fn rolled_back(&self) -> String {
+        let why = match self {
+            Cause::Breaker => "the circuit breaker threshold was exceeded".to_owned(),
+            Cause::Alarms(_) => "an alarm was triggered".to_owned(),
+            Cause::Request => "of a request to stop it".to_owned(),
+            Cause::Hook(stage, hook) => format!("the lifecycle hook {hook} failed at {}", stage.text()),
+            Cause::HookTimeout(stage, hook) => {
+                format!("the lifecycle hook {hook} timed out at {}", stage.text())
             }
-            Cause::Alarms(_) => "Service deployment rolled back because an alarm was triggered.",
-            Cause::Request => "Service deployment rolled back because of a request to stop it.",
-        }
+        };
+        format!("Service deployment rolled back because {why}.")
     }
 }
 
@@ -254,8 +293,8 @@ pub(super) fn fail(world: &mut World, arn: &str, cause: &Cause, rollback: bool) 
         match &target {
             Some(revision) => {
                 record.status = "ROLLBACK_IN_PROGRESS".to_owned();
-                record.reason = Some(cause.rolled_back().to_owned());
-                record.rollback = Some((cause.rolled_back().to_owned(), now, revision.clone()));
+                record.reason = Some(cause.rolled_back());
+                record.rollback = Some((cause.rolled_back(), now, revision.clone()));
             }
             None => {
                 record.status = if was_rollback { "ROLLBACK_FAILED" } else { "STOPPED" }.to_owned();
@@ -266,6 +305,9 @@ pub(super) fn fail(world: &mut World, arn: &str, cause: &Cause, rollback: bool) 
         }
     }
     if let Some(revision) = target {
+        if let Some(record) = &record {
+            shifting::undo(world, record);
+        }
         roll_back(world, arn, &revision, record, cause);
     }
     kick(world, arn, 2 * SECOND);
@@ -383,6 +425,7 @@ fn view(world: &World, record: &ServiceDeployment) -> Json {
             "threshold": threshold,
         },
     });
+    shifting::lay(&mut view, record, service.map_or(0, |service| service.desired));
     let names = alarm_names(&record.configuration);
     let alarms = match (names.is_empty(), record.triggered_alarms.is_empty()) {
         (true, _) => json!({"status": "DISABLED"}),
@@ -470,6 +513,12 @@ pub(super) fn stop_service_deployment(world: &mut World, input: &Json) -> Answer
         ));
     }
     let service = record.service.clone();
+    if shifting::is_past_return(world, &service) {
+        return Err(ApiError::new(
+            "ConflictException",
+            "The service deployment cannot be stopped because it is in the CLEAN_UP lifecycle stage.",
+        ));
+    }
     fail(world, &service, &Cause::Request, true);
     Ok(json!({"serviceDeploymentArn": arn}))
 }
@@ -522,8 +571,16 @@ fn revision_view(world: &World, revision: &Revision) -> Json {
     let groups: Vec<Json> = revision
         .load_balancers
         .iter()
-        .filter_map(|one| one.text("targetGroupArn"))
-        .map(|group| json!({"targetGroupArn": group}))
+        .filter_map(|one| {
+            let mut resolved = json!({"targetGroupArn": revision.group(one)?});
+            let advanced = one.get("advancedConfiguration");
+            put(
+                &mut resolved,
+                "productionListenerRule",
+                advanced.and_then(|a| a.text("productionListenerRule")),
+            );
+            Some(resolved)
+        })
         .collect();
     if !groups.is_empty() {
         view["resolvedConfiguration"] = json!({"loadBalancers": groups});

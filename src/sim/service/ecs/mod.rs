@@ -14,6 +14,7 @@ mod clusters;
 mod daemon;
 mod definitions;
 mod deployments;
+mod hooks;
 mod hosts;
 pub mod images;
 pub mod model;
@@ -24,12 +25,15 @@ mod scaling;
 mod scheduler;
 mod services;
 mod settle;
+mod shifting;
 mod tagging;
 mod task_api;
 mod task_sets;
 mod tasks;
 #[cfg(test)]
 pub mod tests;
+#[cfg(test)]
+mod tests_shifting;
 mod view;
 
 use super::{ApiError, Input, Operations};
@@ -67,6 +71,7 @@ pub fn run(world: &mut World, event: Event) {
 }
 
 pub const OPERATIONS: Operations = &[
+    ("ContinueServiceDeployment", hooks::continue_service_deployment),
     ("CreateCapacityProvider", capacity::create_capacity_provider),
     ("CreateCluster", clusters::create_cluster),
     ("CreateService", services::create_service),

@@ -201,6 +201,9 @@ pub struct Revision {
     pub service_connect: Option<Json>,
     pub volumes: Vec<Json>,
     pub lattice: Vec<Json>,
+    /// The target group that each load balancer's tasks are in, where it is not the declared one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub resolved: BTreeMap<String, String>,
     pub created: Millis,
 }
 
@@ -248,6 +251,79 @@ pub struct ServiceDeployment {
     pub triggered_alarms: Vec<String>,
     /// Alarms that were in ALARM when the deployment started do not count.
     pub ignored_alarms: Vec<String>,
+    /// Of a blue/green, linear or canary deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
+}
+
+/// Where a deployment stands that runs two revisions side by side and moves traffic between them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shift {
+    pub stage: Stage,
+    /// The stage began then.
+    pub since: Millis,
+    /// What the stage does by itself is done.
+    pub acted: bool,
+    /// Deployments of the new and of the old revision; the first of a service has no old one.
+    pub green: String,
+    pub blue: Option<String>,
+    /// Percent of the traffic that goes to the new revision.
+    pub production: f64,
+    pub test: f64,
+    /// Hooks of this stage.
+    pub hooks: Vec<HookRun>,
+    /// Weights of the listener rules before the deployment, for the way back.
+    pub before: Vec<(String, Vec<(String, i64)>)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stage {
+    ReconcileService,
+    PreScaleUp,
+    ScaleUp,
+    PostScaleUp,
+    TestTrafficShift,
+    PostTestTrafficShift,
+    PreProductionTrafficShift,
+    ProductionTrafficShift,
+    PostProductionTrafficShift,
+    BakeTime,
+    CleanUp,
+}
+
+impl Stage {
+    pub fn text(self) -> &'static str {
+        match self {
+            Stage::ReconcileService => "RECONCILE_SERVICE",
+            Stage::PreScaleUp => "PRE_SCALE_UP",
+            Stage::ScaleUp => "SCALE_UP",
+            Stage::PostScaleUp => "POST_SCALE_UP",
+            Stage::TestTrafficShift => "TEST_TRAFFIC_SHIFT",
+            Stage::PostTestTrafficShift => "POST_TEST_TRAFFIC_SHIFT",
+            Stage::PreProductionTrafficShift => "PRE_PRODUCTION_TRAFFIC_SHIFT",
+            Stage::ProductionTrafficShift => "PRODUCTION_TRAFFIC_SHIFT",
+            Stage::PostProductionTrafficShift => "POST_PRODUCTION_TRAFFIC_SHIFT",
+            Stage::BakeTime => "BAKE_TIME",
+            Stage::CleanUp => "CLEAN_UP",
+        }
+    }
+}
+
+/// One lifecycle hook at work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HookRun {
+    pub id: String,
+    /// `AWS_LAMBDA` or `PAUSE`.
+    pub kind: String,
+    pub target: Option<String>,
+    /// `AWAITING_ACTION`, `IN_PROGRESS`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+    pub status: String,
+    /// The function is called (again) then.
+    pub calls_at: Millis,
+    pub calls: u32,
+    pub expires: Millis,
+    /// `CONTINUE` or `ROLLBACK`.
+    pub on_timeout: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -383,6 +459,14 @@ impl State {
     pub fn next_number(&mut self, random: u64) -> u64 {
         self.sequence += 1;
         1_000_000_000_000_000_000 + self.sequence * 1_000_000_000 + random % 1_000_000_000
+    }
+}
+
+impl Revision {
+    /// The target group that a load balancer's tasks are in.
+    pub fn group<'a>(&'a self, balancer: &'a Json) -> Option<&'a str> {
+        let declared = balancer.get("targetGroupArn")?.as_str()?;
+        Some(self.resolved.get(declared).map_or(declared, String::as_str))
     }
 }
 

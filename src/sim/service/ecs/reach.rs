@@ -201,7 +201,7 @@ pub(super) fn register_targets(world: &mut World, arn: &str) {
     let Some(revision) = revision else { return };
     let mut targets = Vec::new();
     for balancer in &revision.load_balancers {
-        let Some(group) = balancer.text("targetGroupArn") else { continue };
+        let Some(group) = revision.group(balancer) else { continue };
         let wanted = balancer.int("containerPort").unwrap_or(0);
         let container =
             task.containers.iter().find(|one| Some(one.name.as_str()) == balancer.text("containerName"));

@@ -4,7 +4,7 @@
 use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
-use super::{capacity, daemon, deployments, kick, placement, short, task_sets};
+use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets};
 use crate::sim::World;
 use crate::sim::service::elbv2;
 use crate::sim::world::SECOND;
@@ -24,6 +24,7 @@ pub(super) struct Seen {
     zone: String,
     created: i64,
     pub host: Option<String>,
+    deployment: Option<String>,
 }
 
 pub(super) fn look(world: &mut World, arn: &str, at: i64) {
@@ -41,6 +42,9 @@ pub(super) fn look(world: &mut World, arn: &str, at: i64) {
             deployments::started(world, arn);
             retire_unhealthy(world, arn);
             deployments::watch(world, arn);
+            if shifting::look(world, arn) {
+                return;
+            }
             if world.ecs.services.get(arn).is_some_and(|service| service.daemon) {
                 daemon::look(world, arn);
             } else {
@@ -116,6 +120,18 @@ fn retire_unhealthy(world: &mut World, arn: &str) {
     }
 }
 
+/// Healthy tasks of a deployment on hosts that stay, and when there may be more without any event.
+pub(super) fn healthy_of(world: &World, arn: &str, deployment: &str) -> (i64, Option<i64>) {
+    let Some(service) = world.ecs.services.get(arn) else { return (0, None) };
+    let all = tasks_of(world, service);
+    let ours = || all.iter().filter(|task| task.wanted && task.deployment.as_deref() == Some(deployment));
+    let good = |task: &&Task| tasks::counts_healthy(world, task) == Ok(true) && !leaving(world, task);
+    (
+        ours().filter(good).count() as i64,
+        ours().filter_map(|task| tasks::counts_healthy(world, task).err()).min(),
+    )
+}
+
 fn tell_unhealthy(world: &mut World, service: &str, task: &Task) {
     let unhealthy = task.targets.iter().find(|(group, id, port)| {
         elbv2::target_health(world, group, id, Some(*port)).as_deref() == Some("unhealthy")
@@ -160,6 +176,7 @@ pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
             zone: task.zone.clone(),
             created: task.created,
             host: task.host.clone(),
+            deployment: task.deployment.clone(),
             arn: task.arn,
         })
         .collect()
@@ -168,11 +185,30 @@ pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
 fn replica(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let Some(primary) = service.primary() else { return };
-    let halted = primary.rollout == Rollout::Failed;
-    let (min, max) = service.bounds();
+    let (id, bounds) = (primary.id.clone(), service.bounds());
+    let seen = see(world, service);
+    keep(world, arn, &id, bounds, &seen);
+}
+
+/// Keeps one of two deployments that stand side by side at the desired count, without regard to the other.
+pub(super) fn keep_one(world: &mut World, arn: &str, deployment: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let bounds = (service.desired, service.desired * 2);
+    let mut seen = see(world, service);
+    seen.retain(|one| one.deployment.as_deref() == Some(deployment));
+    for one in &mut seen {
+        one.primary = true;
+    }
+    keep(world, arn, deployment, bounds, &seen);
+}
+
+/// Starts and stops tasks so that the deployment `id` has the desired count, within least and most.
+fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[Seen]) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return };
+    let halted = kept.rollout == Rollout::Failed;
     let desired = service.desired;
     let throttled = service.throttled_until - world.now;
-    let seen = see(world, service);
     let (good, out): (Vec<&Seen>, Vec<&Seen>) =
         seen.iter().partition(|one| one.primary && !one.leaving_host && one.sick.is_none());
     let need = desired - good.len() as i64;
@@ -182,7 +218,7 @@ fn replica(world: &mut World, arn: &str) {
         if throttled > 0 {
             kick(world, arn, throttled);
         } else {
-            started = start(world, arn, need.min(room));
+            started = start(world, arn, id, need.min(room));
         }
     }
     if halted {
@@ -217,10 +253,10 @@ pub(super) fn complain(world: &mut World, arn: &str, text: impl FnOnce(&str) -> 
     }
 }
 
-fn start(world: &mut World, arn: &str, count: i64) -> i64 {
+fn start(world: &mut World, arn: &str, deployment: &str, count: i64) -> i64 {
     let mut started: Vec<String> = Vec::new();
     for _ in 0..count.max(0) {
-        match launch(world, arn, None) {
+        match launch_of(world, arn, deployment, None) {
             Ok(task) => started.push(format!("(task {})", short(&task))),
             Err(why) => {
                 complain(world, arn, |name| {
@@ -278,7 +314,14 @@ pub(super) fn pick_provider(strategy: &[StrategyItem], counts: &BTreeMap<String,
 /// Starts one task of the primary deployment, on this host if one is named.
 pub(super) fn launch(world: &mut World, arn: &str, on: Option<&str>) -> Result<String, String> {
     let service = world.ecs.services.get(arn).ok_or("The service does not exist.")?;
-    let deployment = service.primary().ok_or("The service has no deployment.")?;
+    let deployment = service.primary().ok_or("The service has no deployment.")?.id.clone();
+    launch_of(world, arn, &deployment, on)
+}
+
+fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result<String, String> {
+    let service = world.ecs.services.get(arn).ok_or("The service does not exist.")?;
+    let deployment = service.deployments.iter().find(|one| one.id == id);
+    let deployment = deployment.ok_or("The service has no such deployment.")?;
     let revision = world.ecs.revisions.get(&deployment.revision).ok_or("The revision does not exist.")?;
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for task in service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)) {

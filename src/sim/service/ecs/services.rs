@@ -3,7 +3,8 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Revision, Service};
 use super::{
-    capacity, clusters, definitions, deployments, includes, invalid, kick, missing, network, paged, short,
+    capacity, clusters, definitions, deployments, includes, invalid, kick, missing, network, paged, shifting,
+    short,
 };
 use super::{cluster_name, tags_of, view};
 use crate::sim::World;
@@ -166,13 +167,8 @@ fn configuration(
     {
         return Err(invalid("maximumPercent must be greater than minimumHealthyPercent."));
     }
-    match all.text("strategy") {
-        None | Some("ROLLING") => Ok(all),
-        Some(other) => Err(ApiError::new(
-            "UnsupportedFeatureException",
-            format!("The embedded AWS does not have the deployment strategy {other} yet: use ROLLING."),
-        )),
-    }
+    shifting::complete_configuration(&mut all, daemon, controller)?;
+    Ok(all)
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
@@ -271,6 +267,9 @@ pub(super) fn create_service(world: &mut World, input: &Json) -> Answer {
         daemon,
         &controller,
     )?;
+    if shifting::is_native(&configuration) {
+        shifting::check_balancers(world, &revision)?;
+    }
     let has_balancer = !revision.load_balancers.is_empty();
     let linked = || world.arn("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS");
     let role = match input.text("role") {
@@ -382,6 +381,10 @@ pub(super) fn update_service(world: &mut World, input: &Json) -> Answer {
         }
         None => None,
     };
+    let then = configuration.as_ref().unwrap_or(&service.deployment_configuration);
+    if shifting::is_native(then) && (starts || configuration.is_some()) {
+        shifting::check_balancers(world, &after)?;
+    }
     if input.int("desiredCount").is_some_and(|count| count < 0) {
         return Err(invalid("Desired count cannot be negative."));
     }

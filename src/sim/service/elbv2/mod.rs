@@ -13,6 +13,7 @@ mod groups;
 mod listeners;
 mod model;
 mod rules;
+mod shifting;
 mod ssl;
 mod tags;
 mod targets;
@@ -24,6 +25,7 @@ use crate::sim::World;
 use serde::{Deserialize, Serialize};
 
 pub use model::State;
+pub use shifting::{Traffic, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};
 
