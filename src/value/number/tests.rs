@@ -71,7 +71,18 @@ fn formats_round_half_to_even_on_the_exact_value() {
     assert_eq!(n("1234567").to_general(Some(3)), "1.23e+06");
 }
 
+#[test]
+fn a_float_whose_shortest_decimal_is_long_reads_back() {
+    let f = 1.4321903532036197e197;
+    let number = Number::from_f64(f).unwrap();
+    assert_eq!(number.to_string().parse::<f64>().unwrap(), f);
+    let wide = number.add(&Number::from(0)).unwrap();
+    assert_eq!(wide.to_string().parse::<Number>().unwrap(), number);
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_sum_and_difference_agree_with_whole_numbers(a in any::<i64>(), b in any::<i64>()) {
         let (x, y) = (Number::from(a), Number::from(b));
