@@ -18,6 +18,9 @@ pub(super) const TRIES: u32 = 6;
 /// Looks for what an unclear creation made: lists of AWS lag behind by seconds.
 const LOOKS: u32 = 4;
 
+/// How often what is there is asked for again because it is not as it was sent: the next plan tells what stays so.
+const LAGS: u32 = 3;
+
 /// 1, 2, 4, 8, 16, 16 … seconds.
 pub(super) fn pause(tried: u32) -> Duration {
     Duration::from_secs(1 << tried.min(4))
@@ -235,7 +238,9 @@ impl Executor<'_, '_> {
         loop {
             let last = tried >= TRIES;
             match self.look_at(change, id, want).await {
-                Ok(Some(live)) if last || self.differing(change, want, &live).is_empty() => return Ok(live),
+                Ok(Some(live)) if tried >= LAGS || self.differing(change, want, &live).is_empty() => {
+                    return Ok(live);
+                }
                 Ok(None) if last => return Err(not_visible(id)),
                 Err(error) if last || !(error.transient || error.is_not_found()) => return Err(error),
                 _ => {}
