@@ -120,7 +120,9 @@ fn unreadable(operation: &str, answer: &HttpResponse) -> AwsError {
         "" => format!("HTTP {status} without a word"),
         text => format!("HTTP {status}: {text}"),
     };
-    AwsError { transient: status >= 500, ..AwsError::failed(operation, "Unreadable", message) }
+    // Gateways on the way say these; a 500 that is not in AWS's form comes from something that is not AWS.
+    let passing = matches!(status, 502..=504);
+    AwsError { transient: passing, ..AwsError::failed(operation, "Unreadable", message) }
 }
 
 /// Absence as None: a result whose error has one of `codes` means "is not there".
