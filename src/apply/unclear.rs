@@ -119,7 +119,7 @@ impl Executor<'_, '_> {
         let Some(live) = self.look_at(change, id, job.want).await? else {
             return Err(not_visible(id));
         };
-        let names = self.differing(change, job.want, &live);
+        let names = self.differing(change, job.want, None, &live);
         let job = Job { id, live: &live, changed: &names, ..*job };
         if !names.is_empty() {
             provider.update(&change.provider, type_name, &job).await?;
@@ -147,11 +147,17 @@ impl Executor<'_, '_> {
         Ok(Some(live))
     }
 
-    /// The attributes that are not as just wanted.
-    fn differing(&self, change: &Change, want: &Object, live: &Object) -> Vec<String> {
+    /// The attributes that are not as wanted, given what was applied before.
+    pub(super) fn differing(
+        &self,
+        change: &Change,
+        want: &Object,
+        applied: Option<&Object>,
+        live: &Object,
+    ) -> Vec<String> {
         let walk = self.walk.borrow();
         let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Vec::new() };
-        let sides = Sides { desired: want, applied: None, seen: None, live, salt: &walk.state.salt };
+        let sides = Sides { desired: want, applied, seen: None, live, salt: &walk.state.salt };
         diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
     }
 
@@ -238,7 +244,7 @@ impl Executor<'_, '_> {
         loop {
             let last = tried >= TRIES;
             match self.look_at(change, id, want).await {
-                Ok(Some(live)) if tried >= LAGS || self.differing(change, want, &live).is_empty() => {
+                Ok(Some(live)) if tried >= LAGS || self.differing(change, want, None, &live).is_empty() => {
                     return Ok(live);
                 }
                 Ok(None) if last => return Err(not_visible(id)),

@@ -5,7 +5,6 @@ use super::Failure;
 use super::executor::Executor;
 use crate::addr::Mode;
 use crate::aws::{AwsError, Job};
-use crate::diff::{Sides, diff};
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
@@ -80,23 +79,18 @@ impl Executor<'_, '_> {
         Entry::Created { address: change.address.clone(), provider: change.provider.clone(), id, applied }
     }
 
+    fn applied(&self, change: &Change) -> Option<Object> {
+        let walk = self.walk.borrow();
+        let schema = walk.provider.resource(&change.address.type_name)?;
+        let old = walk.state.resources.get(&change.address).filter(|_| change.importing.is_none());
+        old.map(|one| one.applied(schema.table))
+    }
+
     pub(super) async fn update(&self, change: &Change, want: Object) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
         let live = change.before.clone().unwrap_or_default();
-        let names: Vec<String> = {
-            let walk = self.walk.borrow();
-            let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Ok(id) };
-            let old = walk.state.resources.get(&change.address);
-            let applied = old.filter(|_| change.importing.is_none()).map(|o| o.applied(schema.table));
-            let sides = Sides {
-                desired: &want,
-                applied: applied.as_ref(),
-                seen: None,
-                live: &live,
-                salt: &walk.state.salt,
-            };
-            diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
-        };
+        let applied = self.applied(change);
+        let names = self.differing(change, &want, applied.as_ref(), &live);
         let mut made = None;
         if !names.is_empty() {
             let (token, _) = self.intent(change, journal::Action::Update, &want)?;

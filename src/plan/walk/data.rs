@@ -9,7 +9,7 @@ use crate::config::{DeclKey, Resource};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{ModuleId, Node};
 use crate::plan::desired::created;
-use crate::plan::values::{Expansion, Repeated};
+use crate::plan::values::Repeated;
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::{Object, TypeSchema};
@@ -39,12 +39,7 @@ impl Walk<'_> {
         let pending = !self.settled && self.has_pending_dependency(id, resource);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
-            let expansion = self.expansion(id, &path, resource);
-            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
-                // An error was reported; how many instances there are is not known.
-                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
-                continue;
-            }
+            let Some(expansion) = self.known_expansion(id, &path, key) else { continue };
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let mut found = Diagnostics::default();

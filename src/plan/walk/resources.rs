@@ -55,12 +55,7 @@ impl Walk<'_> {
         }
         let depends_on = &Arc::new(self.resource_dependencies(&Node::Resource(id, key.clone())));
         for path in self.values.paths(id) {
-            let expansion = self.expansion(id, &path, resource);
-            if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
-                // An error was reported; how many instances there are is not known.
-                self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
-                continue;
-            }
+            let Some(expansion) = self.known_expansion(id, &path, key) else { continue };
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -81,6 +76,22 @@ impl Walk<'_> {
         for path in self.values.paths(id) {
             self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
         }
+    }
+
+    /// Which instances there are; None after a reported error, and then its value is not known either. Only
+    /// validation goes on all the same.
+    pub(super) fn known_expansion(
+        &mut self,
+        id: ModuleId,
+        path: &ModulePath,
+        key: &DeclKey,
+    ) -> Option<Expansion<Repeated>> {
+        let expansion = self.expansion(id, path, &self.graph.modules[id].module.resources[key]);
+        if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
+            self.values.module_mut(id, path).resources.insert(key.clone(), Expansion::Unknown);
+            return None;
+        }
+        Some(expansion)
     }
 
     pub(super) fn expansion(
