@@ -1,9 +1,8 @@
 //! The HTTP client under the real AWS SDK clients: requests go to a world in this process, no socket.
 
-use super::Sim;
-use super::faults::Lost;
-use super::world::Millis;
 use crate::clock::Clock;
+use crate::sim::faults::Lost;
+use crate::sim::{Millis, Sim};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::TokioSleep;

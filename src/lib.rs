@@ -15,8 +15,9 @@
 //!   without an API behind them.
 //! - The engine ([`plan`], [`apply`]) sees types through the port in [`provider`].
 //! - [`rollout`] holds pure decisions: what was observed and the time in, what to do out.
-//! - The embedded AWS ([`sim`]) is reached only through the real SDK's clients, over AWS's wire protocols.
-//!   It never imports [`aws`]: a fake that shares the client's code shares its misunderstandings.
+//! - The embedded AWS ([`sim`], a package of its own) is reached only through the real SDK's clients, over AWS's
+//!   wire protocols, without a socket ([`embedded`]). It cannot import [`aws`]: a fake that shares the client's
+//!   code shares its misunderstandings.
 //! - Time comes from [`clock`] alone. Under the embedded AWS the tokio clock is paused, so waiting is free.
 //!
 //! Modules in reading order; each imports only from those above it (a test keeps this so).
@@ -26,8 +27,10 @@
 
 pub mod diag;
 
+pub use cutover_sim as sim;
+pub use sim::clock;
+
 pub mod addr;
-pub mod clock;
 
 pub mod value;
 
@@ -59,6 +62,6 @@ pub mod drift;
 
 pub mod render;
 
-pub mod sim;
+pub mod embedded;
 
 pub mod cli;

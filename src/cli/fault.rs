@@ -10,6 +10,7 @@ use crate::sim::faults::script::{self, Order};
 use crate::sim::faults::{CallFault, How, What};
 use crate::sim::server::FAULTS_PATH;
 use crate::sim::service::ecs::ImageBehaviour;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::Value as Json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -55,8 +56,8 @@ pub enum FaultCommand {
 pub enum Kind {
     /// API calls fail, get lost or answer with what was true before
     Calls {
-        #[arg(value_enum)]
-        how: HowArg,
+        #[arg(value_parser = hows())]
+        how: String,
         /// As it is signed (ecs, ec2, elasticloadbalancing, autoscaling, iam …); * for any text
         #[arg(long, default_value = "*")]
         service: String,
@@ -113,23 +114,20 @@ pub enum Kind {
     },
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum HowArg {
-    Throttle,
-    InternalError,
-    Unavailable,
-    ExpiredCredentials,
-    AccessDenied,
-    /// No answer, nothing done
-    Timeout,
-    /// No answer, but done
-    TimeoutAfter,
-    /// Connection broken before the call
-    Reset,
-    /// Connection broken after the call
-    ResetAfter,
-    /// Reads answer with what was
-    Stale,
+/// [`How`] by the names that scripts use too.
+fn hows() -> PossibleValuesParser {
+    PossibleValuesParser::new([
+        PossibleValue::new("throttle"),
+        PossibleValue::new("internal-error"),
+        PossibleValue::new("unavailable"),
+        PossibleValue::new("expired-credentials"),
+        PossibleValue::new("access-denied"),
+        PossibleValue::new("timeout").help("No answer, nothing done"),
+        PossibleValue::new("timeout-after").help("No answer, but done"),
+        PossibleValue::new("reset").help("Connection broken before the call"),
+        PossibleValue::new("reset-after").help("Connection broken after the call"),
+        PossibleValue::new("stale").help("Reads answer with what was"),
+    ])
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -193,8 +191,11 @@ fn wrong(problem: String) -> CliError {
 fn what(kind: Kind) -> Result<What, CliError> {
     Ok(match kind {
         Kind::Calls { how, service, operation, probability, times, age } => {
-            let age = script::duration(&age).map_err(wrong)?;
-            What::Calls(CallFault { how: how.with(age), service, operation, probability, times })
+            let how = match how.as_str() {
+                "stale" => How::Stale(script::duration(&age).map_err(wrong)?),
+                name => serde_json::from_value(name.into()).expect("one of the possible values"),
+            };
+            What::Calls(CallFault { how, service, operation, probability, times })
         }
         Kind::LostZone { zone } => What::LostZone { zone },
         Kind::SpotInterruption { share } => What::SpotInterruption { share },
@@ -208,23 +209,6 @@ fn what(kind: Kind) -> Result<What, CliError> {
             What::Edit { service, operation, input }
         }
     })
-}
-
-impl HowArg {
-    fn with(self, age: i64) -> How {
-        match self {
-            HowArg::Throttle => How::Throttle,
-            HowArg::InternalError => How::InternalError,
-            HowArg::Unavailable => How::Unavailable,
-            HowArg::ExpiredCredentials => How::ExpiredCredentials,
-            HowArg::AccessDenied => How::AccessDenied,
-            HowArg::Timeout => How::Timeout,
-            HowArg::TimeoutAfter => How::TimeoutAfter,
-            HowArg::Reset => How::Reset,
-            HowArg::ResetAfter => How::ResetAfter,
-            HowArg::Stale => How::Stale(age),
-        }
-    }
 }
 
 /// Works on the environment's world, which must not be in use by another command. One that is served is told
@@ -252,12 +236,7 @@ fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
     let body = serde_json::to_string(&orders).expect("orders are plain data");
     with_world(
         dir,
-        |world| {
-            script::declare_all(world, orders).map_err(wrong)?;
-            // What shall happen now has happened when the command ends.
-            world.advance_to(world.now);
-            Ok(world.faults.declared().iter().map(|fault| fault.told(world.now)).collect())
-        },
+        |world| script::carry_out(world, orders).map_err(wrong),
         |endpoint| ask(endpoint, "POST", &body).map(|answer| lines(&answer)),
     )
 }
@@ -265,7 +244,7 @@ fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
 fn list(dir: PathBuf) -> Result<Done, CliError> {
     let told = with_world(
         dir,
-        |world| Ok(world.faults.declared().iter().map(|fault| fault.told(world.now)).collect()),
+        |world| Ok(script::told(world)),
         |endpoint| ask(endpoint, "GET", "").map(|answer| lines(&answer)),
     )?;
     print(&told);

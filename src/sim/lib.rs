@@ -1,10 +1,11 @@
 //! The embedded AWS: a world that behaves over time, reached only over AWS's wire protocols.
 //!
-//! It never imports `aws::types`: a fake that shares the client's code shares its misunderstandings.
+//! A package of its own, which knows AWS's wire and AWS's rules only: a fake that shares the client's code shares
+//! its misunderstandings.
 //! Time never runs by itself here: every request first advances the world to the clock's now, which
 //! runs all events that have become due, in order (see [`world`]).
 
-pub mod connector;
+pub mod clock;
 pub mod faults;
 pub mod invariants;
 pub mod server;
@@ -15,7 +16,6 @@ mod tests;
 pub mod wire;
 pub mod world;
 
-pub use connector::sdk_config;
 pub use world::{Event, Millis, World};
 
 use bytes::Bytes;

@@ -118,13 +118,11 @@ impl<F: Fn(&Sim)> Server<F> {
                 };
                 return Ok(world.faults.clear(number).to_string());
             }
-            if *method == Method::POST {
-                let orders: Vec<Order> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-                script::declare_all(world, orders)?;
-                world.advance_to(world.now);
-            }
-            let lines = world.faults.declared().iter().map(|fault| fault.told(world.now) + "\n");
-            Ok(lines.collect())
+            let orders: Vec<Order> = match *method {
+                Method::POST => serde_json::from_str(text).map_err(|e| e.to_string())?,
+                _ => Vec::new(),
+            };
+            Ok(script::carry_out(world, orders)?.into_iter().map(|line| line + "\n").collect())
         });
         (self.changed)(&self.sim);
         answer.map_or_else(
@@ -195,7 +193,7 @@ fn json(text: &'static str) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::World;
+    use crate::World;
     use std::sync::Mutex;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -86,10 +86,9 @@ fn strike(world: &mut World, service: &str, operation: &str, mutates: bool) -> O
     for at in 0..world.faults.declared.len() {
         let fault = &world.faults.declared[at];
         let What::Calls(call) = &fault.what else { continue };
-        let in_force = fault.from <= now && fault.until.is_none_or(|until| now < until);
         let meant = like(&call.service, service) && like(&call.operation, operation);
         let possible = !(mutates && matches!(call.how, How::Stale(_))) && call.times != Some(0);
-        if !(in_force && meant && possible) {
+        if !(fault.is_in_force(now) && meant && possible) {
             continue;
         }
         let (probability, how) = (call.probability, call.how);

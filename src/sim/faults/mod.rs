@@ -85,6 +85,12 @@ pub enum What {
     Edit { service: String, operation: String, input: Json },
 }
 
+impl Fault {
+    fn is_in_force(&self, now: Millis) -> bool {
+        self.from <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// `*` stands for any text.
 pub fn like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
@@ -113,10 +119,10 @@ impl Faults {
     }
 
     fn in_force(&self, now: Millis) -> impl Iterator<Item = &Fault> {
-        self.declared.iter().filter(move |f| f.from <= now && f.until.is_none_or(|until| now < until))
+        self.declared.iter().filter(move |fault| fault.is_in_force(now))
     }
 
-    /// Why an instance cannot start there: `None` if it can.
+    /// Whether no instance of this type can start there.
     pub fn no_capacity(&self, now: Millis, instance_type: &str, zone: &str) -> bool {
         self.in_force(now).any(|fault| match &fault.what {
             What::LostZone { zone: lost } => lost == zone,

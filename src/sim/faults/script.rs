@@ -32,7 +32,7 @@ fn spoken(millis: Millis) -> String {
 }
 
 /// All of them, or none and what is wrong with the first wrong one.
-pub fn declare_all(world: &mut World, orders: Vec<Order>) -> Result<Vec<u32>, String> {
+fn declare_all(world: &mut World, orders: Vec<Order>) -> Result<Vec<u32>, String> {
     let alone = orders.len() == 1;
     let checked: Result<Vec<Fault>, String> = orders
         .into_iter()
@@ -42,6 +42,18 @@ pub fn declare_all(world: &mut World, orders: Vec<Order>) -> Result<Vec<u32>, St
         })
         .collect();
     Ok(checked?.into_iter().map(|fault| declare(world, fault)).collect())
+}
+
+/// Declares them; what shall happen now has happened afterwards. Then what is declared, a line each.
+pub fn carry_out(world: &mut World, orders: Vec<Order>) -> Result<Vec<String>, String> {
+    declare_all(world, orders)?;
+    world.advance_to(world.now);
+    Ok(told(world))
+}
+
+/// What is declared and not over, a line each.
+pub fn told(world: &World) -> Vec<String> {
+    world.faults.declared().iter().map(|fault| fault.told(world.now)).collect()
 }
 
 fn fault(world: &World, order: Order) -> Result<Fault, String> {
@@ -102,7 +114,7 @@ fn check(world: &World, what: &What) -> Result<(), String> {
 
 impl Fault {
     /// `  3  now, for 60 s: zone us-east-1a is lost`
-    pub fn told(&self, now: Millis) -> String {
+    fn told(&self, now: Millis) -> String {
         let from =
             if self.from <= now { "now".to_owned() } else { format!("in {}", spoken(self.from - now)) };
         let lasts = self.until.map(|until| format!(", for {}", spoken(until - self.from.max(now))));

@@ -1,7 +1,7 @@
 //! Faults as clients meet them.
 
 use super::*;
-use crate::sim::Sim;
+use crate::Sim;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde_json::json;

@@ -3,6 +3,7 @@
 //! whose sizes are not published (Auto Scaling, IAM, Application Auto Scaling) are not throttled here.
 
 use super::super::world::Millis;
+use super::like;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -148,16 +149,9 @@ const LIMITS: &[Limit] = &[
 /// "There is an account-level throttling limit that is shared across all Elastic Load Balancing API actions."
 const ACCOUNT: &[(&str, Size)] = &[("elasticloadbalancing", (40.0, 10.0))];
 
-fn matches(pattern: &str, operation: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => operation.starts_with(start),
-        None => pattern == operation,
-    }
-}
-
 /// The buckets that a call takes a token of.
 fn of(service: &str, operation: &str) -> Vec<(String, Size)> {
-    let has = |limit: &&Limit| limit.operations.iter().any(|pattern| matches(pattern, operation));
+    let has = |limit: &&Limit| limit.operations.iter().any(|pattern| like(pattern, operation));
     let limit = LIMITS.iter().filter(|limit| limit.service == service).find(has);
     let mut buckets: Vec<(String, Size)> = Vec::new();
     if let Some(limit) = limit {

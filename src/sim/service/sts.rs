@@ -1,8 +1,8 @@
 //! The sts part of the embedded AWS: who calls, and temporary credentials.
 
 use super::{Answer, ApiError, Input, Operations, iam};
-use crate::sim::World;
-use crate::sim::world::{Millis, SECOND};
+use crate::World;
+use crate::world::{Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

@@ -5,8 +5,8 @@
 //! and this world has; like there, a resource appears once it has or had a tag.
 
 use super::{Answer, ApiError, Input, Operations, operations, page};
-use crate::sim::World;
-use crate::sim::service::tree::Output;
+use crate::World;
+use crate::service::tree::Output;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 

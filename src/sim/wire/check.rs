@@ -2,7 +2,7 @@
 
 use super::model::{Kind, Member, Service, Shape, ShapeId, small_first};
 use super::query::query_name;
-use crate::sim::service::ApiError;
+use crate::service::ApiError;
 use serde_json::Value as Json;
 
 /// What is wrong with one member.

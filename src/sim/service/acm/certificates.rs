@@ -1,7 +1,7 @@
 //! The operations on certificates.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 use base64::Engine as _;
 
 fn no_certificate(arn: &str) -> ApiError {

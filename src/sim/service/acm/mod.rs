@@ -7,8 +7,8 @@ mod x509;
 
 use super::tree::{Tags, tag_list, tags};
 use super::{Answer, ApiError, Input, Operations, page, route53};
-use crate::sim::World;
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::world::{self, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,8 +12,8 @@ mod targets;
 mod tests;
 
 use super::{ApiError, Input, Operations};
-use crate::sim::World;
-use crate::sim::world::Millis;
+use crate::World;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use super::super::{Answer, ApiError, Input, cloudwatch};
 use super::{Id, Policy, not_found, paged, validation};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 const KINDS: &[(&str, &str)] = &[

@@ -1,6 +1,6 @@
 //! Schedules: `at(2026-01-01T10:00:00)`, `rate(5 minutes)`, `cron(0 8 ? * MON-FRI *)`.
 
-use crate::sim::world::{MINUTE, Millis};
+use crate::world::{MINUTE, Millis};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};

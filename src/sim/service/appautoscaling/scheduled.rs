@@ -2,9 +2,9 @@
 
 use super::super::{Answer, Input};
 use super::{Event, Id, ScheduledAction, millis, not_found, paged, schedule, targets, validation};
-use crate::sim::World;
-use crate::sim::service::ecs;
-use crate::sim::world::{Event as WorldEvent, Millis};
+use crate::World;
+use crate::service::ecs;
+use crate::world::{Event as WorldEvent, Millis};
 use serde_json::{Value as Json, json};
 
 /// Plans the next run of an action, if there is one.

@@ -3,8 +3,8 @@
 use super::super::ecs;
 use super::super::{Answer, ApiError, Input};
 use super::{Activity, Event, Id, Target, not_found, paged, policies, scheduled, validation};
-use crate::sim::World;
-use crate::sim::world::{Event as WorldEvent, MINUTE};
+use crate::World;
+use crate::world::{Event as WorldEvent, MINUTE};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

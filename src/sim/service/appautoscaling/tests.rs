@@ -1,9 +1,9 @@
 //! Targets and policies, driven through the handlers.
 
-use crate::sim::World;
-use crate::sim::service::ApiError;
-use crate::sim::service::ecs::tests::{call, ok, pass};
-use crate::sim::world::MINUTE;
+use crate::World;
+use crate::service::ApiError;
+use crate::service::ecs::tests::{call, ok, pass};
+use crate::world::MINUTE;
 use serde_json::{Value as Json, json};
 
 const ID: [(&str, &str); 3] = [

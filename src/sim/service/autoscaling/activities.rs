@@ -2,10 +2,10 @@
 
 use super::groups::{no_group, paged};
 use super::state::{Activity, Group};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, Input};
-use crate::sim::world::Millis;
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, Input};
+use crate::world::Millis;
 use serde_json::{Value as Json, json};
 
 /// Six weeks of them in AWS; here so many a group.

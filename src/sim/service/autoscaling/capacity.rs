@@ -3,9 +3,9 @@
 use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
 use super::{Event, choose, life};
-use crate::sim::World;
-use crate::sim::service::{ApiError, ec2};
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::{ApiError, ec2};
+use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
 const NOTICED: Millis = 3 * SECOND;

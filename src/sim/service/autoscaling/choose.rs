@@ -1,9 +1,9 @@
 //! Choosing: where and as what the next instance is launched, and which one goes first.
 
 use super::state::{Group, Member, Mixed, Override, Source, TemplateRef};
-use crate::sim::World;
-use crate::sim::service::ec2::{self, InstanceType, Subnet};
-use crate::sim::service::{ApiError, Input};
+use crate::World;
+use crate::service::ec2::{self, InstanceType, Subnet};
+use crate::service::{ApiError, Input};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 

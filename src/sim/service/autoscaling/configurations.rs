@@ -2,9 +2,9 @@
 
 use super::groups::{invalid, paged};
 use super::state::Source;
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 pub fn create(world: &mut World, input: &Json) -> Answer {

@@ -2,9 +2,9 @@
 
 use super::state::{Group, Member, Source, Tag};
 use super::{activities, capacity, hooks, life, source, tags, traffic};
-use crate::sim::World;
-use crate::sim::service::ec2::{self, query::lean};
-use crate::sim::service::{Answer, ApiError, Input, page};
+use crate::World;
+use crate::service::ec2::{self, query::lean};
+use crate::service::{Answer, ApiError, Input, page};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

@@ -3,10 +3,10 @@
 use super::groups::{group, group_mut, invalid};
 use super::state::{Hold, Hook, Lifecycle};
 use super::{Event, activities, life};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, ApiError, Input};
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, ApiError, Input};
+use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 const LAUNCHING: &str = "autoscaling:EC2_INSTANCE_LAUNCHING";
@@ -46,7 +46,7 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     // An update may leave out what stays.
     if let Some(old) = group.hooks.get(name) {
         let mut old = json(group.name.as_str(), old);
-        crate::sim::service::ec2::overlay(&mut old, input);
+        crate::service::ec2::overlay(&mut old, input);
         given = old;
     }
     let hook = from(&given)?;

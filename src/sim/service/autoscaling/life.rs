@@ -3,10 +3,10 @@
 use super::activities::{self, New};
 use super::state::{Lifecycle, Member};
 use super::{Event, capacity, hooks};
-use crate::sim::World;
-use crate::sim::service::ec2::InstanceState;
-use crate::sim::service::{ec2, ecs, elbv2};
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::ec2::InstanceState;
+use crate::service::{ec2, ecs, elbv2};
+use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// How often a leaving instance is looked at.
 const LOOK: Millis = 5 * SECOND;

@@ -3,9 +3,9 @@
 use super::groups::{group, group_mut, invalid, member_json, paged};
 use super::state::{Lifecycle, Member};
 use super::{activities, capacity, life};
-use crate::sim::World;
-use crate::sim::service::ec2::InstanceState;
-use crate::sim::service::{Answer, ApiError, Input, ec2};
+use crate::World;
+use crate::service::ec2::InstanceState;
+use crate::service::{Answer, ApiError, Input, ec2};
 use serde_json::{Value as Json, json};
 
 fn owned(texts: Vec<&str>) -> Vec<String> {

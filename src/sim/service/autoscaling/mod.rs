@@ -26,7 +26,7 @@ mod traffic;
 pub use state::State;
 
 use super::Operations;
-use crate::sim::World;
+use crate::World;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

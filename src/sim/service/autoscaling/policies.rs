@@ -2,10 +2,10 @@
 
 use super::groups::{group_mut, invalid, no_group, paged};
 use super::{Event, activities, capacity};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, ApiError, Input};
-use crate::sim::world::{self, Millis};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, ApiError, Input};
+use crate::world::{self, Millis};
 use serde_json::{Value as Json, json};
 
 pub fn put(world: &mut World, input: &Json) -> Answer {

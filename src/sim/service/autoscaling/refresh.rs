@@ -4,9 +4,9 @@ use super::groups::{group, group_mut, invalid, paged};
 use super::refresh_run;
 use super::source;
 use super::state::{Group, Preferences, Refresh, RefreshStatus, Source};
-use crate::sim::World;
-use crate::sim::service::ec2::{self, query::lean};
-use crate::sim::service::{Answer, ApiError, Input, cloudwatch};
+use crate::World;
+use crate::service::ec2::{self, query::lean};
+use crate::service::{Answer, ApiError, Input, cloudwatch};
 use serde_json::{Value as Json, json};
 
 /// What the request asks for over what the group's maintenance policy and warmup say.

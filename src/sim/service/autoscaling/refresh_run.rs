@@ -3,10 +3,10 @@
 
 use super::state::{Group, Lifecycle, Member, Refresh, RefreshStatus, Rollback, Source};
 use super::{Event, activities, capacity, life};
-use crate::sim::World;
-use crate::sim::service::cloudwatch::{self, AlarmState};
-use crate::sim::service::ec2;
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::cloudwatch::{self, AlarmState};
+use crate::service::ec2;
+use crate::world::{self, MINUTE, Millis, SECOND};
 
 const STARTS: Millis = 10 * SECOND;
 const STEP: Millis = 10 * SECOND;

@@ -2,9 +2,9 @@
 
 use super::groups::{group, group_mut, invalid, paged};
 use super::{activities, capacity};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, Input};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, Input};
 use serde_json::{Value as Json, json};
 
 const PROCESSES: [&str; 9] = [

@@ -2,9 +2,9 @@
 
 use super::groups::invalid;
 use super::state::{Mixed, Override, Source, TemplateRef};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{ApiError, Input, ec2};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{ApiError, Input, ec2};
 use serde_json::{Value as Json, json};
 
 impl TemplateRef {

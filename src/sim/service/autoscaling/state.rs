@@ -1,6 +1,6 @@
 //! What Auto Scaling keeps: groups and all that hangs on them.
 
-use crate::sim::world::Millis;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};

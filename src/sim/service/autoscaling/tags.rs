@@ -2,8 +2,8 @@
 
 use super::groups::{invalid, paged};
 use super::state::{Group, Tag};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 pub fn check(tags: &[Json]) -> Result<(), ApiError> {

@@ -1,6 +1,6 @@
-use crate::sim::World;
-use crate::sim::service::{ApiError, Input, ec2, operations};
-use crate::sim::world::{MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::{ApiError, Input, ec2, operations};
+use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 fn try_call(world: &mut World, operation: &str, input: Json) -> Result<Json, ApiError> {

@@ -3,9 +3,9 @@
 use super::groups::{group, group_mut, invalid, paged};
 use super::state::{Group, Lifecycle};
 use super::{capacity, life};
-use crate::sim::World;
-use crate::sim::service::ec2::query::lean;
-use crate::sim::service::{Answer, ApiError, Input, elbv2};
+use crate::World;
+use crate::service::ec2::query::lean;
+use crate::service::{Answer, ApiError, Input, elbv2};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use super::evaluate::{self, settle};
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 const METRIC_MEMBERS: [&str; 24] = [
     "ActionConfiguration",

@@ -1,7 +1,7 @@
 //! Metric data: put, kept for 15 days, read as statistics. Metric math is not evaluated.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 const KEPT: Millis = 15 * 24 * 60 * MINUTE;
 const KEPT_POINTS: usize = 25_000;

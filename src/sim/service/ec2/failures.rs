@@ -2,9 +2,9 @@
 
 use super::state::InstanceState;
 use super::{Event, instances};
-use crate::sim::World;
-use crate::sim::service::ecs;
-use crate::sim::world::{self, MINUTE, Millis};
+use crate::World;
+use crate::service::ecs;
+use crate::world::{self, MINUTE, Millis};
 
 /// "A Spot Instance interruption notice is a warning that is issued two minutes before" (EC2 User Guide).
 const NOTICE: Millis = 2 * MINUTE;

@@ -7,9 +7,9 @@ use super::query::{
     Listing, check_tags, describe, done, fail, filtered, held, lean, missing, need, once, tag_new, tags_of,
 };
 use super::state::{Address, Association, Attachment, InternetGateway, NatGateway, NatState};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
+use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// NAT gateways take about two minutes to start and one to stop, and stay visible for about an hour

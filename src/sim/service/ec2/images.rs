@@ -1,8 +1,8 @@
 //! Public machine images, fixed: the ones people launch container hosts and test machines from.
 
 use super::query::{fail, filtered, lean, paged, tags_of};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 pub struct Image {

@@ -6,8 +6,8 @@ use super::instances::{asked, device_json, metadata, need_ids, no_instance};
 use super::interfaces::groups_json;
 use super::query::{attribute, fail, lean, need};
 use super::state::{Instance, InstanceState};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 fn instance_mut<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Instance, ApiError> {

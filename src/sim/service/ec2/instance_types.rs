@@ -2,8 +2,8 @@
 
 use super::query::{fail, filtered, paged};
 use super::zones::{zone_id, zones};
-use crate::sim::World;
-use crate::sim::service::{Answer, Input};
+use crate::World;
+use crate::service::{Answer, Input};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

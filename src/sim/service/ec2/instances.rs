@@ -8,9 +8,9 @@ use super::interfaces::{
 };
 use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
-use crate::sim::world::{self, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
+use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// shutting-down → terminated, and how long after that an instance can still be read.

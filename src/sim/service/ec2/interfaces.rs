@@ -3,8 +3,8 @@
 use super::network::{internal_domain, net, no_subnet};
 use super::query::{Listing, check_tags, describe, done, fail, lean, missing, need, once, tag_new, tags_of};
 use super::state::{Address, Attachment, Interface};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 use std::net::Ipv4Addr;
 

@@ -2,8 +2,8 @@
 
 use super::query::{check_tags, fail, filtered, lean, need, tag_new, tags_of};
 use super::state::KeyPair;
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 fn insert(world: &mut World, input: &Json, kind: &str, public_key: String) -> Result<Json, ApiError> {

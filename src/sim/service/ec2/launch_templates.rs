@@ -1,9 +1,9 @@
 //! Launch templates: numbered versions of launch data that never change.
 
 use super::query::{absent, check_tags, fail, filtered, lean, need, once, paged, tag_new, tags_of};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
-use crate::sim::world::Millis;
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

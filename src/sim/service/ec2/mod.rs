@@ -36,7 +36,7 @@ pub use state::{Instance, InstanceState, Interface, State, Subnet};
 pub use zones::{zone_id, zones};
 
 use super::Operations;
-use crate::sim::World;
+use crate::World;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

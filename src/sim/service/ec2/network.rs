@@ -6,8 +6,8 @@ use super::query::{
 use super::state::{Subnet, Vpc};
 use super::zones::{zone_id, zones};
 use super::{network_acls, routes, security_groups};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde_json::{Value as Json, json};
 use std::net::Ipv4Addr;

@@ -4,8 +4,8 @@ use super::query::{
     Listing, absent, check_tags, describe, fail, held, lean, missing, need, tag_new, tags_of,
 };
 use super::state::{AclEntry, NetworkAcl};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 /// Number of the entry that denies what no other entry matched.

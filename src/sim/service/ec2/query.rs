@@ -1,9 +1,9 @@
 //! What every EC2 operation shares: errors as EC2 words them, filters, pages, tags, client tokens.
 
 use super::state::{Answered, Tags};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input, page};
-use crate::sim::world::{MINUTE, Millis};
+use crate::World;
+use crate::service::{Answer, ApiError, Input, page};
+use crate::world::{MINUTE, Millis};
 use serde_json::{Value as Json, json};
 
 const TOKEN_LIFE: Millis = 24 * 60 * MINUTE;

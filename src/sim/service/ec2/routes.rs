@@ -4,8 +4,8 @@ use super::query::{
     Listing, check_tags, describe, done, fail, held, lean, missing, need, once, tag_new, tags_of,
 };
 use super::state::{InstanceState, NatState, Route, RouteAssociation, RouteTable};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde_json::{Value as Json, json};
 

@@ -3,8 +3,8 @@
 use super::query::{Listing, check_tags, describe, done, fail, lean, missing, need, new_tags, tags_of};
 use super::security_groups::{group_of, no_group};
 use super::state::{Peer, Rule};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde_json::{Value as Json, json};
 

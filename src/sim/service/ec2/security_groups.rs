@@ -3,8 +3,8 @@
 use super::query::{Listing, check_tags, describe, fail, lean, need, tag_new, tags_of};
 use super::security_group_rules as rules;
 use super::state::{Peer, Rule, SecurityGroup};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 pub fn no_group(id: &str) -> ApiError {

@@ -1,7 +1,7 @@
 //! What EC2 keeps: one ordered map a kind of resource, by id. Tags lie apart, by resource id.
 
 use super::launch_templates::Template;
-use crate::sim::world::Millis;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,8 @@
 //! Tags of every EC2 resource, by its id.
 
 use super::query::{absent, fail, filtered, paged, tags_from};
-use crate::sim::World;
-use crate::sim::service::{Answer, ApiError, Input};
+use crate::World;
+use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
 /// Prefix of the ids, resource type as tags name it, error code of an unknown id and its noun there.

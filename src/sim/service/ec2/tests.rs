@@ -1,6 +1,6 @@
-use crate::sim::World;
-use crate::sim::service::{ApiError, Input, ec2, operations};
-use crate::sim::world::{MINUTE, SECOND};
+use crate::World;
+use crate::service::{ApiError, Input, ec2, operations};
+use crate::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
 fn world() -> World {

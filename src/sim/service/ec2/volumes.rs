@@ -1,8 +1,8 @@
 //! Volumes, as instances have them.
 
 use super::query::{Listing, describe, lean, missing, tags_of};
-use crate::sim::World;
-use crate::sim::service::Answer;
+use crate::World;
+use crate::service::Answer;
 use serde_json::{Value as Json, json};
 
 fn volume_json(world: &World, id: &str) -> Option<Json> {

@@ -2,8 +2,8 @@
 //! maps them in order.
 
 use super::query::{fail, filtered};
-use crate::sim::World;
-use crate::sim::service::{Answer, Input};
+use crate::World;
+use crate::service::{Answer, Input};
 use serde_json::{Value as Json, json};
 
 /// Region, prefix of its zone ids, zone letters (AWS's list of zone ids; zones of new accounts).

@@ -1,7 +1,7 @@
 //! Images: manifests by digest, and the tags on them. Layers are not kept.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 use globset::Glob;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

@@ -7,8 +7,8 @@ mod tests;
 
 use super::tree::{Tags, tag_list, tags};
 use super::{Answer, ApiError, Input, Operations, page};
-use crate::sim::World;
-use crate::sim::world::Millis;
+use crate::World;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ fn get_authorization_token(world: &mut World, _input: &Json) -> Answer {
     let token = base64::engine::general_purpose::STANDARD.encode(format!("AWS:{}", world.hex(64)));
     Ok(json!({ "authorizationData": [{
         "authorizationToken": token,
-        "expiresAt": World::timestamp(world.now + 12 * 60 * crate::sim::world::MINUTE),
+        "expiresAt": World::timestamp(world.now + 12 * 60 * crate::world::MINUTE),
         "proxyEndpoint": format!("https://{}.dkr.ecr.{}.amazonaws.com", world.account, world.region),
     }] }))
 }

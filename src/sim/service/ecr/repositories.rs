@@ -1,7 +1,7 @@
 //! Repositories and what is set on them.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 fn arn(world: &World, name: &str) -> String {
     world.arn("ecr", &format!("repository/{name}"))

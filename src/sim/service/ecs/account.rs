@@ -2,7 +2,7 @@
 
 use super::super::{Answer, ApiError, Input};
 use super::{invalid, paged};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 /// Setting and its default (ECS developer guide, account settings).

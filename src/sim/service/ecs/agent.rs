@@ -2,7 +2,7 @@
 
 use super::super::{Answer, ApiError, Input};
 use super::{client, cluster_name, hosts, invalid, network, tags_of};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 /// The instance is whose identity document the caller has; signatures are not checked.
@@ -51,9 +51,9 @@ pub(super) fn discover_poll_endpoint(world: &mut World, _: &Json) -> Result<Json
 
 #[cfg(test)]
 mod tests {
-    use crate::sim::service::ec2::{self, LaunchSpec};
-    use crate::sim::service::ecs::tests::{call, ok, pass, world};
-    use crate::sim::world::MINUTE;
+    use crate::service::ec2::{self, LaunchSpec};
+    use crate::service::ecs::tests::{call, ok, pass, world};
+    use crate::world::MINUTE;
     use serde_json::json;
 
     #[test]

@@ -4,8 +4,8 @@ use super::super::autoscaling::state::Tag;
 use super::super::{Answer, ApiError, Input};
 use super::model::Provider;
 use super::{client, includes, invalid, missing, paged, short, tag_list, tags_of};
-use crate::sim::World;
-use crate::sim::world::{MINUTE, Millis, SECOND};
+use crate::World;
+use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 const CHANGING: Millis = 5 * SECOND;

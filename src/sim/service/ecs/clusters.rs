@@ -3,8 +3,8 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Cluster, StrategyItem};
 use super::{capacity, client, cluster_name, includes, invalid, missing, paged, short, tag_list, tags_of};
-use crate::sim::World;
-use crate::sim::world::{Millis, SECOND};
+use crate::World;
+use crate::world::{Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// Attaching providers of Auto Scaling groups takes a moment (their scaling plan is made).

@@ -5,7 +5,7 @@ use super::hosts;
 use super::model::{Host, Rollout};
 use super::scheduler::{Seen, complain, launch, see, started, stop_all};
 use super::{placement, short};
-use crate::sim::World;
+use crate::World;
 
 /// Draining hosts keep their daemon until the other tasks have left (ECS developer guide, draining).
 fn belongs(world: &World, host: &Host) -> bool {

@@ -3,7 +3,7 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::TaskDefinition;
 use super::{client, includes, invalid, paged, put, tag_list, tags_of};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 fn bad() -> ApiError {

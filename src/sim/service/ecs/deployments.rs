@@ -6,8 +6,8 @@ use super::super::{Answer, ApiError, Input};
 use super::model::{Deployment, Revision, Rollout, Service, ServiceDeployment, Stage, TaskStatus};
 use super::settle::say;
 use super::{invalid, kick, missing, paged, put, services, shifting, time};
-use crate::sim::World;
-use crate::sim::world::{Millis, SECOND};
+use crate::World;
+use crate::world::{Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// Alarms are looked at this often while a deployment runs.
@@ -498,13 +498,17 @@ pub(super) fn list_service_deployments(world: &mut World, input: &Json) -> Answe
     Ok(paged(input, "serviceDeployments", briefs, 100))
 }
 
+pub(super) fn no_service_deployment(operation: &str) -> ApiError {
+    ApiError::new(
+        "ServiceDeploymentNotFoundException",
+        format!("The service deploy ARN that you specified in the {operation} doesn't exist."),
+    )
+}
+
 pub(super) fn stop_service_deployment(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("serviceDeploymentArn").unwrap_or_default();
     let Some(record) = world.ecs.service_deployments.get(arn) else {
-        return Err(ApiError::new(
-            "ServiceDeploymentNotFoundException",
-            "The service deploy ARN that you specified in the StopServiceDeployment doesn't exist.",
-        ));
+        return Err(no_service_deployment("StopServiceDeployment"));
     };
     if !matches!(record.status.as_str(), "PENDING" | "IN_PROGRESS") {
         return Err(ApiError::new(

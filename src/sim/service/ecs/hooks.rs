@@ -4,11 +4,11 @@
 //! `retry` says IN_PROGRESS twice before it succeeds, `hang` says so for ever; any other succeeds.
 
 use super::super::{Answer, ApiError, Input};
-use super::deployments::{self, Cause};
+use super::deployments::{self, Cause, no_service_deployment};
 use super::model::{HookRun, Stage};
 use super::{invalid, kick};
-use crate::sim::World;
-use crate::sim::world::{MINUTE, Millis, SECOND};
+use crate::World;
+use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// A function that answers IN_PROGRESS is called again after this time (Developer Guide, "Lambda hooks for
@@ -135,10 +135,7 @@ pub(super) fn views(runs: &[HookRun]) -> Json {
 pub(super) fn continue_service_deployment(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("serviceDeploymentArn").unwrap_or_default();
     let Some(record) = world.ecs.service_deployments.get_mut(arn) else {
-        return Err(ApiError::new(
-            "ServiceDeploymentNotFoundException",
-            "The service deploy ARN that you specified in the ContinueServiceDeployment doesn't exist.",
-        ));
+        return Err(no_service_deployment("ContinueServiceDeployment"));
     };
     let (service, going_on) = (record.service.clone(), record.status == "IN_PROGRESS");
     let id = input.text("hookId").unwrap_or_default();

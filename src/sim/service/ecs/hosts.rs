@@ -6,9 +6,9 @@ use super::tasks::Stop;
 use super::{
     Event, cluster_name, includes, invalid, kick, missing, network, paged, placement, short, tag_list, tasks,
 };
-use crate::sim::World;
-use crate::sim::service::autoscaling;
-use crate::sim::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::autoscaling;
+use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! How containers behave, by image.
 
 use super::State;
-use crate::sim::World;
-use crate::sim::faults::like;
-use crate::sim::world::{Millis, SECOND};
+use crate::World;
+use crate::faults::like;
+use crate::world::{Millis, SECOND};
 use serde::{Deserialize, Serialize};
 
 /// What a container of an image does once it runs. Kept in [`State::images`] by image reference, or by a

@@ -37,8 +37,8 @@ mod tests_shifting;
 mod view;
 
 use super::{ApiError, Input, Operations};
-use crate::sim::World;
-use crate::sim::world::{Event as WorldEvent, Millis, SECOND};
+use crate::World;
+use crate::world::{Event as WorldEvent, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 

@@ -1,7 +1,7 @@
 //! What ECS and Elastic Load Balancing ask of EC2: subnets, hosts, network interfaces.
 
-use crate::sim::World;
-use crate::sim::service::{ApiError, ec2};
+use crate::World;
+use crate::service::{ApiError, ec2};
 use std::collections::BTreeMap;
 
 pub struct Subnet {

@@ -4,8 +4,8 @@ use super::super::Input;
 use super::definitions::{self, Needs};
 use super::model::{Host, Service, Task};
 use super::{Event, kick, tasks};
-use crate::sim::World;
-use crate::sim::world::{Event as WorldEvent, SECOND};
+use crate::World;
+use crate::world::{Event as WorldEvent, SECOND};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 

@@ -6,9 +6,9 @@ use super::hosts::Share;
 use super::model::{Task, TaskInterface, TaskStatus};
 use super::network;
 use super::tasks::{Step, Stop, jitter, schedule, stop};
-use crate::sim::World;
-use crate::sim::service::elbv2;
-use crate::sim::world::SECOND;
+use crate::World;
+use crate::service::elbv2;
+use crate::world::SECOND;
 use serde_json::{Value as Json, json};
 
 /// Host ports: static ones as they are, dynamic ones from 32768 up. With its own interface a task listens

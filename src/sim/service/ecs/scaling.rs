@@ -7,9 +7,9 @@
 use super::definitions;
 use super::model::{Host, Provider, TaskStatus};
 use super::{Event, capacity, hosts};
-use crate::sim::World;
-use crate::sim::service::autoscaling;
-use crate::sim::world::{Event as WorldEvent, MINUTE, Millis};
+use crate::World;
+use crate::service::autoscaling;
+use crate::world::{Event as WorldEvent, MINUTE, Millis};
 
 const PERIOD: Millis = MINUTE;
 /// Datapoints of the alarm that scales in.

@@ -5,9 +5,9 @@ use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskSt
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
 use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets};
-use crate::sim::World;
-use crate::sim::service::elbv2;
-use crate::sim::world::SECOND;
+use crate::World;
+use crate::service::elbv2;
+use crate::world::SECOND;
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -7,9 +7,9 @@ use super::{
     short,
 };
 use super::{cluster_name, tags_of, view};
-use crate::sim::World;
-use crate::sim::service::elbv2;
-use crate::sim::world::SECOND;
+use crate::World;
+use crate::service::elbv2;
+use crate::world::SECOND;
 use serde_json::{Value as Json, json};
 
 pub(super) fn find<'a>(world: &'a World, input: &Json, member: &str) -> Result<&'a Service, ApiError> {

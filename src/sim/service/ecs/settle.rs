@@ -1,8 +1,8 @@
 //! What services keep of their tasks' fates: events, failures, tasks that proved themselves.
 
 use super::model::{Rollout, ServiceEvent};
-use crate::sim::World;
-use crate::sim::world::{MINUTE, SECOND};
+use crate::World;
+use crate::world::{MINUTE, SECOND};
 
 /// DescribeServices answers the 100 newest events.
 const EVENTS: usize = 100;

@@ -7,9 +7,9 @@ use super::hooks::{self, Outcome};
 use super::model::{Revision, Service, ServiceDeployment, Shift, Stage};
 use super::settle::say;
 use super::{deployments, invalid, kick, scheduler};
-use crate::sim::World;
-use crate::sim::service::{elbv2, iam};
-use crate::sim::world::{MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::{elbv2, iam};
+use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

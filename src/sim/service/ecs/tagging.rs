@@ -2,7 +2,7 @@
 
 use super::super::{Answer, ApiError, Input};
 use super::{Tags, client, invalid, short, tag_list, tags_of};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 fn tags_mut<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Tags, ApiError> {

@@ -8,7 +8,7 @@ use super::{
     placement, put,
 };
 use super::{network, reach, scheduler, short, tag_list, tags_of, time, view};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

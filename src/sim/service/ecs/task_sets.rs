@@ -7,8 +7,8 @@ use super::{
     capacity, clusters, definitions, invalid, kick, missing, placement, put, scheduler, services, tag_list,
     tags_of, view,
 };
-use crate::sim::World;
-use crate::sim::world::SECOND;
+use crate::World;
+use crate::world::SECOND;
 use serde_json::{Value as Json, json};
 
 fn not_found() -> ApiError {

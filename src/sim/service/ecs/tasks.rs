@@ -7,9 +7,9 @@ use super::hosts;
 use super::model::{Container, ContainerHealth, Task, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
 use super::{Event, capacity, images, kick, network, placement};
-use crate::sim::World;
-use crate::sim::service::elbv2;
-use crate::sim::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
+use crate::World;
+use crate::service::elbv2;
+use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 

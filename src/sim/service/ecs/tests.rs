@@ -1,9 +1,9 @@
 //! Services over virtual time, driven through the handlers.
 
-use crate::sim::World;
-use crate::sim::service::ec2::{self, LaunchSpec};
-use crate::sim::service::{ApiError, operations};
-use crate::sim::world::{MINUTE, SECOND};
+use crate::World;
+use crate::service::ec2::{self, LaunchSpec};
+use crate::service::{ApiError, operations};
+use crate::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
 pub fn call(world: &mut World, service: &str, name: &str, input: Json) -> Result<Json, ApiError> {

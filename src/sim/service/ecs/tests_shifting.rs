@@ -2,8 +2,8 @@
 //! one can fail.
 
 use super::tests::{Net, call, define, ok, pass, service, world};
-use crate::sim::World;
-use crate::sim::world::{MINUTE, SECOND};
+use crate::World;
+use crate::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
 const ELB: &str = "elasticloadbalancing";

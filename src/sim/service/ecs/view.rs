@@ -3,7 +3,7 @@
 use super::super::Input;
 use super::model::{Deployment, Revision, Rollout, Service, TaskStatus};
 use super::{put, tag_list};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 /// Running and pending tasks, of one deployment or of all.

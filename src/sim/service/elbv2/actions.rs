@@ -3,7 +3,7 @@
 use super::super::{ApiError, Input};
 use super::model::Balancer;
 use super::{listeners, targets, validation};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 

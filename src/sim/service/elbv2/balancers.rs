@@ -3,9 +3,9 @@
 use super::super::{Answer, ApiError, Input, page};
 use super::model::{Balancer, Zone};
 use super::{Event, attributes, page_size, tags, targets, validation};
-use crate::sim::World;
-use crate::sim::service::ecs::network;
-use crate::sim::world::{Event as WorldEvent, MINUTE, SECOND};
+use crate::World;
+use crate::service::ecs::network;
+use crate::world::{Event as WorldEvent, MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
 /// A balancer takes about two minutes to become active; the exact time is drawn.

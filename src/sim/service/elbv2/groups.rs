@@ -4,7 +4,7 @@ use super::super::{Answer, ApiError, Input, page};
 use super::balancers::{check_group_name, with_marker};
 use super::model::{Check, Group};
 use super::{attributes, page_size, tags, targets, validation};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 pub(super) fn not_found(arn: &str) -> ApiError {

@@ -4,7 +4,7 @@ use super::super::{Answer, ApiError, Input, acm, page};
 use super::balancers::with_marker;
 use super::model::{Balancer, Listener, Rule};
 use super::{actions, attributes, balancers, page_size, rules, ssl, tags, validation};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -21,7 +21,7 @@ mod targets;
 mod tests;
 
 use super::{ApiError, Operations};
-use crate::sim::World;
+use crate::World;
 use serde::{Deserialize, Serialize};
 
 pub use model::State;

@@ -1,6 +1,6 @@
 //! The state of Elastic Load Balancing.
 
-use crate::sim::world::Millis;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};

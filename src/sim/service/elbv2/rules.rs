@@ -4,7 +4,7 @@ use super::super::{Answer, ApiError, Input, page};
 use super::balancers::with_marker;
 use super::model::{Balancer, Rule};
 use super::{actions, conditions, listeners, page_size, tags, validation};
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 pub(super) fn new_arn(world: &mut World, listener: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::super::Input;
 use super::actions;
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 /// What a rule (or, of a network load balancer, a listener) does with its requests.

@@ -3,7 +3,7 @@
 use super::super::{Answer, ApiError, Input, page};
 use super::balancers::with_marker;
 use super::page_size;
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 
 const TLS13: &[&str] = &["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];

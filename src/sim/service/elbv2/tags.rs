@@ -2,7 +2,7 @@
 
 use super::super::{Answer, ApiError, Input};
 use super::validation;
-use crate::sim::World;
+use crate::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 

@@ -3,9 +3,9 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
-use crate::sim::World;
-use crate::sim::service::ecs::{self, network};
-use crate::sim::world::{Event as WorldEvent, Millis, SECOND};
+use crate::World;
+use crate::service::ecs::{self, network};
+use crate::world::{Event as WorldEvent, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
 /// The balancer's nodes learn of a new target after a moment; then the first check runs.
@@ -278,7 +278,7 @@ fn state(
 }
 
 /// Why a target is unhealthy, in AWS's words (ECS repeats them in its events).
-pub(in crate::sim::service) fn reason(
+pub(in crate::service) fn reason(
     world: &World,
     group_arn: &str,
     id: &str,

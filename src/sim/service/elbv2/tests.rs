@@ -1,9 +1,9 @@
 //! Balancers, rules and targets, driven through the handlers.
 
-use crate::sim::World;
-use crate::sim::service::ApiError;
-use crate::sim::service::ecs::tests::{Net, balanced, call, ok, pass, world};
-use crate::sim::world::{MINUTE, SECOND};
+use crate::World;
+use crate::service::ApiError;
+use crate::service::ecs::tests::{Net, balanced, call, ok, pass, world};
+use crate::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
 fn lb(world: &mut World, name: &str, input: Json) -> Json {

@@ -1,7 +1,7 @@
 //! Policy documents: what IAM refuses (IAM User Guide, "Grammar of the IAM JSON policy language").
 
-use crate::sim::World;
-use crate::sim::service::ApiError;
+use crate::World;
+use crate::service::ApiError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 use serde_json::{Map, Value as Json};

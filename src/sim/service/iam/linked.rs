@@ -2,7 +2,7 @@
 
 use super::roles;
 use super::*;
-use crate::sim::world::SECOND;
+use crate::world::SECOND;
 
 /// Service, role name, the managed policy it carries (each service's "service-linked roles" page).
 const SERVICES: &[(&str, &str, &str)] = &[

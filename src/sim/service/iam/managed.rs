@@ -3,7 +3,7 @@
 //! Documents are shortened to the actions that matter here, on all resources; the names and paths are
 //! those of the AWS managed policy reference. Any other ARN of AWS answers NoSuchEntity.
 
-use crate::sim::world::Millis;
+use crate::world::Millis;
 use sha2::{Digest, Sha256};
 
 pub struct Managed {

@@ -3,7 +3,7 @@
 use super::document::{self, Kind, encoded};
 use super::roles;
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 /// IAM and STS quotas: versions of a policy, characters in one, managed policies on a role.
 const MAX_VERSIONS: usize = 5;

@@ -2,7 +2,7 @@
 
 use super::roles::{self, role_json};
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 fn find<'a>(world: &'a World, name: &str) -> Result<&'a Profile, ApiError> {
     let profile = world.iam.profiles.get(name);

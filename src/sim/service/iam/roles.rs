@@ -2,7 +2,7 @@
 
 use super::document::{self, Kind, encoded};
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 const DEFAULT_SESSION_SECONDS: i64 = 3600;
 /// "Role inline policies: up to 10,240 characters in aggregate" (IAM and STS quotas).

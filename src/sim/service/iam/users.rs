@@ -1,7 +1,7 @@
 //! Users, the account's alias and its summary: as far as clients look at them.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 fn find<'a>(world: &'a World, name: &str) -> Result<&'a User, ApiError> {
     let user = world.iam.users.get(name);

@@ -1,7 +1,7 @@
 //! Log groups and their settings.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 /// The days that PutRetentionPolicy takes (API reference).
 const RETENTION_DAYS: [i64; 22] =

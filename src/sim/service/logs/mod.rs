@@ -7,8 +7,8 @@ mod tests;
 
 use super::tree::Tags;
 use super::{Answer, ApiError, Input, Operations, page};
-use crate::sim::World;
-use crate::sim::world::Millis;
+use crate::World;
+use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;

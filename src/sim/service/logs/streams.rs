@@ -1,8 +1,8 @@
 //! Log streams and the events in them.
 
 use super::*;
-use crate::sim::service::tree::Output;
-use crate::sim::world::MINUTE;
+use crate::service::tree::Output;
+use crate::world::MINUTE;
 
 const DAY: Millis = 24 * 60 * MINUTE;
 /// So that a long life of the world does not grow it without end.

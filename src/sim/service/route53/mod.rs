@@ -8,8 +8,8 @@ mod zones;
 
 use super::tree::Tags;
 use super::{Answer, ApiError, Input, Operations};
-use crate::sim::World;
-use crate::sim::world::{Millis, SECOND};
+use crate::World;
+use crate::world::{Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};

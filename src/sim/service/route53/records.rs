@@ -1,7 +1,7 @@
 //! Record sets: their form in the API, and listing them.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 /// What `routing` holds: the members that choose between sets of one name and type.
 const ROUTING: [&str; 9] = [

@@ -1,7 +1,7 @@
 //! Hosted zones, their VPCs and tags.
 
 use super::*;
-use crate::sim::service::tree::{self, Output};
+use crate::service::tree::{self, Output};
 
 fn zone_json(zone: &Zone) -> Json {
     json!({

@@ -1,7 +1,7 @@
 //! Lists of secrets, and their filters (API reference, ListSecrets).
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 pub fn list(world: &mut World, input: &Json) -> Answer {
     let all = input.flag("IncludePlannedDeletion") == Some(true);

@@ -2,8 +2,8 @@
 
 use super::values::{Content, add_version};
 use super::*;
-use crate::sim::service::tree::{Output, tag_list, tags};
-use crate::sim::world::MINUTE;
+use crate::service::tree::{Output, tag_list, tags};
+use crate::world::MINUTE;
 
 const DAY: Millis = 24 * 60 * MINUTE;
 

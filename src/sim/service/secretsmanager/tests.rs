@@ -57,7 +57,7 @@ fn a_deleted_secret_is_gone_only_after_its_window() {
     call(&mut world, "RestoreSecret", json!({"SecretId": "db"})).expect("restored");
     assert_eq!(text_of(&mut world, json!({"SecretId": "db"})), "one");
     call(&mut world, "DeleteSecret", json!({"SecretId": "db", "RecoveryWindowInDays": 7})).expect("asked");
-    world.advance_to(world.now + 7 * 24 * 60 * crate::sim::world::MINUTE);
+    world.advance_to(world.now + 7 * 24 * 60 * crate::world::MINUTE);
     assert_eq!(
         call(&mut world, "DescribeSecret", json!({"SecretId": "db"})).expect_err("gone").code,
         "ResourceNotFoundException"

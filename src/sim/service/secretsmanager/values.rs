@@ -1,7 +1,7 @@
 //! Versions of a secret and the labels that move between them.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 /// A version without any label is deprecated; AWS keeps at most about a hundred versions.
 const KEPT: usize = 100;

@@ -2,7 +2,7 @@
 
 use super::parameters::{metadata_json, public_json, value_json};
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 
 fn limit(input: &Json, default: usize) -> usize {
     input.int("MaxResults").and_then(|n| usize::try_from(n).ok()).unwrap_or(default)

@@ -1,7 +1,7 @@
 //! One parameter: put, get, its history and labels.
 
 use super::*;
-use crate::sim::service::tree::Output;
+use crate::service::tree::Output;
 use regex::Regex;
 use sha2::{Digest, Sha256};
 

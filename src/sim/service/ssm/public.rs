@@ -3,8 +3,8 @@
 //! Names as in "Retrieving Amazon ECS-optimized Linux AMI metadata" (ECS developer guide) and "Calling
 //! AMI public parameters" (Systems Manager user guide); the images are those that EC2 has.
 
-use crate::sim::service::ec2::images;
-use crate::sim::world::Millis;
+use crate::service::ec2::images;
+use crate::world::Millis;
 use serde_json::json;
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! Manager secrets from Parameter Store parameters").
 
 use super::*;
-use crate::sim::service::secretsmanager;
+use crate::service::secretsmanager;
 
 const PREFIX: &str = "/aws/reference/secretsmanager/";
 

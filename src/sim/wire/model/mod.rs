@@ -445,7 +445,7 @@ mod tests {
     fn every_handler_has_a_place_in_its_table() {
         for name in SERVICES {
             let table = service(name).expect("listed");
-            for (operation, _) in crate::sim::service::operations(name).unwrap_or(&[]) {
+            for (operation, _) in crate::service::operations(name).unwrap_or(&[]) {
                 assert!(table.operations.contains_key(operation), "{name} {operation}");
             }
         }
