@@ -3,6 +3,7 @@
 
 use super::World;
 use super::service::ec2::InstanceState;
+use super::service::ecs::index::Index;
 use super::service::ecs::model::TaskStatus;
 
 /// What is not as it must be; nothing, if all is well.
@@ -81,6 +82,7 @@ fn groups_of_instances(world: &World, found: &mut Found) {
 
 fn hosts(world: &World, found: &mut Found) {
     let ecs = &world.ecs;
+    found.check(ecs.index == Index::of(ecs), || "the index of ECS is not what its state says".to_owned());
     for (arn, host) in &ecs.hosts {
         let instance = &host.instance_id;
         found.check(ecs.host_of.get(instance) == Some(arn), || {

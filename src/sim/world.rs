@@ -72,6 +72,7 @@ pub struct World {
     pub cloudwatch: cloudwatch::State,
     pub ec2: ec2::State,
     pub ecr: ecr::State,
+    #[serde(deserialize_with = "ecs::index::load")]
     pub ecs: ecs::State,
     pub elbv2: elbv2::State,
     pub iam: iam::State,

@@ -340,13 +340,12 @@ fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result
     let mut ask =
         placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
     ask.only = on;
-    let host = match placement::choose(world, &ask) {
-        _ if fargate => None,
-        Ok(host) => Some(host),
-        // Managed scaling brings a host: the task waits for it in PROVISIONING.
-        Err(_) if provider.as_deref().is_some_and(|name| scales(world, name)) => None,
-        Err(why) => return Err(why),
-    };
+    let host = if fargate { None } else { placement::choose(world, &ask) };
+    // Managed scaling brings a host: the task waits for it in PROVISIONING.
+    let waits = fargate || provider.as_deref().is_some_and(|name| scales(world, name));
+    if host.is_none() && !waits {
+        return Err(placement::why_not(world, &ask));
+    }
     let order = Order {
         cluster: service.cluster.clone(),
         definition: revision.task_definition.clone(),

@@ -211,10 +211,18 @@ fn is_fargate(world: &World, arn: &str) -> bool {
     })
 }
 
-/// A task that waits for capacity is tried again.
-pub(super) fn try_placement(world: &mut World, arn: &str) {
+/// What decides which hosts can take a task: cluster, definition, capacity provider, group.
+pub(super) type Kind = (String, String, Option<String>, String);
+
+pub(super) fn kind(world: &World, arn: &str) -> Option<Kind> {
+    let task = world.ecs.tasks.get(arn)?;
+    Some((task.cluster.clone(), task.definition.clone(), task.provider.clone(), task.group.clone()))
+}
+
+/// A task that waits for capacity is tried again; whether it has, or needs, no further try.
+pub(super) fn try_placement(world: &mut World, arn: &str) -> bool {
     let Some(task) = world.ecs.tasks.get(arn).filter(|task| task.wanted && task.host.is_none()) else {
-        return;
+        return true;
     };
     let service = task.service.as_ref().and_then(|service| world.ecs.services.get(service));
     let ask = match service {
@@ -237,7 +245,7 @@ pub(super) fn try_placement(world: &mut World, arn: &str) {
             only: None,
         },
     };
-    if let Ok(host) = placement::choose(world, &ask) {
+    if let Some(host) = placement::choose(world, &ask) {
         let cluster = task.cluster.clone();
         if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
             cluster.unplaced.remove(arn);
@@ -247,7 +255,9 @@ pub(super) fn try_placement(world: &mut World, arn: &str) {
         }
         place(world, arn, &host);
         super::scaling::wake_cluster(world, &cluster);
+        return true;
     }
+    false
 }
 
 fn place(world: &mut World, arn: &str, host: &str) {
@@ -256,6 +266,7 @@ fn place(world: &mut World, arn: &str, host: &str) {
     if let Some(task) = world.ecs.tasks.get_mut(arn) {
         task.host = Some(host.to_owned());
         task.zone = zone;
+        world.ecs.index.settle(&task.cluster, &task.group, host);
     }
     bind_ports(world, arn, host);
     let share = share(world, arn);
@@ -460,7 +471,9 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     task.stop_code = Some(why.code.to_owned());
     task.stopped_reason = Some(why.reason);
     let (targets, status, service) = (task.targets.clone(), task.status, task.service.clone());
-    if let Some(cluster) = world.ecs.clusters.get_mut(&task.cluster) {
+    let cluster = task.cluster.clone();
+    world.ecs.task_unwanted(arn);
+    if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
         cluster.unplaced.remove(arn);
     }
     if let Some(service) = &service {
@@ -563,8 +576,8 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
     let Some(task) = world.ecs.tasks.get_mut(arn).filter(|task| task.status != TaskStatus::Stopped) else {
         return;
     };
-    if task.wanted {
-        task.wanted = false;
+    let was_wanted = std::mem::take(&mut task.wanted);
+    if was_wanted {
         task.stopping = Some(now);
         task.stop_code = Some(why.code.to_owned());
         task.stopped_reason = Some(why.reason);
@@ -574,6 +587,9 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
         container.exit_code = Some(137);
     }
     let targets = task.targets.clone();
+    if was_wanted {
+        world.ecs.task_unwanted(arn);
+    }
     silence(world, arn);
     for (group, id, port) in targets {
         elbv2::deregister(world, &group, &id, Some(port));

@@ -1,11 +1,11 @@
-//! A day of a large world: `cargo bench --bench simulated_day [-- INSTANCES]`.
+//! A day of a large world: `cargo bench -p cutover-sim --bench simulated_day [-- INSTANCES]`.
 //!
 //! By default 2,000 instances carry 20,000 tasks of 500 services. Prints what it took to build the world, to let
 //! the day pass in it, how many events that were, and the memory; the aim is 10 seconds and 1 GB for the day.
 //! A tenth of each is measured first, so that the growth shows.
 
-use cutover::sim::World;
-use cutover::sim::service::operations;
+use cutover_sim::World;
+use cutover_sim::service::operations;
 use serde_json::{Value as Json, json};
 use std::time::Instant;
 
