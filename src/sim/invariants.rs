@@ -42,6 +42,8 @@ fn instances(world: &World, found: &mut Found) {
             format!("instance {id} is {:?} and its network interface is gone", instance.state)
         });
     }
+    let attached = world.ec2.attached == world.ec2.attachments();
+    found.check(attached, || "what is attached to instances is not what their interfaces say".to_owned());
     for (id, interface) in &world.ec2.interfaces {
         found.check(world.ec2.subnets.contains_key(&interface.subnet), || {
             format!("interface {id} is in subnet {}, which is gone", interface.subnet)

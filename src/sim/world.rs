@@ -1,6 +1,7 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
 use super::faults::{self, Faults};
+use super::log::EventLog;
 use super::service::{
     acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
     ssm, sts,
@@ -65,11 +66,14 @@ pub struct World {
 
     #[serde(default)]
     pub faults: Faults,
+    #[serde(default)]
+    pub log: EventLog,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
     pub autoscaling: autoscaling::State,
     pub cloudwatch: cloudwatch::State,
+    #[serde(deserialize_with = "ec2::state::load")]
     pub ec2: ec2::State,
     pub ecr: ecr::State,
     #[serde(deserialize_with = "ecs::index::load")]
@@ -115,6 +119,7 @@ impl World {
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
             faults: Faults::default(),
+            log: EventLog::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -144,6 +149,7 @@ impl World {
             World::new(&self.account, region, seed, self.now)
         });
         std::mem::swap(&mut self.faults, &mut there.faults);
+        std::mem::swap(&mut self.log, &mut there.log);
         // Another partition is another account: it has its own.
         let shared = there.partition() == self.partition();
         if shared {
@@ -155,6 +161,7 @@ impl World {
             self.swap_global(&mut there);
         }
         std::mem::swap(&mut self.faults, &mut there.faults);
+        std::mem::swap(&mut self.log, &mut there.log);
         self.elsewhere.insert(region.to_owned(), there);
         result
     }

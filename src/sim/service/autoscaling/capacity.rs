@@ -101,11 +101,15 @@ fn retire_expired(world: &mut World, name: &str) {
 /// at a time, and not while a refresh does it.
 fn retire_misplaced(world: &mut World, name: &str) {
     let group = &world.autoscaling.groups[name];
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    if !settled || group.units() < group.desired || group.suspends("Terminate") {
+    let settled = || group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
+    if !group.may_be_misplaced || !settled() || group.units() < group.desired || group.suspends("Terminate") {
         return;
     }
-    let Some(id) = misplaced(world, name) else { return };
+    let Some(id) = misplaced(world, name) else {
+        let group = world.autoscaling.groups.get_mut(name).expect("seen above");
+        group.may_be_misplaced = group.suspends("AZRebalance") || group.refresh().is_some();
+        return;
+    };
     let cause = format!(
         "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
         activities::at(world.now)
@@ -116,7 +120,10 @@ fn retire_misplaced(world: &mut World, name: &str) {
 /// The oldest instance in a subnet that is not the group's any more, if the group has to see to it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+    if !group.may_be_misplaced || group.subnets.is_empty() {
+        return None;
+    }
+    if group.suspends("AZRebalance") || group.refresh().is_some() {
         return None;
     }
     let elsewhere = |member: &&Member| {

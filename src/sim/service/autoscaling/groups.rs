@@ -194,6 +194,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         why: vec![],
         reconcile_due: false,
         health_due: false,
+        suspects: Default::default(),
+        may_be_misplaced: false,
         failures: 0,
         name: name.clone(),
     };
@@ -324,6 +326,7 @@ pub fn update(world: &mut World, input: &Json) -> Answer {
     }
     if let Some((subnets, zones)) = places {
         changed.subnets = subnets;
+        changed.may_be_misplaced = true;
         changed.zones = zones;
     }
     let before = changed.desired;

@@ -28,6 +28,7 @@ pub fn interrupt_spot(world: &mut World, share: f64) {
     for _ in 0..count.min(ids.len()) {
         let id = ids.swap_remove((world.random() % ids.len() as u64) as usize);
         world.schedule(NOTICE, world::Event::Ec2(Event::SpotTaken(id.clone())));
+        world.tell("ec2", "instance", &id, "spot-interruption-notice", None);
         ecs::spot_noticed(world, &id);
     }
 }

@@ -41,6 +41,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
         }
         _ => return,
     }
+    world.tell("ec2", "instance", id, "running", None);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
 }
@@ -51,6 +52,7 @@ pub fn stopped(world: &mut World, id: &str, boot: u32) {
         && instance.boots == boot
     {
         instance.state = InstanceState::Stopped;
+        world.tell("ec2", "instance", id, "stopped", None);
     }
 }
 
@@ -63,6 +65,7 @@ pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
     instance.state = InstanceState::ShuttingDown;
     instance.reason = Some((code.to_owned(), format!("{code}: {reason}")));
     instance.transition = format!("User initiated ({when})");
+    world.tell("ec2", "instance", id, "shutting-down", Some(&format!("{code}: {reason}")));
     let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
     world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
     ecs::instance_gone(world, id);
@@ -80,31 +83,26 @@ pub fn terminated(world: &mut World, id: &str) {
     let Some(instance) = world.ec2.instances.get_mut(id) else { return };
     instance.state = InstanceState::Terminated;
     instance.interface = None;
-    instance.volumes.clear();
+    let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
-    let attached: Vec<(String, bool)> = world
-        .ec2
-        .interfaces
-        .values()
-        .filter(|eni| eni.instance() == Some(id))
-        .map(|eni| (eni.id.clone(), eni.attachment.as_ref().is_some_and(|a| a.delete_on_termination)))
-        .collect();
-    for (eni, with_instance) in attached {
-        if with_instance {
+    for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {
+        let attachment = world.ec2.interfaces.get(&eni).and_then(|eni| eni.attachment.as_ref());
+        if attachment.is_some_and(|attachment| attachment.delete_on_termination) {
             delete_interface(world, &eni);
-        } else if let Some(eni) = world.ec2.interfaces.get_mut(&eni) {
-            eni.attachment = None;
+        } else {
+            world.ec2.attach(&eni, None);
         }
     }
-    let ec2 = &mut world.ec2;
-    let mine = |volume: &super::state::Volume| volume.instance.as_deref() == Some(id);
-    let gone = ec2.volumes.extract_if(.., |_, volume| mine(volume) && volume.delete_on_termination);
-    for (volume, _) in gone {
-        ec2.tags.remove(&volume);
+    for (_, id) in volumes {
+        match world.ec2.volumes.get_mut(&id) {
+            Some(volume) if !volume.delete_on_termination => volume.instance = None,
+            _ => {
+                world.ec2.volumes.remove(&id);
+                world.ec2.tags.remove(&id);
+            }
+        }
     }
-    for volume in ec2.volumes.values_mut().filter(|volume| mine(volume)) {
-        volume.instance = None;
-    }
+    world.tell("ec2", "instance", id, "terminated", None);
     world.schedule(FORGOTTEN, world::Event::Ec2(Event::InstanceForgotten(id.to_owned())));
     autoscaling::instance_terminated(world, id);
 }
@@ -432,6 +430,7 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
         let boot = instance.boots;
         world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
+        world.tell("ec2", "instance", id, "stopping", None);
         ecs::instance_gone(world, id);
         elbv2::instance_gone(world, id);
         autoscaling::instance_gone(world, id);

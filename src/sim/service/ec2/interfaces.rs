@@ -49,6 +49,7 @@ pub fn create_interface(
     let eni = world.ec2.interfaces.get_mut(&id).expect("just made");
     eni.requester = Some(requester.to_owned());
     eni.attachment = Some(attachment);
+    // No instance is in it, so that nothing derived changes.
     Ok(eni.clone())
 }
 
@@ -63,6 +64,7 @@ pub fn map_public_ip(world: &mut World, id: &str) -> Option<String> {
 /// Removes it, whatever its attachment; unknown ids are ignored.
 pub fn delete_interface(world: &mut World, id: &str) {
     let Some(eni) = world.ec2.interfaces.remove(id) else { return };
+    world.ec2.unlink(id, eni.attachment.as_ref());
     world.ec2.tags.remove(id);
     if let (Some(subnet), Ok(address)) =
         (world.ec2.subnets.get_mut(&eni.subnet), eni.private_ip.parse::<Ipv4Addr>())
@@ -349,19 +351,19 @@ pub fn attach_network_interface(world: &mut World, input: &Json) -> Answer {
         at: world.now,
         delete_on_termination: false,
     };
-    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
+    let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
     if eni.attachment.is_some() {
         return fail("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."));
     }
     let answer = json!({"AttachmentId": attachment.id, "NetworkCardIndex": 0});
-    eni.attachment = Some(attachment);
+    world.ec2.attach(id, Some(attachment));
     Ok(answer)
 }
 
 pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "AttachmentId")?;
-    let mut all = world.ec2.interfaces.values_mut();
-    let with = |eni: &&mut Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
+    let mut all = world.ec2.interfaces.values();
+    let with = |eni: &&Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
     let Some(eni) = all.find(with) else {
         return Err(missing("InvalidAttachmentID.NotFound", "attachment", id));
     };
@@ -370,6 +372,7 @@ pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
         let message = "The network interface at device index 0 cannot be detached.";
         return fail("OperationNotPermitted", message);
     }
-    eni.attachment = None;
+    let eni = eni.id.clone();
+    world.ec2.attach(&eni, None);
     done()
 }

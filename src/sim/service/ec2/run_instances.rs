@@ -228,8 +228,8 @@ pub fn launch_in(
         at: world.now,
         delete_on_termination: spec.interface.is_none(),
     };
+    world.ec2.attach(&eni, Some(attachment));
     let interface = world.ec2.interfaces.get_mut(&eni).expect("made or seen above");
-    interface.attachment = Some(attachment);
     if spec.interface.is_none() {
         interface.public_ip.clone_from(&public_ip);
     }
@@ -264,6 +264,7 @@ pub fn launch_in(
     };
     world.ec2.instances.insert(id.clone(), instance);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
+    world.tell("ec2", "instance", &id, "pending", None);
     Ok(id)
 }
 

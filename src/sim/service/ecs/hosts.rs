@@ -160,6 +160,7 @@ pub(super) fn join(
     };
     world.ecs.hosts.insert(arn.clone(), host);
     world.ecs.host_of.insert(instance_id.to_owned(), arn.clone());
+    world.tell("ecs", "container-instance", &arn, "ACTIVE", Some(instance_id));
     if let Some(cluster) = world.ecs.clusters.get_mut(name) {
         cluster.hosts.insert(arn.clone());
     }
@@ -244,6 +245,7 @@ pub(super) fn gone(world: &mut World, instance_id: &str) {
 fn remove(world: &mut World, arn: &str) {
     let Some(host) = world.ecs.hosts.remove(arn) else { return };
     world.ecs.host_changed(arn);
+    world.tell("ecs", "container-instance", arn, "INACTIVE", Some(&host.instance_id));
     world.ecs.host_of.remove(&host.instance_id);
     if let Some(cluster) = world.ecs.clusters.get_mut(&host.cluster) {
         cluster.hosts.remove(arn);
@@ -261,6 +263,7 @@ fn set_draining(world: &mut World, arn: &str, draining: bool) {
     host.version += 1;
     let (cluster, on_it) = (host.cluster.clone(), host.tasks.clone());
     world.ecs.host_changed(arn);
+    world.tell("ecs", "container-instance", arn, if draining { "DRAINING" } else { "ACTIVE" }, None);
     for task in on_it {
         if let Some(service) = world.ecs.tasks.get(&task).and_then(|task| task.service.clone()) {
             kick(world, &service, SECOND);

@@ -92,7 +92,9 @@ impl<'a> Search<'a> {
                 (Some("spread"), Some(name)) => {
                     let mut load: BTreeMap<String, usize> = BTreeMap::new();
                     let hosts = neighbours.into_iter().flatten();
-                    for (host, count) in hosts.filter_map(|(arn, count)| Some((world.ecs.hosts.get(arn)?, count))) {
+                    for (host, count) in
+                        hosts.filter_map(|(arn, count)| Some((world.ecs.hosts.get(arn)?, count)))
+                    {
                         if !host.draining {
                             *load.entry(attribute(host, name)).or_default() += count;
                         }

@@ -9,7 +9,7 @@ use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One task as the scheduler sees it.
 #[derive(Clone, Debug)]
@@ -70,8 +70,8 @@ impl Service {
     }
 }
 
-fn tasks_of(world: &World, service: &Service) -> Vec<Task> {
-    service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)).cloned().collect()
+fn tasks_of<'a>(world: &'a World, service: &'a Service) -> impl Iterator<Item = &'a Task> {
+    service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn))
 }
 
 /// Health checks of a task have failed, and its grace period is over; Err is how long that still lasts.
@@ -102,18 +102,19 @@ fn is_unhealthy(world: &World, task: &Task, grace: i64) -> Result<Option<String>
 fn retire_unhealthy(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let grace = service.grace_seconds.unwrap_or(0);
-    for task in tasks_of(world, service).into_iter().filter(|task| task.wanted) {
-        let reason = match is_unhealthy(world, &task, grace) {
-            Ok(Some(reason)) => reason,
-            Ok(None) => continue,
-            Err(wait) => {
-                kick(world, arn, wait);
-                continue;
-            }
-        };
-        if task.proven {
-            continue;
+    let mut sick: Vec<(Task, String)> = Vec::new();
+    let mut waits = None;
+    for task in tasks_of(world, service).filter(|task| task.wanted) {
+        match is_unhealthy(world, task, grace) {
+            Ok(Some(reason)) if !task.proven => sick.push((task.clone(), reason)),
+            Ok(_) => {}
+            Err(wait) => waits = Some(waits.unwrap_or(wait).min(wait)),
         }
+    }
+    if let Some(wait) = waits {
+        kick(world, arn, wait);
+    }
+    for (task, reason) in sick {
         tell_unhealthy(world, arn, &task);
         super::settle::failed(world, &task.arn);
         tasks::stop(world, &task.arn, Stop::new("ServiceSchedulerInitiated", reason));
@@ -123,9 +124,9 @@ fn retire_unhealthy(world: &mut World, arn: &str) {
 /// Healthy tasks of a deployment on hosts that stay, and when there may be more without any event.
 pub(super) fn healthy_of(world: &World, arn: &str, deployment: &str) -> (i64, Option<i64>) {
     let Some(service) = world.ecs.services.get(arn) else { return (0, None) };
-    let all = tasks_of(world, service);
+    let all: Vec<&Task> = tasks_of(world, service).collect();
     let ours = || all.iter().filter(|task| task.wanted && task.deployment.as_deref() == Some(deployment));
-    let good = |task: &&Task| tasks::counts_healthy(world, task) == Ok(true) && !leaving(world, task);
+    let good = |task: &&&Task| tasks::counts_healthy(world, task) == Ok(true) && !leaving(world, task);
     (
         ours().filter(good).count() as i64,
         ours().filter_map(|task| tasks::counts_healthy(world, task).err()).min(),
@@ -165,19 +166,18 @@ pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
     let primary = service.primary().map(|one| one.id.clone());
     let grace = service.grace_seconds.unwrap_or(0);
     tasks_of(world, service)
-        .into_iter()
         .filter(|task| task.wanted)
         .map(|task| Seen {
             primary: task.deployment == primary,
             running: task.status == TaskStatus::Running,
-            leaving_host: leaving(world, &task),
-            healthy: tasks::counts_healthy(world, &task) == Ok(true),
-            sick: is_unhealthy(world, &task, grace).ok().flatten(),
+            leaving_host: leaving(world, task),
+            healthy: tasks::counts_healthy(world, task) == Ok(true),
+            sick: is_unhealthy(world, task, grace).ok().flatten(),
             zone: task.zone.clone(),
             created: task.created,
             host: task.host.clone(),
             deployment: task.deployment.clone(),
-            arn: task.arn,
+            arn: task.arn.clone(),
         })
         .collect()
 }
@@ -460,7 +460,7 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
 /// nothing else left, is complete; a service at rest says so once.
 fn finish(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
-    let all = tasks_of(world, service);
+    let all: Vec<&Task> = tasks_of(world, service).collect();
     let primary = service.primary().map(|one| one.id.clone());
     let waits = all.iter().filter_map(|task| tasks::counts_healthy(world, task).err()).min();
     let settled = all.len() as i64 == service.desired
@@ -470,10 +470,10 @@ fn finish(world: &mut World, arn: &str) {
                 && tasks::counts_healthy(world, task) == Ok(true)
                 && (service.daemon || !leaving(world, task))
         });
+    let used: BTreeSet<String> = all.iter().filter_map(|task| task.deployment.clone()).collect();
     let service = world.ecs.services.get_mut(arn).expect("looked up above");
-    let used: Vec<&String> = all.iter().filter_map(|task| task.deployment.as_ref()).collect();
     let mut first = true;
-    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&&one.id));
+    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&one.id));
     if !settled {
         service.steady = false;
         if let Some(wait) = waits {
@@ -497,7 +497,7 @@ fn finish(world: &mut World, arn: &str) {
 fn wind_down(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let wanted: Vec<String> =
-        tasks_of(world, service).into_iter().filter(|task| task.wanted).map(|task| task.arn).collect();
+        tasks_of(world, service).filter(|task| task.wanted).map(|task| task.arn.clone()).collect();
     stop_all(world, arn, &wanted);
     let Some(service) = world.ecs.services.get_mut(arn) else { return };
     if service.tasks.is_empty() {

@@ -185,6 +185,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         generation: 0,
     };
     world.ecs.tasks.insert(arn.clone(), task);
+    world.tell("ecs", "task", &arn, "PROVISIONING", None);
     if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
         cluster.tasks.insert(arn.clone());
     }
@@ -320,7 +321,9 @@ fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mu
     task.status = status;
     task.version += 1;
     change(task);
-    if let Some(service) = task.service.clone() {
+    let service = task.service.clone();
+    world.tell("ecs", "task", arn, status.text(), None);
+    if let Some(service) = service {
         kick(world, &service, SECOND);
     }
 }
@@ -490,6 +493,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     if let Some(task) = world.ecs.tasks.get_mut(arn) {
         task.status = TaskStatus::Deactivating;
     }
+    world.tell("ecs", "task", arn, "DEACTIVATING", None);
     for (group, id, port) in &targets {
         elbv2::deregister(world, group, id, Some(*port));
         if let Some(service) = &service {
@@ -524,6 +528,7 @@ fn terminate(world: &mut World, arn: &str) {
     }
     task.status = TaskStatus::Stopping;
     task.generation += 1;
+    world.tell("ecs", "task", arn, "STOPPING", None);
     schedule(world, arn, hosts::STOPS_IN, Step::Terminated);
 }
 
@@ -537,6 +542,7 @@ fn terminated(world: &mut World, arn: &str) {
     task.status = TaskStatus::Deprovisioning;
     task.version += 1;
     let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
+    world.tell("ecs", "task", arn, "DEPROVISIONING", None);
     schedule(world, arn, delay, Step::Deprovisioned);
 }
 
@@ -549,7 +555,8 @@ fn stopped(world: &mut World, arn: &str) {
     task.version += 1;
     task.generation += 1;
     let (host, interface, service) = (task.host.clone(), task.interface.clone(), task.service.clone());
-    let cluster = task.cluster.clone();
+    let (cluster, why) = (task.cluster.clone(), task.stopped_reason.clone());
+    world.tell("ecs", "task", arn, "STOPPED", why.as_deref());
     if let Some(interface) = interface {
         world.ecs.addresses.remove(&interface.private_ip);
         network::release_interface(world, &interface.id);

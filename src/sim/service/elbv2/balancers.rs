@@ -285,6 +285,8 @@ pub(super) fn create_load_balancer(world: &mut World, input: &Json) -> Answer {
 pub(super) fn became_active(world: &mut World, arn: &str) {
     if let Some(balancer) = world.elbv2.balancers.get_mut(arn) {
         balancer.active = true;
+        let path = balancer.path.clone();
+        world.tell("elasticloadbalancing", "balancer", &path, "active", None);
         targets::refresh_balancer(world, arn);
     }
 }
