@@ -9,6 +9,7 @@ pub mod clock;
 pub mod faults;
 pub mod invariants;
 pub mod log;
+pub mod recorded;
 pub mod server;
 pub mod service;
 pub mod store;

@@ -8,13 +8,13 @@ use super::service::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Milliseconds since the Unix epoch, in the world's own time.
 pub type Millis = i64;
 
 /// Format of saved worlds. Raise it when an older file no longer deserialises.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub const SECOND: Millis = 1_000;
 pub const MINUTE: Millis = 60 * SECOND;
@@ -55,6 +55,9 @@ pub struct World {
     #[serde(skip)]
     pub caller: String,
     next_event: u64,
+    /// Ids that the next call gives instead of drawing them, by kind: what is built after a real account has its ids.
+    #[serde(skip)]
+    foreseen: BTreeMap<String, VecDeque<String>>,
     #[serde(skip)]
     events_run: u64,
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
@@ -115,6 +118,7 @@ impl World {
             requests: 0,
             caller: String::new(),
             next_event: 0,
+            foreseen: BTreeMap::new(),
             events_run: 0,
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
@@ -248,12 +252,32 @@ impl World {
         uuid_text(&format!("{a:016x}{b:016x}"))
     }
 
+    /// The next id of this kind (a prefix, `uuid`, `hex16` …) is to be this one; nothing, if it is empty.
+    pub(crate) fn foresee(&mut self, kind: &str, id: &str) {
+        if !id.is_empty() {
+            self.foreseen.entry(kind.to_owned()).or_default().push_back(id.to_owned());
+        }
+    }
+
+    pub(crate) fn forget_foreseen(&mut self) {
+        self.foreseen.clear();
+    }
+
+    pub(crate) fn foreseen(&mut self, kind: &str) -> Option<String> {
+        self.foreseen.get_mut(kind)?.pop_front()
+    }
+
     /// `vpc-0a1b2c3d4e5f60718`: prefix and 17 hexadecimal digits, as EC2 has them.
     pub fn id(&mut self, prefix: &str) -> String {
-        format!("{prefix}-0{}", self.hex(16))
+        self.foreseen(prefix).unwrap_or_else(|| format!("{prefix}-0{}", self.hex(16)))
     }
 
     pub fn hex(&mut self, digits: usize) -> String {
+        if !self.foreseen.is_empty()
+            && let Some(foreseen) = self.foreseen(&format!("hex{digits}"))
+        {
+            return foreseen;
+        }
         let mut text = String::new();
         while text.len() < digits {
             text += &format!("{:016x}", self.random());
@@ -263,6 +287,9 @@ impl World {
     }
 
     pub fn uuid(&mut self) -> String {
+        if let Some(foreseen) = self.foreseen("uuid") {
+            return foreseen;
+        }
         uuid_text(&self.hex(32))
     }
 

@@ -1,7 +1,7 @@
 //! Instances: their life, what clients read of it and may change.
 
 use super::Event;
-use super::images::image;
+use super::images::{image, image_in};
 use super::instance_types::instance_type;
 use super::interfaces::{
     association_json, delete_interface, groups_json, private_name, public_ip_of, public_name,
@@ -147,7 +147,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
     let instance = world.ec2.instances.get(id)?;
     let spec = &instance.spec;
     let kind = instance_type(&spec.instance_type);
-    let image = image(&spec.image_id);
+    let image = image_in(world, &spec.image_id);
     let has_network = instance.interface.is_some();
     let eni = instance.interface.as_ref().and_then(|eni| world.ec2.interfaces.get(eni));
     let public_ip = eni.and_then(|eni| public_ip_of(world, eni));

@@ -77,6 +77,9 @@ pub fn delete_interface(world: &mut World, id: &str) {
 }
 
 pub fn public_address(world: &mut World) -> String {
+    if let Some(foreseen) = world.foreseen("public-ip") {
+        return foreseen;
+    }
     loop {
         let n = world.random();
         let address = Ipv4Addr::new(54, (n >> 16) as u8, (n >> 8) as u8, (n % 254 + 1) as u8).to_string();
@@ -97,6 +100,8 @@ pub fn new_interface(
     let vpc = world.ec2.subnets.get(subnet_id).ok_or_else(|| no_subnet(subnet_id))?.vpc.clone();
     let groups = check_groups(world, groups, &vpc)?;
     let random = world.random();
+    let foreseen = if wanted.is_none() { world.foreseen("private-ip") } else { None };
+    let wanted = wanted.or(foreseen.as_deref());
     let subnet = world.ec2.subnets.get_mut(subnet_id).expect("seen above");
     let private_ip = match wanted {
         Some(text) => take(subnet, text)?,
@@ -110,6 +115,7 @@ pub fn new_interface(
     };
     let zone = subnet.zone.clone();
     let id = world.id("eni");
+    let foreseen = world.foreseen("mac");
     let mac = world.hex(10);
     let pairs: Vec<&str> = (0..5).map(|at| &mac[2 * at..2 * at + 2]).collect();
     let eni = Interface {
@@ -120,7 +126,7 @@ pub fn new_interface(
         description: description.to_owned(),
         groups,
         private_ip: private_ip.to_string(),
-        mac: format!("0a:{}", pairs.join(":")),
+        mac: foreseen.unwrap_or_else(|| format!("0a:{}", pairs.join(":"))),
         kind: "interface".to_owned(),
         requester: None,
         source_dest_check: true,

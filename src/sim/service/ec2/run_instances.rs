@@ -1,6 +1,6 @@
 //! Launching: the request over its launch template to a complete specification, then to an instance.
 
-use super::images::{image, no_image};
+use super::images::{image_in, no_image};
 use super::instance_types::instance_type;
 use super::interfaces::{new_interface, public_address};
 use super::launch_templates::{overlay, resolve};
@@ -153,7 +153,7 @@ fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     if spec.image_id.is_empty() {
         return Err(absent("ImageId"));
     }
-    let image = image(&spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
+    let image = image_in(world, &spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
     let Some(kind) = instance_type(&spec.instance_type) else {
         let message = format!("Invalid value '{}' for InstanceType.", spec.instance_type);
         return fail("InvalidParameterValue", message);
@@ -270,7 +270,7 @@ pub fn launch_in(
 
 /// The image's root volume, changed and joined by the mappings of the request.
 fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
-    let image = image(&spec.image_id).expect("checked before");
+    let image = image_in(world, &spec.image_id).expect("checked before");
     let root = json!({"DeviceName": image.root_device, "Ebs": {}});
     let mut mappings = vec![root];
     for given in &spec.block_devices {

@@ -28,6 +28,9 @@ pub struct State {
     pub tags: BTreeMap<String, Tags>,
     /// Answers to calls that carried a client token, by `Operation:token`.
     pub answered: BTreeMap<String, Answered>,
+    /// Images that are not known here → the known image that each behaves like.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stand_ins: BTreeMap<String, String>,
     /// Instance → the interfaces attached to it. Derived; built anew when a world is loaded.
     #[serde(skip)]
     pub attached: BTreeMap<String, BTreeSet<String>>,

@@ -172,14 +172,7 @@ pub(super) fn join(
 }
 
 fn kick_daemons(world: &mut World, cluster: &str) {
-    let Some(cluster) = world.ecs.clusters.get(cluster) else { return };
-    let daemons: Vec<String> = cluster
-        .services
-        .iter()
-        .filter(|arn| world.ecs.services.get(*arn).is_some_and(|service| service.daemon))
-        .cloned()
-        .collect();
-    for arn in daemons {
+    for arn in world.ecs.index.daemons(cluster) {
         kick(world, &arn, SECOND);
     }
 }
@@ -560,11 +553,11 @@ pub(super) fn give_back(world: &mut World, host: &str, task: &str, share: &Share
     found.used_interfaces -= share.interfaces;
     found.ports.retain(|port| !share.ports.contains(port));
     found.version += 1;
-    let cluster = found.cluster.clone();
+    let (cluster, provider) = (found.cluster.clone(), found.provider.clone());
     world.ecs.host_changed(host);
     protect(world, host);
     placement::room(world, &cluster);
-    super::scaling::wake_cluster(world, &cluster);
+    super::scaling::wake_provider(world, provider.as_deref());
 }
 
 /// How long a task takes to be stopped when its container is asked to.

@@ -44,6 +44,8 @@ pub struct Index {
     rooms: BTreeMap<String, BTreeMap<Class, Room>>,
     places: BTreeMap<String, Place>,
     fleets: BTreeMap<String, Fleet>,
+    /// Cluster → services with the DAEMON strategy.
+    daemons: BTreeMap<String, BTreeSet<String>>,
     /// Cluster → group → host → wanted tasks.
     groups: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
 }
@@ -60,6 +62,9 @@ impl Index {
         let mut index = Index::default();
         for host in state.hosts.values() {
             index.add(state, host);
+        }
+        for service in state.services.values().filter(|service| service.daemon) {
+            index.daemons.entry(service.cluster.clone()).or_default().insert(service.arn.clone());
         }
         for task in state.tasks.values().filter(|task| task.wanted) {
             if let Some(host) = &task.host {
@@ -80,6 +85,10 @@ impl Index {
     /// Host → wanted tasks of this group on it.
     pub fn neighbours(&self, cluster: &str, group: &str) -> Option<&BTreeMap<String, usize>> {
         self.groups.get(cluster)?.get(group)
+    }
+
+    pub fn daemons(&self, cluster: &str) -> Vec<String> {
+        self.daemons.get(cluster).into_iter().flatten().cloned().collect()
     }
 
     fn add(&mut self, state: &State, host: &Host) {
@@ -181,6 +190,17 @@ impl State {
             index.add(self, host);
         }
         self.index = index;
+    }
+
+    /// To be called when a service is made, and when it is forgotten.
+    pub fn service_changed(&mut self, cluster: &str, arn: &str) {
+        let daemons = self.index.daemons.entry(cluster.to_owned()).or_default();
+        if self.services.get(arn).is_some_and(|service| service.daemon) {
+            daemons.insert(arn.to_owned());
+        } else {
+            daemons.remove(arn);
+        }
+        self.index.daemons.retain(|_, services| !services.is_empty());
     }
 
     /// To be called when a task stops being wanted.

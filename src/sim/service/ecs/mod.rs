@@ -8,6 +8,7 @@
 //! Nothing polls: a service is looked at when a task, a target, a host or its settings changed.
 
 mod account;
+pub mod adopt;
 mod agent;
 mod capacity;
 mod clusters;

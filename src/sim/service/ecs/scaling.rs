@@ -30,6 +30,13 @@ pub(super) fn wake_cluster(world: &mut World, cluster: &str) {
     }
 }
 
+/// Something changed for this capacity provider only.
+pub(super) fn wake_provider(world: &mut World, name: Option<&str>) {
+    let Some(provider) = name.and_then(|name| capacity::get(world, name)) else { return };
+    let arn = provider.arn.clone();
+    wake(world, &arn);
+}
+
 pub(super) fn wake(world: &mut World, arn: &str) {
     wake_after(world, arn, PERIOD);
 }

@@ -184,6 +184,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         proven: false,
         generation: 0,
     };
+    let provider = task.provider.clone();
     world.ecs.tasks.insert(arn.clone(), task);
     world.tell("ecs", "task", &arn, "PROVISIONING", None);
     if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
@@ -199,7 +200,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
             if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
                 cluster.unplaced.insert(arn.clone());
             }
-            super::scaling::wake_cluster(world, &order.cluster);
+            super::scaling::wake_provider(world, provider.as_deref());
             schedule(world, &arn, PLACEMENT_TIMEOUT, Step::Unplaceable);
         }
     }
@@ -247,7 +248,7 @@ pub(super) fn try_placement(world: &mut World, arn: &str) -> bool {
         },
     };
     if let Some(host) = placement::choose(world, &ask) {
-        let cluster = task.cluster.clone();
+        let (cluster, provider) = (task.cluster.clone(), task.provider.clone());
         if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
             cluster.unplaced.remove(arn);
         }
@@ -255,7 +256,7 @@ pub(super) fn try_placement(world: &mut World, arn: &str) -> bool {
             task.generation += 1;
         }
         place(world, arn, &host);
-        super::scaling::wake_cluster(world, &cluster);
+        super::scaling::wake_provider(world, provider.as_deref());
         return true;
     }
     false
@@ -323,7 +324,8 @@ fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mu
     change(task);
     let service = task.service.clone();
     world.tell("ecs", "task", arn, status.text(), None);
-    if let Some(service) = service {
+    // On its way there a task changes nothing that its service decides about.
+    if let Some(service) = service.filter(|_| status >= TaskStatus::Running) {
         kick(world, &service, SECOND);
     }
 }
@@ -441,6 +443,24 @@ fn settle(world: &mut World, arn: &str) {
 
 /// Whether the service may count on the task; Err is how long until that can be said.
 pub(super) fn counts_healthy(world: &World, task: &Task) -> Result<bool, Millis> {
+    counts_healthy_with(world, task, &targets(world, task))
+}
+
+/// How the task's targets stand, in their order; only while it runs does anybody ask.
+pub(super) fn targets(world: &World, task: &Task) -> Vec<Option<&'static str>> {
+    if task.status != TaskStatus::Running {
+        return Vec::new();
+    }
+    let health =
+        |(group, id, port): &(String, String, i64)| elbv2::target_health(world, group, id, Some(*port));
+    task.targets.iter().map(health).collect()
+}
+
+pub(super) fn counts_healthy_with(
+    world: &World,
+    task: &Task,
+    targets: &[Option<&'static str>],
+) -> Result<bool, Millis> {
     if task.status != TaskStatus::Running {
         return Ok(false);
     }
@@ -453,8 +473,8 @@ pub(super) fn counts_healthy(world: &World, task: &Task) -> Result<bool, Millis>
             ContainerHealth::Unknown | ContainerHealth::Unhealthy => return Ok(false),
         }
     }
-    for (group, id, port) in &task.targets {
-        match elbv2::target_health(world, group, id, Some(*port)).as_deref() {
+    for health in targets {
+        match health {
             Some("healthy" | "unused") => checked = true,
             _ => return Ok(false),
         }
