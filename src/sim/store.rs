@@ -28,14 +28,18 @@ const MIGRATIONS: [fn(&mut Json); VERSION as usize - 1] = [know_suspects];
 
 /// Format 2: a group knows whose health it has to look at. In an older world that may be anybody.
 fn know_suspects(world: &mut Json) {
-    for group in world["autoscaling"]["groups"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
-        let members =
-            group["members"].as_object().map(|members| members.keys().cloned().map(Json::String).collect());
+    for group in each(world, "/autoscaling/groups") {
+        let members = group["members"].as_object();
+        let members = members.map(|members| members.keys().cloned().map(Json::String).collect());
         group["suspects"] = Json::Array(members.unwrap_or_default());
     }
-    for other in world["elsewhere"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
-        know_suspects(other);
-    }
+    each(world, "/elsewhere").for_each(know_suspects);
+}
+
+/// The values of a map of the world, if it is there.
+fn each<'a>(world: &'a mut Json, pointer: &str) -> impl Iterator<Item = &'a mut Json> {
+    let map = world.pointer_mut(pointer).and_then(Json::as_object_mut);
+    map.into_iter().flat_map(|map| map.values_mut())
 }
 
 impl World {

@@ -1,7 +1,7 @@
 //! Load balancers, target groups, listeners, rules.
 
 use super::compute::without;
-use super::network::text;
+use super::network::{foresee_interface, text};
 use super::{Builder, last, millis, pick};
 use crate::service::Input;
 use crate::service::ecs::adopt;
@@ -81,11 +81,8 @@ fn make_balancer(b: &mut Builder, balancer: &Json) {
             eni.text("Description") == Some(&description) && eni.text("SubnetId") == zone.text("SubnetId")
         };
         if let Some(eni) = interfaces.iter().find(in_zone) {
-            for (kind, member) in
-                [("eni", "NetworkInterfaceId"), ("private-ip", "PrivateIpAddress"), ("mac", "MacAddress")]
-            {
-                b.world.foresee(kind, &text(eni, member));
-            }
+            foresee_interface(b, &text(eni, "NetworkInterfaceId"));
+            b.world.foresee("private-ip", &text(eni, "PrivateIpAddress"));
         }
     }
     let subnets: Vec<String> = zones.iter().map(|zone| text(zone, "SubnetId")).collect();

@@ -1,7 +1,7 @@
 //! Clusters, capacity providers, task definitions, hosts, services, tasks.
 
 use super::compute::{agents, without};
-use super::network::text;
+use super::network::{foresee_interface, text};
 use super::{Builder, last, millis, pick};
 use crate::service::Input;
 use crate::service::ecs::adopt;
@@ -190,9 +190,10 @@ fn make_task(b: &mut Builder, task: &Json) {
             found.map_or(String::new(), |one| text(one, "value"))
         };
         b.world.foresee("uuid", &text(attachment, "id"));
-        b.world.foresee("eni", &detail("networkInterfaceId"));
-        b.world.foresee("private-ip", &detail("privateIPv4Address"));
+        foresee_interface(b, &detail("networkInterfaceId"));
+        // No list of interfaces need have been recorded.
         b.world.foresee("mac", &detail("macAddress"));
+        b.world.foresee("private-ip", &detail("privateIPv4Address"));
         b.world.foresee("task-subnet", &detail("subnetId"));
     }
     let made = b.at(millis(task.get("createdAt")), |world| adopt::task(world, cluster_of(&arn), task));
@@ -209,6 +210,11 @@ pub fn finish(b: &mut Builder) {
     }
     for service in b.items(ECS, "DescribeServices", "services") {
         adopt::events(&mut b.world, service);
+    }
+    for member in ["DescribeServiceDeployments", "ListServiceDeployments"] {
+        for record in b.items(ECS, member, "serviceDeployments") {
+            adopt::deployment_times(&mut b.world, record);
+        }
     }
 }
 

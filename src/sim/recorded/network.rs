@@ -60,6 +60,18 @@ pub fn tag(b: &mut Builder, id: &str, from: &Json) {
     }
 }
 
+/// The next interface is this one, with what DescribeNetworkInterfaces tells of it.
+pub fn foresee_interface(b: &mut Builder, id: &str) {
+    b.world.foresee("eni", id);
+    let known = b.items(EC2, "DescribeNetworkInterfaces", "NetworkInterfaces");
+    if let Some(eni) = known.iter().find(|eni| eni.text("NetworkInterfaceId") == Some(id)) {
+        b.world.foresee("mac", &text(eni, "MacAddress"));
+        if let Some(attachment) = eni.get("Attachment") {
+            b.world.foresee("eni-attach", &text(attachment, "AttachmentId"));
+        }
+    }
+}
+
 fn dhcp_options(b: &mut Builder) {
     for options in b.items(EC2, "DescribeDhcpOptions", "DhcpOptions") {
         let values = options.list("DhcpConfigurations").iter().map(|one| {
@@ -229,7 +241,7 @@ fn make_nat(b: &mut Builder, nat: &Json) {
                 input[member] = json!(value);
             }
         }
-        b.world.foresee("eni", &text(address, "NetworkInterfaceId"));
+        foresee_interface(b, &text(address, "NetworkInterfaceId"));
         b.world.foresee("eipassoc", &text(address, "AssociationId"));
     }
     b.call(millis(nat.get("CreateTime")), EC2, "CreateNatGateway", &input);

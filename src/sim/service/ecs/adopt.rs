@@ -132,3 +132,14 @@ pub fn events(world: &mut World, described: &Json) {
         made.failed_tasks = told.int("failedTasks").unwrap_or(made.failed_tasks);
     }
 }
+
+/// When a service deployment got where it is.
+pub fn deployment_times(world: &mut World, described: &Json) {
+    let arn = described.text("serviceDeploymentArn");
+    let Some(record) = arn.and_then(|arn| world.ecs.service_deployments.get_mut(arn)) else { return };
+    record.started = time_of(described, "startedAt").or(record.started);
+    if record.finished.is_some() {
+        record.finished = time_of(described, "finishedAt").or(record.finished);
+        record.updated = time_of(described, "updatedAt").or(record.finished).unwrap_or(record.updated);
+    }
+}
