@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod faults;
 pub mod invariants;
+pub mod request;
 pub mod server;
 pub mod service;
 pub mod store;

@@ -225,6 +225,11 @@ impl World {
         splitmix(self.seed, self.drawn)
     }
 
+    /// A number of this moment, one for each use: asking changes nothing.
+    pub fn drawn_now(&self, use_of_it: u64) -> u64 {
+        splitmix(!self.seed ^ use_of_it, self.now.unsigned_abs())
+    }
+
     /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.
     pub fn aside<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> R {
         let drawn = std::mem::replace(&mut self.drawn, u64::MAX / 2);
