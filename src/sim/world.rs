@@ -53,6 +53,9 @@ pub struct World {
     /// Access key of the request being handled.
     #[serde(skip)]
     pub caller: String,
+    /// Its session token, if it came with one.
+    #[serde(skip)]
+    pub token: Option<String>,
     next_event: u64,
     #[serde(skip)]
     events_run: u64,
@@ -109,6 +112,7 @@ impl World {
             drawn: 0,
             requests: 0,
             caller: String::new(),
+            token: None,
             next_event: 0,
             events_run: 0,
             queue: BTreeMap::new(),
