@@ -2,8 +2,8 @@
 
 use super::faults::{self, Faults};
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    ssm, sts,
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, kms, logs, route53,
+    secretsmanager, ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -78,6 +78,8 @@ pub struct World {
     pub ecs: ecs::State,
     pub elbv2: elbv2::State,
     pub iam: iam::State,
+    #[serde(default)]
+    pub kms: kms::State,
     pub logs: logs::State,
     pub route53: route53::State,
     #[serde(default)]
@@ -127,6 +129,7 @@ impl World {
             ecs: Default::default(),
             elbv2: Default::default(),
             iam: Default::default(),
+            kms: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
             secretsmanager: Default::default(),
