@@ -146,21 +146,28 @@ fn tagging(service: &str, operation: &str, input: &Json) -> Option<&'static str>
     })
 }
 
-/// Whether a role lets the service that has it do something: an instance's agent, a task's start. The ARN of
-/// the session that would be refused, and why.
-pub fn refused_to_role(
+/// The first of several things that a role does not let the service do that has it (an instance's agent, a
+/// task's start): which, the ARN of the session that is refused, and why.
+pub fn first_refused(
     world: &mut World,
     role: &str,
     session: &str,
-    action: &str,
-    arn: &str,
-) -> Option<(String, Decision)> {
+    asked: &[(&str, &str)],
+) -> Option<(usize, String, Decision)> {
+    if asked.is_empty() {
+        return None;
+    }
     let Some(caller) = caller::service_with_role(world, role, session) else {
-        return Some((role.to_owned(), Decision::NotAllowed(Kind::Identity)));
+        return Some((0, role.to_owned(), Decision::NotAllowed(Kind::Identity)));
     };
-    let mut context = context::of_request(world, "", "", action, &Json::Null, caller.context.clone());
-    let decision = decide(world, &caller, action, arn, &mut context);
-    (decision != Decision::Allowed).then(|| (caller.arn.clone(), decision))
+    for (at, (action, arn)) in asked.iter().enumerate() {
+        let mut context = context::of_request(world, "", "", "", &Json::Null, caller.context.clone());
+        let decision = decide(world, &caller, action, arn, &mut context);
+        if decision != Decision::Allowed {
+            return Some((at, caller.arn, decision));
+        }
+    }
+    None
 }
 
 /// Whether a role's trust policy lets one who is of no account assume it: a service, an identity provider.

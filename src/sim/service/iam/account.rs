@@ -98,7 +98,8 @@ pub fn password_policy(world: &mut World, _input: &Json) -> Answer {
 
 pub fn delete_password_policy(world: &mut World, _input: &Json) -> Answer {
     let gone = world.iam.password_policy.take();
-    gone.map(|_| json!({})).ok_or_else(|| no_password_policy(world))
+    let unknown = "The account policy with name PasswordPolicy cannot be found.";
+    gone.map(|_| json!({})).ok_or_else(|| no_such_entity(unknown))
 }
 
 /// Users, groups, roles and policies with all that they hold.

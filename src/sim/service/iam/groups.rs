@@ -102,8 +102,8 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
 
 pub fn add_user(world: &mut World, input: &Json) -> Answer {
     let (name, user) = (required(input, "GroupName")?, required(input, "UserName")?);
-    find(world, name)?;
     users::find(world, user)?;
+    find(world, name)?;
     let already = world.iam.groups.values().filter(|group| group.members.contains(user)).count();
     let group = find_mut(world, name)?;
     if !group.members.contains(user) && already >= MAX_OF_USER {
@@ -120,5 +120,5 @@ pub fn remove_user(world: &mut World, input: &Json) -> Answer {
     if find_mut(world, name)?.members.remove(user) {
         return Ok(json!({}));
     }
-    Err(no_such_entity(format!("User {user} is not in group {name}.")))
+    Err(no_such_entity(format!("User {user} not in group {name}")))
 }

@@ -59,9 +59,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
 pub fn list(world: &mut World, input: &Json) -> Answer {
     let user = user_of(world, input)?;
     let keys = world.iam.keys.values().filter(|key| key.user == user).map(key_json).collect();
-    let mut answer = listed(input, "AccessKeyMetadata", keys);
-    answer["UserName"] = json!(user);
-    Ok(answer)
+    Ok(listed(input, "AccessKeyMetadata", keys))
 }
 
 fn find_mut<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut AccessKey, ApiError> {

@@ -71,8 +71,8 @@ fn insert(world: &mut World, service: &str, name: &str, description: Option<&str
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": { "Service": service },
-            "Action": "sts:AssumeRole",
+            "Principal": { "Service": [service] },
+            "Action": ["sts:AssumeRole"],
         }],
     });
     let role = Role {

@@ -27,6 +27,14 @@ pub(super) fn must_exist(world: &World, arn: &str) -> Result<(), ApiError> {
     Err(not_attachable(arn))
 }
 
+pub(super) fn boundary_must_exist(world: &World, arn: &str) -> Result<(), ApiError> {
+    if !arn.contains(":policy/") {
+        let message = format!("Value ({arn}) for parameter PermissionsBoundary is invalid.");
+        return Err(ApiError::new("ValidationError", message));
+    }
+    must_exist(world, arn)
+}
+
 /// A customer's policy. Those of AWS cannot be changed.
 fn own<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Policy, ApiError> {
     if managed::find(arn).is_some() {
@@ -282,7 +290,9 @@ pub fn list_entities(world: &mut World, input: &Json) -> Answer {
         Some("PermissionsBoundary") => bounds,
         _ => attached || bounds,
     };
-    let wanted = |kind: &str| input.text("EntityFilter").is_none_or(|filter| filter == kind);
+    // The two kinds of policies are no kinds of entities: they leave nothing out.
+    let filter = input.text("EntityFilter").filter(|kind| ["User", "Group", "Role"].contains(kind));
+    let wanted = |kind: &str| filter.is_none_or(|filter| filter == kind);
     let mut answer =
         json!({ "IsTruncated": false, "PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": [] });
     if wanted("Role") {

@@ -76,10 +76,10 @@ pub fn list(world: &mut World, _input: &Json) -> Answer {
     Ok(json!({ "OpenIDConnectProviderList": all }))
 }
 
-/// One that is gone is deleted as well (API reference: "idempotent").
+/// "It does not fail or return an error if you call the operation for a provider that does not exist."
 pub fn delete(world: &mut World, input: &Json) -> Answer {
-    let arn = required(input, "OpenIDConnectProviderArn")?;
-    world.iam.providers.remove(arn).map(|_| json!({})).ok_or_else(|| not_found(arn))
+    world.iam.providers.remove(required(input, "OpenIDConnectProviderArn")?);
+    Ok(json!({}))
 }
 
 pub fn update_thumbprints(world: &mut World, input: &Json) -> Answer {

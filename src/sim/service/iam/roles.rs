@@ -70,7 +70,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     }
     let boundary = input.text("PermissionsBoundary").map(str::to_owned);
     if let Some(arn) = &boundary {
-        policies::must_exist(world, arn)?;
+        policies::boundary_must_exist(world, arn)?;
     }
     let tags = new_tags(input)?;
     let role = Role {
@@ -170,7 +170,7 @@ pub fn update_trust(world: &mut World, input: &Json) -> Answer {
 
 pub fn put_boundary(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PermissionsBoundary")?;
-    policies::must_exist(world, arn)?;
+    policies::boundary_must_exist(world, arn)?;
     modifiable(world, required(input, "RoleName")?)?.boundary = Some(arn.to_owned());
     Ok(json!({}))
 }

@@ -36,7 +36,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     }
     let boundary = input.text("PermissionsBoundary").map(str::to_owned);
     if let Some(arn) = &boundary {
-        policies::must_exist(world, arn)?;
+        policies::boundary_must_exist(world, arn)?;
     }
     let tags = new_tags(input)?;
     let user = User {
@@ -118,7 +118,7 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
 
 pub fn put_boundary(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PermissionsBoundary")?;
-    policies::must_exist(world, arn)?;
+    policies::boundary_must_exist(world, arn)?;
     find_mut(world, required(input, "UserName")?)?.boundary = Some(arn.to_owned());
     Ok(json!({}))
 }
