@@ -254,11 +254,11 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
                 "registryId": world.account,
                 "repositoryName": repository.name,
                 "imageDigest": image.digest,
-                "imageSizeInBytes": size_bytes(&image.manifest),
                 "imagePushedAt": World::timestamp(image.pushed),
             })
             .with("imageTags", (!image.tags.is_empty()).then(|| json!(image.tags)))
             .with("imageManifestMediaType", image.media_type.clone())
+            .with("imageSizeInBytes", size_bytes(&image.manifest))
             .with("lastRecordedPullTime", image.pulled.map(World::timestamp))
             .with("imageScanStatus", scans::status(world.now, image))
         })
@@ -267,8 +267,9 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
     Ok(json!({ "imageDetails": details }).with("nextToken", next))
 }
 
-/// The sum of the layers that the manifest names.
-fn size_bytes(manifest: &str) -> i64 {
-    let manifest: Json = serde_json::from_str(manifest).unwrap_or_default();
-    manifest.list("layers").iter().filter_map(|layer| layer.int("size")).sum()
+/// The sum of the layers that the manifest names; a list of manifests names none.
+fn size_bytes(manifest: &str) -> Option<i64> {
+    let manifest: Json = serde_json::from_str(manifest).ok()?;
+    manifest.get("layers")?;
+    Some(manifest.list("layers").iter().filter_map(|layer| layer.int("size")).sum())
 }

@@ -98,7 +98,17 @@ fn size(repository: &Repository, digest: &str) -> Option<i64> {
 
 pub fn check(world: &mut World, input: &Json) -> Answer {
     let repository = find(world, input)?;
-    let layers = input.texts("layerDigests").into_iter().map(|digest| match size(repository, digest) {
+    let wellformed = |digest: &&str| digest.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64);
+    let (digests, wrong): (Vec<&str>, Vec<&str>) =
+        input.texts("layerDigests").into_iter().partition(wellformed);
+    let failures = wrong.into_iter().map(|digest| {
+        json!({
+            "layerDigest": digest,
+            "failureCode": "InvalidLayerDigest",
+            "failureReason": format!("The layer digest '{digest}' is invalid"),
+        })
+    });
+    let layers = digests.into_iter().map(|digest| match size(repository, digest) {
         Some(size) => json!({
             "layerDigest": digest,
             "layerAvailability": "AVAILABLE",
@@ -107,7 +117,7 @@ pub fn check(world: &mut World, input: &Json) -> Answer {
         }),
         None => json!({ "layerDigest": digest, "layerAvailability": "UNAVAILABLE" }),
     });
-    Ok(json!({ "layers": layers.collect::<Json>(), "failures": [] }))
+    Ok(json!({ "layers": layers.collect::<Json>(), "failures": failures.collect::<Json>() }))
 }
 
 pub fn download_url(world: &mut World, input: &Json) -> Answer {

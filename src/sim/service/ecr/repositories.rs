@@ -374,7 +374,9 @@ fn by_arn<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Repository, 
     let wanted = input.text("resourceArn").unwrap_or_default();
     let name = wanted.split_once(":repository/").map_or("", |(_, name)| name).to_owned();
     if arn(world, &name) != wanted {
-        return Err(invalid("Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'"));
+        return Err(invalid(
+            "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'",
+        ));
     }
     let account = world.account.clone();
     world.ecr.repositories.get_mut(&name).ok_or_else(|| not_found(&name, &account))

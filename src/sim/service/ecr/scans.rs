@@ -57,11 +57,13 @@ pub fn start(world: &mut World, input: &Json) -> Answer {
 pub fn findings(world: &mut World, input: &Json) -> Answer {
     let found = image(world, input)?;
     let Some(started) = found.scanned else {
+        let part =
+            |name: &str| input.get("imageId").and_then(|id| id.text(name)).unwrap_or("null").to_owned();
         let message = format!(
             "Image scan does not exist for the image with '{{imageDigest:'{}', imageTag:'{}'}}' in the repository \
              with name '{}' in the registry with id '{}'",
-            found.digest,
-            input.get("imageId").and_then(|id| id.text("imageTag")).unwrap_or("null"),
+            part("imageDigest"),
+            part("imageTag"),
             input.text("repositoryName").unwrap_or_default(),
             world.account
         );

@@ -138,7 +138,8 @@ fn tags_are_kept_by_arn() {
 }
 
 fn pushed(world: &mut World, manifest: &str, tag: Option<&str>) -> String {
-    let manifest = format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","n":"{manifest}"}}"#);
+    let manifest =
+        format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","n":"{manifest}"}}"#);
     let mut input = json!({ "repositoryName": "team/web", "imageManifest": manifest });
     if let Some(tag) = tag {
         input["imageTag"] = json!(tag);
@@ -179,7 +180,8 @@ fn a_lifecycle_policy_expires_what_its_rules_select_and_no_higher_rule_keeps() {
     // v2 and v3 are selected by the first rule and kept by it: the second cannot expire them.
     assert_eq!(expiring, [(releases[0].as_str(), 1), (old.as_str(), 2)]);
     call(&mut world, "PutLifecyclePolicy", preview).expect("put");
-    let left = |world: &mut World| call(world, "ListImages", get.clone()).expect("listed")["imageIds"].clone();
+    let left =
+        |world: &mut World| call(world, "ListImages", get.clone()).expect("listed")["imageIds"].clone();
     assert_eq!(left(&mut world).as_array().map(Vec::len), Some(5));
     world.advance_to(world.now + 25 * 3_600_000);
     let ids = left(&mut world).to_string();

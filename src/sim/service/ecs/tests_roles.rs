@@ -48,11 +48,25 @@ fn allow(actions: &[&str]) -> Json {
 
 #[test]
 fn an_execution_role_that_lacks_something_stops_its_task_with_the_reason() {
-    let ecr = ["ecr:GetAuthorizationToken", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"];
+    let ecr = [
+        "ecr:GetAuthorizationToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchGetImage",
+    ];
     let cases = [
-        (vec![], "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/execution/"),
-        (vec!["ssm:GetParameters"], "is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the ecr:GetAuthorizationToken action status code: 400"),
-        (vec!["ssm:GetParameters", ecr[0]], "CannotPullContainerError: pull image manifest has been retried 1 time(s)"),
+        (
+            vec![],
+            "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/execution/",
+        ),
+        (
+            vec!["ssm:GetParameters"],
+            "is not authorized to perform: ecr:GetAuthorizationToken on resource: * because no identity-based policy allows the ecr:GetAuthorizationToken action status code: 400",
+        ),
+        (
+            vec!["ssm:GetParameters", ecr[0]],
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s)",
+        ),
         (vec!["ssm:GetParameters", "ecr:*"], "failed to create Cloudwatch log stream: AccessDeniedException"),
     ];
     for (actions, reason) in cases {
@@ -98,7 +112,8 @@ fn an_agent_joins_once_its_role_lets_it() {
     ok(&mut world, "iam", "AddRoleToInstanceProfile", add);
     hosts(&mut world, &net, "t3.small", 1);
     let registered = |world: &mut World| {
-        ok(world, "ecs", "ListContainerInstances", json!({ "cluster": "main" }))["containerInstanceArns"].clone()
+        ok(world, "ecs", "ListContainerInstances", json!({ "cluster": "main" }))["containerInstanceArns"]
+            .clone()
     };
     pass(&mut world, 10 * MINUTE);
     assert_eq!(registered(&mut world), json!([]));
