@@ -107,7 +107,7 @@ fn common_name(name: &[u8]) -> Option<String> {
             [(OID, COMMON_NAME), (_, value)] => String::from_utf8(value.to_vec()).ok(),
             _ => None,
         })
-        .last()
+        .next_back()
 }
 
 fn alternatives(extensions: &[u8]) -> Vec<String> {
