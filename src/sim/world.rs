@@ -2,8 +2,8 @@
 
 use super::faults::{self, Faults};
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    ssm, sts,
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, kms, logs, route53,
+    secretsmanager, ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -53,6 +53,9 @@ pub struct World {
     /// Access key of the request being handled.
     #[serde(skip)]
     pub caller: String,
+    /// Its session token, if it came with one.
+    #[serde(skip)]
+    pub token: Option<String>,
     next_event: u64,
     #[serde(skip)]
     events_run: u64,
@@ -75,6 +78,8 @@ pub struct World {
     pub ecs: ecs::State,
     pub elbv2: elbv2::State,
     pub iam: iam::State,
+    #[serde(default)]
+    pub kms: kms::State,
     pub logs: logs::State,
     pub route53: route53::State,
     #[serde(default)]
@@ -109,6 +114,7 @@ impl World {
             drawn: 0,
             requests: 0,
             caller: String::new(),
+            token: None,
             next_event: 0,
             events_run: 0,
             queue: BTreeMap::new(),
@@ -123,6 +129,7 @@ impl World {
             ecs: Default::default(),
             elbv2: Default::default(),
             iam: Default::default(),
+            kms: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
             secretsmanager: Default::default(),

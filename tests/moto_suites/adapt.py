@@ -10,6 +10,8 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
             (User Guide for Application Load Balancers, "Security groups": of the load balancer's VPC).
             A like group of the right VPC is made.
   policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors).
+  keys      Key policies that are no JSON. AWS: MalformedPolicyDocumentException (KMS, CreateKey, errors). Each
+            stands for a policy there can be.
   time      moto's world has no delays. After a change, time passes in the world before the next question.
 """
 
@@ -61,6 +63,8 @@ class Scene:
             self.find_images(arguments)
         if operation == "CreateRole" and arguments.get("AssumeRolePolicyDocument") in NO_POLICY:
             arguments = {**arguments, "AssumeRolePolicyDocument": TRUST}
+        if service == "kms" and operation in ("CreateKey", "PutKeyPolicy"):
+            self.make_policy(arguments.get("Policy"))
         if (service, operation) == ("elbv2", "CreateLoadBalancer") and arguments.get("SecurityGroups"):
             self.move_groups(client, arguments)
         answer = self.call(client, operation, replaced(arguments, self.ours) if self.ours else arguments)
@@ -73,6 +77,12 @@ class Scene:
             spare = [image for image in IMAGES if image not in self.theirs]
             if re.fullmatch(r"ami-[0-9a-z-]+", name) and name not in self.ours and name not in IMAGES and spare:
                 self.stands(name, spare[0])
+
+    def make_policy(self, policy):
+        if policy and not policy.startswith("{") and policy not in self.ours:
+            allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+            document = {"Version": "2012-10-17", "Id": policy, "Statement": [allow]}
+            self.stands(policy, json.dumps(document))
 
     def move_groups(self, client, arguments):
         import boto3

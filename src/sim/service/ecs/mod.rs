@@ -21,6 +21,7 @@ pub mod model;
 pub mod network;
 mod placement;
 mod reach;
+mod roles;
 mod scaling;
 mod scheduler;
 mod services;
@@ -32,6 +33,8 @@ mod task_sets;
 mod tasks;
 #[cfg(test)]
 pub mod tests;
+#[cfg(test)]
+mod tests_roles;
 #[cfg(test)]
 mod tests_shifting;
 mod view;
