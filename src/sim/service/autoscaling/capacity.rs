@@ -197,8 +197,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
     spec.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
     if let Some(template) = &template {
         spec.launch_template = Some((template.id.clone(), template.version.parse().unwrap_or(0)));
-        spec.tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
-        spec.tags.insert("aws:ec2launchtemplate:version".to_owned(), template.version.clone());
+        spec.tags.extend(ec2::template_tags(&template.id, &template.version));
     }
     let (cause, protect) = (launch_cause(world, group), group.protect_new);
     let (instance_type, image_id, spot) = (spec.instance_type.clone(), spec.image_id.clone(), spec.spot);

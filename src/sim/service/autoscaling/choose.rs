@@ -168,7 +168,7 @@ fn scarcity(world: &World, name: &str, zone: &str) -> u64 {
 /// Relative: vCPUs and memory as AWS roughly prices them.
 fn price(name: &str) -> i64 {
     ec2::instance_type(name).map_or(i64::MAX / 1000, |kind| {
-        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4;
+        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4 + kind.gpus * 500;
         base * if kind.arch == "arm64" { 8 } else { 10 } * if kind.burstable { 8 } else { 10 }
     })
 }
@@ -194,7 +194,7 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
         "AMD" => "amd",
         _ => "amazon-web-services",
     };
-    let local_storage_required = requirements.text("LocalStorage") == Some("required");
+    let generations = requirements.texts("InstanceGenerations");
     kind.arch == arch
         && within("VCpuCount", kind.vcpus)
         && within("MemoryMiB", kind.memory_mib)
@@ -206,7 +206,19 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
             _ => !kind.burstable,
         }
         && (makers.is_empty() || makers.contains(&maker))
-        && (!local_storage_required || kind.name.starts_with("m5d"))
+        && match requirements.text("LocalStorage") {
+            Some("required") => kind.disk_gb > 0,
+            Some("excluded") => kind.disk_gb == 0,
+            _ => true,
+        }
+        && match requirements.text("BareMetal") {
+            Some("required") => kind.bare_metal,
+            Some("included") => true,
+            _ => !kind.bare_metal,
+        }
+        && (generations.is_empty()
+            || generations.contains(&if kind.current { "current" } else { "previous" }))
+        && within("AcceleratorCount", kind.gpus)
 }
 
 /// The launch data of a decided launch, ready for `ec2::spec_from`.

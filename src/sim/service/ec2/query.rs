@@ -205,6 +205,12 @@ pub fn tags_from(list: &[Json]) -> Tags {
 pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
     for spec in input.list("TagSpecifications") {
         let kind = spec.text("ResourceType").unwrap_or_default();
+        if kind.is_empty() {
+            return fail("InvalidParameter", "Tag specification resource type must have a value");
+        }
+        if spec.list("Tags").is_empty() {
+            return fail("InvalidParameter", "Tag specification must have at least one tag");
+        }
         if !kinds.contains(&kind) {
             return fail(
                 "InvalidParameterValue",

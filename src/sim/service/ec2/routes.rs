@@ -388,6 +388,10 @@ pub fn replace_route_table_association(world: &mut World, input: &Json) -> Answe
         let message = format!("Route table {id} and association {old} belong to different networks");
         return fail("InvalidParameterValue", message);
     }
+    // Where it lies already it keeps its id.
+    if from.id == id {
+        return Ok(json!({"NewAssociationId": old, "AssociationState": {"State": "associated"}}));
+    }
     let with = from.associations.remove(old).expect("found above");
     world.ec2.route_tables.get_mut(id).expect("seen above").associations.insert(new.clone(), with);
     Ok(json!({"NewAssociationId": new, "AssociationState": {"State": "associated"}}))
