@@ -10,6 +10,7 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
             (User Guide for Application Load Balancers, "Security groups": of the load balancer's VPC).
             A like group of the right VPC is made.
             Also security groups of the default VPC on interfaces, instances and templates elsewhere.
+  names     Load balancers for endpoint services with an underscore. AWS: letters, digits and hyphens.
   devices   The images meant have their root volume at /dev/sda1, ours at /dev/xvda.
   zones     Zones of another region, in CreateSubnet. AWS: InvalidParameterValue. The region's own with that letter.
   keys      Key pairs that nobody made. AWS: InvalidKeyPair.NotFound (EC2 User Guide, "Error codes"). One is made.
@@ -75,6 +76,8 @@ class Scene:
         if (service, operation) == ("elbv2", "CreateLoadBalancer") and arguments.get("SecurityGroups"):
             subnets = arguments.get("Subnets") or [m["SubnetId"] for m in arguments.get("SubnetMappings", [])]
             self.move_groups(client, arguments["SecurityGroups"], subnets[:1])
+        if (service, operation) == ("elbv2", "CreateLoadBalancer") and "_vpce-" in arguments.get("Name", ""):
+            self.stands(arguments["Name"], arguments["Name"].replace("_", "-"))
         if service == "ec2" and not arguments.get("DryRun"):
             self.set_scene(client, operation, arguments)
         answer = self.call(client, operation, replaced(arguments, self.ours) if self.ours else arguments)

@@ -55,6 +55,24 @@ pub fn launch(world: &World, group: &Group, exhausted: &Exhausted) -> Result<Lau
     }
 }
 
+/// The instance types that the group's settings name.
+pub fn types(world: &World, group: &Group) -> BTreeSet<String> {
+    let of_template = |template: &TemplateRef| {
+        let data = ec2::resolve(world, &template.specification()).ok()?.data;
+        data.text("InstanceType").map(str::to_owned)
+    };
+    let mut found: BTreeSet<String> = match group.launches() {
+        Source::Mixed(mixed) if !mixed.overrides.is_empty() => {
+            mixed.overrides.iter().filter_map(|one| one.instance_type.clone()).collect()
+        }
+        from => from.templates().into_iter().filter_map(of_template).collect(),
+    };
+    if found.is_empty() {
+        found.extend(group.members.values().map(|member| member.instance_type.clone()));
+    }
+    found
+}
+
 /// The zone with the fewest instances, and there the subnet with the fewest.
 fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String, String), ApiError> {
     let live = |member: &&Member| member.lifecycle.counts();
@@ -246,6 +264,9 @@ pub fn data(world: &World, launch: &Launch) -> Result<(Json, Option<TemplateRef>
 pub fn victim(world: &World, group: &Group) -> Option<String> {
     let open: Vec<&Member> =
         group.members.values().filter(|member| member.lifecycle.counts() && !member.protected).collect();
+    if let Some(flagged) = open.iter().find(|member| member.replaced_for().is_some()) {
+        return Some(flagged.id.clone());
+    }
     // An instance that never came into service costs nobody anything.
     if let Some(pending) = open.iter().find(|member| member.in_service.is_none()) {
         return Some(pending.id.clone());

@@ -184,7 +184,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
             "PartitionNumber": placement.get("PartitionNumber"),
         },
         "KeyName": spec.key_name, "InstanceLifecycle": spec.spot.then_some("spot"),
-        "SpotInstanceRequestId": spec.spot.then(|| format!("sir-{}", &id[id.len() - 8..])),
+        "SpotInstanceRequestId": spec.spot.then(|| super::spot::request_id(id)),
         "IamInstanceProfile": spec.instance_profile_arn.as_ref().map(|arn| {
             json!({"Arn": arn, "Id": profile_id(arn)})
         }),

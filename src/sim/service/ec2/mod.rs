@@ -19,6 +19,7 @@ mod routes;
 mod run_instances;
 mod security_group_rules;
 mod security_groups;
+mod spot;
 pub mod state;
 mod tags;
 #[cfg(test)]
@@ -64,6 +65,7 @@ pub const OPERATIONS: Operations = &[
     ("AttachNetworkInterface", interfaces::attach_network_interface),
     ("AuthorizeSecurityGroupEgress", security_group_rules::authorize_egress),
     ("AuthorizeSecurityGroupIngress", security_group_rules::authorize_ingress),
+    ("CancelSpotInstanceRequests", spot::cancel_spot_instance_requests),
     ("CreateDefaultSubnet", network::create_default_subnet),
     ("CreateDefaultVpc", network::create_default_vpc),
     ("CreateInternetGateway", gateways::create_internet_gateway),
@@ -118,6 +120,7 @@ pub const OPERATIONS: Operations = &[
     ("DescribeRouteTables", routes::describe_route_tables),
     ("DescribeSecurityGroupRules", security_group_rules::describe_security_group_rules),
     ("DescribeSecurityGroups", security_groups::describe_security_groups),
+    ("DescribeSpotInstanceRequests", spot::describe_spot_instance_requests),
     ("DescribeSubnets", network::describe_subnets),
     ("DescribeTags", tags::describe_tags),
     ("DescribeVolumes", volumes::describe_volumes),

@@ -315,6 +315,7 @@ pub fn launch_in(
         reason: None,
         transition: String::new(),
         source_dest_check: true,
+        spot_notice: None,
     };
     world.ec2.instances.insert(id.clone(), instance);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));

@@ -303,6 +303,9 @@ pub struct Instance {
     pub reason: Option<(String, String)>,
     pub transition: String,
     pub source_dest_check: bool,
+    /// When a spot instance got its interruption notice.
+    #[serde(default)]
+    pub spot_notice: Option<Millis>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
