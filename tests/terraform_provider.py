@@ -44,6 +44,12 @@ CONFIGURATIONS = {
 OWN = ROOT / "fixtures" / "terraform-provider"
 # Small roots that call public modules unmodified, and the modules' own examples.
 CALLING = ROOT / "fixtures" / "public-modules" / "roots"
+CALLED_WITH = {
+    # The root only plans, so that any image will do.
+    "asg": 'data "aws_ssm_parameter" "image" {\n'
+    '  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"\n}\n'
+    'module "asg" {\n  image_id = data.aws_ssm_parameter.image.value\n}\n',
+}
 EXAMPLES = [
     "vpc@5.21.0/simple", "iam@5.60.0/iam-policy", "iam@5.60.0/iam-assumable-role",
     "iam@5.60.0/iam-assumable-roles",
@@ -66,7 +72,7 @@ def configurations(modules):
         yield folder.name, folder, ".", "", False
     if modules:
         for folder in sorted(CALLING.iterdir()):
-            yield f"module-{folder.name}", folder, ".", "", True
+            yield f"module-{folder.name}", folder, ".", CALLED_WITH.get(folder.name, ""), True
         for example in EXAMPLES:
             module, name = example.split("/")
             short = module.split("@")[0]

@@ -13,6 +13,7 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
   names     Load balancers for endpoint services with an underscore. AWS: letters, digits and hyphens.
   devices   The images meant have their root volume at /dev/sda1, ours at /dev/xvda.
   zones     Zones of another region, in CreateSubnet. AWS: InvalidParameterValue. The region's own with that letter.
+  addresses Private addresses that are not the subnet's to give. AWS: InvalidParameterValue. Each stands for one.
   keys      Key pairs that nobody made. AWS: InvalidKeyPair.NotFound (EC2 User Guide, "Error codes"). One is made.
   vpcs      A VPC that nobody made, for a security group. AWS: InvalidVpcID.NotFound. One is made.
   gateways  NAT gateways in a VPC without an internet gateway: AWS's turn `failed` (VPC User Guide, "Troubleshoot
@@ -22,6 +23,7 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
   time      moto's world has no delays. After a change, time passes in the world before the next question.
 """
 
+import ipaddress
 import json
 import re
 import time
@@ -29,6 +31,7 @@ import time
 # The first without what newer images bring (tokens required, gp3).
 IMAGES = ["ami-0ec5a20000000e86d", "ami-0b24040000000e86f", "ami-0b22040000000e86f", "ami-0a1200000000d0e86"]
 ROOT_DEVICES = {"/dev/sda1": "/dev/xvda"}
+GROUPED = {"RunInstances", "CreateNetworkInterface", "ModifyInstanceAttribute", "ModifyNetworkInterfaceAttribute"}
 ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]([a-z])")
 LAUNCHING = {
     "RunInstances", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "CreateLaunchConfiguration",
@@ -96,7 +99,9 @@ class Scene:
     def set_scene(self, client, operation, arguments):
         """Makes what an EC2 request takes for granted; a scene that cannot be set is what the test is about."""
         try:
-            if operation in ("RunInstances", "CreateNetworkInterface", "ModifyInstanceAttribute"):
+            if operation in ("RunInstances", "CreateNetworkInterface", "AssignPrivateIpAddresses"):
+                self.fit_addresses(client, operation, arguments)
+            if operation in GROUPED:
                 self.set_groups(client, operation, arguments)
             if operation == "RunInstances" and arguments.get("KeyName"):
                 self.make_key(client, arguments["KeyName"])
@@ -122,6 +127,8 @@ class Scene:
         if operation == "ModifyInstanceAttribute":
             found = self.call(client, "DescribeInstances", {"InstanceIds": [arguments["InstanceId"]]})
             subnet = found["Reservations"][0]["Instances"][0]["SubnetId"]
+        if operation == "ModifyNetworkInterfaceAttribute":
+            subnet = self.subnet_of(client, arguments["NetworkInterfaceId"])
         template = arguments.get("LaunchTemplate")
         if template and not subnet:
             which = {k: v for k, v in template.items() if k != "Version"}
@@ -131,6 +138,29 @@ class Scene:
             subnet = next((place["SubnetId"] for place in inner if place.get("SubnetId")), None)
         if subnet and groups:
             self.move_groups(client, groups, [subnet])
+
+    def subnet_of(self, client, interface):
+        wanted = {"NetworkInterfaceIds": [interface]}
+        return self.call(client, "DescribeNetworkInterfaces", wanted)["NetworkInterfaces"][0]["SubnetId"]
+
+    def fit_addresses(self, client, operation, arguments):
+        places = [arguments, *arguments.get("NetworkInterfaces", [])]
+        wanted = []
+        for place in places:
+            listed = [a if isinstance(a, str) else a["PrivateIpAddress"] for a in place.get("PrivateIpAddresses", [])]
+            wanted += [place["PrivateIpAddress"]] * ("PrivateIpAddress" in place) + listed
+        if not wanted:
+            return
+        subnet = next((place["SubnetId"] for place in places if place.get("SubnetId")), None)
+        if operation == "AssignPrivateIpAddresses":
+            subnet = self.subnet_of(client, arguments["NetworkInterfaceId"])
+        which = {"SubnetIds": [subnet]} if subnet else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
+        found = self.call(client, "DescribeSubnets", which)["Subnets"]
+        block = ipaddress.ip_network(min(found, key=lambda s: s["AvailabilityZone"])["CidrBlock"])
+        for address in wanted:
+            inside = ipaddress.ip_address(address) in block and ipaddress.ip_address(address) - 4 in block
+            if not inside and address not in self.ours:
+                self.stands(address, str(block.network_address + 200 + len(self.ours)))
 
     def make_key(self, client, name):
         known = self.call(client, "DescribeKeyPairs", {})["KeyPairs"]

@@ -1,7 +1,7 @@
 //! Instance types: what ECS and launches need to know of them.
 //!
 //! The table beside this file has what DescribeInstanceTypes tells of every type, a line a type: name, vCPUs,
-//! threads a core, MiB, architecture, maker, interfaces, addresses an interface, flags (see [`Flag`]), GB of local
+//! threads a core, MiB, architecture, maker, interfaces, addresses an interface, flags (see `flag`), GB of local
 //! disks, GPUs, GHz, network performance.
 
 use super::query::{fail, filtered, lean, paged};
@@ -42,6 +42,7 @@ pub struct InstanceType {
 mod flag {
     pub const AUTO_RECOVERY: char = 'R';
     pub const CLUSTER_PLACEMENT: char = 'k';
+    pub const CPU_OPTIONS: char = 'y';
     pub const DEDICATED_HOSTS: char = 'D';
     pub const EBS_OPTIMIZED_ALWAYS: char = 'o';
     pub const EBS_OPTIMIZED_ON_DEMAND: char = 'O';
@@ -150,7 +151,8 @@ fn type_json(it: &InstanceType) -> Json {
         "VCpuInfo": {
             "DefaultVCpus": it.vcpus, "DefaultCores": it.vcpus / it.threads_per_core,
             "DefaultThreadsPerCore": it.threads_per_core,
-            "ValidThreadsPerCore": (1..=it.threads_per_core).collect::<Vec<_>>(),
+            "ValidThreadsPerCore":
+                it.has(flag::CPU_OPTIONS).then(|| (1..=it.threads_per_core).collect::<Vec<_>>()),
         },
         "MemoryInfo": {"SizeInMiB": it.memory_mib}, "InstanceStorageSupported": it.disk_gb > 0,
         "InstanceStorageInfo": (it.disk_gb > 0).then(|| json!({"TotalSizeInGB": it.disk_gb})),
@@ -192,10 +194,13 @@ fn network_json(it: &InstanceType) -> Json {
 
 fn gpu_json(it: &InstanceType) -> Option<Json> {
     let (model, mib) = it.gpu?;
+    // The families for computing only are named p.
+    let graphics = it.name.starts_with('g');
     Some(json!({
         "Gpus": [{
             "Name": model.replace('_', " "), "Manufacturer": "NVIDIA", "Count": it.gpus,
-            "MemoryInfo": {"SizeInMiB": mib},
+            "MemoryInfo": {"SizeInMiB": mib}, "LogicalGpuCount": it.gpus.max(1), "GpuPartitionSize": 1.0,
+            "Workloads": if graphics { vec!["graphics", "ml-ai"] } else { vec!["ml-ai"] },
         }],
         "TotalGpuMemoryInMiB": mib * it.gpus,
     }))

@@ -333,15 +333,15 @@ pub fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
 }
 
 pub fn describe_instances(world: &mut World, input: &Json) -> Answer {
-    let mut ids = asked(world, input)?;
     if !input.texts("InstanceIds").is_empty() && input.int("MaxResults").is_some() {
         let message = "The parameter instancesSet cannot be used with the parameter maxResults";
         return fail("InvalidParameterCombination", message);
     }
-    // Reservation by reservation, as launched.
+    let mut ids = asked(world, input)?;
+    // As launched, reservation by reservation.
     ids.sort_by_key(|id| {
         let instance = &world.ec2.instances[id];
-        (instance.reservation.clone(), instance.launch_index)
+        (instance.launched, instance.reservation.clone(), instance.launch_index)
     });
     let mut items = Vec::new();
     for id in ids {

@@ -134,9 +134,9 @@ pub fn create_default_subnet(world: &mut World, input: &Json) -> Answer {
         return fail("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.");
     };
     let inside = |subnet: &&Subnet| subnet.vpc == vpc.0;
-    if world.ec2.subnets.values().filter(inside).any(|subnet| subnet.default_for_zone && subnet.zone == zone)
-    {
-        let message = format!("'default' subnet already exists in Availability Zone '{zone}'.");
+    let there = |subnet: &&Subnet| inside(subnet) && subnet.default_for_zone && subnet.zone == zone;
+    if let Some(subnet) = world.ec2.subnets.values().find(there) {
+        let message = format!("'{}' is already the default subnet in {zone}.", subnet.id);
         return fail("DefaultSubnetAlreadyExistsInAvailabilityZone", message);
     }
     let mut free = vpc.1.subnets(20).expect("the default VPC's block is longer");
@@ -429,7 +429,7 @@ fn ipv6_only(input: &Json) -> ApiError {
         let message = "When specifying ipv4 parameters, cidrBlock or ipv4IpamPoolId, you cannot set ipv6Native to true.";
         return ApiError::new("InvalidParameterCombination", message);
     }
-    ApiError::new("UnsupportedOperation", "The embedded AWS has no IPv6-only subnets.")
+    ApiError::new("UnsupportedOperation", "The embedded AWS has no IPv6-only subnets.").status(501)
 }
 
 /// The zone asked for by name or id, or one that has few of our subnets (EC2: "selects one for you").
@@ -554,7 +554,13 @@ pub fn describe_subnets(world: &mut World, input: &Json) -> Answer {
             ("outpost-arn", "OutpostArn"),
         ],
     };
-    describe(input, &listing, world.ec2.subnets.keys(), |id| subnet_json(world, id))
+    // Default subnets first, zone by zone.
+    let mut ids: Vec<&String> = world.ec2.subnets.keys().collect();
+    ids.sort_by_key(|id| {
+        let subnet = &world.ec2.subnets[*id];
+        (!subnet.default_for_zone, subnet.default_for_zone.then_some(&subnet.zone))
+    });
+    describe(input, &listing, ids.into_iter(), |id| subnet_json(world, id))
 }
 
 pub fn modify_subnet_attribute(world: &mut World, input: &Json) -> Answer {

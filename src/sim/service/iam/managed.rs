@@ -68,12 +68,27 @@ pub const ALL: &[Managed] = &[
     ),
     row(
         "/",
+        "AWSSupportAccess",
+        "support:*",
+    ),
+    row(
+        "/",
         "AWSXRayDaemonWriteAccess",
         "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules \
          xray:GetSamplingTargets xray:GetSamplingStatisticSummaries",
     ),
     row("/", "AWSXrayWriteOnlyAccess", "xray:PutTraceSegments xray:PutTelemetryRecords"),
     row("/", "AdministratorAccess", "*"),
+    row(
+        "/",
+        "AlexaForBusinessFullAccess",
+        "a4b:* kms:DescribeKey",
+    ),
+    row(
+        "/",
+        "AmazonCognitoReadOnly",
+        "cognito-identity:Describe* cognito-identity:Get* cognito-identity:List* cognito-idp:Describe* cognito-idp:List*",
+    ),
     row("/", "AmazonDynamoDBFullAccess", "dynamodb:*"),
     row("/", "AmazonEC2ContainerRegistryFullAccess", "ecr:* cloudtrail:LookupEvents"),
     row(
@@ -232,6 +247,11 @@ pub const ALL: &[Managed] = &[
         "ec2:CreateFleet ec2:Describe* ec2:RunInstances ec2:TerminateInstances \
          elasticloadbalancing:Register* elasticloadbalancing:Deregister* \
          cloudwatch:PutMetricAlarm cloudwatch:DeleteAlarms",
+    ),
+    row(
+        "/job-function/",
+        "Billing",
+        "aws-portal:*Billing aws-portal:*Usage budgets:ViewBudget budgets:ModifyBudget ce:Get*",
     ),
     row(
         "/job-function/",
