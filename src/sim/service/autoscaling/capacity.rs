@@ -2,13 +2,15 @@
 
 use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
-use super::{Event, choose, life};
+use super::{Event, choose, life, replace};
 use crate::World;
 use crate::service::{ApiError, ec2};
 use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
 const NOTICED: Millis = 3 * SECOND;
+/// How often instances that wait for their replacement are looked at.
+const WAITS: Millis = 15 * SECOND;
 /// Failed launches are tried again, ever more slowly.
 const RETRY: Millis = 30 * SECOND;
 const RETRY_LIMIT: Millis = 10 * MINUTE;
@@ -43,11 +45,9 @@ pub fn reconcile(world: &mut World, name: &str) {
     if group.deleting {
         return forget_if_empty(world, name);
     }
-    replace_unhealthy(world, name);
-    retire_expired(world, name);
-    retire_misplaced(world, name);
+    let Some(room) = replace::go_on(world, name) else { return };
     let Some(group) = world.autoscaling.groups.get(name) else { return };
-    let surge = group.refresh().map_or(0, |refresh| refresh.surge);
+    let surge = group.refresh().map_or(0, |refresh| refresh.surge) + room;
     let (have, want) = (group.units(), group.desired + surge);
     if have < want {
         grow(world, name, want);
@@ -56,75 +56,10 @@ pub fn reconcile(world: &mut World, name: &str) {
     }
     if let Some(group) = world.autoscaling.groups.get_mut(name) {
         group.why.clear();
+        if group.members.values().any(|member| member.replaced_for().is_some()) {
+            after(world, name, WAITS);
+        }
     }
-}
-
-/// Unhealthy instances leave; what that lacks is launched as usual.
-fn replace_unhealthy(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    if group.suspends("ReplaceUnhealthy") || group.suspends("Terminate") {
-        return;
-    }
-    let counts = |member: &&Member| member.lifecycle.counts();
-    let sick: Vec<(String, String)> = group
-        .members
-        .values()
-        .filter(counts)
-        .filter_map(|member| Some((member.id.clone(), member.unhealthy.clone()?)))
-        .collect();
-    for (id, why) in sick {
-        let cause = format!("At {} {why}", activities::at(world.now));
-        life::begin_leaving(world, name, &id, &cause);
-    }
-}
-
-/// MaxInstanceLifetime: one instance at a time.
-fn retire_expired(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    let Some(lifetime) = group.max_lifetime else { return };
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    let oldest = group.members.values().min_by_key(|member| member.launched);
-    let Some(oldest) = oldest.filter(|member| settled && world.now - member.launched >= lifetime * SECOND)
-    else {
-        return;
-    };
-    let id = oldest.id.clone();
-    let cause = format!(
-        "At {} an instance was taken out of service in response to a max instance lifetime.",
-        activities::at(world.now)
-    );
-    life::begin_leaving(world, name, &id, &cause);
-}
-
-/// "This retains the same Auto Scaling group and replaces old instances with new ones, according to the
-/// specified subnets" (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): one
-/// at a time, and not while a refresh does it.
-fn retire_misplaced(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    if !settled || group.units() < group.desired || group.suspends("Terminate") {
-        return;
-    }
-    let Some(id) = misplaced(world, name) else { return };
-    let cause = format!(
-        "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
-        activities::at(world.now)
-    );
-    life::begin_leaving(world, name, &id, &cause);
-}
-
-/// The oldest instance in a subnet that is not the group's any more, if the group has to see to it.
-pub fn misplaced(world: &World, name: &str) -> Option<String> {
-    let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
-        return None;
-    }
-    let elsewhere = |member: &&Member| {
-        let instance = world.ec2.instances.get(&member.id);
-        instance.is_some_and(|instance| !group.subnets.contains(&instance.spec.subnet_id))
-    };
-    let found = group.members.values().filter(|member| !member.lifecycle.leaves()).filter(elsewhere);
-    found.min_by_key(|member| (member.launched, &member.id)).map(|member| member.id.clone())
 }
 
 fn grow(world: &mut World, name: &str, want: i64) {
@@ -197,8 +132,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
     spec.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
     if let Some(template) = &template {
         spec.launch_template = Some((template.id.clone(), template.version.parse().unwrap_or(0)));
-        spec.tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
-        spec.tags.insert("aws:ec2launchtemplate:version".to_owned(), template.version.clone());
+        spec.tags.extend(ec2::template_tags(&template.id, &template.version));
     }
     let (cause, protect) = (launch_cause(world, group), group.protect_new);
     let (instance_type, image_id, spot) = (spec.instance_type.clone(), spec.image_id.clone(), spec.spot);
@@ -220,6 +154,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
         image_id,
         lifecycle: Lifecycle::Pending,
         unhealthy: None,
+        retires: None,
         protected: protect,
         template,
         configuration: launch.configuration,
