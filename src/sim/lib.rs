@@ -10,6 +10,8 @@ pub mod clock;
 pub mod faults;
 pub mod invariants;
 pub mod request;
+pub mod log;
+pub mod recorded;
 pub mod server;
 pub mod service;
 pub mod store;

@@ -236,7 +236,8 @@ impl StateDir {
 
     /// Removes state, journal and world: a new beginning.
     pub fn forget(&self) -> Result<(), StateError> {
-        for path in [self.world(), self.journal(), self.snapshot()] {
+        let events = self.world().with_extension("events.jsonl");
+        for path in [self.world(), events, self.journal(), self.snapshot()] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(io("remove", &path)(error));

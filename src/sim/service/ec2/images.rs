@@ -158,6 +158,11 @@ const IMAGES: &[Image] = &[
     },
 ];
 
+/// The image of this id; one that is not known here may have a stand-in.
+pub fn image_in(world: &World, id: &str) -> Option<&'static Image> {
+    image(id).or_else(|| image(world.ec2.stand_ins.get(id)?))
+}
+
 pub fn image(id: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.id == id)
 }

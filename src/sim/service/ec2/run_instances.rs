@@ -1,6 +1,6 @@
 //! Launching: the request over its launch template to a complete specification, then to an instance.
 
-use super::images::{image, no_image};
+use super::images::{image_in, no_image};
 use super::instance_types::instance_type;
 use super::interfaces::{new_interface, public_address};
 use super::launch_templates::{overlay, resolve};
@@ -199,7 +199,7 @@ fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     if spec.image_id.is_empty() {
         return Err(absent("ImageId"));
     }
-    let image = image(&spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
+    let image = image_in(world, &spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
     let Some(kind) = instance_type(&spec.instance_type) else {
         let message = format!("Invalid value '{}' for InstanceType.", spec.instance_type);
         return fail("InvalidParameterValue", message);
@@ -280,8 +280,8 @@ pub fn launch_in(
         at: world.now,
         delete_on_termination: spec.interface_goes.unwrap_or(spec.interface.is_none()),
     };
+    world.ec2.attach(&eni, Some(attachment));
     let interface = world.ec2.interfaces.get_mut(&eni).expect("made or seen above");
-    interface.attachment = Some(attachment);
     if spec.interface.is_none() {
         interface.public_ip.clone_from(&public_ip);
     }
@@ -319,6 +319,7 @@ pub fn launch_in(
     };
     world.ec2.instances.insert(id.clone(), instance);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
+    world.tell("ec2", "instance", &id, "pending", None);
     Ok(id)
 }
 
@@ -411,7 +412,7 @@ fn check_network(input: &Json) -> Result<(), ApiError> {
 
 /// The image's root volume, changed and joined by the mappings of the request.
 fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
-    let image = image(&spec.image_id).expect("checked before");
+    let image = image_in(world, &spec.image_id).expect("checked before");
     let root = json!({"DeviceName": image.root_device, "Ebs": {}});
     let mut mappings = vec![root];
     for given in &spec.block_devices {

@@ -8,6 +8,7 @@
 //! Nothing polls: a service is looked at when a task, a target, a host or its settings changed.
 
 mod account;
+pub mod adopt;
 mod agent;
 mod capacity;
 mod clusters;
@@ -17,6 +18,7 @@ mod deployments;
 mod hooks;
 mod hosts;
 pub mod images;
+pub mod index;
 pub mod model;
 pub mod network;
 mod placement;
@@ -187,17 +189,13 @@ fn listener<'w>(world: &'w World, target: &str, port: i64) -> Option<&'w model::
 
 /// Application Auto Scaling sets a service's desired count.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, desired: i64) {
-    let found = world
-        .ecs
-        .services
-        .values_mut()
-        .find(|one| one.cluster == cluster && one.name == service && one.status == "ACTIVE");
+    let arn = world.arn("ecs", &format!("service/{cluster}/{service}"));
+    let found = world.ecs.services.get_mut(&arn).filter(|one| one.status == "ACTIVE");
     if let Some(found) = found
         && found.desired != desired
     {
         found.desired = desired;
         found.steady = false;
-        let arn = found.arn.clone();
         kick(world, &arn, 0);
     }
 }
