@@ -4,6 +4,7 @@ use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::fault::{self, FaultCommand, ImageCommand};
 use crate::sim::recorded;
+use crate::sim::service::iam::Enforcement;
 use crate::sim::{Sim, World, log, server};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -31,6 +32,10 @@ enum Command {
         /// No throttling and no propagation delays, for tests that were written for a fake without them
         #[arg(long)]
         prompt: bool,
+        /// Check the calls of IAM users and assumed roles against their policies; the world keeps to it until told
+        /// `--enforce-iam=false`
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+        enforce_iam: Option<bool>,
     },
     /// Start over with an empty account; refused while the state still holds resources
     Reset {
@@ -85,7 +90,9 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub fn run(args: Args) -> Result<Done, CliError> {
     match args.command {
-        Command::Serve { dir, port, speed, prompt } => serve(dir, port, speed, prompt),
+        Command::Serve { dir, port, speed, prompt, enforce_iam } => {
+            serve(dir, port, speed, prompt, enforce_iam)
+        }
         Command::Reset { dir, force } => reset(dir, force),
         Command::Export { dir, file } => export(dir, file),
         Command::Import { dir, file } => import(dir, file),
@@ -122,7 +129,13 @@ pub fn busy(holder: &str) -> CliError {
     CliError::Conflict { problem, help: "use that one, or end it first".to_owned() }
 }
 
-fn serve(dir: PathBuf, port: u16, speed: f64, prompt: bool) -> Result<Done, CliError> {
+fn serve(
+    dir: PathBuf,
+    port: u16,
+    speed: f64,
+    prompt: bool,
+    enforce_iam: Option<bool>,
+) -> Result<Done, CliError> {
     let environment = environment(dir)?;
     let io = |what: &str| {
         let what = what.to_owned();
@@ -138,6 +151,9 @@ fn serve(dir: PathBuf, port: u16, speed: f64, prompt: bool) -> Result<Done, CliE
         let mut world = load_or_new(&environment)?;
         if prompt {
             world.faults.make_prompt();
+        }
+        if let Some(enforce) = enforce_iam {
+            world.iam.enforcement = if enforce { Enforcement::on() } else { Enforcement::default() };
         }
         let sim = Sim::new(world).saving_to(&path);
         eprintln!("embedded AWS of {} at {endpoint} (Ctrl-C ends it); for other clients:", environment.name());

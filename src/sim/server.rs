@@ -3,6 +3,7 @@
 use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::service::iam::Enforcement;
 use super::wire::Called;
 use super::world::Millis;
 use crate::clock::Clock;
@@ -147,6 +148,19 @@ impl<F: Fn(&Sim)> Server<F> {
         )
     }
 
+    /// Authority is enforced after so many calls, `inf` for never; what was so before.
+    fn enforce_after(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let calls = std::str::from_utf8(body).ok().and_then(|text| text.trim().parse::<f64>().ok());
+        let Some(calls) = calls else { return plain(StatusCode::BAD_REQUEST, "The body is no number.\n") };
+        let after = calls.is_finite().then_some(calls.max(0.0) as u64);
+        let enforcement = Enforcement::after(after);
+        let before = self.sim.with(|world| std::mem::replace(&mut world.iam.enforcement, enforcement));
+        (self.changed)(&self.sim);
+        let before = before.calls_left().map_or("inf".to_owned(), |calls| calls.to_string());
+        let answer = format!(r#"{{"status":"ok","PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT":"{before}"}}"#);
+        json(answer)
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -161,7 +175,7 @@ impl<F: Fn(&Sim)> Server<F> {
             Ok(body) => body.to_bytes(),
             Err(_) => return Ok(plain(StatusCode::BAD_REQUEST, "The body ended early.\n")),
         };
-        // moto's own two paths, so that whatever drives moto can drive this world.
+        // moto's own paths, so that whatever drives moto can drive this world.
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/moto-api/data.json") => return Ok(json("{}")),
             (&Method::POST, "/moto-api/reset") => {
@@ -169,6 +183,7 @@ impl<F: Fn(&Sim)> Server<F> {
                 (self.changed)(&self.sim);
                 return Ok(json(r#"{"status":"ok"}"#));
             }
+            (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
             (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             _ => {}
@@ -200,7 +215,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
-fn json(text: &'static str) -> Response<Full<Bytes>> {
+fn json(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::OK, text);
     let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);

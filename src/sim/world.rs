@@ -3,8 +3,8 @@
 use super::faults::{self, Faults};
 use super::log::EventLog;
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, logs, route53, secretsmanager,
-    ssm, sts,
+    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, kms, logs, route53,
+    secretsmanager, ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -54,6 +54,9 @@ pub struct World {
     /// Access key of the request being handled.
     #[serde(skip)]
     pub caller: String,
+    /// Its session token, if it came with one.
+    #[serde(skip)]
+    pub token: Option<String>,
     next_event: u64,
     /// Ids that the next call gives instead of drawing them, by kind: what is built after a real account has its ids.
     #[serde(skip)]
@@ -83,6 +86,8 @@ pub struct World {
     pub ecs: ecs::State,
     pub elbv2: elbv2::State,
     pub iam: iam::State,
+    #[serde(default)]
+    pub kms: kms::State,
     pub logs: logs::State,
     pub route53: route53::State,
     #[serde(default)]
@@ -117,6 +122,7 @@ impl World {
             drawn: 0,
             requests: 0,
             caller: String::new(),
+            token: None,
             next_event: 0,
             foreseen: BTreeMap::new(),
             events_run: 0,
@@ -133,6 +139,7 @@ impl World {
             ecs: Default::default(),
             elbv2: Default::default(),
             iam: Default::default(),
+            kms: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
             secretsmanager: Default::default(),
@@ -235,6 +242,11 @@ impl World {
     pub fn random(&mut self) -> u64 {
         self.drawn += 1;
         splitmix(self.seed, self.drawn)
+    }
+
+    /// A number of this moment, one for each use: asking changes nothing.
+    pub fn drawn_now(&self, use_of_it: u64) -> u64 {
+        splitmix(!self.seed ^ use_of_it, self.now.unsigned_abs())
     }
 
     /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.

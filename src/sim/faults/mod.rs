@@ -205,8 +205,12 @@ fn begin(world: &mut World, what: &What) {
 }
 
 fn end(world: &mut World, what: &What) {
-    if let What::UnhealthyTargets { .. } = what {
-        super::service::elbv2::check_all(world);
+    match what {
+        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::LostZone { .. } | What::NoCapacity { .. } => {
+            super::service::autoscaling::capacity_is_back(world)
+        }
+        _ => {}
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
-use super::{Event, choose, life};
+use super::{Event, choose, life, replace};
 use crate::World;
 use crate::service::{ApiError, ec2};
 use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
 const NOTICED: Millis = 3 * SECOND;
+/// How often instances that wait for their replacement are looked at.
+const WAITS: Millis = 15 * SECOND;
 /// Failed launches are tried again, ever more slowly.
 const RETRY: Millis = 30 * SECOND;
 const RETRY_LIMIT: Millis = 10 * MINUTE;
@@ -43,11 +45,9 @@ pub fn reconcile(world: &mut World, name: &str) {
     if group.deleting {
         return forget_if_empty(world, name);
     }
-    replace_unhealthy(world, name);
-    retire_expired(world, name);
-    retire_misplaced(world, name);
+    let Some(room) = replace::go_on(world, name) else { return };
     let Some(group) = world.autoscaling.groups.get(name) else { return };
-    let surge = group.refresh().map_or(0, |refresh| refresh.surge);
+    let surge = group.refresh().map_or(0, |refresh| refresh.surge) + room;
     let (have, want) = (group.units(), group.desired + surge);
     if have < want {
         grow(world, name, want);
@@ -56,6 +56,9 @@ pub fn reconcile(world: &mut World, name: &str) {
     }
     if let Some(group) = world.autoscaling.groups.get_mut(name) {
         group.why.clear();
+        if group.members.values().any(|member| member.replaced_for().is_some()) {
+            after(world, name, WAITS);
+        }
     }
 }
 
@@ -204,8 +207,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
     spec.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
     if let Some(template) = &template {
         spec.launch_template = Some((template.id.clone(), template.version.parse().unwrap_or(0)));
-        spec.tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
-        spec.tags.insert("aws:ec2launchtemplate:version".to_owned(), template.version.clone());
+        spec.tags.extend(ec2::template_tags(&template.id, &template.version));
     }
     let (cause, protect) = (launch_cause(world, group), group.protect_new);
     let (instance_type, image_id, spot) = (spec.instance_type.clone(), spec.image_id.clone(), spec.spot);
@@ -227,6 +229,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
         image_id,
         lifecycle: Lifecycle::Pending,
         unhealthy: None,
+        retires: None,
         protected: protect,
         template,
         configuration: launch.configuration,

@@ -55,6 +55,24 @@ pub fn launch(world: &World, group: &Group, exhausted: &Exhausted) -> Result<Lau
     }
 }
 
+/// The instance types that the group's settings name.
+pub fn types(world: &World, group: &Group) -> BTreeSet<String> {
+    let of_template = |template: &TemplateRef| {
+        let data = ec2::resolve(world, &template.specification()).ok()?.data;
+        data.text("InstanceType").map(str::to_owned)
+    };
+    let mut found: BTreeSet<String> = match group.launches() {
+        Source::Mixed(mixed) if !mixed.overrides.is_empty() => {
+            mixed.overrides.iter().filter_map(|one| one.instance_type.clone()).collect()
+        }
+        from => from.templates().into_iter().filter_map(of_template).collect(),
+    };
+    if found.is_empty() {
+        found.extend(group.members.values().map(|member| member.instance_type.clone()));
+    }
+    found
+}
+
 /// The zone with the fewest instances, and there the subnet with the fewest.
 fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String, String), ApiError> {
     let mut zones: BTreeMap<&str, i64> = BTreeMap::new();
@@ -169,7 +187,7 @@ fn scarcity(world: &World, name: &str, zone: &str) -> u64 {
 /// Relative: vCPUs and memory as AWS roughly prices them.
 fn price(name: &str) -> i64 {
     ec2::instance_type(name).map_or(i64::MAX / 1000, |kind| {
-        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4;
+        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4 + kind.gpus * 500;
         base * if kind.arch == "arm64" { 8 } else { 10 } * if kind.burstable { 8 } else { 10 }
     })
 }
@@ -195,7 +213,7 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
         "AMD" => "amd",
         _ => "amazon-web-services",
     };
-    let local_storage_required = requirements.text("LocalStorage") == Some("required");
+    let generations = requirements.texts("InstanceGenerations");
     kind.arch == arch
         && within("VCpuCount", kind.vcpus)
         && within("MemoryMiB", kind.memory_mib)
@@ -207,7 +225,19 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
             _ => !kind.burstable,
         }
         && (makers.is_empty() || makers.contains(&maker))
-        && (!local_storage_required || kind.name.starts_with("m5d"))
+        && match requirements.text("LocalStorage") {
+            Some("required") => kind.disk_gb > 0,
+            Some("excluded") => kind.disk_gb == 0,
+            _ => true,
+        }
+        && match requirements.text("BareMetal") {
+            Some("required") => kind.bare_metal,
+            Some("included") => true,
+            _ => !kind.bare_metal,
+        }
+        && (generations.is_empty()
+            || generations.contains(&if kind.current { "current" } else { "previous" }))
+        && within("AcceleratorCount", kind.gpus)
 }
 
 /// The launch data of a decided launch, ready for `ec2::spec_from`.
@@ -235,6 +265,9 @@ pub fn data(world: &World, launch: &Launch) -> Result<(Json, Option<TemplateRef>
 pub fn victim(world: &World, group: &Group) -> Option<String> {
     let open: Vec<&Member> =
         group.members.values().filter(|member| member.lifecycle.counts() && !member.protected).collect();
+    if let Some(flagged) = open.iter().find(|member| member.replaced_for().is_some()) {
+        return Some(flagged.id.clone());
+    }
     // An instance that never came into service costs nobody anything.
     if let Some(pending) = open.iter().find(|member| member.in_service.is_none()) {
         return Some(pending.id.clone());

@@ -2,7 +2,7 @@
 
 use super::activities::{self, New};
 use super::state::{Lifecycle, Member};
-use super::{Event, capacity, hooks};
+use super::{Event, capacity, hooks, replace};
 use crate::World;
 use crate::service::ec2::InstanceState;
 use crate::service::{ec2, ecs, elbv2};
@@ -60,7 +60,9 @@ pub fn enter_service(world: &mut World, group: &str, id: &str) {
     if !world.autoscaling.groups[group].suspends("AddToLoadBalancer") {
         register(world, group, id);
     }
-    if capacity::misplaced(world, group).is_some() {
+    let flagged = |member: &Member| member.replaced_for().is_some();
+    let waited_for = world.autoscaling.groups[group].members.values().any(flagged);
+    if waited_for || replace::misplaced(world, group).is_some() {
         capacity::soon(world, group);
     }
 }

@@ -169,6 +169,7 @@ pub fn attach(world: &mut World, input: &Json) -> Answer {
             image_id: instance.spec.image_id,
             lifecycle: Lifecycle::Pending,
             unhealthy: None,
+            retires: None,
             protected: false,
             template: None,
             configuration: None,

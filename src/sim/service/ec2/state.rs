@@ -21,6 +21,8 @@ pub struct State {
     pub interfaces: BTreeMap<String, Interface>,
     pub security_groups: BTreeMap<String, SecurityGroup>,
     pub rules: BTreeMap<String, Rule>,
+    #[serde(default)]
+    pub rules_made: u64,
     pub launch_templates: BTreeMap<String, Template>,
     pub key_pairs: BTreeMap<String, KeyPair>,
     pub instances: BTreeMap<String, Instance>,
@@ -215,6 +217,10 @@ pub struct Interface {
     pub description: String,
     pub groups: Vec<String>,
     pub private_ip: String,
+    #[serde(default)]
+    pub secondary: Vec<String>,
+    #[serde(default)]
+    pub ipv6: Vec<String>,
     pub mac: String,
     /// `interface`, `nat_gateway`, …
     pub kind: String,
@@ -262,6 +268,9 @@ pub struct Rule {
     pub to: i64,
     pub peer: Peer,
     pub description: Option<String>,
+    /// Rules are listed in the order in which they were made.
+    #[serde(default)]
+    pub number: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -328,6 +337,9 @@ pub struct Instance {
     pub private_ip: String,
     pub public_ip: Option<String>,
     pub interface: Option<String>,
+    /// Interfaces at other device indexes, in their order.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// Device name and volume id.
     pub volumes: Vec<(String, String)>,
     pub launched: Millis,
@@ -337,6 +349,9 @@ pub struct Instance {
     pub reason: Option<(String, String)>,
     pub transition: String,
     pub source_dest_check: bool,
+    /// When a spot instance got its interruption notice.
+    #[serde(default)]
+    pub spot_notice: Option<Millis>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

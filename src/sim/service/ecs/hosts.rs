@@ -92,9 +92,11 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     if world.ecs.host_of.contains_key(instance_id) {
         return;
     }
-    // Without an instance profile the agent has no credentials; without the cluster it is refused. It is
-    // restarted, and tries again.
-    if !facts.has_profile || !world.ecs.clusters.get(&name).is_some_and(|cluster| cluster.active) {
+    // Without an instance profile the agent has no credentials; without the cluster, or a role that lets it, it is
+    // refused. It is restarted, and tries again.
+    if !super::roles::may_join(world, instance_id, &name)
+        || !world.ecs.clusters.get(&name).is_some_and(|cluster| cluster.active)
+    {
         let wait = ((30 * SECOND) << attempt.min(5)).min(15 * MINUTE);
         let event = Event::Register { instance: instance_id.to_owned(), attempt: attempt + 1 };
         world.schedule(wait, WorldEvent::Ecs(event));

@@ -295,7 +295,13 @@ pub(super) fn step(world: &mut World, arn: &str, generation: u64, step: Step) {
             let delay = pull + jitter(world, 8);
             schedule(world, arn, delay, Step::Pulled);
         }
-        Step::Pulled => start_containers(world, arn),
+        Step::Pulled => match super::roles::refused(world, arn) {
+            Some(why) => {
+                super::settle::failed(world, arn);
+                stop(world, arn, why);
+            }
+            None => start_containers(world, arn),
+        },
         Step::Activated => {
             set(world, arn, TaskStatus::Running, |_| ());
             settle(world, arn);

@@ -173,7 +173,8 @@ fn wanted(world: &World, input: &Json) -> Result<Wanted, ApiError> {
         return Err(ApiError::new(
             "UnsupportedOperation",
             "gateway load balancers are not part of the embedded AWS",
-        ));
+        )
+        .status(501));
     }
     let subnets = wanted_subnets(world, input, &kind)?;
     let mut security_groups = checked_security_groups(world, &input.texts("SecurityGroups"))?;

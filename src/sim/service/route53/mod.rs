@@ -62,6 +62,19 @@ struct Alias {
     evaluate_target_health: bool,
 }
 
+/// Where an alias record of a public zone leads, or a CNAME; None if nothing has the name.
+pub fn alias_of(world: &World, name: &str) -> Option<String> {
+    let name = format!("{}.", name.trim_end_matches('.').to_lowercase());
+    let public = world.route53.zones.values().filter(|zone| zone.vpcs.is_empty());
+    let mut records = public.flat_map(|zone| &zone.records).filter(|record| record.name == name);
+    let target = records.find_map(|record| match (&record.alias, record.kind.as_str()) {
+        (Some(alias), _) => Some(alias.name.clone()),
+        (None, "CNAME") => record.values.first().cloned(),
+        _ => None,
+    });
+    target.map(|name| name.trim_end_matches('.').to_owned())
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Change {
     submitted: Millis,
