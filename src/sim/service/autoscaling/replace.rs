@@ -100,6 +100,12 @@ fn mark(world: &mut World, name: &str) {
     if group.deleting || !group.members.values().all(settled) || group.units() < group.desired {
         return;
     }
+    if group.may_be_misplaced && misplaced(world, name).is_none() {
+        let asked = !group.suspends("AZRebalance") && group.refresh().is_none();
+        let group = world.autoscaling.groups.get_mut(name).expect("seen above");
+        group.may_be_misplaced = !asked;
+    }
+    let Some(group) = world.autoscaling.groups.get(name) else { return };
     let found = expired(world, group)
         .map(|id| (id, "an instance was taken out of service in response to a max instance lifetime.", false))
         .or_else(|| {
@@ -135,7 +141,11 @@ fn expired(world: &World, group: &Group) -> Option<String> {
 /// (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): not while a refresh does it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+    if !group.may_be_misplaced
+        || group.subnets.is_empty()
+        || group.suspends("AZRebalance")
+        || group.refresh().is_some()
+    {
         return None;
     }
     let elsewhere = |member: &&Member| {

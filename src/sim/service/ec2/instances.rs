@@ -85,7 +85,6 @@ pub fn terminated(world: &mut World, id: &str) {
     instance.state = InstanceState::Terminated;
     instance.interface = None;
     instance.others.clear();
-    instance.volumes.clear();
     let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
     for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {

@@ -353,12 +353,11 @@ fn attach_others(world: &mut World, spec: &LaunchSpec, instance: &str) -> Result
             at: world.now,
             delete_on_termination: given.flag("DeleteOnTermination").unwrap_or(made),
         };
-        let found =
-            world.ec2.interfaces.get_mut(&eni).ok_or_else(|| super::interfaces::no_interface(&eni))?;
+        let found = world.ec2.interfaces.get(&eni).ok_or_else(|| super::interfaces::no_interface(&eni))?;
         if found.attachment.is_some() {
             return fail("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."));
         }
-        found.attachment = Some(attachment);
+        world.ec2.attach(&eni, Some(attachment));
         attached.push(eni);
     }
     Ok(attached)
@@ -374,7 +373,7 @@ pub fn template_tags(id: &str, version: &str) -> [(String, String); 2] {
 }
 
 /// What EC2 refuses of block device mappings before it launches anything.
-fn check_mappings(data: &Json) -> Result<(), ApiError> {
+fn check_mappings(world: &World, data: &Json) -> Result<(), ApiError> {
     for mapping in data.list("BlockDeviceMappings") {
         let ephemeral = mapping.get("VirtualName").is_some() || mapping.get("NoDevice").is_some();
         match mapping.get("Ebs") {
@@ -382,7 +381,7 @@ fn check_mappings(data: &Json) -> Result<(), ApiError> {
             Some(ebs) if ebs.as_object().is_some_and(|ebs| !ebs.is_empty()) => {
                 let sized = ebs.get("VolumeSize").is_some() || ebs.get("SnapshotId").is_some();
                 let device = mapping.text("DeviceName").unwrap_or_default();
-                let root = image(data.text("ImageId").unwrap_or_default())
+                let root = image_in(world, data.text("ImageId").unwrap_or_default())
                     .is_some_and(|image| image.root_device == device);
                 if !sized && !root {
                     return Err(absent("size or snapshotId"));
@@ -481,7 +480,7 @@ pub fn run_instances(world: &mut World, input: &Json) -> Answer {
             }
         };
         check_network(&data)?;
-        check_mappings(&data)?;
+        check_mappings(world, &data)?;
         let mut spec = spec_from(world, &data)?;
         if let Some((id, version)) = &template {
             spec.tags.extend(template_tags(id, &version.to_string()));
