@@ -85,6 +85,8 @@ fn hosts(stage: &mut Stage, size: Size) {
         "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
     let role = json!({"RoleName": "host", "AssumeRolePolicyDocument": trust.to_string()});
     ok(world, "iam", "CreateRole", role);
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
+    ok(world, "iam", "AttachRolePolicy", json!({"RoleName": "host", "PolicyArn": policy}));
     ok(world, "iam", "CreateInstanceProfile", json!({"InstanceProfileName": "host"}));
     let both = json!({"InstanceProfileName": "host", "RoleName": "host"});
     ok(world, "iam", "AddRoleToInstanceProfile", both);

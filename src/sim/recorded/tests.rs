@@ -56,6 +56,8 @@ fn lively() -> World {
         "CreateRole",
         json!({"RoleName": "host", "AssumeRolePolicyDocument": trust.to_string()}),
     );
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role";
+    ok(w_ref, "iam", "AttachRolePolicy", json!({"RoleName": "host", "PolicyArn": policy}));
     ok(w_ref, "iam", "CreateInstanceProfile", json!({"InstanceProfileName": "host"}));
     ok(w_ref, "iam", "AddRoleToInstanceProfile", json!({"InstanceProfileName": "host", "RoleName": "host"}));
     let path = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id";
@@ -157,6 +159,7 @@ fn recording(w: &mut World) -> Vec<Answer> {
     for operation in ["ListRoles", "ListInstanceProfiles"] {
         all.push(record(w, "iam", operation, json!({})));
     }
+    all.push(record(w, "iam", "ListAttachedRolePolicies", json!({"RoleName": "host"})));
     for operation in ["DescribeLoadBalancers", "DescribeTargetGroups"] {
         all.push(record(w, "elasticloadbalancing", operation, json!({})));
     }
