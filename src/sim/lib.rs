@@ -52,7 +52,7 @@ impl Sim {
         let called = response.as_ref().ok().and_then(|r| r.extensions().get::<wire::Called>());
         // A call whose answer got lost may have been carried out.
         let mutates = called.is_none_or(wire::Called::mutates);
-        if let Some(Err(error)) = self.file.as_ref().filter(|_| mutates).map(|file| world.save(file)) {
+        if let Some(Err(error)) = self.file.as_ref().filter(|_| mutates).map(|file| world.save_soon(file)) {
             tracing::error!("{error}");
         }
         response

@@ -69,18 +69,34 @@ impl World {
 
     /// With the events that have been told since the last time, in a file of their own.
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
-        self.export(path)?;
+        self.put(path, File::sync_all)?;
+        self.append_events(path)
+    }
+
+    /// As [`World::save`], but without waiting for the disk: what a killed process leaves is whole all the same,
+    /// and only a machine that stops may lose it. Most of what saving after every call costs is that wait.
+    pub fn save_soon(&self, path: &Path) -> Result<(), StoreError> {
+        self.put(path, |_| Ok(()))?;
+        self.append_events(path)
+    }
+
+    fn append_events(&self, path: &Path) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write events beside", path: path.to_owned(), source };
         self.log.append(path).map_err(failed)
     }
 
     /// Whole or not at all: written beside `path`, then renamed over it.
     pub fn export(&self, path: &Path) -> Result<(), StoreError> {
+        self.put(path, File::sync_all)
+    }
+
+    fn put(&self, path: &Path, sync: fn(&File) -> io::Result<()>) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write", path: path.to_owned(), source };
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         write(self, temporary.as_file()).map_err(failed)?;
+        sync(temporary.as_file()).map_err(failed)?;
         temporary.persist(path).map_err(|e| failed(e.error))?;
         Ok(())
     }
@@ -99,8 +115,7 @@ fn write(world: &World, file: &File) -> io::Result<()> {
     let mut writer = BufWriter::new(file);
     serde_json::to_writer(&mut writer, world)?;
     writer.write_all(b"\n")?;
-    writer.flush()?;
-    file.sync_all()
+    writer.flush()
 }
 
 #[cfg(test)]
