@@ -13,6 +13,7 @@ pub mod service;
 pub mod store;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 pub mod wire;
 pub mod world;
 

@@ -144,6 +144,7 @@ pub(super) fn put_scaling_policy(world: &mut World, input: &Json) -> Answer {
         configuration: (member.to_owned(), configuration),
         alarms: before.as_ref().map(|one| one.alarms.clone()).unwrap_or_default(),
         created,
+        scaled: before.as_ref().and_then(|one| one.scaled),
     };
     if policy.kind == "TargetTrackingScaling" && !unchanged {
         let made = make_alarms(world, &policy)?;

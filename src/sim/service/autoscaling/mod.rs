@@ -8,6 +8,7 @@ mod activities;
 mod capacity;
 mod choose;
 mod configurations;
+mod dynamic;
 mod groups;
 mod hooks;
 mod life;
@@ -23,6 +24,7 @@ mod tags;
 mod tests;
 mod traffic;
 
+pub use dynamic::alarm_fired;
 pub use state::State;
 
 use super::Operations;

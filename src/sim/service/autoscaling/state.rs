@@ -12,6 +12,9 @@ pub struct State {
     pub group_of: BTreeMap<String, String>,
     /// Requests as given, by name.
     pub launch_configurations: BTreeMap<String, Json>,
+    /// When a policy last changed a group's capacity, and whether out.
+    #[serde(default)]
+    pub scaled: BTreeMap<String, (Millis, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

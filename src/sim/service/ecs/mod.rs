@@ -9,6 +9,7 @@
 
 mod account;
 mod agent;
+mod backend;
 mod capacity;
 mod clusters;
 mod daemon;
@@ -42,7 +43,8 @@ use crate::world::{Event as WorldEvent, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-pub use images::ImageBehaviour;
+pub use backend::{Backend, answers, backend, running_count, vcpus_of};
+pub use images::{ImageBehaviour, Work};
 pub use model::State;
 pub use model::Tags;
 
@@ -158,20 +160,6 @@ pub fn drain_before_termination(world: &mut World, instance_id: &str) -> bool {
     hosts::drain_before_termination(world, instance_id)
 }
 
-/// How the application behind a target answers health checks on this port; None if nothing listens.
-/// `target` is an instance id or an IP address.
-pub fn answers(world: &World, target: &str, port: i64) -> Option<bool> {
-    let task = world.ecs.tasks.get(world.ecs.listening.get(&format!("{target}:{port}"))?)?;
-    let on_host = task.interface.is_none();
-    let container = task.containers.iter().find(|container| {
-        container
-            .bindings
-            .iter()
-            .any(|(inner, outer, _)| if on_host { *outer == port } else { *inner == port })
-    })?;
-    container.answers
-}
-
 /// Application Auto Scaling sets a service's desired count.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, desired: i64) {
     let found = world
@@ -205,6 +193,7 @@ pub fn target_changed(world: &mut World, _group: &str, id: &str, port: Option<i6
 
 /// Asks the scheduler to look at a service, after a while at most.
 fn kick(world: &mut World, service: &str, after: Millis) {
+    crate::traffic::service_changed(world, service);
     let at = world.now + after;
     let Some(found) = world.ecs.services.get_mut(service) else { return };
     if found.looks_at.is_none_or(|planned| planned > at) {

@@ -428,6 +428,8 @@ pub struct Container {
     pub health: ContainerHealth,
     /// The application in it answers: right or wrong; None while it boots or is gone.
     pub answers: Option<bool>,
+    #[serde(default)]
+    pub work: super::images::Work,
 }
 
 /// A task set of a service whose deployments someone else controls.

@@ -3,7 +3,7 @@
 use super::super::{ApiError, Input};
 use super::model::Balancer;
 use super::{listeners, targets, validation};
-use crate::World;
+use crate::{World, traffic};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -211,6 +211,7 @@ pub(super) fn refresh(world: &mut World) {
         state.groups.keys().filter(|group| uses.get(*group) != state.uses.get(*group)).cloned().collect();
     world.elbv2.uses = uses;
     listeners::tell_certificates(world);
+    traffic::rules_changed(world);
     for group in changed {
         targets::refresh_group(world, &group);
     }

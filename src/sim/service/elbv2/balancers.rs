@@ -286,6 +286,7 @@ pub(super) fn became_active(world: &mut World, arn: &str) {
     if let Some(balancer) = world.elbv2.balancers.get_mut(arn) {
         balancer.active = true;
         targets::refresh_balancer(world, arn);
+        crate::traffic::rules_changed(world);
     }
 }
 

@@ -11,7 +11,7 @@ mod balancers;
 mod conditions;
 mod groups;
 mod listeners;
-mod model;
+pub mod model;
 mod rules;
 mod shifting;
 mod ssl;
@@ -27,7 +27,10 @@ use serde::{Deserialize, Serialize};
 pub use model::State;
 pub use shifting::{Traffic, set_weights, traffic};
 pub(super) use targets::reason;
-pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};
+pub use targets::{
+    Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, refusal, register, rotation, target,
+    target_health,
+};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {

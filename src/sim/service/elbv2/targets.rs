@@ -3,10 +3,11 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
-use crate::World;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
+use crate::{World, traffic};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// The balancer's nodes learn of a new target after a moment; then the first check runs.
 const FIRST_CHECK: Millis = 5 * SECOND;
@@ -64,6 +65,7 @@ pub fn deregister(world: &mut World, group_arn: &str, id: &str, port: Option<i64
     }
     target.health = Health::Draining;
     target.generation = generation;
+    traffic::target_leaves(world, group_arn, &key);
     let (group, target) = (group_arn.to_owned(), key);
     world.schedule(delay * SECOND, WorldEvent::Elbv2(Event::Drained { group, target, generation }));
 }
@@ -89,6 +91,7 @@ pub fn app_changed(world: &mut World, id: &str, port: i64) {
         let concerned = world.elbv2.groups.get(&group_arn).is_some_and(|group| {
             group.targets.get(&key).is_some_and(|target| check_port(group, target) == port)
         });
+        traffic::group_changed(world, &group_arn);
         if concerned {
             decide(world, &group_arn, &key);
         }
@@ -96,6 +99,7 @@ pub fn app_changed(world: &mut World, id: &str, port: i64) {
 }
 
 fn forget(world: &mut World, group_arn: &str, key: &str) {
+    traffic::target_leaves(world, group_arn, key);
     let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
     let Some(target) = group.targets.remove(key) else { return };
     if let Some(set) = world.elbv2.registrations.get_mut(&target.id) {
@@ -167,6 +171,7 @@ pub fn check_all(world: &mut World) {
 }
 
 fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
+    traffic::group_changed(world, group_arn);
     let serving = serving(world, group_arn);
     let now = world.now;
     let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
@@ -216,6 +221,7 @@ fn decide(world: &mut World, group_arn: &str, key: &str) {
 }
 
 pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation: u64) {
+    traffic::group_changed(world, group_arn);
     let Some(group) = world.elbv2.groups.get(group_arn) else { return };
     let Some(target) = group.targets.get(key).filter(|target| target.generation == generation) else {
         return;
@@ -236,6 +242,74 @@ pub(super) fn drained(world: &mut World, group_arn: &str, key: &str, generation:
     if target.is_some_and(|target| target.generation == generation && target.health == Health::Draining) {
         forget(world, group_arn, key);
     }
+}
+
+/// A target as the balancer's nodes see it.
+#[derive(Debug)]
+pub struct SeenTarget {
+    pub id: String,
+    pub port: Option<i64>,
+    pub zone: Option<String>,
+    pub state: &'static str,
+    /// Its checks have come to a result: where too few are healthy, it gets requests all the same.
+    pub checked: bool,
+}
+
+/// A group as the balancer's nodes see it.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub arn: String,
+    /// By an active balancer.
+    pub in_use: bool,
+    pub targets: BTreeMap<String, SeenTarget>,
+    /// How long a target warms up, and how long a client sticks to one.
+    pub warms_up: Millis,
+    pub sticky: Millis,
+    /// `unhealthy_state_routing.minimum_healthy_targets`: count, and percentage.
+    least: (usize, Option<f64>),
+}
+
+impl Seen {
+    /// With fewer healthy targets than this, requests go to all.
+    pub fn least_healthy(&self, registered: usize) -> usize {
+        let share = self.least.1.map_or(0, |percent| (registered as f64 * percent / 100.0).ceil() as usize);
+        self.least.0.max(share)
+    }
+}
+
+pub fn target(world: &World, group_arn: &str, key: &str) -> Option<SeenTarget> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    Some(seen(world, group, group.targets.get(key)?))
+}
+
+fn seen(world: &World, group: &Group, target: &Target) -> SeenTarget {
+    let state = state(world, group, target).0;
+    let (id, port, zone) = (target.id.clone(), target.port, target.zone.clone());
+    SeenTarget { id, port, zone, state, checked: matches!(state, "healthy" | "unhealthy") }
+}
+
+/// None if there is no such group.
+pub fn rotation(world: &World, group_arn: &str) -> Option<Seen> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    let number = |key: &str| group.attribute(key).parse::<i64>().unwrap_or(0);
+    let sticky =
+        match (group.attribute("stickiness.enabled").as_str(), group.attribute("stickiness.type").as_str()) {
+            ("true", "app_cookie") => number("stickiness.app_cookie.duration_seconds"),
+            ("true", _) => number("stickiness.lb_cookie.duration_seconds"),
+            _ => 0,
+        };
+    let least = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
+    Some(Seen {
+        arn: group_arn.to_owned(),
+        in_use: serving(world, group_arn),
+        targets: group.targets.iter().map(|(key, one)| (key.clone(), seen(world, group, one))).collect(),
+        warms_up: number("slow_start.duration_seconds") * SECOND,
+        sticky: sticky * SECOND,
+        least: (
+            number(&format!("{least}.count")).max(1) as usize,
+            group.attribute(&format!("{least}.percentage")).parse().ok(),
+        ),
+    })
 }
 
 /// State, reason and description as DescribeTargetHealth answers them.
