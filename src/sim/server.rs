@@ -3,6 +3,7 @@
 use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::traffic::order;
 use super::wire::Called;
 use super::world::Millis;
 use crate::clock::Clock;
@@ -31,6 +32,10 @@ struct Server<F> {
 
 /// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
 pub const FAULTS_PATH: &str = "/cutover/faults";
+
+/// Where `sim traffic` finds the requests to a world that is served: GET lists the streams, or with `?since=5m`
+/// reports what became of them; POST declares, DELETE clears.
+pub const TRAFFIC_PATH: &str = "/cutover/traffic";
 
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
@@ -131,6 +136,39 @@ impl<F: Fn(&Sim)> Server<F> {
         )
     }
 
+    fn traffic(&self, method: &Method, since: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
+        let now = self.now();
+        let answer = self.sim.with(|world| {
+            world.advance_to(now);
+            let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
+            let lines = match *method {
+                Method::DELETE => {
+                    let number = match text {
+                        "" => None,
+                        number => Some(number.parse().map_err(|_| format!("`{number}` is no number"))?),
+                    };
+                    return Ok(order::clear(world, number).to_string());
+                }
+                Method::POST => {
+                    order::carry_out(world, serde_json::from_str(text).map_err(|e| e.to_string())?)?
+                }
+                _ => match since {
+                    Some(since) => {
+                        let from = world.now - script::duration(since)?;
+                        order::report(world, from)
+                    }
+                    None => order::told(world),
+                },
+            };
+            Ok(lines.into_iter().map(|line| line + "\n").collect())
+        });
+        (self.changed)(&self.sim);
+        answer.map_or_else(
+            |why: String| plain(StatusCode::BAD_REQUEST, why),
+            |text| plain(StatusCode::OK, text),
+        )
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -154,6 +192,10 @@ impl<F: Fn(&Sim)> Server<F> {
                 return Ok(json(r#"{"status":"ok"}"#));
             }
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
+            (method, TRAFFIC_PATH) => {
+                let since = parts.uri.query().and_then(|query| query.strip_prefix("since="));
+                return Ok(self.traffic(method, since, &body));
+            }
             _ => {}
         }
         let response = match self.sim.handle(self.now(), Request::from_parts(parts, body)) {

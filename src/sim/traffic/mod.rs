@@ -14,7 +14,7 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 
-pub use course::{Outcome, Spell};
+pub use course::{Mode, Outcome, Spell};
 pub use numbers::{Cause, End, Leaf, Loss, Numbers, Scope, broken, losses, numbers, outcomes};
 
 use super::World;
@@ -39,6 +39,8 @@ pub struct State {
     groups: BTreeMap<String, GroupCourse>,
     /// Running tasks of a service, from when on.
     services: BTreeMap<String, Vec<(Millis, i64)>>,
+    /// Groups that a target (by id) is about to be left by the nodes of.
+    leaving: BTreeMap<String, BTreeSet<String>>,
     dirty: Dirty,
 }
 
@@ -121,6 +123,13 @@ pub fn group_changed(world: &mut World, group: &str) {
 pub fn target_leaves(world: &mut World, group: &str, key: &str) {
     rotation::leaves(world, group, key);
     group_changed(world, group);
+}
+
+/// elbv2: something else answers behind this address or instance.
+pub fn app_changed(world: &mut World, id: &str) {
+    for group in world.traffic.leaving.get(id).cloned().unwrap_or_default() {
+        group_changed(world, &group);
+    }
 }
 
 /// ecs: tasks of the service came or went.

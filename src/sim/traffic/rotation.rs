@@ -1,6 +1,6 @@
 //! Which targets of a group take requests, in which parts, and what answers behind them.
 
-use super::course::{GroupCourse, Hosts, KEPT_POINTS, Leaving, Mode, Outcome};
+use super::course::{GroupCourse, Hosts, KEPT_POINTS, Leaving, Mode, Outcome, Spell};
 use super::flow::{SESSION, STEPS};
 use super::{Event, schedule};
 use crate::World;
@@ -21,6 +21,7 @@ pub(super) fn leaves(world: &mut World, group: &str, key: &str) {
     if course.leaving.contains_key(key) {
         return;
     }
+    world.traffic.leaving.entry(target.id.clone()).or_default().insert(group.to_owned());
     let leaving = Leaving { until, id: target.id, port: target.port, zone: target.zone, weight };
     course.leaving.insert(key.to_owned(), leaving);
     schedule(world, LEARNED, Event::Group(group.to_owned()));
@@ -44,8 +45,21 @@ pub(super) fn settle(world: &mut World, group: &str) {
     count_hosts(&mut course, now, &seen);
     let over: BTreeMap<String, Leaving> =
         course.leaving.extract_if(.., |_, leaving| leaving.until <= now).collect();
+    for leaving in over.values() {
+        if let Some(groups) = world.traffic.leaving.get_mut(&leaving.id) {
+            groups.remove(group);
+        }
+    }
+    world.traffic.leaving.retain(|_, groups| !groups.is_empty());
     let parts = if in_use { parts(world, &mut course, &seen) } else { BTreeMap::new() };
-    let keys: BTreeSet<String> = parts.keys().chain(course.spells.keys()).cloned().collect();
+    // Those that take part, did until now, or may still have requests under way.
+    let recent = |spells: &Vec<Spell>| {
+        let last = spells.last();
+        let under_way = |spell: &Spell| now - (spell.mode.latency_ms.ceil() as Millis);
+        last.is_some_and(|spell| spell.to.is_none_or(|to| to >= under_way(spell)))
+    };
+    let known = course.spells.iter().filter(|(_, spells)| recent(spells)).map(|(key, _)| key);
+    let keys: BTreeSet<String> = parts.keys().chain(known).cloned().collect();
     for key in keys {
         let gone = !seen.targets.contains_key(&key);
         if let Some(why) = broke_off(world, &course, &key, over.contains_key(&key) && gone) {
@@ -102,14 +116,14 @@ fn parts(world: &mut World, course: &mut GroupCourse, seen: &Seen) -> BTreeMap<S
     let healthy = state("healthy").count();
     let registered = seen.targets.values().filter(|target| target.checked).count();
     let open = healthy == 0 || healthy < seen.least_healthy(registered);
-    let routable: Vec<&String> = seen
+    let routable: BTreeSet<&String> = seen
         .targets
         .iter()
         .filter(|(_, target)| target.state == "healthy" || open && target.checked)
         .map(|(key, _)| key)
         .collect();
-    course.leaving.retain(|key, _| !routable.contains(&key));
-    course.entered.retain(|key, _| seen.targets.contains_key(key));
+    course.leaving.retain(|key, _| !routable.contains(key));
+    course.entered.retain(|key, _| routable.contains(key));
     let mut all = BTreeMap::new();
     let warm = seen.warms_up.max(if seen.sticky > 0 { seen.sticky.min(SESSION) } else { 0 });
     // "Targets do not enter slow start mode" while there is none that is past it (User Guide, slow start).

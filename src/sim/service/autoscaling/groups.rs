@@ -177,6 +177,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         termination_policies: vec!["Default".to_owned()],
         tags: BTreeMap::new(),
         metrics: Default::default(),
+        tells: false,
         max_lifetime: None,
         rebalance: false,
         service_role: role,

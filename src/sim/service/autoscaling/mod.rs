@@ -22,6 +22,7 @@ pub mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod told;
 mod traffic;
 
 pub use dynamic::alarm_fired;
@@ -45,6 +46,8 @@ pub enum Event {
     HookExpires(String, String, String),
     /// Carry a refresh on: group and refresh id.
     Refresh(String, String),
+    /// CloudWatch is told of a group.
+    Tell(String),
     /// A scheduled action's time has come.
     Scheduled(String, String),
 }
@@ -57,6 +60,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::Leave(group, id) => life::leave(world, &group, &id),
         Event::HookExpires(group, id, token) => hooks::expires(world, &group, &id, &token),
         Event::Refresh(group, id) => refresh_run::step(world, &group, &id),
+        Event::Tell(group) => told::tell(world, &group),
         Event::Scheduled(group, action) => policies::scheduled(world, &group, &action),
     }
 }

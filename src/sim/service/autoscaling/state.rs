@@ -184,6 +184,9 @@ pub struct Group {
     pub termination_policies: Vec<String>,
     pub tags: BTreeMap<String, Tag>,
     pub metrics: BTreeSet<String>,
+    /// CloudWatch is told of them each minute.
+    #[serde(default)]
+    pub tells: bool,
     pub max_lifetime: Option<i64>,
     pub rebalance: bool,
     pub service_role: String,

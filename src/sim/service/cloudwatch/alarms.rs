@@ -76,6 +76,18 @@ fn check_metric(input: &Json) -> Result<(), ApiError> {
     if input.text("Statistic").is_none() == input.text("ExtendedStatistic").is_none() {
         return Err(validation("Either Statistic or ExtendedStatistic must be specified."));
     }
+    if let Some(text) = input.text("ExtendedStatistic")
+        && metrics::Statistic::parse(text).is_none()
+    {
+        let message = format!("The value {text} for parameter ExtendedStatistic is not supported.");
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    let few = input.text("EvaluateLowSampleCountPercentile").unwrap_or("ignore");
+    if !matches!(few, "evaluate" | "ignore") {
+        return Err(validation(format!(
+            "Option {few} is not supported. Supported options for parameter EvaluateLowSampleCountPercentile are evaluate and ignore."
+        )));
+    }
     let period = input.int("Period").unwrap_or_default();
     if !(matches!(period, 10 | 20 | 30) || (period > 0 && period % 60 == 0)) {
         return Err(validation("Period must be 10, 20, 30 or a multiple of 60"));

@@ -144,7 +144,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
 }
 
 pub struct Verdict {
-    state: AlarmState,
+    pub state: AlarmState,
     reason: String,
     data: Option<String>,
 }
@@ -174,7 +174,7 @@ pub struct Watch {
     missing: String,
 }
 
-type Data = BTreeMap<Millis, f64>;
+pub type Data = BTreeMap<Millis, f64>;
 
 impl Watch {
     pub fn of(settings: &Json) -> Option<Watch> {
@@ -246,7 +246,7 @@ impl Watch {
     }
 
     /// The state at a moment; None where it stays as it is.
-    fn judge(&self, now: Millis, data: &Data, at: Millis) -> Option<Verdict> {
+    pub fn judge(&self, now: Millis, data: &Data, at: Millis) -> Option<Verdict> {
         let end = at - at.rem_euclid(self.period);
         // Newest first; the age of a datapoint is counted in periods, from 1.
         let mut real: Vec<(usize, Millis, f64)> = Vec::new();

@@ -115,7 +115,7 @@ impl Sheet<'_> {
         let period = stat.int("Period").map_or(self.period, |seconds| seconds.max(1) * SECOND);
         let points = metrics::points(self.world, &query, self.span.0, self.span.1);
         let values = metrics::periods(&points, self.span, period, &statistic).into_iter().collect();
-        Ok(Value::Series(Series { label: query.metric, values }))
+        Ok(Value::Series(Series { label: format!("{} {text}", query.metric), values }))
     }
 
     fn value(&mut self, node: &Node) -> Result<Value, String> {

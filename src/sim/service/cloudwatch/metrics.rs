@@ -225,7 +225,7 @@ fn values(at: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let counts: Vec<f64> = datum.list("Counts").iter().filter_map(Json::as_f64).collect();
     if !values.is_empty() && datum.get("Value").is_some() {
         return Err(ApiError::new(
-            "InvalidParameterCombination",
+            "InvalidParameterValue",
             "The parameters MetricData.member.1.Value and MetricData.member.1.Values are mutually exclusive \
              and you have specified both.",
         ));
@@ -357,8 +357,6 @@ pub fn get_data(world: &mut World, input: &Json) -> Answer {
             results.push(result(query, series, input.text("ScanBy") == Some("TimestampAscending")));
         }
     }
-    // Metrics with other labels in one request are told apart by their statistics.
-    tell_apart(queries, &mut results);
     Ok(json!({ "MetricDataResults": results, "Messages": [] }))
 }
 
@@ -376,23 +374,6 @@ fn result(query: &Json, series: &math::Series, ascending: bool) -> Json {
         "Values": found.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
         "StatusCode": "Complete",
     })
-}
-
-/// Results of one metric with several statistics are labelled `metric statistic`.
-fn tell_apart(queries: &[Json], results: &mut [Json]) {
-    let labels: Vec<String> =
-        results.iter().map(|one| one.text("Label").unwrap_or_default().to_owned()).collect();
-    for result in results.iter_mut() {
-        let label = result.text("Label").unwrap_or_default().to_owned();
-        let query = queries.iter().find(|query| query.text("Id") == result.text("Id"));
-        let Some(query) = query.filter(|query| query.text("Label").is_none()) else { continue };
-        let statistic = query.get("MetricStat").and_then(|stat| stat.text("Stat"));
-        if let Some(statistic) = statistic
-            && labels.iter().filter(|other| **other == label).count() > 1
-        {
-            result["Label"] = json!(format!("{label} {statistic}"));
-        }
-    }
 }
 
 pub fn list(world: &mut World, input: &Json) -> Answer {

@@ -13,6 +13,8 @@ mod react;
 mod rule;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_published;
 
 use super::tree::{Output, Tags, tag_list, tags};
 use super::{Answer, ApiError, Input, Operations, page, page_start};

@@ -7,7 +7,7 @@ use super::gauges;
 use super::metrics::Query;
 use super::*;
 use crate::service::ecs;
-use crate::traffic::{self, Cause, End, Leaf, Scope};
+use crate::traffic::{self, Cause, End, Leaf, Mode, Scope};
 
 /// CPU that a task or an instance uses with nothing to do, and memory, in percent. Requests add to it: memory a
 /// fifth of what they add to CPU.
@@ -160,9 +160,7 @@ fn balancer(world: &World, query: &Query, start: Millis, end: Millis) -> Vec<Poi
     let mut found = Vec::new();
     for at in minutes(start, end) {
         if metric == "TargetResponseTime" {
-            traffic::outcomes(world, &scope, at, at + MINUTE, &mut |leaf| {
-                found.extend(response_times(at, &leaf));
-            });
+            found.extend(response_times(world, &scope, at));
             continue;
         }
         let mut count = 0;
@@ -184,19 +182,25 @@ fn balancer(world: &World, query: &Query, start: Millis, end: Millis) -> Vec<Poi
     found
 }
 
-/// One target's, of one kind of answer, as points of different weight.
-fn response_times(at: Millis, leaf: &Leaf<'_>) -> Vec<Point> {
-    let answered = matches!(leaf.end, End::Answered | End::ClientError | End::Failed(Cause::TargetError));
-    let Some(spell) = leaf.spell.filter(|_| answered) else { return Vec::new() };
-    let mode = &spell.mode;
-    let busy = leaf.count as f64 * mode.cpu_ms;
-    let load = busy / ((leaf.to - leaf.from).max(1_000) as f64 * mode.vcpus.max(0.01));
-    let mean = mode.latency_ms / (1.0 - load.min(MOST_LOADED)) / 1_000.0;
-    let slice = |(share, times): &(f64, f64)| {
-        let (count, value) = (leaf.count as f64 * share, mean * times);
-        Point { at, count, sum: count * value, min: value, max: value }
-    };
-    SPREAD.iter().map(slice).collect()
+/// Every target's as points of different weight.
+fn response_times(world: &World, scope: &Scope<'_>, at: Millis) -> Vec<Point> {
+    let mut targets: BTreeMap<String, (u64, Mode)> = BTreeMap::new();
+    traffic::outcomes(world, scope, at, at + MINUTE, &mut |leaf| {
+        if let (Some(target), Some(spell)) = (leaf.target, leaf.spell.filter(|_| leaf.end.reached())) {
+            let one = targets.entry(target.to_owned()).or_insert((0, spell.mode.clone()));
+            one.0 += leaf.count;
+        }
+    });
+    let mut found = Vec::new();
+    for (requests, mode) in targets.values() {
+        let load = *requests as f64 * mode.cpu_ms / (MINUTE as f64 * mode.vcpus.max(0.01));
+        let mean = mode.latency_ms / (1.0 - load.min(MOST_LOADED)) / 1_000.0;
+        found.extend(SPREAD.iter().map(|(share, times)| {
+            let (count, value) = (*requests as f64 * share, mean * times);
+            Point { at, count, sum: count * value, min: value, max: value }
+        }));
+    }
+    found
 }
 
 fn hosts(world: &World, query: &Query, start: Millis, end: Millis) -> Vec<Point> {

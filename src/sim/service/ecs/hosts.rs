@@ -166,6 +166,7 @@ pub(super) fn join(
     assign_providers(world, name);
     placement::room(world, name);
     super::scaling::wake_cluster(world, name);
+    super::told::hosts_changed(world, name);
     kick_daemons(world, name);
     arn
 }
@@ -247,6 +248,7 @@ fn remove(world: &mut World, arn: &str) {
         cluster.hosts.remove(arn);
     }
     super::scaling::wake_cluster(world, &host.cluster);
+    super::told::hosts_changed(world, &host.cluster);
     kick_daemons(world, &host.cluster);
 }
 
@@ -538,6 +540,8 @@ pub(super) fn take(world: &mut World, host: &str, task: &str, share: &Share) {
     found.ports.extend(share.ports.iter().copied());
     found.tasks.insert(task.to_owned());
     found.version += 1;
+    let cluster = found.cluster.clone();
+    super::told::hosts_changed(world, &cluster);
     protect(world, host);
 }
 
@@ -553,6 +557,7 @@ pub(super) fn give_back(world: &mut World, host: &str, task: &str, share: &Share
     found.version += 1;
     let cluster = found.cluster.clone();
     protect(world, host);
+    super::told::hosts_changed(world, &cluster);
     placement::room(world, &cluster);
     super::scaling::wake_cluster(world, &cluster);
 }

@@ -35,6 +35,7 @@ mod tasks;
 pub mod tests;
 #[cfg(test)]
 mod tests_shifting;
+mod told;
 mod view;
 
 use super::{ApiError, Input, Operations};
@@ -60,6 +61,8 @@ pub enum Event {
     Task { task: String, generation: u64, step: tasks::Step },
     /// A capacity provider's reservation is compared with its target.
     Scale { provider: String, at: Millis },
+    /// CloudWatch is told of a cluster's hosts.
+    Tell { cluster: String },
 }
 
 pub fn run(world: &mut World, event: Event) {
@@ -68,6 +71,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::Look { service, at } => scheduler::look(world, &service, at),
         Event::Place { cluster, at } => placement::place_waiting(world, &cluster, at),
         Event::Task { task, generation, step } => tasks::step(world, &task, generation, step),
+        Event::Tell { cluster } => told::tell(world, &cluster),
         Event::Scale { provider, at } => scaling::evaluate(world, &provider, at),
     }
 }

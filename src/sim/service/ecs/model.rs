@@ -52,6 +52,9 @@ pub struct Cluster {
     pub unplaced: BTreeSet<String>,
     pub waiting: BTreeSet<String>,
     pub places_at: Option<Millis>,
+    /// CloudWatch will be told of its hosts when the minute is over.
+    #[serde(default)]
+    pub tells: bool,
     /// Capacity providers are being attached or detached until then.
     pub busy_until: Millis,
 }

@@ -98,6 +98,8 @@ pub(super) fn evaluate(world: &mut World, arn: &str, at: Millis) {
     let present: Vec<&Host> = world.ecs.hosts.values().filter(of_provider).collect();
     let Some(desired) = group_desired(world, &provider) else { return };
     let needed = needed(world, &provider, &present);
+    let there = present.len();
+    super::told::reservation(world, &provider, needed, there);
     let wanted = (needed * 100 + provider.target_capacity - 1) / provider.target_capacity;
     if wanted > desired {
         let step = (wanted - desired).clamp(provider.min_step, provider.max_step);

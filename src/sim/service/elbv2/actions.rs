@@ -7,6 +7,10 @@ use crate::{World, traffic};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// API reference, FixedResponseActionConfig.
+const CONTENT_TYPES: [&str; 5] =
+    ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
+
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidLoadBalancerAction", message)
 }
@@ -83,7 +87,16 @@ fn one(world: &World, balancer: &Balancer, kind: &str, action: &Json) -> Result<
             }
             json!({"Type": kind, "RedirectConfig": full})
         }
-        "fixed-response" => json!({"Type": kind, "FixedResponseConfig": config("FixedResponseConfig")?}),
+        "fixed-response" => {
+            let config = config("FixedResponseConfig")?;
+            if let Some(wrong) = config.text("ContentType").filter(|one| !CONTENT_TYPES.contains(one)) {
+                return Err(invalid(format!(
+                    "The ContentType '{wrong}' must be one of: '{}'",
+                    CONTENT_TYPES.join("', '")
+                )));
+            }
+            json!({"Type": kind, "FixedResponseConfig": config})
+        }
         "authenticate-cognito" => {
             let full = with_defaults(config("AuthenticateCognitoConfig")?, &authentication);
             json!({"Type": kind, "AuthenticateCognitoConfig": full})

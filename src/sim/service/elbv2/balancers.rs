@@ -153,6 +153,11 @@ fn check_name(name: &str, what: &str) -> Result<(), ApiError> {
         format!(
             "{what} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
         )
+    } else if what == "Target group" && (name.starts_with('-') || name.ends_with('-') || name.contains("--"))
+    {
+        format!(
+            "1 validation error detected: Value '{name}' at 'targetGroup.targetGroupArn.targetGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!.*--)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$"
+        )
     } else if name.starts_with('-') || name.ends_with('-') {
         format!("{what} name '{name}' cannot begin or end with a hyphen(-)")
     } else if what == "Load balancer" && name.starts_with("internal-") {
@@ -173,7 +178,8 @@ fn wanted(world: &World, input: &Json) -> Result<Wanted, ApiError> {
         return Err(ApiError::new(
             "UnsupportedOperation",
             "gateway load balancers are not part of the embedded AWS",
-        ));
+        )
+        .status(501));
     }
     let subnets = wanted_subnets(world, input, &kind)?;
     let mut security_groups = checked_security_groups(world, &input.texts("SecurityGroups"))?;

@@ -28,8 +28,8 @@ pub use model::State;
 pub use shifting::{Traffic, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{
-    Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, refusal, register, rotation, target,
-    target_health,
+    Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal, register,
+    rotation, target, target_health,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

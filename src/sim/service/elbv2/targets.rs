@@ -76,16 +76,48 @@ pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>
     Some(state(world, group, target).0.to_owned())
 }
 
-/// An instance that is shutting down answers no more; its registration goes at once.
+/// An instance that is shutting down answers no more; its registration goes at once. One that is stopped stays
+/// registered, and unused (both as moto's tests found them on AWS).
 pub fn instance_gone(world: &mut World, instance_id: &str) {
+    let lives = world.ec2.instances.get(instance_id).is_some_and(|one| one.state.lives());
     let registered = world.elbv2.registrations.get(instance_id).cloned().unwrap_or_default();
     for (group, key) in registered {
+        if lives {
+            traffic::target_leaves(world, &group, &key);
+            let generation = world.elbv2.next_generation();
+            let target = world.elbv2.groups.get_mut(&group).and_then(|group| group.targets.get_mut(&key));
+            if let Some(target) = target.filter(|target| target.health != Health::Draining) {
+                (target.health, target.checks_from, target.generation) = (Health::Initial, None, generation);
+            }
+            continue;
+        }
         forget(world, &group, &key);
+        if let Some(group) = world.elbv2.groups.get_mut(&group) {
+            group.ended.insert(key);
+        }
+    }
+}
+
+/// It runs (again): its checks begin.
+pub fn instance_running(world: &mut World, instance_id: &str) {
+    for (group, key) in world.elbv2.registrations.get(instance_id).cloned().unwrap_or_default() {
+        refresh_target(world, &group, &key);
+    }
+}
+
+/// `stopped` and the like, of an instance that cannot be a target.
+fn stopped(world: &World, target: &Target) -> Option<&'static str> {
+    use crate::service::ec2::InstanceState;
+    match world.ec2.instances.get(&target.id)?.state {
+        InstanceState::Stopped | InstanceState::Stopping => Some("stopped"),
+        InstanceState::Terminated | InstanceState::ShuttingDown => Some("terminated"),
+        InstanceState::Pending | InstanceState::Running => None,
     }
 }
 
 /// `ecs` says: what answers behind this address or instance and port has changed.
 pub fn app_changed(world: &mut World, id: &str, port: i64) {
+    traffic::app_changed(world, id);
     let registered = world.elbv2.registrations.get(id).cloned().unwrap_or_default();
     for (group_arn, key) in registered {
         let concerned = world.elbv2.groups.get(&group_arn).is_some_and(|group| {
@@ -174,9 +206,11 @@ fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
     traffic::group_changed(world, group_arn);
     let serving = serving(world, group_arn);
     let now = world.now;
+    let running = world.elbv2.groups.get(group_arn).and_then(|group| group.targets.get(key));
+    let running = running.is_some_and(|target| stopped(world, target).is_none());
     let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
     let Some(target) = group.targets.get_mut(key) else { return };
-    match (serving, target.checks_from) {
+    match (serving && running, target.checks_from) {
         (true, None) => target.checks_from = Some(now + FIRST_CHECK),
         (false, Some(_)) => {
             target.checks_from = None;
@@ -322,6 +356,9 @@ fn state(
     if target.health == Health::Draining {
         return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
+    if let Some(how) = stopped(world, target) {
+        return say("unused", "Target.InvalidState", &format!("Target is in the {how} state"));
+    }
     let Some(users) = world.elbv2.uses.get(&group.arn) else {
         let text = "Target group is not configured to receive traffic from the load balancer";
         return say("unused", "Target.NotInUse", text);
@@ -394,6 +431,32 @@ fn described(world: &World, group: &Group, target: &Target) -> Json {
     })
 }
 
+/// A target that is not in the group; what a terminated instance was is draining for ever.
+fn unregistered(group: &Group, asked: &Json) -> Json {
+    let (id, port) = (asked.text("Id").unwrap_or_default(), asked.int("Port").or(group.port));
+    let mut target = asked.clone();
+    if let Some(port) = port {
+        target["Port"] = json!(port);
+    }
+    let health = match group.ended.contains(&key(id, port)) {
+        true => json!({
+            "State": "draining",
+            "Reason": "Target.DeregistrationInProgress",
+            "Description": "Target deregistration is in progress",
+        }),
+        false => json!({
+            "State": "unused",
+            "Reason": "Target.NotRegistered",
+            "Description": "Target is not registered to the target group",
+        }),
+    };
+    let mut view = json!({"Target": target, "TargetHealth": health});
+    if let Some(port) = group.check.port.parse().ok().or(port) {
+        view["HealthCheckPort"] = json!(port.to_string());
+    }
+    view
+}
+
 pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("TargetGroupArn").unwrap_or_default();
     let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
@@ -407,11 +470,7 @@ pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer 
                 let id = one.text("Id").unwrap_or_default();
                 match group.targets.get(&key(id, one.int("Port").or(group.port))) {
                     Some(target) => described(world, group, target),
-                    None => json!({"Target": one, "TargetHealth": {
-                        "State": "unused",
-                        "Reason": "Target.NotRegistered",
-                        "Description": "Target is not registered to the target group",
-                    }}),
+                    None => unregistered(group, one),
                 }
             })
             .collect()
