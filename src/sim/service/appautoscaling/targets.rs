@@ -122,7 +122,10 @@ pub(super) fn set(world: &mut World, id: &Id, count: i64, cause: &str) {
 pub(super) fn describe_scalable_targets(world: &mut World, input: &Json) -> Answer {
     let resources = input.texts("ResourceIds");
     let found = world.appautoscaling.targets.values().filter(|target| target.id.matches(input, &resources));
+    let mut found: Vec<&Target> = found.collect();
+    found.sort_by_key(|target| target.created);
     let views = found
+        .into_iter()
         .map(|target| {
             let mut view = json!({
                 "MinCapacity": target.min,

@@ -146,6 +146,7 @@ fn put(world: &mut World, input: &Json, kind: AlarmKind, settings: Json) -> Answ
         }
         Some(alarm) => {
             alarm.settings = settings;
+            alarm.seen = None;
             alarm.configured = now;
             configured(world, name, kind, "Update", format!("Alarm \"{name}\" updated"));
         }
@@ -163,6 +164,7 @@ fn put(world: &mut World, input: &Json, kind: AlarmKind, settings: Json) -> Answ
                 evaluated: now,
                 awake_until: now,
                 evaluates_at: None,
+                seen: None,
             };
             world.cloudwatch.alarms.insert(name.to_owned(), alarm);
             configured(world, name, kind, "Create", format!("Alarm \"{name}\" created"));
@@ -313,6 +315,8 @@ pub fn set_state(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("ResourceNotFound", format!("Alarm {name} does not exist")).status(404));
     }
     evaluate::transition(world, name, state, input.text("StateReason").unwrap_or_default(), data);
+    // It lasts until the next evaluation.
+    awake::keep_awake(world, name);
     Ok(json!({}))
 }
 

@@ -100,6 +100,9 @@ pub fn keep_awake(world: &mut World, name: &str) {
     let now = world.now;
     let Some(alarm) = world.cloudwatch.alarms.get_mut(name) else { return };
     let Some(watch) = Watch::of(&alarm.settings) else { return };
+    if alarm.evaluates_at.is_none() && alarm.awake_until < now && watch.is_published() {
+        alarm.evaluated = now;
+    }
     alarm.awake_until = now + watch.period * (watch.periods as Millis + 3);
     plan(world, name, watch.period);
 }

@@ -91,13 +91,17 @@ fn settle_metric(world: &mut World, name: &str) {
     let now = world.now;
     let Some(alarm) = world.cloudwatch.alarms.get(name) else { return };
     let Some(watch) = Watch::of(&alarm.settings) else { return };
+    // Nothing has changed since: every period is as the last one was.
+    if now > alarm.awake_until && watch.is_published() {
+        return;
+    }
     let step = watch.period.min(MINUTE);
     let mut at = alarm.evaluated.max(now - LOOK_BACK);
     // Evaluations fall on whole steps of the clock.
     at -= at.rem_euclid(step);
     let verdicts = if at + step <= now {
         let back = watch.period * (watch.periods + SPARE + 1) as Millis;
-        let data = watch.data(world, at - back, now);
+        let data = values(world, name, &watch, at - back, now);
         let mut verdicts = Vec::new();
         while at + step <= now {
             at += step;
@@ -113,6 +117,28 @@ fn settle_metric(world: &mut World, name: &str) {
     for verdict in verdicts {
         change(world, name, verdict);
     }
+}
+
+/// The values of periods from then on. What AWS publishes is as it was; so it is found once.
+fn values(world: &mut World, name: &str, watch: &Watch, from: Millis, now: Millis) -> Data {
+    if !watch.is_published() {
+        return watch.data(world, from, now);
+    }
+    let from = from - from.rem_euclid(watch.period);
+    let until = now - now.rem_euclid(watch.period);
+    let seen = world.cloudwatch.alarms.get_mut(name).and_then(|alarm| alarm.seen.take());
+    let mut seen = seen.filter(|seen| seen.from <= from && from <= seen.until).unwrap_or_default();
+    if seen.until == 0 {
+        (seen.from, seen.until) = (from, from);
+    }
+    seen.values.extend(watch.data(world, seen.until, until));
+    seen.values = seen.values.split_off(&from);
+    (seen.from, seen.until) = (from, until);
+    let values = seen.values.clone();
+    if let Some(alarm) = world.cloudwatch.alarms.get_mut(name) {
+        alarm.seen = Some(seen);
+    }
+    values
 }
 
 fn change(world: &mut World, name: &str, verdict: Verdict) {
@@ -207,6 +233,21 @@ impl Watch {
             comparison: settings.text("ComparisonOperator")?.to_owned(),
             missing: settings.text("TreatMissingData").unwrap_or("missing").to_owned(),
         })
+    }
+
+    /// Whether it looks at AWS's own metrics only: these are the same as long as nothing changes.
+    pub fn is_published(&self) -> bool {
+        let own = |namespace: &str| namespace.starts_with("AWS/");
+        match &self.source {
+            Source::Metric { query, .. } => own(&query.namespace),
+            Source::Math { queries, .. } => {
+                let metrics = queries.iter().filter_map(|query| query.get("MetricStat")?.get("Metric"));
+                metrics.into_iter().all(|metric| metric.text("Namespace").is_some_and(own))
+                    && !queries
+                        .iter()
+                        .any(|query| query.text("Expression").is_some_and(|e| e.contains("SELECT")))
+            }
+        }
     }
 
     pub fn threshold(&self) -> f64 {

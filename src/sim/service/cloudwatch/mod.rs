@@ -91,6 +91,16 @@ struct Alarm {
     awake_until: Millis,
     #[serde(default)]
     evaluates_at: Option<Millis>,
+    /// Values of periods that are over, from when and up to when they are known.
+    #[serde(skip)]
+    seen: Option<Seen>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    from: Millis,
+    until: Millis,
+    values: BTreeMap<Millis, f64>,
 }
 
 impl Alarm {

@@ -89,7 +89,7 @@ fn a_load_balancer_tells_of_its_requests() {
         .filter_map(|one| one["MetricName"].as_str())
         .collect();
     assert!(
-        names.contains(&"HTTPCode_Target_5XX_Count") && !names.contains(&"HTTPCode_ELB_5XX_Count"),
+        names.contains(&"HTTPCode_Target_5XX_Count") && !names.contains(&"HTTPCode_ELB_502_Count"),
         "{names:?}"
     );
 }

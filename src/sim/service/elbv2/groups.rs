@@ -170,6 +170,14 @@ fn build(world: &World, input: &Json, name: &str) -> Result<Group, ApiError> {
         input.int("Port").ok_or_else(|| missing("A port"))?;
         input.text("VpcId").ok_or_else(|| missing("A VPC ID"))?;
     }
+    let refused = [("Port", "Port"), ("VpcId", "VPC ID"), ("Protocol", "Protocol")];
+    if let Some((_, words)) =
+        refused.iter().find(|(name, _)| lambda && input.get(*name).is_some_and(|one| !one.is_null()))
+    {
+        return Err(validation(format!(
+            "{words} cannot be specified for target groups with target type 'lambda'"
+        )));
+    }
     if let Some(vpc) = input.text("VpcId").filter(|_| !lambda)
         && !super::super::ecs::network::vpc_exists(world, vpc)
     {
