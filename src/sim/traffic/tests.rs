@@ -357,3 +357,14 @@ fn a_world_that_was_saved_counts_on() {
     }
     assert_eq!(all(&mut world, since), all(&mut again, since));
 }
+
+#[test]
+fn books_that_do_not_add_up_are_noticed() {
+    let (mut world, _, group, _) = stage("repo/web:v1");
+    assert_eq!(numbers::broken(&world), Vec::<String>::new());
+    world.traffic.groups.get_mut(&group).expect("a course").weight = 3.0;
+    assert!(numbers::broken(&world).join("").contains("weigh 2, their group 3"));
+    let (mut world, _, group, _) = stage("repo/web:v1");
+    world.traffic.groups.get_mut(&group).expect("a course").spells.pop_first();
+    assert!(numbers::broken(&world).join("").contains("requests came by"));
+}
