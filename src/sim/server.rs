@@ -298,6 +298,30 @@ mod tests {
     }
 
     #[test]
+    fn streams_are_set_listed_and_cleared() {
+        let request = |method: &str, path: &str, body: &str| {
+            let length = body.len();
+            format!(
+                "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
+        };
+        let requests = [
+            request("POST", TRAFFIC_PATH, r#"[{"balancer": "web", "rate": 250, "for": "1h"}]"#),
+            request("POST", TRAFFIC_PATH, r#"[{"balancer": "web"}]"#),
+            request("GET", TRAFFIC_PATH, ""),
+            request("GET", &format!("{TRAFFIC_PATH}?since=5m"), ""),
+            request("DELETE", TRAFFIC_PATH, "1"),
+        ];
+        let (answers, sim, _) = exchange(1.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[0].contains("250 requests/s to each rule of load balancer web"), "{}", answers[0]);
+        assert!(answers[1].starts_with("HTTP/1.1 400") && answers[1].contains("rate"), "{}", answers[1]);
+        assert!(answers[2].contains("250 requests/s") && answers[2].contains("otherwise"), "{}", answers[2]);
+        assert!(answers[3].starts_with("HTTP/1.1 200"), "{}", answers[3]);
+        assert!(answers[4].ends_with("\r\n\r\n1"), "{}", answers[4]);
+        assert!(sim.with(|world| world.traffic.streams().is_empty()));
+    }
+
+    #[test]
     fn time_runs_at_the_wanted_speed() {
         let (_, sim, _) = exchange(1_000_000.0, &[&sts("GetCallerIdentity")]);
         let passed = sim.with(|world| world.now) - START;

@@ -453,3 +453,53 @@ fn a_step_policy_takes_the_step_in_which_the_metric_lies() {
     pass(&mut world, 4 * MINUTE);
     assert_eq!(capacity(&mut world), 6);
 }
+
+#[test]
+fn an_alarm_can_end_an_instance_and_does_nothing_while_its_actions_are_disabled() {
+    let (mut world, net) = world();
+    let images = ok(&mut world, "ec2", "DescribeImages", json!({"Owners": ["amazon"]}));
+    let launch = json!({
+        "ImageId": images["Images"][0]["ImageId"], "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1,
+        "SubnetId": net.subnets[0],
+    });
+    let id = ok(&mut world, "ec2", "RunInstances", launch)["Instances"][0]["InstanceId"].clone();
+    pass(&mut world, 5 * MINUTE);
+    let alarm = json!({
+        "AlarmName": "idle", "Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Statistic": "Average",
+        "Dimensions": [{"Name": "InstanceId", "Value": id}], "Period": 60, "EvaluationPeriods": 3,
+        "Threshold": 5.0, "ComparisonOperator": "LessThanThreshold", "ActionsEnabled": false,
+        "AlarmActions": ["arn:aws:automate:us-east-1:ec2:terminate"],
+    });
+    ok(&mut world, "monitoring", "PutMetricAlarm", alarm);
+    pass(&mut world, 10 * MINUTE);
+    assert_eq!(super::alarm_state(&mut world, "idle"), Some(super::AlarmState::Alarm));
+    let lives = |world: &World| world.ec2.instances.values().filter(|one| one.state.lives()).count();
+    assert_eq!(lives(&world), 1);
+    ok(&mut world, "monitoring", "EnableAlarmActions", json!({"AlarmNames": ["idle"]}));
+    for state in ["OK", "ALARM"] {
+        let set = json!({"AlarmName": "idle", "StateValue": state, "StateReason": "by hand"});
+        ok(&mut world, "monitoring", "SetAlarmState", set);
+    }
+    assert_eq!(lives(&world), 0);
+}
+
+#[test]
+fn clusters_with_hosts_tell_what_is_reserved() {
+    let (mut world, net) = world();
+    crate::service::ecs::tests::pool(&mut world, &net, 2, false);
+    ok(
+        &mut world,
+        "ecs",
+        "RegisterTaskDefinition",
+        json!({"family": "job", "containerDefinitions": [{"name": "job", "image": "job:v1", "memory": 500, "cpu": 512}]}),
+    );
+    let create = json!({"cluster": "main", "serviceName": "job", "taskDefinition": "job", "desiredCount": 2});
+    ok(&mut world, "ecs", "CreateService", create);
+    pass(&mut world, 20 * MINUTE);
+    let hosts = world.ecs.hosts.len() as f64;
+    let cpu = world.ecs.hosts.values().map(|host| host.cpu).sum::<i64>() as f64;
+    let of_cluster = dims(&[("ClusterName", "main")]);
+    let reserved = values(&mut world, "AWS/ECS", "CPUReservation", of_cluster, "Average", MINUTE);
+    near(&reserved, 100.0 * 1024.0 / cpu, 0.01);
+    assert!(hosts > 0.0);
+}
