@@ -14,6 +14,7 @@ pub fn broken(world: &World) -> Vec<String> {
     hosts(world, &mut found);
     tasks(world, &mut found);
     targets(world, &mut found);
+    found.0.extend(super::traffic::broken(world));
     found.0
 }
 
