@@ -33,6 +33,9 @@ struct Server<F> {
 /// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
 pub const FAULTS_PATH: &str = "/cutover/faults";
 
+/// What has happened in a world that is served, a JSON line an event; `?since=N` leaves out those before number N.
+pub const EVENTS_PATH: &str = "/cutover/events";
+
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
@@ -107,6 +110,19 @@ impl<F: Fn(&Sim)> Server<F> {
         world + (elapsed as f64 * self.speed) as Millis
     }
 
+    fn events(&self, query: &str) -> Response<Full<Bytes>> {
+        let since = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "since");
+        let Ok(since) = since.map_or(Ok(0), |(_, text)| text.parse()) else {
+            return plain(StatusCode::BAD_REQUEST, "`since` must be a number.\n");
+        };
+        let now = self.now();
+        let text: String = self.sim.with(|world| {
+            world.advance_to(now);
+            world.log.since(since).flat_map(|line| [line, "\n"]).collect()
+        });
+        plain(StatusCode::OK, text)
+    }
+
     fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
         let now = self.now();
         let answer = self.sim.with(|world| {
@@ -168,6 +184,7 @@ impl<F: Fn(&Sim)> Server<F> {
                 return Ok(json(r#"{"status":"ok"}"#));
             }
             (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
+            (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             _ => {}
         }
@@ -268,6 +285,23 @@ mod tests {
         assert!(answers[0].contains("<Account>123456789012</Account>"));
         // Reading does not count.
         assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn tells_what_has_happened() {
+        let assume = sts("AssumeRole&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=ci");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let requests = [
+            sts("GetCallerIdentity"),
+            assume,
+            get(EVENTS_PATH),
+            get("/cutover/events?since=2"),
+            get("/cutover/events?since=x"),
+        ];
+        let (answers, _, _) = exchange(0.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[2].contains(r#""call":"AssumeRole","n":1,"#), "{}", answers[2]);
+        assert!(answers[3].ends_with("\r\n\r\n"), "{}", answers[3]);
+        assert!(answers[4].starts_with("HTTP/1.1 400"), "{}", answers[4]);
     }
 
     #[test]

@@ -271,6 +271,8 @@ fn check_ec2(service: &Service, id: ShapeId, tree: &Json, at: &str) -> Result<()
         (Kind::Structure(members), Json::Object(fields)) => members.iter().try_for_each(|member| {
             let at = join(at, &query_name(member));
             match fields.get(member.name) {
+                // "No instances specified" is what the operations say themselves.
+                None if at == "InstanceId" => Ok(()),
                 None if member.required => {
                     // CreateTags and DeleteTags call it so.
                     let name = if at == "ResourceId" { "resourceIdSet" } else { at.as_str() };

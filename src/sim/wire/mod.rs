@@ -170,12 +170,18 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
     };
     let mut before = None;
     match disturbance {
-        Some(Disturbance::Refused(error)) => return Ok(call.answered(Err(error), name)),
+        Some(Disturbance::Refused(error)) => {
+            if mutates(&name) {
+                world.tell_call(service.name, &name, Some(&error.code));
+            }
+            return Ok(call.answered(Err(error), name));
+        }
         Some(Disturbance::LostBefore(lost)) => return Err(lost),
         Some(Disturbance::Stale(by)) => before = world.as_it_was(by),
         Some(Disturbance::LostAfter(_)) | None => {}
     }
-    if mutates(&name) {
+    let changes = mutates(&name);
+    if changes {
         world.remember();
     }
     let world = before.as_mut().unwrap_or(world);
@@ -183,6 +189,10 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
+    if changes {
+        let error = result.as_ref().err().map(|error| error.code.as_str());
+        world.tell_call(service.name, &name, error);
+    }
     match disturbance {
         Some(Disturbance::LostAfter(lost)) => Err(lost),
         _ => Ok(call.answered(result, name)),

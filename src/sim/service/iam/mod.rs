@@ -37,10 +37,10 @@ pub use sound::dangling;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    roles: BTreeMap<String, Role>,
+    pub(crate) roles: BTreeMap<String, Role>,
     /// Customer managed policies by ARN. Those of AWS are a table, see `managed`.
     policies: BTreeMap<String, Policy>,
-    profiles: BTreeMap<String, Profile>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
     users: BTreeMap<String, User>,
     aliases: BTreeSet<String>,
     /// Deletions of service-linked roles by task id.
@@ -319,6 +319,9 @@ pub fn trusts_service(role: &Role, service: &str) -> bool {
 /// `AROA` and 17 letters and digits (IAM User Guide, "Unique identifiers").
 fn unique_id(world: &mut World, prefix: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    if let Some(foreseen) = world.foreseen("iam-id") {
+        return foreseen;
+    }
     let mut id = prefix.to_owned();
     for _ in 0..17 {
         id.push(char::from(ALPHABET[(world.random() % 32) as usize]));
