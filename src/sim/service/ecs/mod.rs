@@ -34,6 +34,8 @@ mod tasks;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]
+mod tests_requests;
+#[cfg(test)]
 mod tests_shifting;
 mod told;
 mod view;
