@@ -3,6 +3,7 @@
 use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::service::iam::Enforcement;
 use super::traffic::order;
 use super::wire::Called;
 use super::world::Millis;
@@ -33,6 +34,8 @@ struct Server<F> {
 /// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
 pub const FAULTS_PATH: &str = "/cutover/faults";
 
+/// What has happened in a world that is served, a JSON line an event; `?since=N` leaves out those before number N.
+pub const EVENTS_PATH: &str = "/cutover/events";
 /// Where `sim traffic` finds the requests to a world that is served: GET lists the streams, or with `?since=5m`
 /// reports what became of them; POST declares, DELETE clears.
 pub const TRAFFIC_PATH: &str = "/cutover/traffic";
@@ -111,6 +114,19 @@ impl<F: Fn(&Sim)> Server<F> {
         world + (elapsed as f64 * self.speed) as Millis
     }
 
+    fn events(&self, query: &str) -> Response<Full<Bytes>> {
+        let since = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "since");
+        let Ok(since) = since.map_or(Ok(0), |(_, text)| text.parse()) else {
+            return plain(StatusCode::BAD_REQUEST, "`since` must be a number.\n");
+        };
+        let now = self.now();
+        let text: String = self.sim.with(|world| {
+            world.advance_to(now);
+            world.log.since(since).flat_map(|line| [line, "\n"]).collect()
+        });
+        plain(StatusCode::OK, text)
+    }
+
     fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
         let now = self.now();
         let answer = self.sim.with(|world| {
@@ -134,6 +150,19 @@ impl<F: Fn(&Sim)> Server<F> {
             |why: String| plain(StatusCode::BAD_REQUEST, why),
             |text| plain(StatusCode::OK, text),
         )
+    }
+
+    /// Authority is enforced after so many calls, `inf` for never; what was so before.
+    fn enforce_after(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let calls = std::str::from_utf8(body).ok().and_then(|text| text.trim().parse::<f64>().ok());
+        let Some(calls) = calls else { return plain(StatusCode::BAD_REQUEST, "The body is no number.\n") };
+        let after = calls.is_finite().then_some(calls.max(0.0) as u64);
+        let enforcement = Enforcement::after(after);
+        let before = self.sim.with(|world| std::mem::replace(&mut world.iam.enforcement, enforcement));
+        (self.changed)(&self.sim);
+        let before = before.calls_left().map_or("inf".to_owned(), |calls| calls.to_string());
+        let answer = format!(r#"{{"status":"ok","PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT":"{before}"}}"#);
+        json(answer)
     }
 
     fn traffic(&self, method: &Method, since: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
@@ -183,7 +212,7 @@ impl<F: Fn(&Sim)> Server<F> {
             Ok(body) => body.to_bytes(),
             Err(_) => return Ok(plain(StatusCode::BAD_REQUEST, "The body ended early.\n")),
         };
-        // moto's own two paths, so that whatever drives moto can drive this world.
+        // moto's own paths, so that whatever drives moto can drive this world.
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/moto-api/data.json") => return Ok(json("{}")),
             (&Method::POST, "/moto-api/reset") => {
@@ -191,6 +220,8 @@ impl<F: Fn(&Sim)> Server<F> {
                 (self.changed)(&self.sim);
                 return Ok(json(r#"{"status":"ok"}"#));
             }
+            (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
+            (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             (method, TRAFFIC_PATH) => {
                 let since = parts.uri.query().and_then(|query| query.strip_prefix("since="));
@@ -225,7 +256,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
-fn json(text: &'static str) -> Response<Full<Bytes>> {
+fn json(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::OK, text);
     let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
@@ -295,6 +326,23 @@ mod tests {
         assert!(answers[0].contains("<Account>123456789012</Account>"));
         // Reading does not count.
         assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn tells_what_has_happened() {
+        let assume = sts("AssumeRole&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=ci");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let requests = [
+            sts("GetCallerIdentity"),
+            assume,
+            get(EVENTS_PATH),
+            get("/cutover/events?since=2"),
+            get("/cutover/events?since=x"),
+        ];
+        let (answers, _, _) = exchange(0.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[2].contains(r#""call":"AssumeRole","n":1,"#), "{}", answers[2]);
+        assert!(answers[3].ends_with("\r\n\r\n"), "{}", answers[3]);
+        assert!(answers[4].starts_with("HTTP/1.1 400"), "{}", answers[4]);
     }
 
     #[test]

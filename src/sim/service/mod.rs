@@ -14,11 +14,13 @@ pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
 pub mod iam;
+pub mod kms;
 pub mod logs;
 pub mod route53;
 pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;
+pub mod tagged;
 pub mod tagging;
 pub mod tree;
 
@@ -66,6 +68,7 @@ pub fn operations(service: &str) -> Option<Operations> {
         "ecs" => ecs::OPERATIONS,
         "elasticloadbalancing" => elbv2::OPERATIONS,
         "iam" => iam::OPERATIONS,
+        "kms" => kms::OPERATIONS,
         "logs" => logs::OPERATIONS,
         "route53" => route53::OPERATIONS,
         "secretsmanager" => secretsmanager::OPERATIONS,

@@ -25,7 +25,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// Another service's operation; what it refuses is as if it were not there.
-fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
+pub(super) fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
     call(world, service, operation, input).unwrap_or_default()
 }
 
@@ -38,7 +38,13 @@ fn call(world: &mut World, service: &str, operation: &str, input: &Json) -> Answ
 }
 
 /// Every page of a list.
-fn every(world: &mut World, service: &str, operation: &str, list: &str, token: (&str, &str)) -> Vec<Json> {
+pub(super) fn every(
+    world: &mut World,
+    service: &str,
+    operation: &str,
+    list: &str,
+    token: (&str, &str),
+) -> Vec<Json> {
     let mut found = Vec::new();
     let mut input = json!({});
     loop {
@@ -110,6 +116,7 @@ fn resources(world: &mut World) -> BTreeMap<String, Tags> {
             all.insert(arn, tags);
         }
     }
+    all.extend(super::tagged::all(world));
     all.retain(|_, tags| !tags.is_empty());
     all
 }
@@ -156,6 +163,13 @@ fn is_kind(arn: &str, wanted: &str) -> bool {
     let service = parts.nth(2).unwrap_or_default();
     let resource = parts.nth(2).unwrap_or_default();
     let kind = resource.split(['/', ':']).next().unwrap_or_default();
+    // The ARNs of some say nothing of their kind.
+    let kind = match service {
+        "s3" => "bucket",
+        "sns" => "topic",
+        "sqs" => "queue",
+        _ => kind,
+    };
     match wanted.split_once(':') {
         None => service == wanted,
         Some((of, name)) => service == of && kind == name.split('/').next().unwrap_or_default(),
@@ -165,8 +179,17 @@ fn is_kind(arn: &str, wanted: &str) -> bool {
 fn get_resources(world: &mut World, input: &Json) -> Answer {
     let kinds = input.texts("ResourceTypeFilters");
     let arns = input.texts("ResourceARNList");
-    if !arns.is_empty() && (!kinds.is_empty() || !input.list("TagFilters").is_empty()) {
-        return Err(invalid("ResourceARNList cannot be given with filters or a pagination token."));
+    let paged = ["ResourcesPerPage", "TagsPerPage", "PaginationToken"]
+        .iter()
+        .any(|name| input.get(*name).is_some_and(|value| value.as_str() != Some("")));
+    if !arns.is_empty() && paged {
+        return Err(invalid("ResourceARNList cannot be given with pagination parameters."));
+    }
+    if input.int("ResourcesPerPage").is_some_and(|n| !(1..=100).contains(&n)) {
+        return Err(invalid("ResourcesPerPage must be between 1 and 100."));
+    }
+    if input.int("TagsPerPage").is_some_and(|n| !(100..=500).contains(&n) || n % 100 != 0) {
+        return Err(invalid("TagsPerPage must be between 100 and 500, in steps of 100."));
     }
     let filters: Vec<(&str, Vec<&str>)> = input
         .list("TagFilters")
@@ -260,7 +283,11 @@ fn each(world: &mut World, input: &Json, tags: Option<&Tags>, keys: &[&str]) -> 
     for arn in input.texts("ResourceARNList") {
         let result = match change(arn, tags, keys) {
             Some((service, operation, input)) => call(world, service, operation, &input),
-            None => Err(invalid(format!("{arn} cannot be tagged by this API."))),
+            None if super::tagged::is_known(arn) => super::tagged::change(world, arn, tags, keys),
+            None => {
+                let message = format!("{arn} is of no service that this API can tag.");
+                Err(ApiError::new("InternalServiceException", message).status(500))
+            }
         };
         if let Err(error) = result {
             let failure = json!({

@@ -5,7 +5,7 @@
 
 mod dynamic;
 mod policies;
-mod schedule;
+pub mod schedule;
 mod scheduled;
 mod targets;
 #[cfg(test)]

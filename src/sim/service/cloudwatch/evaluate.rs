@@ -165,6 +165,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     // A state that was set by hand lasts until the next evaluation.
     alarm.evaluated = now;
     alarms::note(world, name, kind, "StateUpdate", summary, &history);
+    world.tell("monitoring", "alarm", name, state.text(), Some(reason));
     react::transitioned(world, name);
     tell_parents(world, name);
 }

@@ -33,7 +33,7 @@ pub use react::{Breach, Effect};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    alarms: BTreeMap<String, Alarm>,
+    pub(crate) alarms: BTreeMap<String, Alarm>,
     series: Vec<Series>,
     history: Vec<HistoryItem>,
     /// Alarms by what they watch of AWS's own metrics. Derived.
@@ -73,7 +73,7 @@ impl AlarmState {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Alarm {
+pub(crate) struct Alarm {
     name: String,
     kind: AlarmKind,
     /// The members of PutMetricAlarm or PutCompositeAlarm, as given: DescribeAlarms answers them unchanged.

@@ -8,6 +8,7 @@
 //! Nothing polls: a service is looked at when a task, a target, a host or its settings changed.
 
 mod account;
+pub mod adopt;
 mod agent;
 mod backend;
 mod capacity;
@@ -18,10 +19,12 @@ mod deployments;
 mod hooks;
 mod hosts;
 pub mod images;
+pub mod index;
 pub mod model;
 pub mod network;
 mod placement;
 mod reach;
+mod roles;
 mod scaling;
 mod scheduler;
 mod services;
@@ -35,6 +38,8 @@ mod tasks;
 pub mod tests;
 #[cfg(test)]
 mod tests_requests;
+#[cfg(test)]
+mod tests_roles;
 #[cfg(test)]
 mod tests_shifting;
 mod told;
@@ -168,17 +173,13 @@ pub fn drain_before_termination(world: &mut World, instance_id: &str) -> bool {
 
 /// Application Auto Scaling sets a service's desired count.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, desired: i64) {
-    let found = world
-        .ecs
-        .services
-        .values_mut()
-        .find(|one| one.cluster == cluster && one.name == service && one.status == "ACTIVE");
+    let arn = world.arn("ecs", &format!("service/{cluster}/{service}"));
+    let found = world.ecs.services.get_mut(&arn).filter(|one| one.status == "ACTIVE");
     if let Some(found) = found
         && found.desired != desired
     {
         found.desired = desired;
         found.steady = false;
-        let arn = found.arn.clone();
         kick(world, &arn, 0);
     }
 }

@@ -3,6 +3,7 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
+use crate::service::autoscaling;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
 use crate::{World, traffic};
@@ -43,6 +44,7 @@ pub fn register(world: &mut World, group_arn: &str, id: &str, port: Option<i64>)
     };
     group.targets.insert(key.clone(), target);
     world.elbv2.registrations.entry(id.to_owned()).or_default().insert((group_arn.to_owned(), key.clone()));
+    world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "initial", None);
     refresh_target(world, group_arn, &key);
 }
 
@@ -65,15 +67,16 @@ pub fn deregister(world: &mut World, group_arn: &str, id: &str, port: Option<i64
     }
     target.health = Health::Draining;
     target.generation = generation;
+    world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "draining", None);
     traffic::target_leaves(world, group_arn, &key);
     let (group, target) = (group_arn.to_owned(), key);
     world.schedule(delay * SECOND, WorldEvent::Elbv2(Event::Drained { group, target, generation }));
 }
 
-pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>) -> Option<String> {
+pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>) -> Option<&'static str> {
     let group = world.elbv2.groups.get(group_arn)?;
     let target = group.targets.get(&key(id, port.or(group.port)))?;
-    Some(state(world, group, target).0.to_owned())
+    Some(state(world, group, target).0)
 }
 
 /// An instance that is shutting down answers no more; its registration goes at once. One that is stopped stays
@@ -105,12 +108,12 @@ pub fn instance_running(world: &mut World, instance_id: &str) {
     }
 }
 
-/// `stopped` and the like, of an instance that cannot be a target.
+/// What is said of an instance that cannot be a target now.
 fn stopped(world: &World, target: &Target) -> Option<&'static str> {
     use crate::service::ec2::InstanceState;
     match world.ec2.instances.get(&target.id)?.state {
-        InstanceState::Stopped | InstanceState::Stopping => Some("stopped"),
-        InstanceState::Terminated | InstanceState::ShuttingDown => Some("terminated"),
+        InstanceState::Stopped | InstanceState::Stopping => Some("Target is in the stopped state"),
+        InstanceState::Terminated | InstanceState::ShuttingDown => Some("Target is in the terminated state"),
         InstanceState::Pending | InstanceState::Running => None,
     }
 }
@@ -140,7 +143,15 @@ fn forget(world: &mut World, group_arn: &str, key: &str) {
             world.elbv2.registrations.remove(&target.id);
         }
     }
+    world.tell("elasticloadbalancing", "target", &of(group_arn, key), "gone", None);
     ecs::target_changed(world, group_arn, &target.id, target.port);
+    autoscaling::target_changed(world, &target.id);
+}
+
+/// How the event log names a target.
+fn of(group_arn: &str, key: &str) -> String {
+    let group = group_arn.rsplit_once(":targetgroup/").map_or(group_arn, |(_, name)| name);
+    format!("{group}/{key}")
 }
 
 pub(super) fn forget_group(world: &mut World, group_arn: &str) {
@@ -268,7 +279,9 @@ pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation:
         target.health = health;
         target.answer = answer;
     }
+    world.tell("elasticloadbalancing", "target", &of(group_arn, key), health.text(), None);
     ecs::target_changed(world, group_arn, &id, port);
+    autoscaling::target_changed(world, &id);
 }
 
 pub(super) fn drained(world: &mut World, group_arn: &str, key: &str, generation: u64) {
@@ -351,13 +364,13 @@ fn state(
     world: &World,
     group: &Group,
     target: &Target,
-) -> (&'static str, Option<&'static str>, Option<String>) {
-    let say = |state, reason, text: &str| (state, Some(reason), Some(text.to_owned()));
+) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+    let say = |state, reason, text| (state, Some(reason), Some(text));
     if target.health == Health::Draining {
         return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
     if let Some(how) = stopped(world, target) {
-        return say("unused", "Target.InvalidState", &format!("Target is in the {how} state"));
+        return say("unused", "Target.InvalidState", how);
     }
     let Some(users) = world.elbv2.uses.get(&group.arn) else {
         let text = "Target group is not configured to receive traffic from the load balancer";
@@ -394,7 +407,7 @@ pub(in crate::service) fn reason(
     group_arn: &str,
     id: &str,
     port: Option<i64>,
-) -> Option<String> {
+) -> Option<&'static str> {
     let group = world.elbv2.groups.get(group_arn)?;
     let target = group.targets.get(&key(id, port.or(group.port)))?;
     state(world, group, target).2
