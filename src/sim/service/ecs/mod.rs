@@ -37,6 +37,8 @@ mod tasks;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]
+mod tests_requests;
+#[cfg(test)]
 mod tests_roles;
 #[cfg(test)]
 mod tests_shifting;

@@ -8,12 +8,12 @@ use serde_json::{Value as Json, json};
 
 const ELB: &str = "elasticloadbalancing";
 
-struct Stand {
-    world: World,
+pub struct Stand {
+    pub world: World,
     net: Net,
-    blue: String,
-    green: String,
-    rule: String,
+    pub blue: String,
+    pub green: String,
+    pub rule: String,
     test: String,
     role: String,
 }
@@ -48,7 +48,7 @@ fn role(world: &mut World, name: &str, service: &str) -> String {
     ok(world, "iam", "CreateRole", input)["Role"]["Arn"].as_str().expect("an ARN").to_owned()
 }
 
-fn stand() -> Stand {
+pub fn stand() -> Stand {
     let (mut world, net) = world();
     let input = json!({"Name": "web", "Subnets": net.subnets});
     let balancer = ok(&mut world, ELB, "CreateLoadBalancer", input)["LoadBalancers"][0].clone();
@@ -89,20 +89,20 @@ impl Stand {
     }
 
     /// A service of version 1 whose first deployment has ended well.
-    fn serve(&mut self, configuration: Json) {
+    pub fn serve(&mut self, configuration: Json) {
         let input = self.creation(configuration);
         ok(&mut self.world, "ecs", "CreateService", input);
         pass(&mut self.world, 8 * MINUTE);
         assert_eq!(self.record()["status"], "SUCCESSFUL", "{}", self.record());
     }
 
-    fn update(&mut self, image: &str) {
+    pub fn update(&mut self, image: &str) {
         let definition = define(&mut self.world, image);
         let input = json!({"cluster": "main", "service": "web", "taskDefinition": definition});
         ok(&mut self.world, "ecs", "UpdateService", input);
     }
 
-    fn record(&mut self) -> Json {
+    pub fn record(&mut self) -> Json {
         let list = ok(
             &mut self.world,
             "ecs",
