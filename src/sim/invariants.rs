@@ -15,6 +15,7 @@ pub fn broken(world: &World) -> Vec<String> {
     hosts(world, &mut found);
     tasks(world, &mut found);
     targets(world, &mut found);
+    found.0.extend(super::traffic::broken(world));
     found.0.extend(iam::dangling(world));
     found.0.extend(kms::dangling(world));
     found.0

@@ -258,7 +258,6 @@ pub fn new_interface(
         private_ip: private_ip.to_string(),
         secondary: vec![],
         ipv6: vec![],
-        mac: format!("0a:{}", pairs.join(":")),
         mac: foreseen.unwrap_or_else(|| format!("0a:{}", pairs.join(":"))),
         kind: "interface".to_owned(),
         requester: None,
@@ -502,17 +501,15 @@ pub fn attach_network_interface(world: &mut World, input: &Json) -> Answer {
         delete_on_termination: false,
     };
     let instance = instance.to_owned();
-    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
     let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
     if eni.attachment.is_some() {
         return fail("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."));
     }
     let answer = json!({"AttachmentId": attachment.id, "NetworkCardIndex": 0});
-    eni.attachment = Some(attachment);
+    world.ec2.attach(id, Some(attachment));
     if let Some(instance) = world.ec2.instances.get_mut(&instance) {
         instance.others.push(id.to_owned());
     }
-    world.ec2.attach(id, Some(attachment));
     Ok(answer)
 }
 
@@ -529,11 +526,9 @@ pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
         return fail("OperationNotPermitted", message);
     }
     let (attached, id) = (eni.instance().map(str::to_owned), eni.id.clone());
-    eni.attachment = None;
+    world.ec2.attach(&id, None);
     if let Some(instance) = attached.and_then(|instance| world.ec2.instances.get_mut(&instance)) {
         instance.others.retain(|other| *other != id);
     }
-    let eni = eni.id.clone();
-    world.ec2.attach(&eni, None);
     done()
 }

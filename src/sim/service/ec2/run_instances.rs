@@ -374,7 +374,7 @@ pub fn template_tags(id: &str, version: &str) -> [(String, String); 2] {
 }
 
 /// What EC2 refuses of block device mappings before it launches anything.
-fn check_mappings(data: &Json) -> Result<(), ApiError> {
+fn check_mappings(world: &World, data: &Json) -> Result<(), ApiError> {
     for mapping in data.list("BlockDeviceMappings") {
         let ephemeral = mapping.get("VirtualName").is_some() || mapping.get("NoDevice").is_some();
         match mapping.get("Ebs") {
@@ -382,7 +382,7 @@ fn check_mappings(data: &Json) -> Result<(), ApiError> {
             Some(ebs) if ebs.as_object().is_some_and(|ebs| !ebs.is_empty()) => {
                 let sized = ebs.get("VolumeSize").is_some() || ebs.get("SnapshotId").is_some();
                 let device = mapping.text("DeviceName").unwrap_or_default();
-                let root = image(data.text("ImageId").unwrap_or_default())
+                let root = image_in(world, data.text("ImageId").unwrap_or_default())
                     .is_some_and(|image| image.root_device == device);
                 if !sized && !root {
                     return Err(absent("size or snapshotId"));
@@ -481,7 +481,7 @@ pub fn run_instances(world: &mut World, input: &Json) -> Answer {
             }
         };
         check_network(&data)?;
-        check_mappings(&data)?;
+        check_mappings(world, &data)?;
         let mut spec = spec_from(world, &data)?;
         if let Some((id, version)) = &template {
             spec.tags.extend(template_tags(id, &version.to_string()));
