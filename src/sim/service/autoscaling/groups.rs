@@ -253,7 +253,7 @@ fn check_launch(world: &World, from: &Source, subnets: &[String]) -> Result<(), 
             let message = "You must use a valid fully-formed launch template. The request must contain the parameter ImageId";
             return Err(invalid(message));
         }
-        if !spec.image_id.is_empty() && ec2::images::image(&spec.image_id).is_none() {
+        if !spec.image_id.is_empty() && ec2::images::image(world, &spec.image_id).is_none() {
             let message = format!(
                 "You must use a valid fully-formed launch template. The image id '[{}]' does not exist",
                 spec.image_id

@@ -35,7 +35,7 @@ pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
             value(json!(spec.shutdown_behavior.as_deref().unwrap_or("stop"))),
         ),
         "rootDeviceName" => {
-            ("RootDeviceName", value(json!(image(&spec.image_id).map(|image| image.root_device))))
+            ("RootDeviceName", value(json!(image(world, &spec.image_id).map(|image| image.root_device))))
         }
         "sourceDestCheck" => ("SourceDestCheck", value(json!(instance.source_dest_check))),
         "groupSet" => ("Groups", json!(groups_json(world, &spec.security_group_ids))),
@@ -148,7 +148,8 @@ pub fn modify_instance_metadata_options(world: &mut World, input: &Json) -> Answ
         }
     }
     instance.spec.metadata = Some(options);
-    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(instance)}))
+    let instance = instance.clone();
+    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(world, &instance)}))
 }
 
 pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) -> Answer {

@@ -131,9 +131,9 @@ pub fn vanish(world: &mut World, id: &str) {
 }
 
 /// MetadataOptions as they take effect: images that say so require version 2.
-pub fn metadata(instance: &Instance) -> Json {
+pub fn metadata(world: &World, instance: &Instance) -> Json {
     let given = instance.spec.metadata.as_ref();
-    let modern = image(&instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
+    let modern = image(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
     let text = |name: &str, default: &str| {
         given.and_then(|options| options.text(name)).unwrap_or(default).to_owned()
     };
@@ -151,7 +151,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
     let instance = world.ec2.instances.get(id)?;
     let spec = &instance.spec;
     let kind = instance_type(&spec.instance_type);
-    let image = image(&spec.image_id);
+    let image = image(world, &spec.image_id);
     let has_network = instance.interface.is_some();
     let eni = instance.interface.as_ref().and_then(|eni| world.ec2.interfaces.get(eni));
     let public_ip = eni.and_then(|eni| public_ip_of(world, eni));
@@ -202,7 +202,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
         "Ipv6Address": eni.and_then(|eni| eni.ipv6.first()),
         "SourceDestCheck": has_network.then_some(instance.source_dest_check),
         "Monitoring": {"State": if spec.monitoring { "enabled" } else { "disabled" }},
-        "MetadataOptions": metadata(instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
+        "MetadataOptions": metadata(world, instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
         "HibernationOptions": {"Configured": spec.hibernation}, "EnclaveOptions": {"Enabled": false},
         "MaintenanceOptions": {"AutoRecovery": "default"}, "BootMode": "uefi-preferred",

@@ -66,11 +66,7 @@ pub const ALL: &[Managed] = &[
         "ecs:DescribeServices ecs:CreateTaskSet ecs:UpdateServicePrimaryTaskSet ecs:DeleteTaskSet \
          cloudwatch:DescribeAlarms",
     ),
-    row(
-        "/",
-        "AWSSupportAccess",
-        "support:*",
-    ),
+    row("/", "AWSSupportAccess", "support:*"),
     row(
         "/",
         "AWSXRayDaemonWriteAccess",
@@ -79,11 +75,7 @@ pub const ALL: &[Managed] = &[
     ),
     row("/", "AWSXrayWriteOnlyAccess", "xray:PutTraceSegments xray:PutTelemetryRecords"),
     row("/", "AdministratorAccess", "*"),
-    row(
-        "/",
-        "AlexaForBusinessFullAccess",
-        "a4b:* kms:DescribeKey",
-    ),
+    row("/", "AlexaForBusinessFullAccess", "a4b:* kms:DescribeKey"),
     row(
         "/",
         "AmazonCognitoReadOnly",
