@@ -20,6 +20,8 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
             NAT gateways"); routes to an internet gateway that is attached nowhere: InvalidParameterValue. One is
             attached.
   policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors).
+  key policies  No JSON. AWS: MalformedPolicyDocumentException (KMS, CreateKey, errors). Each
+            stands for a policy there can be.
   time      moto's world has no delays. After a change, time passes in the world before the next question.
 """
 
@@ -76,6 +78,8 @@ class Scene:
             self.find_images(arguments)
         if operation == "CreateRole" and arguments.get("AssumeRolePolicyDocument") in NO_POLICY:
             arguments = {**arguments, "AssumeRolePolicyDocument": TRUST}
+        if service == "kms" and operation in ("CreateKey", "PutKeyPolicy"):
+            self.make_policy(arguments.get("Policy"))
         if (service, operation) == ("elbv2", "CreateLoadBalancer") and arguments.get("SecurityGroups"):
             subnets = arguments.get("Subnets") or [m["SubnetId"] for m in arguments.get("SubnetMappings", [])]
             self.move_groups(client, arguments["SecurityGroups"], subnets[:1])
@@ -95,6 +99,12 @@ class Scene:
                 self.stands(name, spare[0])
                 for theirs, ours in ROOT_DEVICES.items():
                     self.stands(theirs, ours)
+
+    def make_policy(self, policy):
+        if policy and not policy.startswith("{") and policy not in self.ours:
+            allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+            document = {"Version": "2012-10-17", "Id": policy, "Statement": [allow]}
+            self.stands(policy, json.dumps(document))
 
     def set_scene(self, client, operation, arguments):
         """Makes what an EC2 request takes for granted; a scene that cannot be set is what the test is about."""

@@ -178,6 +178,8 @@ pub fn declare(world: &mut World, mut fault: Fault) -> u32 {
 pub fn run(world: &mut World, number: u32, begins: bool) {
     let Some(fault) = world.faults.declared.iter().find(|f| f.number == number) else { return };
     let what = fault.what.clone();
+    let told = serde_json::to_string(&what).unwrap_or_default();
+    world.tell("cutover", "fault", &number.to_string(), if begins { "begun" } else { "over" }, Some(&told));
     if begins {
         begin(world, &what)
     } else {

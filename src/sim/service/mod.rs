@@ -14,6 +14,7 @@ pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
 pub mod iam;
+pub mod kms;
 pub mod logs;
 pub mod route53;
 pub mod secretsmanager;
@@ -66,6 +67,7 @@ pub fn operations(service: &str) -> Option<Operations> {
         "ecs" => ecs::OPERATIONS,
         "elasticloadbalancing" => elbv2::OPERATIONS,
         "iam" => iam::OPERATIONS,
+        "kms" => kms::OPERATIONS,
         "logs" => logs::OPERATIONS,
         "route53" => route53::OPERATIONS,
         "secretsmanager" => secretsmanager::OPERATIONS,

@@ -16,6 +16,7 @@ mod xml;
 
 use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
+use super::authority;
 use super::faults::{self, Disturbance, Lost};
 use super::service::{self, ApiError};
 use super::world::partition;
@@ -153,6 +154,7 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
     let (parts, body) = request.into_parts();
     let body = plain_body(&parts, body);
     world.caller = scope(&parts.headers).map(|s| s.access_key).unwrap_or_default();
+    world.token = parts.headers.get("x-amz-security-token").and_then(|t| t.to_str().ok()).map(str::to_owned);
     let form = query::Form::parse(&body);
     let signed = service_name(&parts, &form);
     let Some(service) = model::service(&signed) else {
@@ -168,12 +170,18 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
     };
     let mut before = None;
     match disturbance {
-        Some(Disturbance::Refused(error)) => return Ok(call.answered(Err(error), name)),
+        Some(Disturbance::Refused(error)) => {
+            if mutates(&name) {
+                world.tell_call(service.name, &name, Some(&error.code));
+            }
+            return Ok(call.answered(Err(error), name));
+        }
         Some(Disturbance::LostBefore(lost)) => return Err(lost),
         Some(Disturbance::Stale(by)) => before = world.as_it_was(by),
         Some(Disturbance::LostAfter(_)) | None => {}
     }
-    if mutates(&name) {
+    let changes = mutates(&name);
+    if changes {
         world.remember();
     }
     let world = before.as_mut().unwrap_or(world);
@@ -181,6 +189,10 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
+    if changes {
+        let error = result.as_ref().err().map(|error| error.code.as_str());
+        world.tell_call(service.name, &name, error);
+    }
     match disturbance {
         Some(Disturbance::LostAfter(lost)) => Err(lost),
         _ => Ok(call.answered(result, name)),
@@ -341,6 +353,8 @@ impl Call {
         let input =
             self.decode(operation, parts, form, body).map_err(|e| e.error(self.service, self.protocol))?;
         check::check(self.service, operation.input, &input)?;
+        authority::authorize(world, self.service.name, operation.name, &input)?;
+        service::sts::used(world, self.service.name);
         if self.protocol == Protocol::Ec2 && input["DryRun"] == Json::Bool(true) {
             let message = "Request would have succeeded, but DryRun flag is set.";
             return Err(ApiError::new("DryRunOperation", message).status(412));

@@ -75,22 +75,17 @@ pub fn types(world: &World, group: &Group) -> BTreeSet<String> {
 
 /// The zone with the fewest instances, and there the subnet with the fewest.
 fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String, String), ApiError> {
-    let live = |member: &&Member| member.lifecycle.counts();
-    let in_zone = |zone: &str| {
-        group
-            .members
-            .values()
-            .filter(live)
-            .filter(|member| member.zone == zone)
-            .map(Member::units)
-            .sum::<i64>()
-    };
-    let in_subnet = |subnet: &str| {
-        let inside = |member: &&Member| {
-            world.ec2.instances.get(&member.id).is_some_and(|instance| instance.spec.subnet_id == subnet)
-        };
-        group.members.values().filter(live).filter(inside).count()
-    };
+    let mut zones: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut subnets: BTreeMap<&str, i64> = BTreeMap::new();
+    let several = shares_zones(world, group);
+    for member in group.members.values().filter(|member| member.lifecycle.counts()) {
+        *zones.entry(&member.zone).or_default() += member.units();
+        if several && let Some(instance) = world.ec2.instances.get(&member.id) {
+            *subnets.entry(&instance.spec.subnet_id).or_default() += 1;
+        }
+    }
+    let in_zone = |zone: &str| zones.get(zone).copied().unwrap_or(0);
+    let in_subnet = |subnet: &str| subnets.get(subnet).copied().unwrap_or(0);
     let known = group.subnets.iter().filter_map(|id| world.ec2.subnets.get(id));
     let has_capacity = |subnet: &&Subnet| !exhausted.contains(&(subnet.zone.clone(), None));
     let best = known.filter(has_capacity).min_by_key(|subnet| (in_zone(&subnet.zone), in_subnet(&subnet.id)));
@@ -106,6 +101,12 @@ fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String,
             Err(ApiError::new("InvalidSubnetID.NotFound", message))
         }
     }
+}
+
+/// Whether two of the group's subnets are in one zone.
+fn shares_zones(world: &World, group: &Group) -> bool {
+    let zones = group.subnets.iter().filter_map(|id| world.ec2.subnets.get(id)).map(|subnet| &subnet.zone);
+    zones.collect::<BTreeSet<_>>().len() < group.subnets.len()
 }
 
 /// Whether no instance type is left to try there.
@@ -194,7 +195,7 @@ fn price(name: &str) -> i64 {
 fn architecture<'a>(world: &'a World, template: &TemplateRef) -> &'a str {
     let data = ec2::resolve(world, &template.specification()).ok().map(|found| found.data);
     let image = data.as_ref().and_then(|data| data.text("ImageId")).unwrap_or_default();
-    ec2::images::image(world, &ec2::real_image(world, image)).map_or("x86_64", |image| image.arch)
+    ec2::images::image_in(world, &ec2::real_image(world, image)).map_or("x86_64", |image| image.arch)
 }
 
 fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {

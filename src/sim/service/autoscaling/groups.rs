@@ -201,6 +201,8 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         why: vec![],
         reconcile_due: false,
         health_due: false,
+        suspects: Default::default(),
+        may_be_misplaced: false,
         failures: 0,
         name: name.clone(),
     };
@@ -253,7 +255,7 @@ fn check_launch(world: &World, from: &Source, subnets: &[String]) -> Result<(), 
             let message = "You must use a valid fully-formed launch template. The request must contain the parameter ImageId";
             return Err(invalid(message));
         }
-        if !spec.image_id.is_empty() && ec2::images::image(world, &spec.image_id).is_none() {
+        if !spec.image_id.is_empty() && ec2::images::image_in(world, &spec.image_id).is_none() {
             let message = format!(
                 "You must use a valid fully-formed launch template. The image id '[{}]' does not exist",
                 spec.image_id
@@ -331,6 +333,7 @@ pub fn update(world: &mut World, input: &Json) -> Answer {
     }
     if let Some((subnets, zones)) = places {
         changed.subnets = subnets;
+        changed.may_be_misplaced = true;
         changed.zones = zones;
     }
     let before = changed.desired;

@@ -69,6 +69,11 @@ pub fn instance_gone(world: &mut World, instance_id: &str) {
     life::gone(world, instance_id);
 }
 
+/// elbv2 says: the health of this target changed.
+pub fn target_changed(world: &mut World, target: &str) {
+    life::target_changed(world, target);
+}
+
 /// ec2 says: this instance runs now.
 pub fn instance_running(world: &mut World, instance_id: &str) {
     life::running(world, instance_id);

@@ -112,8 +112,12 @@ fn mark(world: &mut World, name: &str) {
                 "an instance was taken out of service to rebalance the group across its Availability Zones.";
             unbalanced(world, group).map(|id| (id, why, true))
         });
-    if let Some((id, why, launch_first)) = found {
-        retire(world, &id, why, launch_first);
+    match found {
+        Some((id, why, launch_first)) => retire(world, &id, why, launch_first),
+        None => {
+            let group = world.autoscaling.groups.get_mut(name).expect("seen above");
+            group.may_be_misplaced &= group.suspends("AZRebalance") || group.refresh().is_some();
+        }
     }
 }
 
@@ -135,7 +139,10 @@ fn expired(world: &World, group: &Group) -> Option<String> {
 /// (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): not while a refresh does it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+    if !group.may_be_misplaced || group.subnets.is_empty() {
+        return None;
+    }
+    if group.suspends("AZRebalance") || group.refresh().is_some() {
         return None;
     }
     let elsewhere = |member: &&Member| {

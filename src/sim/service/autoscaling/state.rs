@@ -176,6 +176,10 @@ pub struct Activity {
     pub details: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Group {
     pub name: String,
@@ -225,6 +229,12 @@ pub struct Group {
     pub why: Vec<String>,
     pub reconcile_due: bool,
     pub health_due: bool,
+    /// Members whose health may have changed since it was looked at.
+    #[serde(default)]
+    pub suspects: BTreeSet<String>,
+    /// A member may be in a subnet that is not the group's.
+    #[serde(default = "yes")]
+    pub may_be_misplaced: bool,
     /// Launches that failed in a row.
     pub failures: u32,
 }

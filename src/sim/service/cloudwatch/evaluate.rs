@@ -90,6 +90,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     // A state that was set by hand lasts until the next evaluation.
     alarm.evaluated = now;
     alarms::note(world, name, kind, "StateUpdate", summary);
+    world.tell("monitoring", "alarm", name, state.text(), Some(reason));
 }
 
 /// What a metric alarm looks at, and when it fires.

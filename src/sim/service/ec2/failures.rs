@@ -32,6 +32,7 @@ pub fn interrupt_spot(world: &mut World, share: f64) {
             instance.spot_notice = Some(now);
         }
         world.schedule(NOTICE, world::Event::Ec2(Event::SpotTaken(id.clone())));
+        world.tell("ec2", "instance", &id, "spot-interruption-notice", None);
         ecs::spot_noticed(world, &id);
         autoscaling::spot_noticed(world, &id);
     }

@@ -160,10 +160,15 @@ const IMAGES: &[Image<'static>] = &[
     },
 ];
 
-/// A public image, or one of the account's own.
-pub fn image<'a>(world: &'a World, id: &str) -> Option<Image<'a>> {
-    let public = IMAGES.iter().find(|image| image.id == id).copied();
-    public.or_else(|| world.ec2.images.get(id).map(|own| own_image(world, own)))
+/// A public image, or one of the account's own; one that is not known here may have a stand-in.
+pub fn image_in<'a>(world: &'a World, id: &str) -> Option<Image<'a>> {
+    let own = || world.ec2.images.get(id).map(|own| own_image(world, own));
+    image(id).copied().or_else(own).or_else(|| image(world.ec2.stand_ins.get(id)?).copied())
+}
+
+/// A public image.
+pub fn image(id: &str) -> Option<&'static Image<'static>> {
+    IMAGES.iter().find(|image| image.id == id)
 }
 
 fn own_image<'a>(world: &'a World, own: &'a OwnImage) -> Image<'a> {
@@ -273,7 +278,7 @@ fn image_json(world: &World, image: &Image<'_>) -> Json {
 
 pub fn describe_images(world: &mut World, input: &Json) -> Answer {
     let ids = input.texts("ImageIds");
-    let unknown: Vec<&str> = ids.iter().filter(|id| image(world, id).is_none()).copied().collect();
+    let unknown: Vec<&str> = ids.iter().filter(|id| image_in(world, id).is_none()).copied().collect();
     match unknown[..] {
         [] => {}
         [id] => return Err(no_image(id)),

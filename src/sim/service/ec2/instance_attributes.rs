@@ -1,6 +1,6 @@
 //! What clients may change of an instance, and read one by one.
 
-use super::images::image;
+use super::images::image_in;
 use super::instance_types::instance_type;
 use super::instances::{asked, device_json, metadata, need_ids, no_instance};
 use super::interfaces::groups_json;
@@ -35,7 +35,7 @@ pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
             value(json!(spec.shutdown_behavior.as_deref().unwrap_or("stop"))),
         ),
         "rootDeviceName" => {
-            ("RootDeviceName", value(json!(image(world, &spec.image_id).map(|image| image.root_device))))
+            ("RootDeviceName", value(json!(image_in(world, &spec.image_id).map(|image| image.root_device))))
         }
         "sourceDestCheck" => ("SourceDestCheck", value(json!(instance.source_dest_check))),
         "groupSet" => ("Groups", json!(groups_json(world, &spec.security_group_ids))),

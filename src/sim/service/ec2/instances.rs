@@ -1,7 +1,7 @@
 //! Instances: their life, what clients read of it and may change.
 
 use super::Event;
-use super::images::image;
+use super::images::image_in;
 use super::instance_types::instance_type;
 use super::interfaces::{
     addresses_json, association_json, delete_interface, groups_json, ipv6_json, private_name, public_ip_of,
@@ -42,6 +42,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
         }
         _ => return,
     }
+    world.tell("ec2", "instance", id, "running", None);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
 }
@@ -52,6 +53,7 @@ pub fn stopped(world: &mut World, id: &str, boot: u32) {
         && instance.boots == boot
     {
         instance.state = InstanceState::Stopped;
+        world.tell("ec2", "instance", id, "stopped", None);
     }
 }
 
@@ -64,6 +66,7 @@ pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
     instance.state = InstanceState::ShuttingDown;
     instance.reason = Some((code.to_owned(), format!("{code}: {reason}")));
     instance.transition = format!("User initiated ({when})");
+    world.tell("ec2", "instance", id, "shutting-down", Some(&format!("{code}: {reason}")));
     let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
     world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
     ecs::instance_gone(world, id);
@@ -83,30 +86,26 @@ pub fn terminated(world: &mut World, id: &str) {
     instance.interface = None;
     instance.others.clear();
     instance.volumes.clear();
+    let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
-    let attached: Vec<(String, bool)> = world
-        .ec2
-        .interfaces
-        .values()
-        .filter(|eni| eni.instance() == Some(id))
-        .map(|eni| (eni.id.clone(), eni.attachment.as_ref().is_some_and(|a| a.delete_on_termination)))
-        .collect();
-    for (eni, with_instance) in attached {
-        if with_instance {
+    for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {
+        let attachment = world.ec2.interfaces.get(&eni).and_then(|eni| eni.attachment.as_ref());
+        if attachment.is_some_and(|attachment| attachment.delete_on_termination) {
             delete_interface(world, &eni);
-        } else if let Some(eni) = world.ec2.interfaces.get_mut(&eni) {
-            eni.attachment = None;
+        } else {
+            world.ec2.attach(&eni, None);
         }
     }
-    let ec2 = &mut world.ec2;
-    let mine = |volume: &super::state::Volume| volume.instance.as_deref() == Some(id);
-    let gone = ec2.volumes.extract_if(.., |_, volume| mine(volume) && volume.delete_on_termination);
-    for (volume, _) in gone {
-        ec2.tags.remove(&volume);
+    for (_, id) in volumes {
+        match world.ec2.volumes.get_mut(&id) {
+            Some(volume) if !volume.delete_on_termination => volume.instance = None,
+            _ => {
+                world.ec2.volumes.remove(&id);
+                world.ec2.tags.remove(&id);
+            }
+        }
     }
-    for volume in ec2.volumes.values_mut().filter(|volume| mine(volume)) {
-        volume.instance = None;
-    }
+    world.tell("ec2", "instance", id, "terminated", None);
     world.schedule(FORGOTTEN, world::Event::Ec2(Event::InstanceForgotten(id.to_owned())));
     autoscaling::instance_terminated(world, id);
 }
@@ -133,7 +132,7 @@ pub fn vanish(world: &mut World, id: &str) {
 /// MetadataOptions as they take effect: images that say so require version 2.
 pub fn metadata(world: &World, instance: &Instance) -> Json {
     let given = instance.spec.metadata.as_ref();
-    let modern = image(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
+    let modern = image_in(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
     let text = |name: &str, default: &str| {
         given.and_then(|options| options.text(name)).unwrap_or(default).to_owned()
     };
@@ -151,7 +150,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
     let instance = world.ec2.instances.get(id)?;
     let spec = &instance.spec;
     let kind = instance_type(&spec.instance_type);
-    let image = image(world, &spec.image_id);
+    let image = image_in(world, &spec.image_id);
     let has_network = instance.interface.is_some();
     let eni = instance.interface.as_ref().and_then(|eni| world.ec2.interfaces.get(eni));
     let public_ip = eni.and_then(|eni| public_ip_of(world, eni));
@@ -474,6 +473,7 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
         let boot = instance.boots;
         world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
+        world.tell("ec2", "instance", id, "stopping", None);
         ecs::instance_gone(world, id);
         elbv2::instance_gone(world, id);
         autoscaling::instance_gone(world, id);

@@ -49,6 +49,7 @@ pub fn create_interface(
     let eni = world.ec2.interfaces.get_mut(&id).expect("just made");
     eni.requester = Some(requester.to_owned());
     eni.attachment = Some(attachment);
+    // No instance is in it, so that nothing derived changes.
     Ok(eni.clone())
 }
 
@@ -63,6 +64,7 @@ pub fn map_public_ip(world: &mut World, id: &str) -> Option<String> {
 /// Removes it, whatever its attachment; unknown ids are ignored.
 pub fn delete_interface(world: &mut World, id: &str) {
     let Some(eni) = world.ec2.interfaces.remove(id) else { return };
+    world.ec2.unlink(id, eni.attachment.as_ref());
     world.ec2.tags.remove(id);
     if let Some(subnet) = world.ec2.subnets.get_mut(&eni.subnet) {
         for address in std::iter::once(&eni.private_ip).chain(&eni.secondary) {
@@ -205,6 +207,9 @@ pub fn unassign_ipv6_addresses(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn public_address(world: &mut World) -> String {
+    if let Some(foreseen) = world.foreseen("public-ip") {
+        return foreseen;
+    }
     loop {
         let n = world.random();
         let address = Ipv4Addr::new(54, (n >> 16) as u8, (n >> 8) as u8, (n % 254 + 1) as u8).to_string();
@@ -225,6 +230,8 @@ pub fn new_interface(
     let vpc = world.ec2.subnets.get(subnet_id).ok_or_else(|| no_subnet(subnet_id))?.vpc.clone();
     let groups = check_groups(world, groups, &vpc)?;
     let random = world.random();
+    let foreseen = if wanted.is_none() { world.foreseen("private-ip") } else { None };
+    let wanted = wanted.or(foreseen.as_deref());
     let subnet = world.ec2.subnets.get_mut(subnet_id).expect("seen above");
     let private_ip = match wanted {
         Some(text) => take(subnet, text)?,
@@ -238,6 +245,7 @@ pub fn new_interface(
     };
     let zone = subnet.zone.clone();
     let id = world.id("eni");
+    let foreseen = world.foreseen("mac");
     let mac = world.hex(10);
     let pairs: Vec<&str> = (0..5).map(|at| &mac[2 * at..2 * at + 2]).collect();
     let eni = Interface {
@@ -250,7 +258,7 @@ pub fn new_interface(
         private_ip: private_ip.to_string(),
         secondary: vec![],
         ipv6: vec![],
-        mac: format!("0a:{}", pairs.join(":")),
+        mac: foreseen.unwrap_or_else(|| format!("0a:{}", pairs.join(":"))),
         kind: "interface".to_owned(),
         requester: None,
         source_dest_check: true,
@@ -493,22 +501,22 @@ pub fn attach_network_interface(world: &mut World, input: &Json) -> Answer {
         delete_on_termination: false,
     };
     let instance = instance.to_owned();
-    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
+    let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
     if eni.attachment.is_some() {
         return fail("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."));
     }
     let answer = json!({"AttachmentId": attachment.id, "NetworkCardIndex": 0});
-    eni.attachment = Some(attachment);
     if let Some(instance) = world.ec2.instances.get_mut(&instance) {
         instance.others.push(id.to_owned());
     }
+    world.ec2.attach(id, Some(attachment));
     Ok(answer)
 }
 
 pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "AttachmentId")?;
-    let mut all = world.ec2.interfaces.values_mut();
-    let with = |eni: &&mut Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
+    let mut all = world.ec2.interfaces.values();
+    let with = |eni: &&Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
     let Some(eni) = all.find(with) else {
         return Err(missing("InvalidAttachmentID.NotFound", "attachment", id));
     };
@@ -518,9 +526,9 @@ pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
         return fail("OperationNotPermitted", message);
     }
     let (attached, id) = (eni.instance().map(str::to_owned), eni.id.clone());
-    eni.attachment = None;
     if let Some(instance) = attached.and_then(|instance| world.ec2.instances.get_mut(&instance)) {
         instance.others.retain(|other| *other != id);
     }
+    world.ec2.attach(&id, None);
     done()
 }

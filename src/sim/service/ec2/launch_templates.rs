@@ -19,6 +19,19 @@ pub struct Template {
     pub versions: BTreeMap<i64, Version>,
 }
 
+impl Template {
+    /// Gives the newest version this number.
+    pub fn renumber_newest(&mut self, number: i64) {
+        if let Some((newest, version)) = self.versions.pop_last() {
+            self.versions.insert(number, version);
+            self.latest = number;
+            if self.default == newest {
+                self.default = number;
+            }
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Version {
     pub description: Option<String>,

@@ -36,7 +36,7 @@ pub use gateways::jitter;
 pub use instance_types::{InstanceType, all as all_types, instance_type};
 pub use interfaces::{create_interface, delete_interface, map_public_ip};
 pub use launch_templates::{Resolved, overlay, resolve};
-pub use run_instances::{LaunchSpec, NO_CAPACITY, launch, real_image, spec_from, template_tags};
+pub use run_instances::{LaunchSpec, NO_CAPACITY, launch, launch_in, real_image, spec_from, template_tags};
 pub use state::{Instance, InstanceState, Interface, State, Subnet};
 pub use zones::{zone_id, zones};
 

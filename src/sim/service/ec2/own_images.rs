@@ -1,6 +1,6 @@
 //! Images of the account's own: made from instances or snapshots, shared, deregistered.
 
-use super::images::{image, no_image};
+use super::images::{image_in, no_image};
 use super::instances::no_instance;
 use super::query::{check_tags, fail, lean, need, tag_new, tags_of};
 use super::{snapshots, volumes};
@@ -78,7 +78,7 @@ impl OwnImage {
 }
 
 fn own<'a>(world: &'a mut World, id: &str) -> Result<&'a mut OwnImage, ApiError> {
-    if !world.ec2.images.contains_key(id) && image(world, id).is_some() {
+    if !world.ec2.images.contains_key(id) && image_in(world, id).is_some() {
         return fail("AuthFailure", format!("Not authorized for image:{id}"));
     }
     world.ec2.images.get_mut(id).ok_or_else(|| no_image(id))
@@ -129,7 +129,7 @@ pub fn create_image(world: &mut World, input: &Json) -> Answer {
     free_name(world, name)?;
     let mut made = blank(name, input);
     made.source_instance = Some(source.to_owned());
-    if let Some(base) = image(world, &instance.spec.image_id) {
+    if let Some(base) = image_in(world, &instance.spec.image_id) {
         made.arch = base.arch.to_owned();
         made.root_device = base.root_device.to_owned();
     }
@@ -198,7 +198,7 @@ pub fn copy_image(world: &mut World, input: &Json) -> Answer {
     let look = |world: &World| {
         let own = world.ec2.images.get(id).cloned();
         own.or_else(|| {
-            let base = image(world, id)?;
+            let base = image_in(world, id)?;
             let mut made = blank(name, input);
             made.arch = base.arch.to_owned();
             made.root_device = base.root_device.to_owned();
@@ -260,7 +260,7 @@ pub fn describe_image_attribute(world: &mut World, input: &Json) -> Answer {
             _ => json!({"ImageId": id}),
         });
     }
-    let image = image(world, id).ok_or_else(|| no_image(id))?;
+    let image = image_in(world, id).ok_or_else(|| no_image(id))?;
     match input.text("Attribute") {
         Some("description") => Ok(json!({"ImageId": id, "Description": {"Value": image.description()}})),
         Some("launchPermission") => fail("AuthFailure", format!("Not authorized for image:{id}")),

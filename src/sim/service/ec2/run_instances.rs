@@ -1,6 +1,6 @@
 //! Launching: the request over its launch template to a complete specification, then to an instance.
 
-use super::images::{image, no_image};
+use super::images::{image_in, no_image};
 use super::instance_types::instance_type;
 use super::interfaces::{new_interface, public_address};
 use super::launch_templates::{overlay, resolve};
@@ -199,7 +199,7 @@ fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     if spec.image_id.is_empty() {
         return Err(absent("ImageId"));
     }
-    let image = image(world, &spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
+    let image = image_in(world, &spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
     let Some(kind) = instance_type(&spec.instance_type) else {
         let message = format!("Invalid value '{}' for InstanceType.", spec.instance_type);
         return fail("InvalidParameterValue", message);
@@ -280,8 +280,8 @@ pub fn launch_in(
         at: world.now,
         delete_on_termination: spec.interface_goes.unwrap_or(spec.interface.is_none()),
     };
+    world.ec2.attach(&eni, Some(attachment));
     let interface = world.ec2.interfaces.get_mut(&eni).expect("made or seen above");
-    interface.attachment = Some(attachment);
     if spec.interface.is_none() {
         interface.public_ip.clone_from(&public_ip);
     }
@@ -319,6 +319,7 @@ pub fn launch_in(
     };
     world.ec2.instances.insert(id.clone(), instance);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
+    world.tell("ec2", "instance", &id, "pending", None);
     Ok(id)
 }
 
@@ -381,7 +382,7 @@ fn check_mappings(world: &World, data: &Json) -> Result<(), ApiError> {
             Some(ebs) if ebs.as_object().is_some_and(|ebs| !ebs.is_empty()) => {
                 let sized = ebs.get("VolumeSize").is_some() || ebs.get("SnapshotId").is_some();
                 let device = mapping.text("DeviceName").unwrap_or_default();
-                let root = image(world, data.text("ImageId").unwrap_or_default())
+                let root = image_in(world, data.text("ImageId").unwrap_or_default())
                     .is_some_and(|image| image.root_device == device);
                 if !sized && !root {
                     return Err(absent("size or snapshotId"));
@@ -411,7 +412,7 @@ fn check_network(input: &Json) -> Result<(), ApiError> {
 
 /// The image's volumes, changed and joined by the mappings of the request.
 fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
-    let image = image(world, &spec.image_id).expect("checked before");
+    let image = image_in(world, &spec.image_id).expect("checked before");
     let (root_device, size, kind) = (image.root_device.to_owned(), image.size, image.volume_type());
     let snapshot = image.snapshot.to_owned();
     let root = json!({

@@ -37,7 +37,7 @@ fn exists(world: &World, prefix: &str, id: &str) -> bool {
     let ec2 = &world.ec2;
     match prefix {
         "acl" => ec2.network_acls.contains_key(id),
-        "ami" => super::images::image(world, id).is_some(),
+        "ami" => super::images::image_in(world, id).is_some(),
         "dopt" => ec2.dhcp_options.contains_key(id),
         "eipalloc" => ec2.addresses.contains_key(id),
         "eni" => ec2.interfaces.contains_key(id),

@@ -219,7 +219,7 @@ pub fn detach_volume(world: &mut World, input: &Json) -> Answer {
         return fail("InvalidAttachment.NotFound", message);
     }
     let root = world.ec2.instances.get(&instance).is_some_and(|host| {
-        let image = super::images::image(world, &host.spec.image_id);
+        let image = super::images::image_in(world, &host.spec.image_id);
         host.state != InstanceState::Stopped && image.is_some_and(|image| image.root_device == volume.device)
     });
     if root {

@@ -225,8 +225,8 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> bool {
         let ask =
             placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
         match placement::choose(world, &ask) {
-            Ok(host) => Some(host),
-            Err(_) => {
+            Some(host) => Some(host),
+            None => {
                 let cluster = service.cluster.clone();
                 if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
                     cluster.waiting.insert(arn.to_owned());

@@ -188,7 +188,7 @@ macro_rules! tables {
 }
 
 tables! {
-    "acm" "application-autoscaling" "autoscaling" "codedeploy" "ec2" "ecr" "ecs" "elasticloadbalancing" "iam"
+    "acm" "application-autoscaling" "autoscaling" "codedeploy" "ec2" "ecr" "ecs" "elasticloadbalancing" "iam" "kms"
     "logs" "monitoring" "route53" "secretsmanager" "ssm" "sts" "tagging"
 }
 
