@@ -9,14 +9,17 @@ pub mod authority;
 pub mod clock;
 pub mod faults;
 pub mod invariants;
-pub mod request;
 pub mod log;
 pub mod recorded;
+pub mod request;
 pub mod server;
 pub mod service;
 pub mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_waiters;
+pub mod traffic;
 pub mod wire;
 pub mod world;
 

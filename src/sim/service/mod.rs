@@ -20,6 +20,7 @@ pub mod route53;
 pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;
+pub mod tagged;
 pub mod tagging;
 pub mod tree;
 

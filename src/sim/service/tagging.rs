@@ -25,7 +25,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// Another service's operation; what it refuses is as if it were not there.
-fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
+pub(super) fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
     call(world, service, operation, input).unwrap_or_default()
 }
 
@@ -38,7 +38,13 @@ fn call(world: &mut World, service: &str, operation: &str, input: &Json) -> Answ
 }
 
 /// Every page of a list.
-fn every(world: &mut World, service: &str, operation: &str, list: &str, token: (&str, &str)) -> Vec<Json> {
+pub(super) fn every(
+    world: &mut World,
+    service: &str,
+    operation: &str,
+    list: &str,
+    token: (&str, &str),
+) -> Vec<Json> {
     let mut found = Vec::new();
     let mut input = json!({});
     loop {
@@ -110,6 +116,7 @@ fn resources(world: &mut World) -> BTreeMap<String, Tags> {
             all.insert(arn, tags);
         }
     }
+    all.extend(super::tagged::all(world));
     all.retain(|_, tags| !tags.is_empty());
     all
 }
@@ -156,6 +163,13 @@ fn is_kind(arn: &str, wanted: &str) -> bool {
     let service = parts.nth(2).unwrap_or_default();
     let resource = parts.nth(2).unwrap_or_default();
     let kind = resource.split(['/', ':']).next().unwrap_or_default();
+    // The ARNs of some say nothing of their kind.
+    let kind = match service {
+        "s3" => "bucket",
+        "sns" => "topic",
+        "sqs" => "queue",
+        _ => kind,
+    };
     match wanted.split_once(':') {
         None => service == wanted,
         Some((of, name)) => service == of && kind == name.split('/').next().unwrap_or_default(),
@@ -269,6 +283,7 @@ fn each(world: &mut World, input: &Json, tags: Option<&Tags>, keys: &[&str]) -> 
     for arn in input.texts("ResourceARNList") {
         let result = match change(arn, tags, keys) {
             Some((service, operation, input)) => call(world, service, operation, &input),
+            None if super::tagged::is_known(arn) => super::tagged::change(world, arn, tags, keys),
             None => {
                 let message = format!("{arn} is of no service that this API can tag.");
                 Err(ApiError::new("InternalServiceException", message).status(500))

@@ -4,7 +4,7 @@ use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
 use super::{Event, choose, life, replace};
 use crate::World;
-use crate::service::{ApiError, ec2};
+use crate::service::{ApiError, cloudwatch, ec2};
 use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
@@ -19,6 +19,7 @@ const BATCH: usize = 20;
 
 /// Reconciles a little later, once however often it is asked for.
 pub fn soon(world: &mut World, name: &str) {
+    cloudwatch::wake(world, &cloudwatch::Subject::AutoScalingGroup(name.to_owned()));
     after(world, name, NOTICED);
 }
 

@@ -45,6 +45,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
     world.tell("ec2", "instance", id, "running", None);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
+    elbv2::instance_running(world, id);
 }
 
 pub fn stopped(world: &mut World, id: &str, boot: u32) {
@@ -85,7 +86,6 @@ pub fn terminated(world: &mut World, id: &str) {
     instance.state = InstanceState::Terminated;
     instance.interface = None;
     instance.others.clear();
-    instance.volumes.clear();
     let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
     for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {
@@ -132,7 +132,8 @@ pub fn vanish(world: &mut World, id: &str) {
 /// MetadataOptions as they take effect: images that say so require version 2.
 pub fn metadata(world: &World, instance: &Instance) -> Json {
     let given = instance.spec.metadata.as_ref();
-    let modern = image_in(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
+    let modern =
+        image_in(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
     let text = |name: &str, default: &str| {
         given.and_then(|options| options.text(name)).unwrap_or(default).to_owned()
     };

@@ -506,10 +506,10 @@ pub fn attach_network_interface(world: &mut World, input: &Json) -> Answer {
         return fail("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."));
     }
     let answer = json!({"AttachmentId": attachment.id, "NetworkCardIndex": 0});
+    world.ec2.attach(id, Some(attachment));
     if let Some(instance) = world.ec2.instances.get_mut(&instance) {
         instance.others.push(id.to_owned());
     }
-    world.ec2.attach(id, Some(attachment));
     Ok(answer)
 }
 
@@ -526,9 +526,9 @@ pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
         return fail("OperationNotPermitted", message);
     }
     let (attached, id) = (eni.instance().map(str::to_owned), eni.id.clone());
+    world.ec2.attach(&id, None);
     if let Some(instance) = attached.and_then(|instance| world.ec2.instances.get_mut(&instance)) {
         instance.others.retain(|other| *other != id);
     }
-    world.ec2.attach(&id, None);
     done()
 }

@@ -353,12 +353,11 @@ fn attach_others(world: &mut World, spec: &LaunchSpec, instance: &str) -> Result
             at: world.now,
             delete_on_termination: given.flag("DeleteOnTermination").unwrap_or(made),
         };
-        let found =
-            world.ec2.interfaces.get_mut(&eni).ok_or_else(|| super::interfaces::no_interface(&eni))?;
+        let found = world.ec2.interfaces.get(&eni).ok_or_else(|| super::interfaces::no_interface(&eni))?;
         if found.attachment.is_some() {
             return fail("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."));
         }
-        found.attachment = Some(attachment);
+        world.ec2.attach(&eni, Some(attachment));
         attached.push(eni);
     }
     Ok(attached)

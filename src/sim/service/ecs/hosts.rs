@@ -169,6 +169,7 @@ pub(super) fn join(
     assign_provider(world, &arn, &groups_of(world, name));
     placement::room(world, name);
     super::scaling::wake_cluster(world, name);
+    super::told::hosts_changed(world, name);
     kick_daemons(world, name);
     arn
 }
@@ -246,6 +247,7 @@ fn remove(world: &mut World, arn: &str) {
         cluster.hosts.remove(arn);
     }
     super::scaling::wake_cluster(world, &host.cluster);
+    super::told::hosts_changed(world, &host.cluster);
     kick_daemons(world, &host.cluster);
 }
 
@@ -541,7 +543,9 @@ pub(super) fn take(world: &mut World, host: &str, task: &str, share: &Share) {
     found.ports.extend(share.ports.iter().copied());
     found.tasks.insert(task.to_owned());
     found.version += 1;
+    let cluster = found.cluster.clone();
     world.ecs.host_changed(host);
+    super::told::hosts_changed(world, &cluster);
     protect(world, host);
 }
 
@@ -558,6 +562,7 @@ pub(super) fn give_back(world: &mut World, host: &str, task: &str, share: &Share
     let (cluster, provider) = (found.cluster.clone(), found.provider.clone());
     world.ecs.host_changed(host);
     protect(world, host);
+    super::told::hosts_changed(world, &cluster);
     placement::room(world, &cluster);
     super::scaling::wake_provider(world, provider.as_deref());
 }
