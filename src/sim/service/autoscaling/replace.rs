@@ -112,12 +112,11 @@ fn mark(world: &mut World, name: &str) {
                 "an instance was taken out of service to rebalance the group across its Availability Zones.";
             unbalanced(world, group).map(|id| (id, why, true))
         });
-    match found {
-        Some((id, why, launch_first)) => retire(world, &id, why, launch_first),
-        None => {
-            let group = world.autoscaling.groups.get_mut(name).expect("seen above");
-            group.may_be_misplaced &= group.suspends("AZRebalance") || group.refresh().is_some();
-        }
+    if let Some((id, why, launch_first)) = found {
+        return retire(world, &id, why, launch_first);
+    }
+    if let Some(group) = world.autoscaling.groups.get_mut(name) {
+        group.may_be_misplaced &= group.suspends("AZRebalance") || group.refresh().is_some();
     }
 }
 
@@ -139,10 +138,8 @@ fn expired(world: &World, group: &Group) -> Option<String> {
 /// (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): not while a refresh does it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if !group.may_be_misplaced || group.subnets.is_empty() {
-        return None;
-    }
-    if group.suspends("AZRebalance") || group.refresh().is_some() {
+    let leaves_it = group.suspends("AZRebalance") || group.refresh().is_some();
+    if !group.may_be_misplaced || group.subnets.is_empty() || leaves_it {
         return None;
     }
     let elsewhere = |member: &&Member| {
