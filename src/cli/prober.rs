@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use crate::rollout::settings::Probe;
 use crate::sim::Sim;
 use crate::sim::request::{self, Request};
+use crate::sim::server::REQUEST_PATH;
 use async_trait::async_trait;
-use std::time::Duration;
 
 /// Into the world of this process.
 pub struct InWorld {
@@ -18,7 +18,7 @@ pub struct InWorld {
 impl Prober for InWorld {
     async fn ask(&self, probe: &Probe) -> Option<String> {
         let now = self.clock.now().as_millisecond();
-        let asked = Request { method: &probe.method, url: &probe.url, headers: &probe.headers };
+        let asked = asked(probe);
         let answer = self.sim.with(|world| {
             world.advance_to(now);
             request::answer(world, &asked)
@@ -27,6 +27,14 @@ impl Prober for InWorld {
             Ok(answer) => probe.fault(answer.status, &answer.body),
             Err(why) => Some(why.to_string()),
         }
+    }
+}
+
+fn asked(probe: &Probe) -> Request<'_> {
+    Request {
+        method: probe.method.as_str().into(),
+        url: probe.url.as_str().into(),
+        headers: probe.headers.clone(),
     }
 }
 
@@ -47,28 +55,42 @@ impl Prober for OverHttp {
 
 fn send(probe: &Probe, through: Option<&str>) -> Option<String> {
     let config = ureq::Agent::config_builder()
-        .timeout_global(Some(probe.timeout.max(Duration::from_millis(1))))
+        .timeout_global(Some(probe.timeout))
         .max_redirects(0)
         .http_status_as_error(false)
-        .proxy(through.and_then(|endpoint| ureq::Proxy::new(endpoint).ok()))
         .build();
+    let agent = ureq::Agent::new_with_config(config);
+    let told = |error: ureq::Error| error.to_string();
+    let answer = match through {
+        Some(endpoint) => into_served(&agent, endpoint, probe),
+        None => over_network(&agent, probe).map_err(told),
+    };
+    match answer {
+        Ok((status, body)) => probe.fault(status, &body),
+        Err(why) => Some(why),
+    }
+}
+
+fn over_network(agent: &ureq::Agent, probe: &Probe) -> Result<(u16, String), ureq::Error> {
     let mut request = ureq::http::Request::builder().method(probe.method.as_str()).uri(&probe.url);
     for (name, value) in &probe.headers {
         request = request.header(name, value);
     }
-    let request = match request.body(()) {
-        Ok(request) => request,
-        Err(error) => return Some(error.to_string()),
-    };
-    match ureq::Agent::new_with_config(config).run(request) {
-        Ok(mut answer) => {
-            let body = answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string();
-            match body {
-                Ok(body) => probe.fault(answer.status().as_u16(), &body),
-                Err(error) => Some(error.to_string()),
-            }
-        }
-        Err(error) => Some(error.to_string()),
+    let mut answer = agent.run(request.body(())?)?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string()?))
+}
+
+/// The process that serves the world answers in the place of the internet.
+fn into_served(agent: &ureq::Agent, endpoint: &str, probe: &Probe) -> Result<(u16, String), String> {
+    let told = |error: ureq::Error| error.to_string();
+    let text = serde_json::to_string(&asked(probe)).map_err(|error| error.to_string())?;
+    let mut answer = agent.post(format!("{endpoint}{REQUEST_PATH}")).send(text).map_err(told)?;
+    let text = answer.body_mut().read_to_string().map_err(told)?;
+    let answer: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    match answer["status"].as_u64().and_then(|status| u16::try_from(status).ok()) {
+        Some(status) => Ok((status, answer["body"].as_str().unwrap_or_default().to_owned())),
+        None => Err(answer["unanswered"].as_str().unwrap_or("no answer").to_owned()),
     }
 }
 
@@ -80,6 +102,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use std::time::Duration;
 
     fn probe(url: String) -> Probe {
         Probe {

@@ -225,7 +225,13 @@ fn events(dir: PathBuf, since: u64) -> Result<Done, CliError> {
     match own_world(&environment, "")? {
         Err(endpoint) if endpoint.starts_with("http://") => {
             let path = format!("{}?since={since}", server::EVENTS_PATH);
-            print!("{}", fault::request(&endpoint, "GET", &path, "")?);
+            print!(
+                "{}",
+                fault::ask_at(&endpoint, &path, "GET", "", |why| CliError::usage(
+                    why,
+                    "`cutover sim events --help`"
+                ))?
+            );
         }
         Err(holder) => return Err(busy(&holder)),
         Ok(_owner) => {

@@ -3,16 +3,18 @@
 use super::World;
 use super::service::ec2::query::wild;
 use super::service::{Input, ecs, elbv2, route53};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request<'r> {
-    pub method: &'r str,
+    pub method: Cow<'r, str>,
     /// `http://web-123.us-east-1.elb.amazonaws.com:81/health?full=1`
-    pub url: &'r str,
-    pub headers: &'r [(String, String)],
+    pub url: Cow<'r, str>,
+    pub headers: Vec<(String, String)>,
 }
 
 /// Why no answer comes at all.
@@ -67,8 +69,8 @@ fn parts(url: &str) -> Option<Parts<'_>> {
 
 /// Sends it. The world goes on as if nobody had asked: shares are drawn from the seed and the moment.
 pub fn answer(world: &World, request: &Request<'_>) -> Result<Answer, Unanswered> {
-    let missing = || Unanswered::NoSuchHost(request.url.to_owned());
-    let url = parts(request.url).ok_or_else(missing)?;
+    let missing = || Unanswered::NoSuchHost(request.url.to_string());
+    let url = parts(&request.url).ok_or_else(missing)?;
     let name = route53::alias_of(world, url.host).unwrap_or_else(|| url.host.to_owned());
     let refused = || Unanswered::Refused(format!("{}:{}", url.host, url.port));
     let balancer =
@@ -96,7 +98,7 @@ fn meets(condition: &Json, request: &Request<'_>, url: &Parts<'_>) -> bool {
         // Hosts are compared without case, paths with it.
         "host-header" => any("HostHeaderConfig", &|v| wild(&lower(v), &lower(url.host))),
         "path-pattern" => any("PathPatternConfig", &|v| wild(v, url.path)),
-        "http-request-method" => any("HttpRequestMethodConfig", &|v| v == request.method),
+        "http-request-method" => any("HttpRequestMethodConfig", &|v| v == request.method.as_ref()),
         "http-header" => {
             let name = condition["HttpHeaderConfig"].text("HttpHeaderName").unwrap_or_default();
             let header = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

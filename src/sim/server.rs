@@ -3,6 +3,7 @@
 use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::request;
 use super::service::iam::Enforcement;
 use super::traffic::order;
 use super::wire::Called;
@@ -39,6 +40,10 @@ pub const EVENTS_PATH: &str = "/cutover/events";
 /// Where `sim traffic` finds the requests to a world that is served: GET lists the streams, or with `?since=5m`
 /// reports what became of them; POST declares, DELETE clears.
 pub const TRAFFIC_PATH: &str = "/cutover/traffic";
+
+/// Sends one HTTP request into a world that is served: `{"method", "url", "headers"}` becomes `{"status", "body"}`,
+/// or `{"unanswered"}`.
+pub const REQUEST_PATH: &str = "/cutover/request";
 
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
@@ -198,6 +203,23 @@ impl<F: Fn(&Sim)> Server<F> {
         )
     }
 
+    fn request(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let now = self.now();
+        let answer = serde_json::from_slice::<request::Request<'_>>(body).map(|asked| {
+            self.sim.with(|world| {
+                world.advance_to(now);
+                request::answer(world, &asked)
+            })
+        });
+        match answer {
+            Ok(Ok(found)) => {
+                json(serde_json::json!({ "status": found.status, "body": found.body }).to_string())
+            }
+            Ok(Err(why)) => json(serde_json::json!({ "unanswered": why.to_string() }).to_string()),
+            Err(error) => plain(StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -222,6 +244,7 @@ impl<F: Fn(&Sim)> Server<F> {
             }
             (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
             (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
+            (&Method::POST, REQUEST_PATH) => return Ok(self.request(&body)),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             (method, TRAFFIC_PATH) => {
                 let since = parts.uri.query().and_then(|query| query.strip_prefix("since="));
