@@ -45,10 +45,8 @@ OWN = ROOT / "fixtures" / "terraform-provider"
 # Small roots that call public modules unmodified, and the modules' own examples.
 CALLING = ROOT / "fixtures" / "public-modules" / "roots"
 CALLED_WITH = {
-    # The root only plans, so that any image will do.
-    "asg": 'data "aws_ssm_parameter" "image" {\n'
-    '  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"\n}\n'
-    'module "asg" {\n  image_id = data.aws_ssm_parameter.image.value\n}\n',
+    # The root only plans, so that any image will do; this one there is.
+    "asg": 'module "asg" {\n  image_id = "ami-0a120230000000e86"\n}\n',
 }
 EXAMPLES = [
     "vpc@5.21.0/simple", "iam@5.60.0/iam-policy", "iam@5.60.0/iam-assumable-role",
@@ -95,7 +93,7 @@ def serve(options, folder):
     return server, endpoint[1]
 
 
-def copy(source, path, override, into):
+def copy(source, path, into):
     """A configuration as Terraform may see it: without Cutover's own blocks, with its state beside it."""
     keep = {"envs", "modules"} if source == ROOT else None
     skip = lambda folder, names: [
@@ -104,10 +102,7 @@ def copy(source, path, override, into):
         or (keep and pathlib.Path(folder) == ROOT and n not in keep)
     ]  # fmt: skip
     shutil.copytree(source / path if source != ROOT and path == "." else source, into, ignore=skip)
-    root = into / path
-    if override:
-        (root / "zz_override.tf").write_text(override)
-    return root
+    return into / path
 
 
 class Failed(Exception):
@@ -139,10 +134,12 @@ def root_name(environment):
 
 def run(options, name, source, path, override, calls_modules, work):
     into = work / "copy"
-    root = copy(source, path, override, into)
+    root = copy(source, path, into)
     if calls_modules:
         modules = into if source == options.modules else options.modules
         public_modules.manifest(root, modules)
+    if override:
+        (root / "zz_override.tf").write_text(override)
     world = work / "world"
     world.mkdir()
     server, endpoint = serve(options, world)

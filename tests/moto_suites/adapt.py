@@ -12,7 +12,8 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
             Also security groups of the default VPC on interfaces, instances and templates elsewhere.
   names     Load balancers for endpoint services with an underscore. AWS: letters, digits and hyphens.
   devices   The images meant have their root volume at /dev/sda1, ours at /dev/xvda.
-  zones     Zones of another region, in CreateSubnet. AWS: InvalidParameterValue. The region's own with that letter.
+  zones     Zones of another region, in CreateSubnet and CreateVolume, or what is none. AWS: InvalidParameterValue and
+            InvalidZone.NotFound. The region's own with that letter.
   addresses Private addresses that are not the subnet's to give. AWS: InvalidParameterValue. Each stands for one.
   keys      Key pairs that nobody made. AWS: InvalidKeyPair.NotFound (EC2 User Guide, "Error codes"). One is made.
   vpcs      A VPC that nobody made, for a security group. AWS: InvalidVpcID.NotFound. One is made.
@@ -115,8 +116,8 @@ class Scene:
                 self.set_groups(client, operation, arguments)
             if operation == "RunInstances" and arguments.get("KeyName"):
                 self.make_key(client, arguments["KeyName"])
-            if operation == "CreateSubnet":
-                self.find_zone(client, arguments.get("AvailabilityZone"))
+            if operation in ("CreateSubnet", "CreateVolume"):
+                self.find_zone(client, arguments.get("AvailabilityZone"), operation == "CreateVolume")
             if operation == "CreateSecurityGroup":
                 self.make_vpc(client, arguments.get("VpcId"))
             if operation == "CreateNatGateway" and arguments.get("ConnectivityType") != "private":
@@ -158,7 +159,7 @@ class Scene:
         wanted = []
         for place in places:
             listed = [a if isinstance(a, str) else a["PrivateIpAddress"] for a in place.get("PrivateIpAddresses", [])]
-            wanted += [place["PrivateIpAddress"]] * ("PrivateIpAddress" in place) + listed
+            wanted += ([place["PrivateIpAddress"]] if place.get("PrivateIpAddress") else []) + listed
         if not wanted:
             return
         subnet = next((place["SubnetId"] for place in places if place.get("SubnetId")), None)
@@ -177,13 +178,13 @@ class Scene:
         if all(pair["KeyName"] != name for pair in known):
             self.call(client, "CreateKeyPair", {"KeyName": name})
 
-    def find_zone(self, client, name):
-        region = client.meta.region_name
+    def find_zone(self, client, name, whatever):
         zone = name and name not in self.ours and ZONE.fullmatch(name)
-        if zone and not name.startswith(region):
+        if zone or (name and whatever and name not in self.ours):
             own = self.call(client, "DescribeAvailabilityZones", {})["AvailabilityZones"]
             letters = sorted(z["ZoneName"] for z in own)
-            self.stands(name, next((z for z in letters if z.endswith(zone[2])), letters[0]))
+            if name not in letters:
+                self.stands(name, next((z for z in letters if z[-1] == name[-1]), letters[0]))
 
     def make_vpc(self, client, name):
         # What no id can look like, or what AWS gave out before 2018.

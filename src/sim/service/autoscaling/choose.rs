@@ -192,7 +192,7 @@ fn price(name: &str) -> i64 {
     })
 }
 
-fn architecture(world: &World, template: &TemplateRef) -> &'static str {
+fn architecture<'a>(world: &'a World, template: &TemplateRef) -> &'a str {
     let data = ec2::resolve(world, &template.specification()).ok().map(|found| found.data);
     let image = data.as_ref().and_then(|data| data.text("ImageId")).unwrap_or_default();
     ec2::images::image_in(world, &ec2::real_image(world, image)).map_or("x86_64", |image| image.arch)

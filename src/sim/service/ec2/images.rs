@@ -1,21 +1,23 @@
 //! Public machine images, fixed: the ones people launch container hosts and test machines from.
 
+use super::own_images::OwnImage;
 use super::query::{fail, filtered, lean, paged, tags_of};
 use crate::World;
 use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
-pub struct Image {
-    pub id: &'static str,
-    pub name: &'static str,
-    description: &'static str,
-    pub arch: &'static str,
-    owner: &'static str,
-    alias: Option<&'static str>,
-    pub root_device: &'static str,
-    pub snapshot: &'static str,
+#[derive(Clone, Copy)]
+pub struct Image<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    description: &'a str,
+    pub arch: &'a str,
+    owner: &'a str,
+    alias: Option<&'a str>,
+    pub root_device: &'a str,
+    pub snapshot: &'a str,
     pub size: i64,
-    created: &'static str,
+    created: &'a str,
 }
 
 const AMAZON_ECS: &str = "591542846629";
@@ -23,7 +25,7 @@ const AMAZON: &str = "137112412989";
 const CANONICAL: &str = "099720109477";
 
 /// Names follow each publisher's scheme; ids are ours.
-const IMAGES: &[Image] = &[
+const IMAGES: &[Image<'static>] = &[
     Image {
         id: "ami-0ec5a12023000e86a",
         name: "al2023-ami-ecs-hvm-2023.0.20260909-kernel-6.1-x86_64-ebs",
@@ -158,16 +160,33 @@ const IMAGES: &[Image] = &[
     },
 ];
 
-/// The image of this id; one that is not known here may have a stand-in.
-pub fn image_in(world: &World, id: &str) -> Option<&'static Image> {
-    image(id).or_else(|| image(world.ec2.stand_ins.get(id)?))
+/// A public image, or one of the account's own; one that is not known here may have a stand-in.
+pub fn image_in<'a>(world: &'a World, id: &str) -> Option<Image<'a>> {
+    let own = || world.ec2.images.get(id).map(|own| own_image(world, own));
+    image(id).copied().or_else(own).or_else(|| image(world.ec2.stand_ins.get(id)?).copied())
 }
 
-pub fn image(id: &str) -> Option<&'static Image> {
+/// A public image.
+pub fn image(id: &str) -> Option<&'static Image<'static>> {
     IMAGES.iter().find(|image| image.id == id)
 }
 
-fn newest(prefix: &str, arch: &str) -> &'static Image {
+fn own_image<'a>(world: &'a World, own: &'a OwnImage) -> Image<'a> {
+    Image {
+        id: &own.id,
+        name: &own.name,
+        description: &own.description,
+        arch: &own.arch,
+        owner: &world.account,
+        alias: None,
+        root_device: &own.root_device,
+        snapshot: own.root().map_or("", |device| device.snapshot.as_str()),
+        size: own.root().map_or(8, |device| device.size),
+        created: &own.created,
+    }
+}
+
+fn newest(prefix: &str, arch: &str) -> &'static Image<'static> {
     let mut all = IMAGES.iter().filter(|image| image.name.starts_with(prefix) && image.arch == arch);
     let first = all.next().unwrap_or(&IMAGES[0]);
     all.fold(first, |best, image| if image.created > best.created { image } else { best })
@@ -182,7 +201,8 @@ pub fn ecs_optimized_ami(arch: &str, os: &str) -> &'static str {
 
 /// Its name, for the recommended parameter's JSON (`image_name`).
 pub fn ecs_optimized_name(arch: &str, os: &str) -> &'static str {
-    image(ecs_optimized_ami(arch, os)).map_or("", |image| image.name)
+    let id = ecs_optimized_ami(arch, os);
+    IMAGES.iter().find(|image| image.id == id).map_or("", |image| image.name)
 }
 
 /// The newest generic Amazon Linux 2023 (`/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-…`).
@@ -214,13 +234,25 @@ pub fn no_image(id: &str) -> ApiError {
     ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
 }
 
-impl Image {
+/// Whether it is a public image's.
+pub fn has_snapshot(id: &str) -> bool {
+    IMAGES.iter().any(|image| image.snapshot == id)
+}
+
+impl Image<'_> {
+    pub fn description(&self) -> &str {
+        self.description
+    }
+
     pub fn volume_type(&self) -> &'static str {
         if self.name.contains("gp2") || self.description.ends_with("GP2") { "gp2" } else { "gp3" }
     }
 }
 
-fn image_json(world: &World, image: &Image) -> Json {
+fn image_json(world: &World, image: &Image<'_>) -> Json {
+    if let Some(own) = world.ec2.images.get(image.id) {
+        return own.json(world);
+    }
     lean(json!({
         "ImageId": image.id, "Name": image.name, "Description": image.description,
         "Architecture": image.arch, "OwnerId": image.owner, "ImageOwnerAlias": image.alias,
@@ -246,7 +278,7 @@ fn image_json(world: &World, image: &Image) -> Json {
 
 pub fn describe_images(world: &mut World, input: &Json) -> Answer {
     let ids = input.texts("ImageIds");
-    let unknown: Vec<&str> = ids.iter().filter(|id| image(id).is_none()).copied().collect();
+    let unknown: Vec<&str> = ids.iter().filter(|id| image_in(world, id).is_none()).copied().collect();
     match unknown[..] {
         [] => {}
         [id] => return Err(no_image(id)),
@@ -259,12 +291,14 @@ pub fn describe_images(world: &mut World, input: &Json) -> Answer {
         }
     }
     let owners = input.texts("Owners");
-    let owned = |image: &&Image| {
-        let aliases = [Some(image.owner), image.alias];
+    let owned = |image: &Image<'_>| {
+        let own = if image.owner == world.account { Some("self") } else { image.alias };
+        let aliases = [Some(image.owner), own];
         owners.is_empty() || owners.iter().any(|owner| aliases.contains(&Some(*owner)))
     };
-    let named = IMAGES.iter().filter(|image| ids.is_empty() || ids.contains(&image.id)).filter(owned);
-    let items = named.map(|image| image_json(world, image)).collect();
+    let own = world.ec2.images.values().map(|own| own_image(world, own));
+    let all = IMAGES.iter().copied().chain(own).filter(|image| ids.is_empty() || ids.contains(&image.id));
+    let items = all.filter(owned).map(|image| image_json(world, &image)).collect();
     let table = &[
         ("architecture", "Architecture"),
         ("block-device-mapping.delete-on-termination", "BlockDeviceMappings.Ebs.DeleteOnTermination"),
@@ -282,6 +316,7 @@ pub fn describe_images(world: &mut World, input: &Json) -> Answer {
         ("is-public", "Public"),
         ("manifest-location", "ImageLocation"),
         ("name", "Name"),
+        ("source-instance-id", "SourceInstanceId"),
         ("owner-alias", "ImageOwnerAlias"),
         ("owner-id", "OwnerId"),
         ("platform", "Platform"),
@@ -293,14 +328,4 @@ pub fn describe_images(world: &mut World, input: &Json) -> Answer {
     ];
     let items = filtered(items, input.list("Filters"), table)?;
     paged(input, "Images", items)
-}
-
-pub fn describe_image_attribute(_world: &mut World, input: &Json) -> Answer {
-    let id = super::query::need(input, "ImageId")?;
-    let image = image(id).ok_or_else(|| no_image(id))?;
-    match input.text("Attribute") {
-        Some("description") => Ok(json!({"ImageId": id, "Description": {"Value": image.description}})),
-        Some("launchPermission") => fail("AuthFailure", format!("Not authorized for image:{id}")),
-        _ => Ok(json!({"ImageId": id})),
-    }
 }

@@ -148,7 +148,8 @@ pub fn modify_instance_metadata_options(world: &mut World, input: &Json) -> Answ
         }
     }
     instance.spec.metadata = Some(options);
-    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(instance)}))
+    let instance = instance.clone();
+    Ok(json!({"InstanceId": instance.id, "InstanceMetadataOptions": metadata(world, &instance)}))
 }
 
 pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) -> Answer {

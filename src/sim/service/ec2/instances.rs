@@ -1,7 +1,7 @@
 //! Instances: their life, what clients read of it and may change.
 
 use super::Event;
-use super::images::{image, image_in};
+use super::images::image_in;
 use super::instance_types::instance_type;
 use super::interfaces::{
     addresses_json, association_json, delete_interface, groups_json, ipv6_json, private_name, public_ip_of,
@@ -130,9 +130,10 @@ pub fn vanish(world: &mut World, id: &str) {
 }
 
 /// MetadataOptions as they take effect: images that say so require version 2.
-pub fn metadata(instance: &Instance) -> Json {
+pub fn metadata(world: &World, instance: &Instance) -> Json {
     let given = instance.spec.metadata.as_ref();
-    let modern = image(&instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
+    let modern =
+        image_in(world, &instance.spec.image_id).is_some_and(|image| image.name.starts_with("al2023"));
     let text = |name: &str, default: &str| {
         given.and_then(|options| options.text(name)).unwrap_or(default).to_owned()
     };
@@ -201,7 +202,7 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
         "Ipv6Address": eni.and_then(|eni| eni.ipv6.first()),
         "SourceDestCheck": has_network.then_some(instance.source_dest_check),
         "Monitoring": {"State": if spec.monitoring { "enabled" } else { "disabled" }},
-        "MetadataOptions": metadata(instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
+        "MetadataOptions": metadata(world, instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
         "HibernationOptions": {"Configured": spec.hibernation}, "EnclaveOptions": {"Enabled": false},
         "MaintenanceOptions": {"AutoRecovery": "default"}, "BootMode": "uefi-preferred",

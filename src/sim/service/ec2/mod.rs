@@ -14,16 +14,20 @@ mod key_pairs;
 mod launch_templates;
 mod network;
 mod network_acls;
+mod own_images;
 pub mod query;
 mod routes;
 mod run_instances;
 mod security_group_rules;
 mod security_groups;
+mod snapshots;
 mod spot;
 pub mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_storage;
 mod volumes;
 mod zones;
 
@@ -63,11 +67,14 @@ pub const OPERATIONS: Operations = &[
     ("AssociateVpcCidrBlock", network::associate_vpc_cidr_block),
     ("AttachInternetGateway", gateways::attach_internet_gateway),
     ("AttachNetworkInterface", interfaces::attach_network_interface),
+    ("AttachVolume", volumes::attach_volume),
     ("AuthorizeSecurityGroupEgress", security_group_rules::authorize_egress),
     ("AuthorizeSecurityGroupIngress", security_group_rules::authorize_ingress),
     ("CancelSpotInstanceRequests", spot::cancel_spot_instance_requests),
+    ("CopyImage", own_images::copy_image),
     ("CreateDefaultSubnet", network::create_default_subnet),
     ("CreateDefaultVpc", network::create_default_vpc),
+    ("CreateImage", own_images::create_image),
     ("CreateInternetGateway", gateways::create_internet_gateway),
     ("CreateKeyPair", key_pairs::create_key_pair),
     ("CreateLaunchTemplate", launch_templates::create_launch_template),
@@ -79,8 +86,10 @@ pub const OPERATIONS: Operations = &[
     ("CreateRoute", routes::create_route),
     ("CreateRouteTable", routes::create_route_table),
     ("CreateSecurityGroup", security_groups::create_security_group),
+    ("CreateSnapshot", snapshots::create_snapshot),
     ("CreateSubnet", network::create_subnet),
     ("CreateTags", tags::create_tags),
+    ("CreateVolume", volumes::create_volume),
     ("CreateVpc", network::create_vpc),
     ("DeleteInternetGateway", gateways::delete_internet_gateway),
     ("DeleteKeyPair", key_pairs::delete_key_pair),
@@ -93,15 +102,18 @@ pub const OPERATIONS: Operations = &[
     ("DeleteRoute", routes::delete_route),
     ("DeleteRouteTable", routes::delete_route_table),
     ("DeleteSecurityGroup", security_groups::delete_security_group),
+    ("DeleteSnapshot", snapshots::delete_snapshot),
     ("DeleteSubnet", network::delete_subnet),
     ("DeleteTags", tags::delete_tags),
+    ("DeleteVolume", volumes::delete_volume),
     ("DeleteVpc", network::delete_vpc),
+    ("DeregisterImage", own_images::deregister_image),
     ("DescribeAccountAttributes", zones::describe_account_attributes),
     ("DescribeAddresses", gateways::describe_addresses),
     ("DescribeAddressesAttribute", gateways::describe_addresses_attribute),
     ("DescribeAvailabilityZones", zones::describe_availability_zones),
     ("DescribeDhcpOptions", network::describe_dhcp_options),
-    ("DescribeImageAttribute", images::describe_image_attribute),
+    ("DescribeImageAttribute", own_images::describe_image_attribute),
     ("DescribeImages", images::describe_images),
     ("DescribeInstanceAttribute", instance_attributes::describe_instance_attribute),
     ("DescribeInstanceCreditSpecifications", instance_attributes::describe_instance_credit_specifications),
@@ -120,18 +132,22 @@ pub const OPERATIONS: Operations = &[
     ("DescribeRouteTables", routes::describe_route_tables),
     ("DescribeSecurityGroupRules", security_group_rules::describe_security_group_rules),
     ("DescribeSecurityGroups", security_groups::describe_security_groups),
+    ("DescribeSnapshots", snapshots::describe_snapshots),
     ("DescribeSpotInstanceRequests", spot::describe_spot_instance_requests),
     ("DescribeSubnets", network::describe_subnets),
     ("DescribeTags", tags::describe_tags),
     ("DescribeVolumes", volumes::describe_volumes),
+    ("DescribeVolumesModifications", volumes::describe_volumes_modifications),
     ("DescribeVpcAttribute", network::describe_vpc_attribute),
     ("DescribeVpcs", network::describe_vpcs),
     ("DetachInternetGateway", gateways::detach_internet_gateway),
     ("DetachNetworkInterface", interfaces::detach_network_interface),
+    ("DetachVolume", volumes::detach_volume),
     ("DisassociateAddress", gateways::disassociate_address),
     ("DisassociateRouteTable", routes::disassociate_route_table),
     ("DisassociateVpcCidrBlock", network::disassociate_vpc_cidr_block),
     ("ImportKeyPair", key_pairs::import_key_pair),
+    ("ModifyImageAttribute", own_images::modify_image_attribute),
     ("ModifyInstanceAttribute", instance_attributes::modify_instance_attribute),
     ("ModifyInstanceCreditSpecification", instance_attributes::modify_instance_credit_specification),
     ("ModifyInstanceMetadataOptions", instance_attributes::modify_instance_metadata_options),
@@ -139,15 +155,18 @@ pub const OPERATIONS: Operations = &[
     ("ModifyNetworkInterfaceAttribute", interfaces::modify_network_interface_attribute),
     ("ModifySecurityGroupRules", security_group_rules::modify_security_group_rules),
     ("ModifySubnetAttribute", network::modify_subnet_attribute),
+    ("ModifyVolume", volumes::modify_volume),
     ("ModifyVpcAttribute", network::modify_vpc_attribute),
     ("ModifyVpcTenancy", network::modify_vpc_tenancy),
     ("MonitorInstances", instance_attributes::monitor_instances),
     ("RebootInstances", instances::reboot_instances),
+    ("RegisterImage", own_images::register_image),
     ("ReleaseAddress", gateways::release_address),
     ("ReplaceNetworkAclAssociation", network_acls::replace_network_acl_association),
     ("ReplaceNetworkAclEntry", network_acls::replace_network_acl_entry),
     ("ReplaceRoute", routes::replace_route),
     ("ReplaceRouteTableAssociation", routes::replace_route_table_association),
+    ("ResetImageAttribute", own_images::reset_image_attribute),
     ("RevokeSecurityGroupEgress", security_group_rules::revoke_egress),
     ("RevokeSecurityGroupIngress", security_group_rules::revoke_ingress),
     ("RunInstances", run_instances::run_instances),

@@ -6,7 +6,7 @@ use super::interfaces::{new_interface, public_address};
 use super::launch_templates::{overlay, resolve};
 use super::network::{default_vpc, no_subnet};
 use super::query::{absent, check_tags, fail, lean, new_tags, once, tags_from};
-use super::state::{Attachment, Instance, InstanceState, Tags, Volume};
+use super::state::{Attachment, Instance, InstanceState, Tags};
 use super::{Event, instances};
 use crate::World;
 use crate::service::{Answer, ApiError, Input, iam, ssm};
@@ -409,14 +409,21 @@ fn check_network(input: &Json) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The image's root volume, changed and joined by the mappings of the request.
+/// The image's volumes, changed and joined by the mappings of the request.
 fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
     let image = image_in(world, &spec.image_id).expect("checked before");
-    let root = json!({"DeviceName": image.root_device, "Ebs": {}});
-    let mut mappings = vec![root];
+    let (root_device, size, kind) = (image.root_device.to_owned(), image.size, image.volume_type());
+    let snapshot = image.snapshot.to_owned();
+    let root = json!({
+        "DeviceName": root_device,
+        "Ebs": {"VolumeSize": size, "VolumeType": kind, "SnapshotId": snapshot},
+    });
+    let own = world.ec2.images.get(&spec.image_id).map(super::own_images::OwnImage::mappings);
+    let mut mappings = own.filter(|own| !own.is_empty()).unwrap_or_else(|| vec![root]);
     for given in &spec.block_devices {
         let device = given.text("DeviceName").unwrap_or_default();
         match mappings.iter_mut().find(|mapping| mapping.text("DeviceName") == Some(device)) {
+            Some(mapping) if given.get("Ebs").is_some() => overlay(&mut mapping["Ebs"], &given["Ebs"]),
             Some(mapping) => *mapping = given.clone(),
             None => mappings.push(given.clone()),
         }
@@ -425,28 +432,11 @@ fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> 
     for mapping in mappings {
         let Some(ebs) = mapping.get("Ebs").filter(|_| mapping.get("NoDevice").is_none()) else { continue };
         let device = mapping.text("DeviceName").unwrap_or_default().to_owned();
-        let root = device == image.root_device;
-        let kind =
-            ebs.text("VolumeType").unwrap_or(if root { image.volume_type() } else { "gp2" }).to_owned();
-        let gp3 = kind == "gp3";
-        let id = world.id("vol");
-        let snapshot = ebs.text("SnapshotId").map(str::to_owned);
-        let volume = Volume {
-            id: id.clone(),
-            size: ebs.int("VolumeSize").unwrap_or(if root { image.size } else { 8 }),
-            kind,
-            encrypted: ebs.flag("Encrypted").unwrap_or(false),
-            kms_key: ebs.text("KmsKeyId").map(str::to_owned),
-            iops: ebs.int("Iops").or(gp3.then_some(3000)),
-            throughput: ebs.int("Throughput").or(gp3.then_some(125)),
-            snapshot: snapshot.or(root.then(|| image.snapshot.to_owned())),
-            zone: zone.to_owned(),
-            created: world.now,
-            instance: Some(instance.to_owned()),
-            device: device.clone(),
-            delete_on_termination: ebs.flag("DeleteOnTermination").unwrap_or(true),
-        };
-        world.ec2.volumes.insert(id.clone(), volume);
+        let volume = super::volumes::new_volume(world, ebs, zone);
+        volume.instance = Some(instance.to_owned());
+        volume.device.clone_from(&device);
+        volume.delete_on_termination = ebs.flag("DeleteOnTermination").unwrap_or(true);
+        let id = volume.id.clone();
         if !spec.volume_tags.is_empty() {
             world.ec2.tags.insert(id.clone(), spec.volume_tags.clone());
         }

@@ -1,6 +1,7 @@
 //! What EC2 keeps: one ordered map a kind of resource, by id. Tags lie apart, by resource id.
 
 use super::launch_templates::Template;
+use super::own_images::OwnImage;
 use crate::world::Millis;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -27,6 +28,11 @@ pub struct State {
     pub key_pairs: BTreeMap<String, KeyPair>,
     pub instances: BTreeMap<String, Instance>,
     pub volumes: BTreeMap<String, Volume>,
+    #[serde(default)]
+    pub snapshots: BTreeMap<String, Snapshot>,
+    /// The account's own; public ones are the same in every world.
+    #[serde(default)]
+    pub images: BTreeMap<String, OwnImage>,
     pub tags: BTreeMap<String, Tags>,
     /// Answers to calls that carried a client token, by `Operation:token`.
     pub answered: BTreeMap<String, Answered>,
@@ -369,4 +375,33 @@ pub struct Volume {
     pub instance: Option<String>,
     pub device: String,
     pub delete_on_termination: bool,
+    /// When it was attached, where that was not at its creation.
+    #[serde(default)]
+    pub attached: Option<Millis>,
+    /// The last modification.
+    #[serde(default)]
+    pub modified: Option<Modification>,
+}
+
+/// Of a volume: what it was before, and when it changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Modification {
+    pub at: Millis,
+    pub size: i64,
+    pub kind: String,
+    pub iops: Option<i64>,
+    pub throughput: Option<i64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub id: String,
+    pub volume: String,
+    pub size: i64,
+    pub description: String,
+    pub encrypted: bool,
+    pub kms_key: Option<String>,
+    pub started: Millis,
+    /// Until then it is pending.
+    pub complete: Millis,
 }

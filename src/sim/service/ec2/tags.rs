@@ -20,6 +20,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("rtb", "route-table", "InvalidRouteTableID.NotFound", "routeTable"),
     ("sg", "security-group", "InvalidGroup.NotFound", "securityGroup"),
     ("sgr", "security-group-rule", "InvalidSecurityGroupRuleId.NotFound", "securityGroupRule"),
+    ("snap", "snapshot", "InvalidSnapshot.NotFound", "snapshot"),
     ("subnet", "subnet", "InvalidSubnetID.NotFound", "subnet"),
     ("vol", "volume", "InvalidVolume.NotFound", "volume"),
     ("vpc", "vpc", "InvalidVpcID.NotFound", "vpc"),
@@ -36,7 +37,7 @@ fn exists(world: &World, prefix: &str, id: &str) -> bool {
     let ec2 = &world.ec2;
     match prefix {
         "acl" => ec2.network_acls.contains_key(id),
-        "ami" => super::images::image(id).is_some(),
+        "ami" => super::images::image_in(world, id).is_some(),
         "dopt" => ec2.dhcp_options.contains_key(id),
         "eipalloc" => ec2.addresses.contains_key(id),
         "eni" => ec2.interfaces.contains_key(id),
@@ -48,6 +49,7 @@ fn exists(world: &World, prefix: &str, id: &str) -> bool {
         "rtb" => ec2.route_tables.contains_key(id),
         "sg" => ec2.security_groups.contains_key(id),
         "sgr" => ec2.rules.contains_key(id),
+        "snap" => ec2.snapshots.contains_key(id),
         "subnet" => ec2.subnets.contains_key(id),
         "vol" => ec2.volumes.contains_key(id),
         "vpc" => ec2.vpcs.contains_key(id),

@@ -3,7 +3,7 @@ use crate::service::{ApiError, Input, ec2, operations};
 use crate::world::{MINUTE, SECOND};
 use serde_json::{Value as Json, json};
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World::new("123456789012", "us-east-1", 7, 1_800_000_000_000)
 }
 
@@ -13,26 +13,26 @@ fn try_call(world: &mut World, operation: &str, input: Json) -> Result<Json, Api
     handler(world, &input)
 }
 
-fn call(world: &mut World, operation: &str, input: Json) -> Json {
+pub(super) fn call(world: &mut World, operation: &str, input: Json) -> Json {
     try_call(world, operation, input).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
 }
 
-fn refused(world: &mut World, operation: &str, input: Json) -> (String, String) {
+pub(super) fn refused(world: &mut World, operation: &str, input: Json) -> (String, String) {
     let error = try_call(world, operation, input).expect_err(operation);
     (error.code, error.message)
 }
 
-fn id(answer: &Json, path: &str) -> String {
+pub(super) fn id(answer: &Json, path: &str) -> String {
     answer.pointer(path).and_then(Json::as_str).unwrap_or_else(|| panic!("{path} in {answer}")).to_owned()
 }
 
-struct Net {
-    vpc: String,
-    subnet: String,
+pub(super) struct Net {
+    pub vpc: String,
+    pub subnet: String,
     gateway: String,
 }
 
-fn net(world: &mut World) -> Net {
+pub(super) fn net(world: &mut World) -> Net {
     let vpc = id(&call(world, "CreateVpc", json!({"CidrBlock": "10.0.0.0/16"})), "/Vpc/VpcId");
     let input = json!({"VpcId": vpc, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "us-east-1b"});
     let subnet = id(&call(world, "CreateSubnet", input), "/Subnet/SubnetId");
@@ -332,7 +332,7 @@ fn template_versions_build_on_each_other() {
     assert!(second.get("NextToken").is_none());
 }
 
-fn image(arch: &str) -> &'static str {
+pub(super) fn image(arch: &str) -> &'static str {
     ec2::images::ecs_optimized_ami(arch, "amazon-linux-2023")
 }
 
@@ -473,7 +473,7 @@ fn an_instance_tells_less_of_its_address_than_its_interface() {
     );
 }
 
-fn launched(world: &mut World, mut input: Json) -> Json {
+pub(super) fn launched(world: &mut World, mut input: Json) -> Json {
     for (name, value) in [("ImageId", json!(image("x86_64"))), ("MinCount", json!(1)), ("MaxCount", json!(1))]
     {
         input[name] = value;

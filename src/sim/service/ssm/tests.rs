@@ -122,7 +122,7 @@ fn public_parameters_name_the_ecs_images() {
     assert_eq!(id["Parameter"]["ARN"], format!("arn:aws:ssm:us-east-1::parameter{name}/image_id"));
     let ids = public::all().into_values().filter(|value| value.starts_with("ami-"));
     for id in ids {
-        assert!(crate::service::ec2::images::image(&id).is_some(), "{id} is no image of EC2");
+        assert!(crate::service::ec2::images::image_in(&world, &id).is_some(), "{id} is no image of EC2");
     }
     let latest = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
     assert!(value(&world, latest).is_some_and(|value| value.starts_with("ami-")));
