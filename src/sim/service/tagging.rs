@@ -4,7 +4,7 @@
 //! Known are the kinds of resources that AWS lists for it (Tagging API reference, "Services that support")
 //! and this world has; like there, a resource appears once it has or had a tag.
 
-use super::{Answer, ApiError, Input, Operations, operations, page};
+use super::{Answer, ApiError, Input, Operations, call, page};
 use crate::World;
 use crate::service::tree::Output;
 use serde_json::{Value as Json, json};
@@ -27,14 +27,6 @@ fn invalid(message: impl Into<String>) -> ApiError {
 /// Another service's operation; what it refuses is as if it were not there.
 fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
     call(world, service, operation, input).unwrap_or_default()
-}
-
-fn call(world: &mut World, service: &str, operation: &str, input: &Json) -> Answer {
-    let all = operations(service).unwrap_or(&[]);
-    match all.iter().find(|(name, _)| *name == operation) {
-        Some((_, handler)) => handler(world, input),
-        None => Err(ApiError::new("InternalServiceException", format!("{service} has no {operation}"))),
-    }
 }
 
 /// Every page of a list.

@@ -14,6 +14,7 @@ mod clusters;
 mod daemon;
 mod definitions;
 mod deployments;
+mod discovery;
 mod hooks;
 mod hosts;
 pub mod images;
@@ -45,6 +46,7 @@ use serde_json::{Value as Json, json};
 pub use images::ImageBehaviour;
 pub use model::State;
 pub use model::Tags;
+pub use task_sets::{is_task_set_steady, task_set_counts, task_set_settings};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {

@@ -100,6 +100,15 @@ fn is_unhealthy(world: &World, task: &Task, grace: i64) -> Result<Option<String>
 
 /// Stops tasks that never became healthy. One that was is replaced before it is stopped (see `replica`).
 fn retire_unhealthy(world: &mut World, arn: &str) {
+    retire(world, arn, false);
+}
+
+/// Stops all unhealthy tasks, those too that once were healthy: task sets replace them afterwards.
+pub(super) fn stop_unhealthy(world: &mut World, arn: &str) {
+    retire(world, arn, true);
+}
+
+fn retire(world: &mut World, arn: &str, all: bool) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let grace = service.grace_seconds.unwrap_or(0);
     for task in tasks_of(world, service).into_iter().filter(|task| task.wanted) {
@@ -111,7 +120,7 @@ fn retire_unhealthy(world: &mut World, arn: &str) {
                 continue;
             }
         };
-        if task.proven {
+        if task.proven && !all {
             continue;
         }
         tell_unhealthy(world, arn, &task);

@@ -6,7 +6,7 @@ use super::definitions;
 use super::hosts;
 use super::model::{Container, ContainerHealth, Task, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
-use super::{Event, capacity, images, kick, network, placement};
+use super::{Event, capacity, discovery, images, kick, network, placement};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
@@ -169,6 +169,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         memory,
         containers,
         targets: Vec::new(),
+        registered: Vec::new(),
         created: world.now,
         pull_started: None,
         pull_stopped: None,
@@ -340,6 +341,7 @@ fn start_containers(world: &mut World, arn: &str) {
         }
     }
     register_targets(world, arn);
+    discovery::register(world, arn);
     let delay = if world.ecs.tasks[arn].targets.is_empty() { 0 } else { 2 * SECOND };
     schedule(world, arn, delay, Step::Activated);
 }
@@ -378,6 +380,7 @@ fn health_checked(world: &mut World, arn: &str, at: usize) {
     };
     container.health =
         if container.answers == Some(true) { ContainerHealth::Healthy } else { ContainerHealth::Unhealthy };
+    discovery::tell_health(world, arn);
     settle(world, arn);
 }
 
@@ -463,6 +466,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     if let Some(cluster) = world.ecs.clusters.get_mut(&task.cluster) {
         cluster.unplaced.remove(arn);
     }
+    discovery::deregister(world, arn);
     if let Some(service) = &service {
         kick(world, service, SECOND);
     }
@@ -574,6 +578,7 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
         container.exit_code = Some(137);
     }
     let targets = task.targets.clone();
+    discovery::deregister(world, arn);
     silence(world, arn);
     for (group, id, port) in targets {
         elbv2::deregister(world, &group, &id, Some(port));

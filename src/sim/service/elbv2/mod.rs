@@ -25,7 +25,7 @@ use crate::World;
 use serde::{Deserialize, Serialize};
 
 pub use model::State;
-pub use shifting::{Traffic, set_weights, traffic};
+pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};
 
@@ -99,6 +99,16 @@ pub const OPERATIONS: Operations = &[
 pub fn group_facts(world: &World, arn: &str) -> Option<(String, bool)> {
     let group = world.elbv2.groups.get(arn)?;
     Some((group.target_type.clone(), world.elbv2.uses.contains_key(arn)))
+}
+
+/// The ARN of the target group that has this name, or this ARN.
+pub fn group_named(world: &World, name: &str) -> Option<String> {
+    let found = world.elbv2.groups.values().find(|group| group.name == name || group.arn == name);
+    found.map(|group| group.arn.clone())
+}
+
+pub fn group_name(world: &World, arn: &str) -> Option<String> {
+    world.elbv2.groups.get(arn).map(|group| group.name.clone())
 }
 
 /// The load balancers of a group as CloudWatch names them (`app/name/id`), for capacity and metrics.
