@@ -316,6 +316,10 @@ fn subscribe(world: &mut World, input: &Json) -> Answer {
     if of.is_some_and(|service| endpoint.split(':').nth(2) != Some(service)) {
         return Err(invalid(format!("Invalid parameter: {} endpoint ARN", protocol.to_uppercase())));
     }
+    if protocol == "sqs" && endpoint.ends_with(".fifo") && !arn.ends_with(".fifo") {
+        let message = "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics";
+        return Err(invalid(message));
+    }
     let attributes = texts(input, "Attributes");
     for (name, value) in &attributes {
         check_attribute(name, value)?;
@@ -459,9 +463,7 @@ fn publish(world: &mut World, input: &Json) -> Answer {
     let id = world.uuid();
     let topic = world.sns.topics.get_mut(&arn).ok_or_else(no_topic)?;
     let fifo = arn.ends_with(".fifo");
-    if fifo && input.text("MessageGroupId").is_none() {
-        return Err(invalid("Invalid parameter: The MessageGroupId parameter is required for FIFO topics"));
-    }
+    check_order(topic, fifo, input)?;
     let message = input.text("Message").unwrap_or_default();
     if message.is_empty() {
         return Err(invalid("Invalid parameter: Empty message"));
@@ -490,6 +492,23 @@ fn publish(world: &mut World, input: &Json) -> Answer {
         deliver(world, &one, &id, text.unwrap_or(message), input);
     }
     Ok(json!({"MessageId": id}).with("SequenceNumber", sequence))
+}
+
+/// What FIFO topics need of a message, and others do not take.
+fn check_order(topic: &Topic, fifo: bool, input: &Json) -> Result<(), ApiError> {
+    let by_content = topic.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true");
+    match (fifo, input.text("MessageGroupId"), input.text("MessageDeduplicationId")) {
+        (true, None, _) => {
+            Err(invalid("Invalid parameter: The MessageGroupId parameter is required for FIFO topics"))
+        }
+        (true, _, None) if !by_content => Err(invalid(
+            "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        )),
+        (false, _, Some(_)) => Err(invalid(
+            "Invalid parameter: MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The subscription's filter lets it through ("Amazon SNS subscription filter policies").
@@ -540,7 +559,17 @@ fn deliver(world: &mut World, to: &Subscription, id: &str, message: &str, input:
         "sqs" => {
             let raw = to.attributes.get("RawMessageDelivery").is_some_and(|value| value == "true");
             let body = if raw { message.to_owned() } else { note.to_string() };
-            sqs::send_to(world, &to.endpoint, &body, input.text("MessageGroupId"));
+            let mut entry = json!({"MessageBody": body});
+            for (ours, given) in [
+                ("MessageGroupId", input.get("MessageGroupId")),
+                ("MessageDeduplicationId", input.get("MessageDeduplicationId")),
+                ("MessageAttributes", input.get("MessageAttributes").filter(|_| raw)),
+            ] {
+                if let Some(value) = given {
+                    entry[ours] = value.clone();
+                }
+            }
+            sqs::deliver(world, &to.endpoint, &entry);
         }
         "lambda" => {
             let record = json!({
@@ -559,6 +588,12 @@ fn publish_batch(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("TooManyEntriesInBatchRequest", message));
     }
     topic(world, input, "TopicArn")?;
+    let mut ids: Vec<&str> = entries.iter().filter_map(|entry| entry.text("Id")).collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|two| two[0] == two[1]) {
+        let message = "Two or more batch entries in the request have the same Id.";
+        return Err(ApiError::new("BatchEntryIdsNotDistinct", message));
+    }
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for entry in entries {
         let mut one = entry.clone();

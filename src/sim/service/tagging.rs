@@ -130,16 +130,33 @@ fn others(world: &mut World) -> Vec<(Teller, Vec<String>)> {
     let certificates =
         texts(every(world, "acm", "ListCertificates", "CertificateSummaryList", big), "CertificateArn");
     let secrets = texts(every(world, "secretsmanager", "ListSecrets", "SecretList", big), "ARN");
+    let codedeploy = codedeploy(world);
     let ecs = || teller("ecs", "ListTagsForResource", "resourceArn", "tags", SMALL);
     vec![
         (ecs(), clusters),
         (ecs(), services),
         (ecs(), definitions),
+        (teller("codedeploy", "ListTagsForResource", "ResourceArn", "Tags", BIG), codedeploy),
         (teller("logs", "ListTagsForResource", "resourceArn", "tags", SMALL), groups),
         (teller("ecr", "ListTagsForResource", "resourceArn", "tags", BIG), repositories),
         (teller("acm", "ListTagsForCertificate", "CertificateArn", "Tags", BIG), certificates),
         (teller("secretsmanager", "DescribeSecret", "SecretId", "Tags", BIG), secrets),
     ]
+}
+
+/// ARNs of applications and deployment groups, which their service lists by name.
+fn codedeploy(world: &mut World) -> Vec<String> {
+    let small = ("nextToken", "nextToken");
+    let mut arns = Vec::new();
+    for name in every(world, "codedeploy", "ListApplications", "applications", small) {
+        let name = name.as_str().unwrap_or_default();
+        arns.push(world.arn("codedeploy", &format!("application:{name}")));
+        let groups = ask(world, "codedeploy", "ListDeploymentGroups", &json!({"applicationName": name}));
+        for group in groups.texts("deploymentGroups") {
+            arns.push(world.arn("codedeploy", &format!("deploymentgroup:{name}/{group}")));
+        }
+    }
+    arns
 }
 
 /// `ec2:instance` of an ARN: service, and kind where the ARN says it.
@@ -228,6 +245,10 @@ fn change(arn: &str, tags: Option<&Tags>, keys: &[&str]) -> Option<(&'static str
         "ecr" => {
             let input = json!({"resourceArn": arn, "tags": list(BIG), "tagKeys": keys});
             ("ecr", pick("TagResource", "UntagResource"), input)
+        }
+        "codedeploy" => {
+            let input = json!({"ResourceArn": arn, "Tags": list(BIG), "TagKeys": keys});
+            ("codedeploy", pick("TagResource", "UntagResource"), input)
         }
         "logs" => {
             let input = json!({"resourceArn": arn, "tags": tags, "tagKeys": keys});

@@ -140,10 +140,11 @@ pub fn decode(
     let query = query_pairs(parts);
     let has_body = service.members(input).iter().any(|m| m.place == Place::Body);
     let mut tree = Map::new();
-    if has_body && !body.is_empty() {
-        if let Json::Object(members) = document(service, input, body)? {
-            tree = members;
-        }
+    if has_body
+        && !body.is_empty()
+        && let Json::Object(members) = document(service, input, body)?
+    {
+        tree = members;
     }
     for member in service.members(input) {
         let wire = member.wire.as_ref();

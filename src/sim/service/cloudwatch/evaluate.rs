@@ -83,6 +83,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     let Some(alarm) = world.cloudwatch.alarms.get_mut(name) else { return };
     let summary = format!("Alarm updated from {} to {}", alarm.state.text(), state.text());
     let kind = alarm.kind;
+    let before = (alarm.state, alarm.reason.clone(), alarm.state_updated);
     alarm.state = state;
     alarm.reason = reason.to_owned();
     alarm.reason_data = data.map(str::to_owned);
@@ -90,6 +91,9 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     // A state that was set by hand lasts until the next evaluation.
     alarm.evaluated = now;
     alarms::note(world, name, kind, "StateUpdate", summary);
+    if before.0 != state {
+        actions::carry_out(world, name, before.0, &before.1, before.2);
+    }
 }
 
 /// What a metric alarm looks at, and when it fires.

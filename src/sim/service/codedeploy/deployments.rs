@@ -198,8 +198,7 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     };
     let (start, end) = (time("start"), time("end"));
     if start.zip(end).is_some_and(|(start, end)| start > end) {
-        let message =
-            "Invalid deployment create time range, the start time must not be later than the end time.";
+        let message = "The start time must be earlier than the end time.";
         return Err(error("InvalidTimeRangeException", message));
     }
     let mut found: Vec<&Deployment> = world

@@ -3,8 +3,9 @@
 use super::state::InstanceState;
 use super::{Event, instances};
 use crate::World;
-use crate::service::ecs;
+use crate::service::{ecs, events};
 use crate::world::{self, MINUTE, Millis};
+use serde_json::json;
 
 /// "A Spot Instance interruption notice is a warning that is issued two minutes before" (EC2 User Guide).
 const NOTICE: Millis = 2 * MINUTE;
@@ -28,6 +29,9 @@ pub fn interrupt_spot(world: &mut World, share: f64) {
     for _ in 0..count.min(ids.len()) {
         let id = ids.swap_remove((world.random() % ids.len() as u64) as usize);
         world.schedule(NOTICE, world::Event::Ec2(Event::SpotTaken(id.clone())));
+        let arn = world.arn("ec2", &format!("instance/{id}"));
+        let detail = || json!({"instance-id": id, "instance-action": "terminate"});
+        events::put(world, "aws.ec2", "EC2 Spot Instance Interruption Warning", &[arn], detail);
         ecs::spot_noticed(world, &id);
     }
 }

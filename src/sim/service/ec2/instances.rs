@@ -9,7 +9,7 @@ use super::interfaces::{
 use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
 use crate::World;
-use crate::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
+use crate::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, events, page};
 use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -41,8 +41,17 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
         }
         _ => return,
     }
+    tell_state(world, id);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
+}
+
+/// "EC2 Instance State-change Notification" on the event bus.
+pub fn tell_state(world: &mut World, id: &str) {
+    let Some(state) = world.ec2.instances.get(id).map(|instance| instance.state.name()) else { return };
+    let arn = world.arn("ec2", &format!("instance/{id}"));
+    let detail = || json!({"instance-id": id, "state": state});
+    events::put(world, "aws.ec2", "EC2 Instance State-change Notification", &[arn], detail);
 }
 
 pub fn stopped(world: &mut World, id: &str, boot: u32) {
@@ -51,6 +60,7 @@ pub fn stopped(world: &mut World, id: &str, boot: u32) {
         && instance.boots == boot
     {
         instance.state = InstanceState::Stopped;
+        tell_state(world, id);
     }
 }
 
@@ -65,6 +75,7 @@ pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
     instance.transition = format!("User initiated ({when})");
     let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
     world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
+    tell_state(world, id);
     ecs::instance_gone(world, id);
     elbv2::instance_gone(world, id);
     autoscaling::instance_gone(world, id);
@@ -82,6 +93,7 @@ pub fn terminated(world: &mut World, id: &str) {
     instance.interface = None;
     instance.volumes.clear();
     instance.public_ip = None;
+    tell_state(world, id);
     let attached: Vec<(String, bool)> = world
         .ec2
         .interfaces
@@ -432,6 +444,7 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
         let boot = instance.boots;
         world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
+        tell_state(world, id);
         ecs::instance_gone(world, id);
         elbv2::instance_gone(world, id);
         autoscaling::instance_gone(world, id);
@@ -465,6 +478,7 @@ pub fn start_instances(world: &mut World, input: &Json) -> Answer {
         instance.checks_pass = now + after + 2 * MINUTE;
         let boot = instance.boots;
         world.schedule(after, world::Event::Ec2(Event::InstanceRunning(id.to_owned(), boot)));
+        tell_state(world, id);
     })
 }
 

@@ -263,6 +263,7 @@ pub fn launch_in(
         source_dest_check: true,
     };
     world.ec2.instances.insert(id.clone(), instance);
+    super::instances::tell_state(world, &id);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
     Ok(id)
 }

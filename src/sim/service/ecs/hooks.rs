@@ -154,3 +154,35 @@ pub(super) fn continue_service_deployment(world: &mut World, input: &Json) -> An
     }
     Ok(json!({"serviceDeploymentArn": arn}))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::ecs::tests::ok;
+
+    fn status(world: &mut World, target: &str) -> String {
+        let hook = json!({"hookTargetArn": target, "lifecycleStages": ["PRE_SCALE_UP"]});
+        let mut runs = open(world, &json!({"lifecycleHooks": [hook]}), Stage::PreScaleUp);
+        world.advance_to(world.now + RUN);
+        run(world, "service", Stage::PreScaleUp, &mut runs);
+        runs[0].status.clone()
+    }
+
+    #[test]
+    fn a_function_answers_as_it_is_declared_and_else_by_its_name() {
+        let mut world = World::new("123456789012", "us-east-1", 1, 1_700_000_000_000);
+        let trust = json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        ]});
+        let role = json!({"RoleName": "fn", "AssumeRolePolicyDocument": trust.to_string()});
+        let role = ok(&mut world, "iam", "CreateRole", role)["Role"]["Arn"].clone();
+        let input = json!({
+            "FunctionName": "gate", "Role": role, "Code": {}, "Tags": {"cutover:answers": "FAILED"},
+        });
+        let arn = ok(&mut world, "lambda", "CreateFunction", input)["FunctionArn"].clone();
+        let arn = arn.as_str().expect("an ARN");
+        assert_eq!(status(&mut world, arn), "FAILED");
+        assert_eq!(status(&mut world, &arn.replace("gate", "other")), "SUCCEEDED");
+        assert_eq!(status(&mut world, &arn.replace("gate", "hang")), "IN_PROGRESS");
+    }
+}

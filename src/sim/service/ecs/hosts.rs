@@ -5,6 +5,7 @@ use super::model::{Host, TaskStatus};
 use super::tasks::Stop;
 use super::{
     Event, cluster_name, includes, invalid, kick, missing, network, paged, placement, short, tag_list, tasks,
+    tell,
 };
 use crate::World;
 use crate::service::autoscaling;
@@ -167,6 +168,7 @@ pub(super) fn join(
     placement::room(world, name);
     super::scaling::wake_cluster(world, name);
     kick_daemons(world, name);
+    tell::host(world, &arn, None);
     arn
 }
 
@@ -241,6 +243,7 @@ pub(super) fn gone(world: &mut World, instance_id: &str) {
 }
 
 fn remove(world: &mut World, arn: &str) {
+    tell::host(world, arn, Some("INACTIVE"));
     let Some(host) = world.ecs.hosts.remove(arn) else { return };
     world.ecs.host_of.remove(&host.instance_id);
     if let Some(cluster) = world.ecs.clusters.get_mut(&host.cluster) {
@@ -257,6 +260,8 @@ fn set_draining(world: &mut World, arn: &str, draining: bool) {
     }
     host.draining = draining;
     host.version += 1;
+    tell::host(world, arn, None);
+    let Some(host) = world.ecs.hosts.get(arn) else { return };
     let (cluster, on_it) = (host.cluster.clone(), host.tasks.clone());
     for task in on_it {
         if let Some(service) = world.ecs.tasks.get(&task).and_then(|task| task.service.clone()) {

@@ -31,6 +31,7 @@ mod tagging;
 mod task_api;
 mod task_sets;
 mod tasks;
+mod tell;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]

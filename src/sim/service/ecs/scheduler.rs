@@ -4,7 +4,7 @@
 use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
-use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets};
+use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets, tell};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
@@ -273,6 +273,7 @@ fn start(world: &mut World, arn: &str, deployment: &str, count: i64) -> i64 {
                         "(service {name}) was unable to place a task because no container instance met all of its requirements. {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
                     )
                 });
+                tell::service(world, arn, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(&why));
                 wait_for_room(world, arn);
                 break;
             }
@@ -500,6 +501,7 @@ fn finish(world: &mut World, arn: &str) {
     }
     if fresh || running {
         say(world, arn, |name| format!("(service {name}) has reached a steady state."));
+        tell::service(world, arn, "INFO", "SERVICE_STEADY_STATE", None);
     }
 }
 

@@ -6,7 +6,7 @@ use super::definitions;
 use super::hosts;
 use super::model::{Container, ContainerHealth, Task, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
-use super::{Event, capacity, discovery, images, kick, network, placement};
+use super::{Event, capacity, discovery, images, kick, network, placement, tell};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
@@ -203,6 +203,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
             schedule(world, &arn, PLACEMENT_TIMEOUT, Step::Unplaceable);
         }
     }
+    tell::task(world, &arn);
     arn
 }
 
@@ -313,6 +314,7 @@ fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mu
     if let Some(service) = task.service.clone() {
         kick(world, &service, SECOND);
     }
+    tell::task(world, arn);
 }
 
 fn start_containers(world: &mut World, arn: &str) {
@@ -467,6 +469,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
         cluster.unplaced.remove(arn);
     }
     discovery::deregister(world, arn);
+    tell::task(world, arn);
     if let Some(service) = &service {
         kick(world, service, SECOND);
     }
@@ -481,6 +484,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     if let Some(task) = world.ecs.tasks.get_mut(arn) {
         task.status = TaskStatus::Deactivating;
     }
+    tell::task(world, arn);
     for (group, id, port) in &targets {
         elbv2::deregister(world, group, id, Some(*port));
         if let Some(service) = &service {
@@ -515,6 +519,7 @@ fn terminate(world: &mut World, arn: &str) {
     }
     task.status = TaskStatus::Stopping;
     task.generation += 1;
+    tell::task(world, arn);
     schedule(world, arn, hosts::STOPS_IN, Step::Terminated);
 }
 
@@ -528,6 +533,7 @@ fn terminated(world: &mut World, arn: &str) {
     task.status = TaskStatus::Deprovisioning;
     task.version += 1;
     let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
+    tell::task(world, arn);
     schedule(world, arn, delay, Step::Deprovisioned);
 }
 
@@ -558,6 +564,7 @@ fn stopped(world: &mut World, arn: &str) {
     if let Some(service) = service {
         kick(world, &service, SECOND);
     }
+    tell::task(world, arn);
     schedule(world, arn, REMEMBERED, Step::Forgotten);
 }
 

@@ -106,9 +106,14 @@ fn rule_arn(world: &World, bus: &str, name: &str) -> String {
     world.arn("events", &format!("rule/{path}"))
 }
 
+/// Whether an event of a service can reach anybody: nothing is made for nobody.
+pub fn is_heard(world: &World) -> bool {
+    world.events.buses.get(DEFAULT).is_some_and(|bus| bus.rules.values().any(|rule| rule.enabled))
+}
+
 /// An event of a service on the default bus. `detail` is asked for only if some rule may want it.
 pub fn put(world: &mut World, source: &str, kind: &str, resources: &[String], detail: impl FnOnce() -> Json) {
-    if world.events.buses.get(DEFAULT).is_none_or(|bus| bus.rules.is_empty()) {
+    if !is_heard(world) {
         return;
     }
     let id = world.uuid();

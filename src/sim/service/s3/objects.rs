@@ -163,11 +163,9 @@ pub(super) fn store(world: &mut World, input: &Json, mut content: Content) -> An
 pub fn put(world: &mut World, input: &Json) -> Answer {
     let body = input.text("Body").unwrap_or_default();
     let bytes = STANDARD.decode(body).unwrap_or_default();
-    if let Some(digest) = input.text("ContentMD5") {
-        if STANDARD.encode(Md5::digest(&bytes)) != digest {
-            let message = "The Content-MD5 you specified did not match what we received.";
-            return Err(error(400, "BadDigest", message));
-        }
+    if input.text("ContentMD5").is_some_and(|digest| STANDARD.encode(Md5::digest(&bytes)) != digest) {
+        let message = "The Content-MD5 you specified did not match what we received.";
+        return Err(error(400, "BadDigest", message));
     }
     let content =
         Content { body: body.to_owned(), size: bytes.len() as i64, etag: etag(&bytes), ..content_of(input) };

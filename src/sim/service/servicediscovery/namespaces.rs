@@ -74,9 +74,9 @@ fn make_zone(world: &mut World, input: &Json, id: &str, kind: &str) -> Result<St
 
 fn view(world: &World, id: &str, one: &Namespace) -> Json {
     let count = world.servicediscovery.services.values().filter(|service| service.namespace == id).count();
-    let mut properties = json!({"HttpProperties": {"HttpName": one.name}});
+    let mut properties = json!({"HttpProperties": {"HttpName": one.name}, "DnsProperties": {"SOA": {}}});
     if let Some(zone) = &one.zone {
-        properties["DnsProperties"] = json!({"HostedZoneId": zone, "SOA": {"TTL": one.ttl}});
+        properties["DnsProperties"] = json!({"HostedZoneId": zone, "SOA": json!({}).with("TTL", one.ttl)});
     }
     json!({
         "Id": id, "Arn": arn(world, "namespace", id), "Name": one.name, "Type": one.kind,

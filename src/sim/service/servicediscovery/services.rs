@@ -24,11 +24,9 @@ pub fn namespace_named(world: &World, name: &str) -> Option<String> {
 
 /// For Service Connect: the ARN of the service of this name, which is made if there is none.
 pub fn find_or_create(world: &mut World, namespace: &str, name: &str) -> Option<String> {
-    let known = world.servicediscovery.services.iter();
-    let known =
-        known.filter(|(_, one)| one.namespace == namespace && one.name == name).map(|(id, _)| id.clone());
-    let id = match known.last() {
-        Some(id) => id,
+    let mut services = world.servicediscovery.services.iter();
+    let id = match services.find(|(_, one)| one.namespace == namespace && one.name == name) {
+        Some((id, _)) => id.clone(),
         None => {
             let input = json!({
                 "Name": name, "NamespaceId": namespace, "Type": "HTTP",
@@ -184,7 +182,14 @@ pub fn get_attributes(world: &mut World, input: &Json) -> Answer {
 pub fn update_attributes(world: &mut World, input: &Json) -> Answer {
     let given = input.get("Attributes").and_then(Json::as_object).into_iter().flatten();
     let given = given.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned()));
-    find(world, input, "ServiceId")?.1.attributes.extend(given);
+    let (_, one) = find(world, input, "ServiceId")?;
+    let mut all = one.attributes.clone();
+    all.extend(given);
+    if all.len() > 30 {
+        let message = "The attribute can't be added to the service because you've exceeded the quota for the number of attributes you can add to a service.";
+        return Err(error(400, "ServiceAttributesLimitExceededException", message));
+    }
+    one.attributes = all;
     Ok(json!({}))
 }
 

@@ -9,16 +9,20 @@ use sha2::Sha256;
 
 /// Another service sends a message; a queue that is gone loses it.
 pub fn send_to(world: &mut World, arn: &str, body: &str, group: Option<&str>) {
-    let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
     let mut entry = json!({"MessageBody": body});
     if let Some(group) = group {
         let id = world.uuid();
         entry["MessageGroupId"] = json!(group);
         entry["MessageDeduplicationId"] = json!(id);
     }
+    deliver(world, arn, &entry);
+}
+
+/// A message in SendMessage's members; what the queue refuses is lost.
+pub fn deliver(world: &mut World, arn: &str, entry: &Json) {
+    let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
     if world.sqs.queues.contains_key(&name) {
-        // What the queue refuses is lost.
-        let _ = accept(world, &name, &entry);
+        let _ = accept(world, &name, entry);
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, VecDeque};
 
-pub use messages::send_to;
+pub use messages::{deliver, send_to};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {

@@ -26,10 +26,10 @@ fn check(world: &World, attributes: &BTreeMap<String, String>) -> Result<(), Api
             let message = format!("Invalid value for the parameter {name}.");
             Err(error("InvalidAttributeValue", message))
         };
-        if let Some((_, _, least, most)) = NUMBERS.iter().find(|(known, ..)| known == name) {
-            if !value.parse::<i64>().is_ok_and(|number| (*least..=*most).contains(&number)) {
-                return wrong();
-            }
+        let range = NUMBERS.iter().find(|(known, ..)| known == name);
+        let inside = |least, most| value.parse::<i64>().is_ok_and(|number| (least..=most).contains(&number));
+        if range.is_some_and(|(_, _, least, most)| !inside(*least, *most)) {
+            return wrong();
         }
         if matches!(name.as_str(), "Policy" | "RedrivePolicy") && !value.is_empty() {
             let Ok(parsed) = serde_json::from_str::<Json>(value) else { return wrong() };

@@ -1,5 +1,8 @@
 //! Messages from one service to whatever an ARN names: a topic, a queue, a function.
 
+#[cfg(test)]
+mod tests;
+
 use super::{lambda, sns, sqs};
 use crate::World;
 use serde_json::Value as Json;
