@@ -6,7 +6,7 @@
 use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::body::body_references;
 use crate::config::providers::{is_proxy, passed};
-use crate::config::{Config, DeclKey, Module, ModuleNode};
+use crate::config::{Config, DeclKey, Module, ModuleNode, SteeringKind};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::eval::references;
 use crate::lang::syntax::{Expr, Traversal};
@@ -30,13 +30,15 @@ pub enum Node {
     Output(ModuleId, Arc<str>),
     Resource(ModuleId, DeclKey),
     Check(ModuleId, Arc<str>),
+    /// A `rollout`, `probe` or `guard` block, as `rollout.web`.
+    Steering(ModuleId, Arc<str>),
 }
 
 impl Node {
     pub fn module(&self) -> ModuleId {
         match self {
             Node::Call(m) | Node::Provider(m, _) | Node::Variable(m, _) | Node::Local(m, _) => *m,
-            Node::Output(m, _) | Node::Check(m, _) => *m,
+            Node::Output(m, _) | Node::Check(m, _) | Node::Steering(m, _) => *m,
             Node::Resource(m, _) => *m,
         }
     }
@@ -115,6 +117,7 @@ impl<'a> Graph<'a> {
         nodes.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
         nodes.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
         nodes.extend(module.checks.keys().map(|n| Node::Check(id, n.clone())));
+        nodes.extend(module.steering.keys().map(|n| Node::Steering(id, n.clone())));
         nodes
     }
 
@@ -179,12 +182,50 @@ impl<'a> Graph<'a> {
                 self.edge(&Node::Resource(id, data.clone()), &node);
             }
         }
+        for (name, steering) in &module.steering {
+            self.steering_edges(id, name, steering, diags);
+        }
         for import in &module.imports {
             self.import_edges(id, import, diags);
         }
         if id != 0 {
             let inner = self.nodes_of(id).into_iter().filter(|n| *n != Node::Call(id));
             inner.for_each(|node| self.edge(&Node::Call(id), &node));
+        }
+    }
+
+    /// What a rollout looks at must be there before it begins.
+    fn steering_edges(
+        &mut self,
+        id: ModuleId,
+        name: &Arc<str>,
+        steering: &crate::config::Steering,
+        diags: &mut Diagnostics,
+    ) {
+        if id != 0 {
+            let kind = name.split('.').next().unwrap_or_default();
+            let d = Diagnostic::error(
+                "misplaced-block",
+                format!("`{kind}` blocks stand in the root module only"),
+            );
+            diags.push(
+                d.at(steering.header).help("move it there; a rollout's `target` may be inside of modules"),
+            );
+            return;
+        }
+        let node = Node::Steering(id, name.clone());
+        self.refer(id, body_references(&steering.body), &node, diags);
+        let SteeringKind::Rollout { target } = &steering.kind else { return };
+        let Some((key, _)) = &target.resource else { return };
+        let target_node = self.module_at(target.modules.0.iter().map(|(name, _)| name));
+        let target_node = target_node.map(|module| Node::Resource(module, key.clone()));
+        match target_node.filter(|node| self.index.contains_key(node)) {
+            Some(target) => self.edge(&node, &target),
+            None => diags.push(
+                Diagnostic::error("undeclared-resource", format!("there is no resource `{target}`"))
+                    .at(target.span)
+                    .help("declare it, or correct the name; inside of a module it is `module.<name>.<type>.<name>`"),
+            ),
         }
     }
 
@@ -493,6 +534,7 @@ impl<'a> Graph<'a> {
             Node::Output(_, n) => format!("{prefix}{dot}output.{n}"),
             Node::Resource(_, k) => format!("{prefix}{dot}{k}"),
             Node::Check(_, n) => format!("{prefix}{dot}check.{n}"),
+            Node::Steering(_, n) => format!("{prefix}{dot}{n}"),
         }
     }
 
@@ -526,6 +568,7 @@ impl<'a> Graph<'a> {
             Node::Output(_, n) => module.outputs.get(n)?.span,
             Node::Resource(_, k) => module.resources.get(k)?.header,
             Node::Check(_, n) => module.checks.get(n)?.span,
+            Node::Steering(_, n) => module.steering.get(n)?.header,
         })
     }
 

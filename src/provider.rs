@@ -3,6 +3,7 @@
 use crate::aws::types::timeouts;
 use crate::aws::{self, Aws, AwsError, Existing, Job, RolloutStep};
 use crate::builtin::{self, BuiltinType, Context};
+use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 use std::cell::RefCell;
@@ -114,7 +115,24 @@ pub trait Provider {
     async fn settle(&self, _provider: &str, _type_name: &str, _job: &Job<'_>) -> Result<(), AwsError> {
         Ok(())
     }
-    fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep>;
+    /// See [`crate::aws::AwsType::tune`].
+    fn tune(&self, type_name: &str, _want: &mut Object, _settings: &Settings) -> Result<(), String> {
+        Err(format!("{type_name} has no rollout"))
+    }
+
+    /// States of CloudWatch alarms by name; one that there is not is missing.
+    async fn alarms(&self, _provider: &str, _names: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+        Ok(BTreeMap::new())
+    }
+
+    fn rollout(
+        &self,
+        type_name: &str,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep>;
     async fn run_step(
         &self,
         provider: &str,
@@ -224,8 +242,23 @@ impl<C: Connect> Provider for AwsProvider<C> {
         of(type_name).settle(&self.aws(provider)?, job).await
     }
 
-    fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
-        of(type_name).rollout(live, want, changed)
+    fn tune(&self, type_name: &str, want: &mut Object, settings: &Settings) -> Result<(), String> {
+        of(type_name).tune(want, settings)
+    }
+
+    async fn alarms(&self, provider: &str, names: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+        aws::alarm_states(&self.aws(provider)?, names).await
+    }
+
+    fn rollout(
+        &self,
+        type_name: &str,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
+        of(type_name).rollout(live, want, changed, settings)
     }
 
     async fn run_step(
@@ -348,6 +381,7 @@ impl Provider for BuiltinProvider {
         _live: &Object,
         _want: &Object,
         _changed: &[String],
+        _settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         Vec::new()
     }
@@ -459,8 +493,24 @@ impl Provider for Providers {
         self.owner(type_name)?.settle(provider, type_name, job).await
     }
 
-    fn rollout(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
-        self.owner(type_name).map(|p| p.rollout(type_name, live, want, changed)).unwrap_or_default()
+    fn tune(&self, type_name: &str, want: &mut Object, settings: &Settings) -> Result<(), String> {
+        self.owner(type_name).map_err(|e| e.message)?.tune(type_name, want, settings)
+    }
+
+    async fn alarms(&self, provider: &str, names: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+        self.owner("aws_cloudwatch_metric_alarm")?.alarms(provider, names).await
+    }
+
+    fn rollout(
+        &self,
+        type_name: &str,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
+        let owner = self.owner(type_name);
+        owner.map(|p| p.rollout(type_name, live, want, changed, settings)).unwrap_or_default()
     }
 
     async fn run_step(

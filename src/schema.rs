@@ -4,6 +4,7 @@
 //! A table is written once with [`attributes!`]; the diff, validation, drift, renderers and the
 //! lifecycle test over all types iterate it. Every type has `id` besides (see [`ID`]).
 
+pub mod duration;
 mod object;
 
 pub use object::{Object, Put, is_absent};

@@ -1,3 +1,4 @@
+use super::probes::{Probed, Prober};
 use super::schedule::{Schedule, Task, schedule};
 use super::{Event, Failure};
 use crate::addr::{Address, Mode};
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// Intents of which could not be found out whether they were carried out: the next run looks.
     pub open: Vec<Entry>,
+    /// What the probes were answered.
+    pub probes: BTreeMap<String, Probed>,
     /// Someone asked to stop before all was done.
     pub interrupted: bool,
 }
@@ -54,6 +57,8 @@ pub(super) struct Executor<'w, 'a> {
     pub(super) events: &'w dyn Fn(Event),
     pub(super) clock: Clock,
     pub(super) outcome: RefCell<Outcome>,
+    pub(super) prober: &'w dyn Prober,
+    pub(super) probed: RefCell<BTreeMap<String, Probed>>,
     intents: Cell<u64>,
 }
 
@@ -65,6 +70,7 @@ pub async fn apply(
     clock: Clock,
     parallelism: usize,
     stop: &Cell<bool>,
+    prober: &dyn Prober,
 ) -> Outcome {
     let plan = walk.plan();
     let schedule = schedule(walk.graph, &plan.changes);
@@ -76,14 +82,20 @@ pub async fn apply(
         events,
         clock,
         outcome: RefCell::default(),
+        prober,
+        probed: RefCell::default(),
         intents: Cell::new(serial),
     };
     if executor.prepare() {
-        executor.run(&schedule, parallelism, stop).await;
+        tokio::select! {
+            () = executor.run(&schedule, parallelism, stop) => {}
+            () = executor.probe() => {}
+        }
     }
     executor.record_outputs();
-    let Executor { walk, outcome, .. } = executor;
+    let Executor { walk, outcome, probed, .. } = executor;
     let mut outcome = outcome.into_inner();
+    outcome.probes = probed.into_inner();
     match walk.into_inner().check_again().await {
         Ok(found) => outcome.warnings.extend(found),
         Err(error) => outcome
@@ -199,7 +211,7 @@ impl Executor<'_, '_> {
                 return Err(Failure::Config(found));
             }
         }
-        if matches!(node, Node::Variable(..) | Node::Local(..) | Node::Output(..)) {
+        if matches!(node, Node::Variable(..) | Node::Local(..) | Node::Output(..) | Node::Steering(..)) {
             let mut walk = self.walk.borrow_mut();
             let before = std::mem::take(&mut walk.diags);
             walk.evaluate_again(node);

@@ -2,9 +2,11 @@
 
 mod executor;
 mod local_exec;
+pub mod probes;
 mod provision;
 pub mod schedule;
 mod unclear;
+mod watch;
 mod work;
 
 pub use executor::{Outcome, Record, apply};

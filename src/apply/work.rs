@@ -4,19 +4,23 @@ use super::Event;
 use super::Failure;
 use super::executor::Executor;
 use crate::addr::Mode;
-use crate::aws::{AwsError, Job};
+use crate::aws::{AwsError, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::Object;
-use crate::state::Resource;
 use crate::state::journal::{self, Entry};
+use crate::state::{OpenRollout, Resource};
 
 /// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
 /// resource is not its `id` attribute (a task definition's is the family), it stays.
 fn current_id<'i>(change: &Change, id: &'i str, live: &'i Object) -> &'i str {
     let shown = change.before.as_ref().is_some_and(|before| before.id() == id);
     if change.action == Action::Update && shown && !live.id().is_empty() { live.id() } else { id }
+}
+
+fn unwritten() -> AwsError {
+    AwsError::failed("journal", "Internal", "the journal cannot be written")
 }
 
 impl Executor<'_, '_> {
@@ -48,6 +52,7 @@ impl Executor<'_, '_> {
             live: &nothing,
             changed: &[],
             progress: &progress,
+            watch: &Unwatched,
         };
         let made = self.create_once(change, &job, &intent).await?;
         self.outcome.borrow_mut().created += 1;
@@ -96,6 +101,7 @@ impl Executor<'_, '_> {
             let (token, _) = self.intent(change, journal::Action::Update, &want)?;
             let address = change.address.to_string();
             let progress = |text: &str| self.progress(&change.address, text);
+            let watcher = self.watcher(change);
             let job = Job {
                 address: &address,
                 token: &token,
@@ -104,6 +110,7 @@ impl Executor<'_, '_> {
                 live: &live,
                 changed: &names,
                 progress: &progress,
+                watch: &watcher,
             };
             match self.send_update(change, &job, &live, &want, &names).await {
                 Ok(object) => made = object,
@@ -138,9 +145,16 @@ impl Executor<'_, '_> {
     ) -> Result<Option<Object>, AwsError> {
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
-        let steps = provider.rollout(type_name, live, want, names);
+        let steps = provider.rollout(type_name, live, want, names, job.watch.settings());
         if steps.is_empty() {
             return self.update_once(change, job).await;
+        }
+        if !self.walk.borrow().rollout_is_known(&change.address) {
+            return Err(AwsError::failed(
+                "rollout",
+                "StillUnknown",
+                "not all that its gates look at is known",
+            ));
         }
         let of = steps.len();
         let mut carried: Option<String> = None;
@@ -153,19 +167,51 @@ impl Executor<'_, '_> {
                 of,
                 text: step.text.clone(),
             });
-            carried = self.step_once(change, job, &step.name, carried.as_deref()).await?;
+            carried = match self.step_once(change, job, &step.name, carried.as_deref()).await {
+                Err(error) => return Err(self.stopped(change, job, step, error)),
+                Ok(carried) => carried,
+            };
             let entry = Entry::Step {
                 address: address.clone(),
                 token: job.token.to_owned(),
                 step: step.name.clone(),
                 carried: carried.clone(),
             };
-            self.record(&entry)
-                .map_err(|_| AwsError::failed("journal", "Internal", "the journal cannot be written"))?;
+            self.record(&entry).map_err(|_| unwritten())?;
             let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
             (self.events)(Event::StepDone { address, number, of, seconds });
         }
+        self.close(change).map_err(|_| unwritten())?;
         Ok(None)
+    }
+
+    /// A rollout did not get through this step: one that waits for a person stays open in the state.
+    fn stopped(&self, change: &Change, job: &Job<'_>, step: &RolloutStep, error: AwsError) -> AwsError {
+        let written = match error.is(&[WAITS_FOR_A_PERSON]) {
+            false => self.close(change),
+            true => {
+                let walk = self.walk.borrow();
+                let open = walk.state.rollouts.get(&change.address);
+                let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
+                let before = table.map(|table| walk.state.stored(job.live, table)).unwrap_or_default();
+                let rollout = OpenRollout {
+                    provider: change.provider.clone(),
+                    since: open.map_or_else(|| self.clock.now().to_string(), |open| open.since.clone()),
+                    step: step.name.clone(),
+                    text: step.text.clone(),
+                    before: open.map_or(before, |open| open.before.clone()),
+                    approved: false,
+                };
+                drop(walk);
+                self.record(&Entry::Paused { address: change.address.clone(), rollout: Box::new(rollout) })
+            }
+        };
+        if written.is_err() { unwritten() } else { error }
+    }
+
+    fn close(&self, change: &Change) -> Result<(), Failure> {
+        let open = self.walk.borrow().state.rollouts.contains_key(&change.address);
+        if open { self.record(&Entry::RolledOut { address: change.address.clone() }) } else { Ok(()) }
     }
 
     pub(super) async fn remove(&self, change: &Change) -> Result<String, Failure> {
@@ -190,6 +236,7 @@ impl Executor<'_, '_> {
             live: &live,
             changed: &[],
             progress: &progress,
+            watch: &Unwatched,
         };
         if let Err(error) = self.delete_once(change, &job).await {
             self.record(&self.failed(change, &token, &error))?;

@@ -17,6 +17,12 @@ pub(super) const THROTTLED: &[&str] = &[
     "SlowDown",
 ];
 
+/// Code of a rollout that did not end well, and is where it began again.
+pub const ROLLED_BACK: &str = "RolledBack";
+
+/// Code of a rollout that goes on when a person has agreed.
+pub const WAITS_FOR_A_PERSON: &str = "WaitsForAPerson";
+
 /// What AWS (or the way to it) answered instead of a result. The address is added by who knows it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {code}: {message}")]

@@ -8,13 +8,17 @@ pub mod tags;
 pub mod types;
 mod wait;
 
-pub use error::{AwsError, Op, absent};
+pub use error::{AwsError, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, absent};
 pub use wait::{Poll, wait};
 
 use crate::clock::Clock;
+use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
+use aws_sdk_cloudwatch::types::AlarmType;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Set by the first Ctrl-C: a wait that was asked to (`sigint_rollback` of a service) then goes back.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -94,7 +98,35 @@ pub struct Job<'a> {
     pub changed: &'a [String],
     /// Says what is being waited for; shown as progress.
     pub progress: &'a dyn Fn(&str),
+    /// Looks on while a step of a rollout waits.
+    pub watch: &'a dyn Watch,
 }
+
+/// Who looks on while a rollout runs: its gates, its deadline, a person.
+#[async_trait(?Send)]
+pub trait Watch {
+    fn settings(&self) -> Option<&Settings> {
+        None
+    }
+
+    /// Why the rollout must not go on, if so.
+    async fn red(&self) -> Result<Option<String>, AwsError> {
+        Ok(None)
+    }
+
+    /// Whether a person has agreed to go beyond this step.
+    fn is_approved(&self, _step: &str) -> bool {
+        true
+    }
+
+    /// Keeps what was seen and what came of it, for whoever asks later why.
+    fn note(&self, _seen: serde_json::Value, _decision: &str) {}
+}
+
+/// Nobody: for what is no rollout.
+pub struct Unwatched;
+
+impl Watch for Unwatched {}
 
 impl Job<'_> {
     pub fn changes(&self, names: &[&str]) -> bool {
@@ -111,15 +143,31 @@ pub struct RolloutStep {
     pub text: String,
     /// What it waits on before the next step may start, for people; None when it just does something.
     pub gate: Option<String>,
+    /// About how many seconds it takes; None where nobody can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_seconds: Option<u64>,
+    /// What happens to it when the rollout goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<String>,
 }
 
 impl RolloutStep {
     pub fn new(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), text: text.into(), gate: None }
+        Self { name: name.to_owned(), text: text.into(), gate: None, expected_seconds: None, back: None }
     }
 
     pub fn gate(mut self, gate: impl Into<String>) -> Self {
         self.gate = Some(gate.into());
+        self
+    }
+
+    pub fn expected(mut self, expected: Duration) -> Self {
+        self.expected_seconds = Some(expected.as_secs());
+        self
+    }
+
+    pub fn back(mut self, back: impl Into<String>) -> Self {
+        self.back = Some(back.into());
         self
     }
 }
@@ -160,8 +208,19 @@ pub trait AwsType: Sync {
         known
     }
 
+    /// Writes into `want` what a `rollout` block asks for, or says why it cannot be.
+    fn tune(&self, _want: &mut Object, _settings: &Settings) -> Result<(), String> {
+        Err(format!("{} has no rollout: target a service, a group, a listener or a rule", self.schema().name))
+    }
+
     /// The steps of an update that is a rollout; empty for a plain update. `want` may hold unknowns.
-    fn rollout(&self, _live: &Object, _want: &Object, _changed: &[String]) -> Vec<RolloutStep> {
+    fn rollout(
+        &self,
+        _live: &Object,
+        _want: &Object,
+        _changed: &[String],
+        _settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
         Vec::new()
     }
 
@@ -185,4 +244,22 @@ pub trait AwsData: Sync {
 
     /// `want` is wholly known. The answer has every attribute of the table, declared ones included.
     async fn read(&self, aws: &Aws, want: &Object) -> Result<Object, AwsError>;
+}
+
+/// States of alarms by name: `OK`, `ALARM`, `INSUFFICIENT_DATA`. One that there is not is missing.
+pub async fn alarm_states(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut states = BTreeMap::new();
+    for batch in names.chunks(100) {
+        let kinds = [AlarmType::MetricAlarm, AlarmType::CompositeAlarm];
+        let call = aws.cloudwatch.describe_alarms().set_alarm_names(Some(batch.to_vec()));
+        let answer = call.set_alarm_types(Some(kinds.to_vec())).max_records(100).send().await;
+        let answer = answer.op("DescribeAlarms")?;
+        let single = answer.metric_alarms().iter().map(|a| (a.alarm_name(), a.state_value()));
+        let composite = answer.composite_alarms().iter().map(|a| (a.alarm_name(), a.state_value()));
+        for (name, state) in single.chain(composite) {
+            let state = state.map_or("INSUFFICIENT_DATA", |s| s.as_str()).to_owned();
+            states.extend(name.map(|name| (name.to_owned(), state)));
+        }
+    }
+    Ok(states)
 }

@@ -5,7 +5,9 @@ use super::plan::schema_of;
 use super::planning::{LockArgs, PlanningArgs};
 use super::saved::Saved;
 use super::session::{Locked, Session, load_checked, load_for_plan, with_walk_of};
+use crate::apply::probes::Probed;
 use crate::apply::{self, Event, Failure, Outcome};
+use crate::aws::{ROLLED_BACK, WAITS_FOR_A_PERSON};
 use crate::diag::render::render_text;
 use crate::plan::walk::options::Options;
 use crate::plan::walk::{Purpose, Walk};
@@ -39,6 +41,9 @@ pub struct ApplyArgs {
     /// Do not ask
     #[arg(long)]
     pub auto_approve: bool,
+    /// Apply although a guard's freeze forbids it now; say why
+    #[arg(long, value_name = "REASON")]
+    pub despite_freeze: Option<String>,
     /// How many resources to work on at once
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub parallelism: usize,
@@ -98,6 +103,9 @@ pub async fn carry_out(
     let plan = walk.plan();
     session.environment.show_warnings();
     show(&plan, walk);
+    if !plan.is_empty() {
+        refuse_while_frozen(walk, &session, args)?;
+    }
     if plan.is_empty() {
         if operation == "apply" {
             print_outputs(&plan, walk);
@@ -122,9 +130,29 @@ pub async fn carry_out(
         }
     };
     let clock = session.clock.clone();
-    let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, &session.stop).await;
+    let (stop, prober) = (&session.stop, &*session.prober);
+    let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, stop, prober).await;
     session.environment.state.save_open(&walk.state, &outcome.open)?;
     Ok(report(walk, &outcome, operation, &session))
+}
+
+/// Nothing is changed while a guard says so.
+fn refuse_while_frozen(walk: &Walk<'_>, session: &Session<'_>, args: &ApplyArgs) -> Result<(), CliError> {
+    let now = session.clock.now();
+    for guard in walk.guards() {
+        let Some((window, ends)) = guard.freeze.iter().find_map(|w| w.ends(now).map(|ends| (w, ends))) else {
+            continue;
+        };
+        if let Some(reason) = &args.despite_freeze {
+            eprintln!("guard {}: applied in the freeze `{}`, because: {reason}", guard.name, window.text);
+            continue;
+        }
+        return Err(CliError::Conflict {
+            problem: format!("guard `{}` freezes this environment: {}", guard.name, window.text),
+            help: format!("nothing was changed; it ends at {ends}; in need, say why: --despite-freeze \"…\""),
+        });
+    }
+    Ok(())
 }
 
 fn show(plan: &Plan, walk: &Walk<'_>) {
@@ -165,11 +193,30 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
         done.truncate(done.len() - 1);
         done += &format!(", {n} {what}.");
     }
+    for (name, probed) in &outcome.probes {
+        eprintln!("{}", told(name, probed));
+    }
     let skipped = outcome.failures.iter().filter(|f| matches!(f, Failure::Skipped { .. })).count();
     let failed = outcome.failures.len() - skipped;
     if outcome.interrupted {
         eprintln!("\n{}", palette.red(&format!("Interrupted: {done} Run the same command again to go on.")));
         return Done::Interrupted;
+    }
+    let all = |code: &str| {
+        let mut failures = outcome.failures.iter().filter(|f| !matches!(f, Failure::Skipped { .. }));
+        failed > 0 && failures.all(|f| matches!(f, Failure::Aws { error, .. } if error.is(&[code])))
+    };
+    if all(WAITS_FOR_A_PERSON) {
+        let how = "`cutover rollout continue` goes on, `cutover rollout rollback` goes back";
+        eprintln!("\n{}", palette.yellow(&format!("Paused: {done} {how}.")));
+        return Done::Paused;
+    }
+    if all(ROLLED_BACK) {
+        eprintln!(
+            "\n{}",
+            palette.red(&format!("Rolled back: {done} What was rolled back is as it was before."))
+        );
+        return Done::RolledBack;
     }
     if failed > 0 {
         done += &format!(" {} failed, {} not begun.", failed, counted(skipped, "resource"));
@@ -181,6 +228,22 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
         print_outputs(&walk.plan(), walk);
     }
     Done::Ok
+}
+
+/// `probe site: 118 of 120 answers good (98.3 %), last bad one HTTP 502`
+fn told(name: &str, probed: &Probed) -> String {
+    let answers = &probed.answers;
+    if !probed.answered {
+        let why = probed.before.as_deref().unwrap_or("it was not sent");
+        return format!("probe {name}: never a good answer ({why})");
+    }
+    let fault = answers.fault.as_deref().map(|f| format!(", last bad one {f}")).unwrap_or_default();
+    format!(
+        "probe {name}: {} of {} answers good ({:.1} %){fault}",
+        answers.good,
+        answers.sent,
+        answers.percent()
+    )
 }
 
 fn describe(failure: &Failure, session: &Session<'_>) -> String {

@@ -3,6 +3,8 @@
 use super::assume::with_roles;
 use super::environment::Environment;
 use super::error::CliError;
+use super::prober::{InWorld, OverHttp};
+use crate::apply::probes::Prober;
 use crate::aws::{Aws, AwsError};
 use crate::builtin::Entropy;
 use crate::clock::Clock;
@@ -108,6 +110,15 @@ impl Cloud {
         match self {
             Cloud::Aws => Entropy::System,
             Cloud::Embedded { .. } | Cloud::Served { .. } => Entropy::Seeded(seed),
+        }
+    }
+
+    /// Who sends probes.
+    pub fn prober(&self, clock: &Clock) -> Box<dyn Prober> {
+        match self {
+            Cloud::Embedded { sim, .. } => Box::new(InWorld { sim: sim.clone(), clock: clock.clone() }),
+            Cloud::Served { endpoint } => Box::new(OverHttp { through: Some(endpoint.clone()) }),
+            Cloud::Aws => Box::new(OverHttp { through: None }),
         }
     }
 

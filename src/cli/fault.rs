@@ -282,11 +282,16 @@ fn lines(answer: &str) -> Vec<String> {
 
 /// One request to the process that serves the world: it is on loopback and speaks plain HTTP.
 fn ask(endpoint: &str, method: &str, body: &str) -> Result<String, CliError> {
+    request(endpoint, method, FAULTS_PATH, body)
+}
+
+/// One request to whoever serves the world.
+pub fn request(endpoint: &str, method: &str, path: &str, body: &str) -> Result<String, CliError> {
     let address = endpoint.trim_start_matches("http://");
     let told = |error| CliError::Io { what: format!("cannot ask the embedded AWS at {endpoint}"), error };
     let mut stream = TcpStream::connect(address).map_err(told)?;
     let request = format!(
-        "{method} {FAULTS_PATH} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).map_err(told)?;

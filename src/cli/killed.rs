@@ -42,7 +42,8 @@ fn apply(dir: &Path, room: usize) -> bool {
         let mut file = state.open_journal()?;
         let mut journal = Failing { journal: &mut file, left: room };
         let clock = session.clock.clone();
-        let outcome = apply::apply(walk, &mut journal, &|_| {}, clock, 1, &session.stop).await;
+        let outcome =
+            apply::apply(walk, &mut journal, &|_| {}, clock, 1, &session.stop, &*session.prober).await;
         if outcome.failures.is_empty() {
             session.environment.state.save(&walk.state)?;
         }

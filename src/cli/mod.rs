@@ -9,6 +9,7 @@ mod destroy;
 mod drift;
 mod environment;
 mod error;
+mod explain;
 mod fault;
 mod fmt;
 mod graph;
@@ -20,6 +21,8 @@ mod line;
 mod output;
 mod plan;
 mod planning;
+mod prober;
+mod rollout;
 #[cfg(test)]
 mod roots;
 mod saved;
@@ -56,6 +59,8 @@ enum Command {
     Apply(apply::Args),
     Destroy(destroy::Args),
     Drift(drift::Args),
+    Rollout(rollout::Args),
+    Explain(explain::Args),
     Validate(validate::Args),
     Output(output::Args),
     State(state::Args),
@@ -83,6 +88,10 @@ pub enum Done {
     Failed,
     /// `fmt --check`: some files are not in the canonical style.
     Unformatted,
+    /// A rollout did not end well, and is where it began again.
+    RolledBack,
+    /// A rollout waits for a person.
+    Paused,
     Interrupted,
 }
 
@@ -92,7 +101,8 @@ impl From<Done> for ExitCode {
             Done::Ok => 0,
             Done::Failed => 1,
             Done::Changes => 2,
-            Done::Unformatted => 3,
+            Done::Unformatted | Done::RolledBack => 3,
+            Done::Paused => 4,
             Done::Interrupted => 130,
         })
     }
@@ -125,6 +135,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Apply(args) => apply::run(args),
         Command::Destroy(args) => destroy::run(args),
         Command::Drift(args) => drift::run(args),
+        Command::Rollout(args) => rollout::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Output(args) => output::run(args),
         Command::State(args) => state::run(args),

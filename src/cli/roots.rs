@@ -196,8 +196,16 @@ fn plan(dir: &Path, environment: Environment, applying: bool) -> Planned {
         if applying {
             session.environment.state.save(&walk.state)?;
             let mut journal = session.environment.state.open_journal()?;
-            let outcome =
-                apply::apply(walk, &mut journal, &|_| {}, session.clock.clone(), 10, &session.stop).await;
+            let outcome = apply::apply(
+                walk,
+                &mut journal,
+                &|_| {},
+                session.clock.clone(),
+                10,
+                &session.stop,
+                &*session.prober,
+            )
+            .await;
             assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
             session.environment.state.save(&walk.state)?;
         }

@@ -4,6 +4,7 @@ use super::cloud::{Cloud, Connector};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::planning::{LockArgs, PlanningArgs};
+use crate::apply::probes::Prober;
 use crate::builtin::{Context, Entropy};
 use crate::clock::Clock;
 use crate::diag::Diagnostics;
@@ -23,6 +24,7 @@ pub struct Session<'s> {
     pub environment: &'s mut Environment,
     pub clock: Clock,
     pub stop: Rc<Cell<bool>>,
+    pub prober: Box<dyn Prober>,
 }
 
 /// Loads an environment and looks for mistakes without AWS: what every command does first.
@@ -212,7 +214,7 @@ async fn walk_then<R>(
     walk.options = environment.options.clone();
     walk.generate = environment.generate;
     walk.run(&unfinished).await?;
-    then(&mut walk, Session { environment, clock, stop }).await
+    then(&mut walk, Session { environment, prober: cloud.prober(&clock), clock, stop }).await
 }
 
 /// Whether something declared, or in the state, has secrets that must be kept.

@@ -3,7 +3,9 @@ use super::cloud::{CloudKind, load_or_new, own_world};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::fault::{self, FaultCommand, ImageCommand};
-use crate::sim::{Sim, server};
+use crate::sim::recorded;
+use crate::sim::service::iam::Enforcement;
+use crate::sim::{Sim, World, log, server};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
@@ -30,6 +32,10 @@ enum Command {
         /// No throttling and no propagation delays, for tests that were written for a fake without them
         #[arg(long)]
         prompt: bool,
+        /// Check the calls of IAM users and assumed roles against their policies; the world keeps to it until told
+        /// `--enforce-iam=false`
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+        enforce_iam: Option<bool>,
     },
     /// Start over with an empty account; refused while the state still holds resources
     Reset {
@@ -39,6 +45,33 @@ enum Command {
         /// Forget the recorded resources too
         #[arg(long)]
         force: bool,
+    },
+    /// Write the whole world to a file
+    Export {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Take a world that was exported, or build one of answers that the real AWS gave
+    Import {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// What `sim export` wrote, or a JSON list of {"service", "operation", "input", "output"}, with outputs as
+        /// the AWS CLI prints them
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// What has happened in it, a JSON line an event
+    Events {
+        /// Directory of the environment
+        #[arg(default_value = ".", value_name = "DIR")]
+        dir: PathBuf,
+        /// Leave out events before this number
+        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        since: u64,
     },
     /// Let things go wrong in it: throttling, lost calls, lost zones, spot interruptions …
     #[command(subcommand)]
@@ -57,8 +90,13 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub fn run(args: Args) -> Result<Done, CliError> {
     match args.command {
-        Command::Serve { dir, port, speed, prompt } => serve(dir, port, speed, prompt),
+        Command::Serve { dir, port, speed, prompt, enforce_iam } => {
+            serve(dir, port, speed, prompt, enforce_iam)
+        }
         Command::Reset { dir, force } => reset(dir, force),
+        Command::Export { dir, file } => export(dir, file),
+        Command::Import { dir, file } => import(dir, file),
+        Command::Events { dir, since } => events(dir, since),
         Command::Fault(command) => fault::run(command),
         Command::Image(command) => fault::run_image(command),
     }
@@ -91,7 +129,13 @@ pub fn busy(holder: &str) -> CliError {
     CliError::Conflict { problem, help: "use that one, or end it first".to_owned() }
 }
 
-fn serve(dir: PathBuf, port: u16, speed: f64, prompt: bool) -> Result<Done, CliError> {
+fn serve(
+    dir: PathBuf,
+    port: u16,
+    speed: f64,
+    prompt: bool,
+    enforce_iam: Option<bool>,
+) -> Result<Done, CliError> {
     let environment = environment(dir)?;
     let io = |what: &str| {
         let what = what.to_owned();
@@ -107,6 +151,9 @@ fn serve(dir: PathBuf, port: u16, speed: f64, prompt: bool) -> Result<Done, CliE
         let mut world = load_or_new(&environment)?;
         if prompt {
             world.faults.make_prompt();
+        }
+        if let Some(enforce) = enforce_iam {
+            world.iam.enforcement = if enforce { Enforcement::on() } else { Enforcement::default() };
         }
         let sim = Sim::new(world).saving_to(&path);
         eprintln!("embedded AWS of {} at {endpoint} (Ctrl-C ends it); for other clients:", environment.name());
@@ -133,6 +180,56 @@ async fn ended() -> std::io::Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+fn export(dir: PathBuf, file: PathBuf) -> Result<Done, CliError> {
+    let environment = environment(dir)?;
+    let _owner = own_world(&environment, "")?.map_err(|holder| busy(&holder))?;
+    load_or_new(&environment)?.export(&file)?;
+    println!("{}: the embedded AWS is in {}.", environment.name(), file.display());
+    Ok(Done::Ok)
+}
+
+fn import(dir: PathBuf, file: PathBuf) -> Result<Done, CliError> {
+    let environment = environment(dir)?;
+    let _owner = own_world(&environment, "")?.map_err(|holder| busy(&holder))?;
+    let unreadable = |error| CliError::Io { what: format!("cannot read {}", file.display()), error };
+    let text = std::fs::read_to_string(&file).map_err(unreadable)?;
+    let path = environment.state.world();
+    // The events of the world before are not this one's.
+    let _ = std::fs::remove_file(log::path_beside(&path));
+    if !text.trim_start().starts_with('[') {
+        let world = World::load(&file)?.expect("it was just read");
+        world.save(&path)?;
+        println!("{}: the embedded AWS is the one of {} now.", environment.name(), file.display());
+        return Ok(Done::Ok);
+    }
+    let answers = recorded::parse(&text).map_err(|why| {
+        let help = "see the documentation of `sim import` for what a list of answers looks like";
+        CliError::usage(format!("{} is no list of answers: {why}", file.display()), help)
+    })?;
+    let (world, report) = recorded::build(&answers, environment.settings.seed);
+    world.save(&path)?;
+    println!("{}: the embedded AWS is built of {} answers.", environment.name(), answers.len());
+    report.lines().iter().for_each(|line| println!("{line}"));
+    Ok(Done::Ok)
+}
+
+fn events(dir: PathBuf, since: u64) -> Result<Done, CliError> {
+    let environment = environment(dir)?;
+    match own_world(&environment, "")? {
+        Err(endpoint) if endpoint.starts_with("http://") => {
+            let path = format!("{}?since={since}", server::EVENTS_PATH);
+            print!("{}", fault::request(&endpoint, "GET", &path, "")?);
+        }
+        Err(holder) => return Err(busy(&holder)),
+        Ok(_owner) => {
+            let failed = |error| CliError::Io { what: "cannot read the events".to_owned(), error };
+            let lines = log::read(&environment.state.world(), since).map_err(failed)?;
+            lines.iter().for_each(|line| println!("{line}"));
+        }
+    }
+    Ok(Done::Ok)
 }
 
 fn reset(dir: PathBuf, force: bool) -> Result<Done, CliError> {

@@ -1,6 +1,7 @@
 //! The declarations of one module directory.
 
 use super::blocks::{Check, Import, Moved, Removed};
+use super::steering::Steering;
 use super::terraform::RequiredProvider;
 use super::version::Constraint;
 use crate::addr::Mode;
@@ -32,6 +33,8 @@ pub struct Module {
     pub removed: Vec<Removed>,
     pub imports: Vec<Import>,
     pub checks: BTreeMap<Name, Check>,
+    /// `rollout`, `probe` and `guard` blocks by kind and name: `rollout.web`.
+    pub steering: BTreeMap<Name, Steering>,
     /// `backend "s3" { … }` or `cloud { … }` inside `terraform`.
     pub backend: Option<Block>,
     /// Where the one block is that says it.

@@ -86,6 +86,9 @@ pub(super) struct Sorter<'a> {
     own_blocks: bool,
 }
 
+/// Blocks that Terraform does not have.
+const OWN: &[&str] = &["cutover", "rollout", "probe", "guard", "policy", "drift"];
+
 const BLOCK_KINDS: &[&str] = &[
     "resource",
     "data",
@@ -138,7 +141,8 @@ impl Sorter<'_> {
             "check" => self.check(block),
             "cutover" if self.own_blocks => self.cutover(block),
             "ephemeral" => self.ephemeral(&block),
-            kind @ ("rollout" | "probe" | "guard" | "policy" | "drift") => {
+            "rollout" | "probe" | "guard" if self.own_blocks => self.steering(block),
+            kind @ ("policy" | "drift") if self.own_blocks => {
                 self.diags.push(
                     Diagnostic::error("unsupported-block", format!("`{kind}` blocks are not supported yet"))
                         .at(block.header)
@@ -148,7 +152,7 @@ impl Sorter<'_> {
             kind => {
                 let mut d = Diagnostic::error("unknown-block", format!("there is no block `{kind}`"))
                     .at(block.kind.span);
-                if kind == "cutover" {
+                if OWN.contains(&kind) {
                     d = d.help("Cutover's own blocks stand in `.hcl` files, so that Terraform can read the `.tf` ones: move it to `cutover.hcl`");
                 } else if let Some(near) = crate::diag::nearest(kind, BLOCK_KINDS.iter().copied()) {
                     d = d.help(format!("did you mean `{near}`?"));

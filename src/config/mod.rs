@@ -11,6 +11,7 @@ mod overrides;
 pub mod place;
 pub mod providers;
 mod provisioner;
+mod steering;
 pub mod terraform;
 pub mod tree;
 pub mod variables;
@@ -23,4 +24,5 @@ pub use decl::{
     Provisioner, Repetition, Resource, Validation, Variable, WantedVersion,
 };
 pub use load::{constant_string, is_configuration};
+pub use steering::{Steering, SteeringKind};
 pub use tree::{Config, ModuleNode, load};

@@ -3,6 +3,7 @@
 pub mod desired;
 pub mod ignore;
 pub mod keys;
+pub mod lint;
 pub mod repeat;
 pub mod small_map;
 pub mod steps;

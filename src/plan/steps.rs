@@ -2,6 +2,7 @@
 
 use super::{Action, Change, Plan};
 use crate::addr::Address;
+use crate::aws::RolloutStep;
 use crate::state::without_keys;
 use std::collections::BTreeSet;
 
@@ -16,8 +17,15 @@ pub struct Rollout {
 pub struct NumberedStep {
     pub number: usize,
     pub address: Address,
-    pub text: String,
-    pub gate: Option<String>,
+    #[serde(flatten)]
+    pub step: RolloutStep,
+}
+
+impl Rollout {
+    /// How its steps are taken back, each way once.
+    pub fn ways_back(&self) -> BTreeSet<&str> {
+        self.steps.iter().filter_map(|one| one.step.back.as_deref()).collect()
+    }
 }
 
 /// All rollouts of a plan, by address.
@@ -27,18 +35,18 @@ pub fn rollouts(plan: &Plan) -> Vec<Rollout> {
 }
 
 fn steps(plan: &Plan, change: &Change) -> Vec<NumberedStep> {
-    let mut steps: Vec<(Address, String, Option<String>)> = Vec::new();
+    let mut steps: Vec<(Address, RolloutStep)> = Vec::new();
     let causes: Vec<&Change> = plan.changes.iter().map(|c| &**c).filter(|c| leads_up(c, change)).collect();
     for cause in &causes {
-        steps.push((cause.address.clone(), preparation(cause), None));
+        steps.push((cause.address.clone(), RolloutStep::new("prepare", preparation(cause))));
     }
     for step in &change.rollout {
-        steps.push((change.address.clone(), step.text.clone(), step.gate.clone()));
+        steps.push((change.address.clone(), step.clone()));
     }
     for cause in causes.iter().filter(|c| c.action == Action::Replace && c.create_before_destroy) {
-        steps.push((cause.address.clone(), cleanup(cause), None));
+        steps.push((cause.address.clone(), RolloutStep::new("clean-up", cleanup(cause))));
     }
-    let number = |(i, (address, text, gate))| NumberedStep { number: i + 1, address, text, gate };
+    let number = |(i, (address, step))| NumberedStep { number: i + 1, address, step };
     steps.into_iter().enumerate().map(number).collect()
 }
 

@@ -12,6 +12,7 @@ mod providers;
 mod provisioners;
 mod removal;
 mod resources;
+mod steering;
 mod triggers;
 mod types;
 
@@ -87,6 +88,8 @@ pub struct Walk<'a> {
     /// By which id.
     pub imported: BTreeMap<Address, String>,
     pub checks: BTreeMap<String, CheckResult>,
+    /// What `rollout`, `probe` and `guard` blocks come to, by kind and name.
+    steering: BTreeMap<Arc<str>, Object>,
     /// Imports of what nothing declares are looked up, so that it can be written.
     pub generate: bool,
     pub found: Vec<Found>,
@@ -142,6 +145,7 @@ impl<'a> Walk<'a> {
             came_from: BTreeMap::new(),
             imported: BTreeMap::new(),
             checks: BTreeMap::new(),
+            steering: BTreeMap::new(),
             generate: false,
             found: Vec::new(),
             awaited: Vec::new(),
@@ -206,6 +210,9 @@ impl<'a> Walk<'a> {
             self.check_moved_instances();
             self.orphans();
             self.narrow();
+            if self.purpose == Purpose::Plan {
+                self.lint();
+            }
             self.warn_of_forgotten();
         }
         Ok(())
@@ -282,6 +289,7 @@ impl<'a> Walk<'a> {
                 }
             }
             Node::Check(id, name) => self.check(*id, name),
+            Node::Steering(id, name) => self.steer(*id, name),
             Node::Resource(id, key) if key.mode == Mode::Managed => {
                 let errors = self.diags.error_count();
                 if self.purpose == Purpose::Plan {
@@ -306,6 +314,7 @@ impl<'a> Walk<'a> {
             Node::Variable(id, name) => self.variable(*id, name),
             Node::Local(id, name) => self.local(*id, name),
             Node::Output(id, name) => self.output(*id, name),
+            Node::Steering(id, name) => self.steer(*id, name),
             Node::Call(_) | Node::Provider(..) | Node::Resource(..) | Node::Check(..) => {}
         }
     }
@@ -344,6 +353,7 @@ impl<'a> Walk<'a> {
                 live: &nothing,
                 changed: &[],
                 progress: &|_| {},
+                watch: &crate::aws::Unwatched,
             };
             let found = self.provider.find(&item.provider, type_name, &job).await;
             let found = found.map_err(|error| WalkError::Aws { what: address.clone(), error })?;

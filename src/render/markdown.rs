@@ -2,7 +2,7 @@
 
 use super::text::{Schemas, headline, summary, symbol};
 use super::{Palette, counted};
-use crate::plan::steps::rollouts;
+use crate::plan::steps::{NumberedStep, rollouts};
 use crate::plan::{Action, CheckStatus, Plan};
 use std::fmt::Write;
 
@@ -23,9 +23,12 @@ pub fn plan(plan: &Plan, environment: &str, schemas: Schemas<'_>) -> String {
     let _ = writeln!(out, "{}\n", summary(plan, plain));
     for rollout in rollouts(plan) {
         let _ = writeln!(out, "**Rollout of `{}`**\n", rollout.address);
-        for step in rollout.steps {
-            let gate = step.gate.map(|g| format!(" — waits until {g}")).unwrap_or_default();
-            let _ = writeln!(out, "{}. {}{gate}", step.number, step.text);
+        for NumberedStep { number, step, .. } in &rollout.steps {
+            let gate = step.gate.as_ref().map(|g| format!(" — waits until {g}")).unwrap_or_default();
+            let _ = writeln!(out, "{number}. {}{gate}", step.text);
+        }
+        for back in rollout.ways_back() {
+            let _ = writeln!(out, "\nWay back: {back}");
         }
         out.push('\n');
     }

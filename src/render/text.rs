@@ -4,7 +4,7 @@ use super::value::{Line, declared, filled, hcl, lines};
 use super::{Palette, counted};
 use crate::addr::Mode;
 use crate::diff::{AttributeChange, Cause};
-use crate::plan::steps::rollouts;
+use crate::plan::steps::{NumberedStep, rollouts};
 use crate::plan::{Action, Change, CheckResult, CheckStatus, OutputChange, Plan, Reason};
 use crate::schema::{Row, TypeSchema};
 
@@ -20,15 +20,18 @@ pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
     }
     for rollout in rollouts(plan) {
         out += &format!("{}\n", palette.bold(&format!("Rollout of {}", rollout.address)));
-        for step in rollout.steps {
-            out += &format!("  {}. {}", step.number, step.text);
-            if step.address != rollout.address {
-                out += &palette.dim(&format!("  ({})", step.address));
+        for NumberedStep { number, address, step } in &rollout.steps {
+            out += &format!("  {number}. {}", step.text);
+            if *address != rollout.address {
+                out += &palette.dim(&format!("  ({address})"));
             }
             out.push('\n');
-            if let Some(gate) = step.gate {
+            if let Some(gate) = &step.gate {
                 out += &format!("     {}\n", palette.dim(&format!("waits until {gate}")));
             }
+        }
+        for back in rollout.ways_back() {
+            out += &format!("  {}\n", palette.dim(&format!("way back: {back}")));
         }
         out.push('\n');
     }

@@ -2,7 +2,11 @@
 //! Nothing here calls AWS, so every rollout can be replayed.
 
 pub mod ecs_deployment;
+pub mod freeze;
+pub mod gates;
 pub mod instance_refresh;
+pub mod settings;
+pub mod traffic;
 
 /// What to do about a rollout that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,16 @@ pub enum Decision {
     Done,
     /// It did not end well, or will not; the text says why, with AWS's reasons.
     Failed(String),
+}
+
+impl std::fmt::Display for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Decision::Wait(text) => write!(f, "wait: {text}"),
+            Decision::Done => f.write_str("done"),
+            Decision::Failed(text) => write!(f, "failed: {text}"),
+        }
+    }
 }
 
 /// At most `limit` reasons without repetition, newest first as given, as lines under a headline.

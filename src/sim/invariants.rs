@@ -3,6 +3,7 @@
 
 use super::World;
 use super::service::ec2::InstanceState;
+use super::service::ecs::index::Index;
 use super::service::ecs::model::TaskStatus;
 
 /// What is not as it must be; nothing, if all is well.
@@ -41,6 +42,8 @@ fn instances(world: &World, found: &mut Found) {
             format!("instance {id} is {:?} and its network interface is gone", instance.state)
         });
     }
+    let attached = world.ec2.attached == world.ec2.attachments();
+    found.check(attached, || "what is attached to instances is not what their interfaces say".to_owned());
     for (id, interface) in &world.ec2.interfaces {
         found.check(world.ec2.subnets.contains_key(&interface.subnet), || {
             format!("interface {id} is in subnet {}, which is gone", interface.subnet)
@@ -81,6 +84,7 @@ fn groups_of_instances(world: &World, found: &mut Found) {
 
 fn hosts(world: &World, found: &mut Found) {
     let ecs = &world.ecs;
+    found.check(ecs.index == Index::of(ecs), || "the index of ECS is not what its state says".to_owned());
     for (arn, host) in &ecs.hosts {
         let instance = &host.instance_id;
         found.check(ecs.host_of.get(instance) == Some(arn), || {

@@ -5,9 +5,13 @@
 //! Time never runs by itself here: every request first advances the world to the clock's now, which
 //! runs all events that have become due, in order (see [`world`]).
 
+pub mod authority;
 pub mod clock;
 pub mod faults;
 pub mod invariants;
+pub mod log;
+pub mod recorded;
+pub mod request;
 pub mod server;
 pub mod service;
 pub mod store;
@@ -59,13 +63,15 @@ impl Sim {
         f(&mut self.lock())
     }
 
-    /// A new world of the same account, region and seed, as prompt as the old one.
+    /// A new world of the same account, region and seed, as prompt and as strict as the old one.
     pub fn reset(&self, now: Millis) {
         self.with(|world| {
             let (throttling, iam_delay) = (world.faults.throttling, world.faults.iam_delay);
+            let enforcement = world.iam.enforcement.clone();
             *world = World::new(&world.account, &world.region, world.seed, now);
             world.faults.throttling = throttling;
             world.faults.iam_delay = iam_delay;
+            world.iam.enforcement = enforcement;
         });
     }
 

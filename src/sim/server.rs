@@ -3,6 +3,7 @@
 use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::service::iam::Enforcement;
 use super::wire::Called;
 use super::world::Millis;
 use crate::clock::Clock;
@@ -31,6 +32,9 @@ struct Server<F> {
 
 /// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
 pub const FAULTS_PATH: &str = "/cutover/faults";
+
+/// What has happened in a world that is served, a JSON line an event; `?since=N` leaves out those before number N.
+pub const EVENTS_PATH: &str = "/cutover/events";
 
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
@@ -106,6 +110,19 @@ impl<F: Fn(&Sim)> Server<F> {
         world + (elapsed as f64 * self.speed) as Millis
     }
 
+    fn events(&self, query: &str) -> Response<Full<Bytes>> {
+        let since = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "since");
+        let Ok(since) = since.map_or(Ok(0), |(_, text)| text.parse()) else {
+            return plain(StatusCode::BAD_REQUEST, "`since` must be a number.\n");
+        };
+        let now = self.now();
+        let text: String = self.sim.with(|world| {
+            world.advance_to(now);
+            world.log.since(since).flat_map(|line| [line, "\n"]).collect()
+        });
+        plain(StatusCode::OK, text)
+    }
+
     fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
         let now = self.now();
         let answer = self.sim.with(|world| {
@@ -131,6 +148,19 @@ impl<F: Fn(&Sim)> Server<F> {
         )
     }
 
+    /// Authority is enforced after so many calls, `inf` for never; what was so before.
+    fn enforce_after(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let calls = std::str::from_utf8(body).ok().and_then(|text| text.trim().parse::<f64>().ok());
+        let Some(calls) = calls else { return plain(StatusCode::BAD_REQUEST, "The body is no number.\n") };
+        let after = calls.is_finite().then_some(calls.max(0.0) as u64);
+        let enforcement = Enforcement::after(after);
+        let before = self.sim.with(|world| std::mem::replace(&mut world.iam.enforcement, enforcement));
+        (self.changed)(&self.sim);
+        let before = before.calls_left().map_or("inf".to_owned(), |calls| calls.to_string());
+        let answer = format!(r#"{{"status":"ok","PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT":"{before}"}}"#);
+        json(answer)
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -145,7 +175,7 @@ impl<F: Fn(&Sim)> Server<F> {
             Ok(body) => body.to_bytes(),
             Err(_) => return Ok(plain(StatusCode::BAD_REQUEST, "The body ended early.\n")),
         };
-        // moto's own two paths, so that whatever drives moto can drive this world.
+        // moto's own paths, so that whatever drives moto can drive this world.
         match (&parts.method, parts.uri.path()) {
             (&Method::GET, "/moto-api/data.json") => return Ok(json("{}")),
             (&Method::POST, "/moto-api/reset") => {
@@ -153,6 +183,8 @@ impl<F: Fn(&Sim)> Server<F> {
                 (self.changed)(&self.sim);
                 return Ok(json(r#"{"status":"ok"}"#));
             }
+            (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
+            (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
             _ => {}
         }
@@ -183,7 +215,7 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
-fn json(text: &'static str) -> Response<Full<Bytes>> {
+fn json(text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = plain(StatusCode::OK, text);
     let kind = http::HeaderValue::from_static("application/json");
     response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
@@ -253,6 +285,23 @@ mod tests {
         assert!(answers[0].contains("<Account>123456789012</Account>"));
         // Reading does not count.
         assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn tells_what_has_happened() {
+        let assume = sts("AssumeRole&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=ci");
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let requests = [
+            sts("GetCallerIdentity"),
+            assume,
+            get(EVENTS_PATH),
+            get("/cutover/events?since=2"),
+            get("/cutover/events?since=x"),
+        ];
+        let (answers, _, _) = exchange(0.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[2].contains(r#""call":"AssumeRole","n":1,"#), "{}", answers[2]);
+        assert!(answers[3].ends_with("\r\n\r\n"), "{}", answers[3]);
+        assert!(answers[4].starts_with("HTTP/1.1 400"), "{}", answers[4]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::world::VERSION;
-use serde::Deserialize;
+use serde_json::Value as Json;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -13,16 +13,29 @@ pub enum StoreError {
     Io { what: &'static str, path: PathBuf, source: io::Error },
     #[error("the saved world {path} is damaged: {source}; `cutover sim reset` starts a new one")]
     Damaged { path: PathBuf, source: serde_json::Error },
+    #[error("the saved world {path} is damaged: it does not say which format it has")]
+    NoVersion { path: PathBuf },
     #[error(
-        "the saved world {path} has format {found}, this version of cutover reads {VERSION}; \
-         use the version that wrote it, or start a new one with `cutover sim reset`"
+        "the saved world {path} has format {found}, which is newer than what this version of cutover reads \
+         ({VERSION}); use a version at least as new as the one that wrote it, or start a new one with \
+         `cutover sim reset`"
     )]
-    Version { path: PathBuf, found: u32 },
+    Newer { path: PathBuf, found: u64 },
 }
 
-#[derive(Deserialize)]
-struct Header {
-    version: u32,
+/// Brings a world of format `at + 1` to format `at + 2`.
+const MIGRATIONS: [fn(&mut Json); VERSION as usize - 1] = [know_suspects];
+
+/// Format 2: a group knows whose health it has to look at. In an older world that may be anybody.
+fn know_suspects(world: &mut Json) {
+    for group in world["autoscaling"]["groups"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        let members =
+            group["members"].as_object().map(|members| members.keys().cloned().map(Json::String).collect());
+        group["suspects"] = Json::Array(members.unwrap_or_default());
+    }
+    for other in world["elsewhere"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        know_suspects(other);
+    }
 }
 
 impl World {
@@ -35,15 +48,30 @@ impl World {
         };
         let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
         // The version first: a world of another format need not parse as this one.
-        let Header { version } = serde_json::from_slice(&text).map_err(damaged)?;
-        if version != VERSION {
-            return Err(StoreError::Version { path: path.to_owned(), found: version });
+        let version = version(&text).map_err(damaged)?;
+        let Some(found) = version else { return Err(StoreError::NoVersion { path: path.to_owned() }) };
+        if found == u64::from(VERSION) {
+            return serde_json::from_slice(&text).map(Some).map_err(damaged);
         }
-        serde_json::from_slice(&text).map(Some).map_err(damaged)
+        let older = found.checked_sub(1).and_then(|at| MIGRATIONS.get(usize::try_from(at).ok()?..));
+        let Some(older) = older.filter(|_| found < u64::from(VERSION)) else {
+            return Err(StoreError::Newer { path: path.to_owned(), found });
+        };
+        let mut world: Json = serde_json::from_slice(&text).map_err(damaged)?;
+        older.iter().for_each(|migrate| migrate(&mut world));
+        world["version"] = VERSION.into();
+        serde_json::from_value(world).map(Some).map_err(damaged)
+    }
+
+    /// With the events that have been told since the last time, in a file of their own.
+    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+        self.export(path)?;
+        let failed = |source| StoreError::Io { what: "write events beside", path: path.to_owned(), source };
+        self.log.append(path).map_err(failed)
     }
 
     /// Whole or not at all: written beside `path`, then renamed over it.
-    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+    pub fn export(&self, path: &Path) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write", path: path.to_owned(), source };
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -52,6 +80,15 @@ impl World {
         temporary.persist(path).map_err(|e| failed(e.error))?;
         Ok(())
     }
+}
+
+/// The format that a saved world says it has.
+fn version(text: &[u8]) -> Result<Option<u64>, serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Header {
+        version: Option<u64>,
+    }
+    serde_json::from_slice(text).map(|Header { version }| version)
 }
 
 fn write(world: &World, file: &File) -> io::Result<()> {
@@ -83,6 +120,55 @@ mod tests {
             1,
             "no temporary file is left"
         );
+    }
+
+    #[test]
+    fn an_older_format_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("world.json");
+        let world = World::new("123456789012", "us-east-1", 7, 1_000);
+        let mut older = serde_json::to_value(&world).unwrap();
+        older["version"] = 1.into();
+        std::fs::write(&path, older.to_string()).unwrap();
+        let loaded = World::load(&path).unwrap().unwrap();
+        assert_eq!(loaded.version, VERSION);
+        for nonsense in [r#"{"version": 0}"#, "{}", "[]"] {
+            std::fs::write(&path, nonsense).unwrap();
+            assert!(World::load(&path).is_err(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn events_are_beside_the_saved_world_and_what_did_not_stay_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("world.json");
+        let mut world = World::new("123456789012", "us-east-1", 7, 1_000);
+        world.tell("ec2", "instance", "i-1", "pending", None);
+        world.save(&path).unwrap();
+        world.tell("ec2", "instance", "i-1", "running", None);
+        world.save(&path).unwrap();
+        let lines = crate::log::read(&path, 2).unwrap();
+        assert_eq!(
+            lines,
+            [
+                r#"{"at":"1970-01-01T00:00:01Z","id":"i-1","is":"running","kind":"instance","n":2,"region":"us-east-1","service":"ec2"}"#
+            ]
+        );
+        let mut again = World::load(&path).unwrap().unwrap();
+        again.tell("ec2", "instance", "i-1", "stopping", None);
+        again.save(&path).unwrap();
+        assert_eq!(crate::log::read(&path, 0).unwrap().len(), 3);
+        // Killed after the events were written and before the world was: it is the older world that goes on.
+        let mut killed = World::load(&path).unwrap().unwrap();
+        killed.tell("ec2", "instance", "i-1", "stopped", None);
+        killed.log.append(&path).unwrap();
+        let mut older = World::load(&path).unwrap().unwrap();
+        older.tell("ec2", "instance", "i-1", "terminated", None);
+        older.save(&path).unwrap();
+        let told = crate::log::read(&path, 0).unwrap();
+        let states: Vec<Json> =
+            told.iter().map(|line| serde_json::from_str::<Json>(line).unwrap()["is"].clone()).collect();
+        assert_eq!(states, ["pending", "running", "stopping", "terminated"]);
     }
 
     #[test]

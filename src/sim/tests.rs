@@ -177,6 +177,81 @@ fn a_world_that_is_not_sound_is_noticed() {
     assert!(!invariants::broken(&world).is_empty());
 }
 
+/// A release that is good, one that is not, a refresh, a lost zone, spot interruptions, failing checks.
+fn turbulent(act_on: impl Fn(&mut World, usize), halfway: impl Fn(World) -> World) -> World {
+    let acts = [
+        Act::Release("v2"),
+        Act::Pass(60),
+        Act::Release("crash"),
+        Act::WantHosts(4),
+        Act::Pass(600),
+        Act::Refresh,
+        Act::Want(5),
+        Act::FailChecks,
+        Act::Pass(800),
+        Act::LoseZone,
+        Act::TakeSpot,
+        Act::EndInstance(3),
+        Act::Pass(900),
+    ];
+    let mut world = stage();
+    world.log.keep(usize::MAX);
+    for (at, one) in acts.iter().enumerate() {
+        act(&mut world, one);
+        act_on(&mut world, at);
+        if at == 6 {
+            world = halfway(world);
+        }
+    }
+    pass(&mut world, 30 * MINUTE);
+    world
+}
+
+fn told(world: &World, from: u64) -> String {
+    world.log.since(from).flat_map(|line| [line, "\n"]).collect()
+}
+
+#[test]
+fn the_same_seed_and_calls_tell_the_same_story_byte_for_byte() {
+    let whole = turbulent(|_, _| (), |world| world);
+    let story = told(&whole, 0);
+    for what in
+        ["\"service\":\"ecs\"", "\"kind\":\"target\"", "\"kind\":\"fault\"", "has reached a steady state"]
+    {
+        assert!(story.contains(what), "nothing of {what}");
+    }
+    // Whether somebody reads meanwhile makes no difference.
+    let reads = |world: &mut World, _| {
+        ok(world, "ecs", "DescribeServices", json!({"cluster": "main", "services": ["web"]}));
+    };
+    assert!(story == told(&turbulent(reads, |world| world), 0));
+    // Saved and loaded in the middle: what was told before is in the file, the rest goes on.
+    let before = std::cell::RefCell::new((0, String::new()));
+    let reload = |world: World| {
+        let text = serde_json::to_string(&world).expect("plain data");
+        *before.borrow_mut() = (world.log.next(), told(&world, 0));
+        serde_json::from_str::<World>(&text).expect("it was just written")
+    };
+    let loaded = turbulent(|_, _| (), reload);
+    let (next, first) = before.into_inner();
+    assert!(story == first + &told(&loaded, next));
+    assert!(next > 50 && loaded.log.next() > next + 50, "the middle is in the middle");
+}
+
+#[test]
+fn the_log_keeps_no_more_than_it_shall() {
+    let mut world = World::new("123456789012", "us-east-1", 1, 0);
+    world.log.keep(2);
+    for state in ["pending", "running", "stopping"] {
+        world.tell("ec2", "instance", "i-1", state, None);
+    }
+    assert_eq!(told(&world, 0).lines().count(), 2);
+    assert!(told(&world, 0).contains("\"n\":3") && told(&world, 4).is_empty());
+    world.log.keep(0);
+    world.tell("ec2", "instance", "i-1", "stopped", None);
+    assert!(told(&world, 0).is_empty() && world.log.next() == 4);
+}
+
 #[test]
 fn a_world_saved_in_the_middle_goes_on_as_if_it_had_not_been() {
     let calls = |how| {

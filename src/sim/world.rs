@@ -1,19 +1,20 @@
 //! The whole world as data, and its event queue. Saved as JSON beside the state.
 
 use super::faults::{self, Faults};
+use super::log::EventLog;
 use super::service::{
     acm, appautoscaling, autoscaling, cloudtrail, cloudwatch, codedeploy, dynamodb, ec2, ecr, ecs, elbv2,
-    events, iam, lambda, logs, route53, s3, secretsmanager, servicediscovery, sns, sqs, ssm, sts,
+    events, iam, kms, lambda, logs, route53, s3, secretsmanager, servicediscovery, sns, sqs, ssm, sts,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Milliseconds since the Unix epoch, in the world's own time.
 pub type Millis = i64;
 
 /// Format of saved worlds. Raise it when an older file no longer deserialises.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub const SECOND: Millis = 1_000;
 pub const MINUTE: Millis = 60 * SECOND;
@@ -54,7 +55,13 @@ pub struct World {
     /// Access key of the request being handled.
     #[serde(skip)]
     pub caller: String,
+    /// Its session token, if it came with one.
+    #[serde(skip)]
+    pub token: Option<String>,
     next_event: u64,
+    /// Ids that the next call gives instead of drawing them, by kind: what is built after a real account has its ids.
+    #[serde(skip)]
+    foreseen: BTreeMap<String, VecDeque<String>>,
     #[serde(skip)]
     events_run: u64,
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
@@ -66,16 +73,22 @@ pub struct World {
 
     #[serde(default)]
     pub faults: Faults,
+    #[serde(default)]
+    pub log: EventLog,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
     pub autoscaling: autoscaling::State,
     pub cloudwatch: cloudwatch::State,
+    #[serde(deserialize_with = "ec2::state::load")]
     pub ec2: ec2::State,
     pub ecr: ecr::State,
+    #[serde(deserialize_with = "ecs::index::load")]
     pub ecs: ecs::State,
     pub elbv2: elbv2::State,
     pub iam: iam::State,
+    #[serde(default)]
+    pub kms: kms::State,
     pub logs: logs::State,
     pub route53: route53::State,
     #[serde(default)]
@@ -128,11 +141,14 @@ impl World {
             drawn: 0,
             requests: 0,
             caller: String::new(),
+            token: None,
             next_event: 0,
+            foreseen: BTreeMap::new(),
             events_run: 0,
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
             faults: Faults::default(),
+            log: EventLog::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -142,6 +158,7 @@ impl World {
             ecs: Default::default(),
             elbv2: Default::default(),
             iam: Default::default(),
+            kms: Default::default(),
             logs: Default::default(),
             route53: Default::default(),
             secretsmanager: Default::default(),
@@ -171,6 +188,7 @@ impl World {
             World::new(&self.account, region, seed, self.now)
         });
         std::mem::swap(&mut self.faults, &mut there.faults);
+        std::mem::swap(&mut self.log, &mut there.log);
         // Another partition is another account: it has its own.
         let shared = there.partition() == self.partition();
         if shared {
@@ -182,6 +200,7 @@ impl World {
             self.swap_global(&mut there);
         }
         std::mem::swap(&mut self.faults, &mut there.faults);
+        std::mem::swap(&mut self.log, &mut there.log);
         self.elsewhere.insert(region.to_owned(), there);
         result
     }
@@ -254,6 +273,11 @@ impl World {
         splitmix(self.seed, self.drawn)
     }
 
+    /// A number of this moment, one for each use: asking changes nothing.
+    pub fn drawn_now(&self, use_of_it: u64) -> u64 {
+        splitmix(!self.seed ^ use_of_it, self.now.unsigned_abs())
+    }
+
     /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.
     pub fn aside<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> R {
         let drawn = std::mem::replace(&mut self.drawn, u64::MAX / 2);
@@ -269,12 +293,32 @@ impl World {
         uuid_text(&format!("{a:016x}{b:016x}"))
     }
 
+    /// The next id of this kind (a prefix, `uuid`, `hex16` …) is to be this one; nothing, if it is empty.
+    pub(crate) fn foresee(&mut self, kind: &str, id: &str) {
+        if !id.is_empty() {
+            self.foreseen.entry(kind.to_owned()).or_default().push_back(id.to_owned());
+        }
+    }
+
+    pub(crate) fn forget_foreseen(&mut self) {
+        self.foreseen.clear();
+    }
+
+    pub(crate) fn foreseen(&mut self, kind: &str) -> Option<String> {
+        self.foreseen.get_mut(kind)?.pop_front()
+    }
+
     /// `vpc-0a1b2c3d4e5f60718`: prefix and 17 hexadecimal digits, as EC2 has them.
     pub fn id(&mut self, prefix: &str) -> String {
-        format!("{prefix}-0{}", self.hex(16))
+        self.foreseen(prefix).unwrap_or_else(|| format!("{prefix}-0{}", self.hex(16)))
     }
 
     pub fn hex(&mut self, digits: usize) -> String {
+        if !self.foreseen.is_empty()
+            && let Some(foreseen) = self.foreseen(&format!("hex{digits}"))
+        {
+            return foreseen;
+        }
         let mut text = String::new();
         while text.len() < digits {
             text += &format!("{:016x}", self.random());
@@ -284,6 +328,9 @@ impl World {
     }
 
     pub fn uuid(&mut self) -> String {
+        if let Some(foreseen) = self.foreseen("uuid") {
+            return foreseen;
+        }
         uuid_text(&self.hex(32))
     }
 

@@ -114,27 +114,33 @@ impl StateDir {
     }
 
     fn load_journal(&self) -> Result<Vec<Entry>, StateError> {
-        let path = self.journal();
-        let text = match std::fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io("read", &path)(error)),
-        };
-        let mut entries = Vec::new();
-        let lines: Vec<&str> = text.split('\n').collect();
-        for (i, line) in lines.iter().enumerate() {
-            match serde_json::from_str(line) {
-                Ok(entry) => entries.push(entry),
-                // The last line has no newline after it only if the process died while writing it.
-                Err(_) if i + 1 == lines.len() => {}
-                Err(error) => {
-                    return Err(StateError::Damaged { path, line: i + 1, error: error.to_string() });
-                }
+        read_entries(self.journal())
+    }
+}
+
+/// Entries, a line each. A last line cut short by a crash is ignored.
+fn read_entries(path: PathBuf) -> Result<Vec<Entry>, StateError> {
+    let text = match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", &path)(error)),
+    };
+    let mut entries = Vec::new();
+    let lines: Vec<&str> = text.split('\n').collect();
+    for (i, line) in lines.iter().enumerate() {
+        match serde_json::from_str(line) {
+            Ok(entry) => entries.push(entry),
+            // The last line has no newline after it only if the process died while writing it.
+            Err(_) if i + 1 == lines.len() => {}
+            Err(error) => {
+                return Err(StateError::Damaged { path, line: i + 1, error: error.to_string() });
             }
         }
-        Ok(entries)
     }
+    Ok(entries)
+}
 
+impl StateDir {
     /// Takes the lock for `operation` or says who holds it.
     pub fn lock(&self, operation: &str, at: &str) -> Result<Lock, LockError> {
         self.create()?;
@@ -173,6 +179,7 @@ impl StateDir {
         self.create()?;
         let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
         write_atomically(&self.snapshot(), text.as_bytes())?;
+        self.keep_history()?;
         let journal = self.journal();
         if !open.is_empty() {
             let lines = open.iter().map(|e| serde_json::to_string(e).expect("entries are plain data") + "\n");
@@ -182,6 +189,35 @@ impl StateDir {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("empty", &journal)(error)),
             _ => Ok(()),
         }
+    }
+
+    fn past(&self) -> PathBuf {
+        self.dir.join("rollouts.jsonl")
+    }
+
+    /// What the journal says of rollouts outlives it.
+    fn keep_history(&self) -> Result<(), StateError> {
+        let watched =
+            |e: &Entry| matches!(e, Entry::Watched { .. } | Entry::Paused { .. } | Entry::Approved { .. });
+        let lines: String = self
+            .load_journal()?
+            .iter()
+            .filter(|entry| watched(entry))
+            .map(|entry| serde_json::to_string(entry).expect("entries are plain data") + "\n")
+            .collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let path = self.past();
+        let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(io("open", &path))?;
+        file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()).map_err(io("write", &path))
+    }
+
+    /// What was seen of rollouts and decided, of all runs.
+    pub fn history(&self) -> Result<Vec<Entry>, StateError> {
+        let mut entries = read_entries(self.past())?;
+        entries.extend(self.load_journal()?);
+        Ok(entries)
     }
 
     pub fn is_written(&self) -> bool {
@@ -200,7 +236,8 @@ impl StateDir {
 
     /// Removes state, journal and world: a new beginning.
     pub fn forget(&self) -> Result<(), StateError> {
-        for path in [self.world(), self.journal(), self.snapshot()] {
+        let events = self.world().with_extension("events.jsonl");
+        for path in [self.world(), events, self.journal(), self.snapshot()] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(io("remove", &path)(error));

@@ -3,7 +3,7 @@
 //! An intent is on disk before its call is made; a result before the next step starts. One JSON object
 //! a line; a last line cut short by a crash is ignored.
 
-use super::{Deposed, Resource, State, without_keys};
+use super::{Deposed, OpenRollout, Resource, State, without_keys};
 use crate::addr::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -80,6 +80,26 @@ pub enum Entry {
     Outputs {
         outputs: BTreeMap<String, super::Output>,
     },
+    /// What was seen of a running rollout, and what was decided.
+    Watched {
+        address: Address,
+        at: String,
+        seen: Json,
+        decision: String,
+    },
+    /// A rollout waits for a person.
+    Paused {
+        address: Address,
+        rollout: Box<OpenRollout>,
+    },
+    /// The person has agreed.
+    Approved {
+        address: Address,
+    },
+    /// It is through, or was taken back.
+    RolledOut {
+        address: Address,
+    },
     /// The run ended by itself.
     End,
 }
@@ -114,7 +134,18 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             rename(state, std::mem::take(&mut moves));
         }
         match entry {
-            Entry::Begin { .. } | Entry::End => {}
+            Entry::Begin { .. } | Entry::Watched { .. } | Entry::End => {}
+            Entry::Paused { address, rollout } => {
+                state.rollouts.insert(address, *rollout);
+            }
+            Entry::Approved { address } => {
+                if let Some(rollout) = state.rollouts.get_mut(&address) {
+                    rollout.approved = true;
+                }
+            }
+            Entry::RolledOut { address } => {
+                state.rollouts.remove(&address);
+            }
             Entry::Intent { address, action, token, provider, want } => {
                 let unfinished =
                     Unfinished { address: address.clone(), action, token, provider, want, step: None };

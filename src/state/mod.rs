@@ -30,9 +30,27 @@ pub struct State {
     pub salt: String,
     pub resources: BTreeMap<Address, Resource>,
     pub outputs: BTreeMap<String, Output>,
+    /// Rollouts that stand still in the middle.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rollouts: BTreeMap<Address, OpenRollout>,
     /// Encrypts what must be usable again; comes from a file of its own.
     #[serde(skip)]
     pub key: Option<StateKey>,
+}
+
+/// A rollout that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRollout {
+    pub provider: String,
+    /// When it began.
+    pub since: String,
+    /// The step that it waits at, and what that says.
+    pub step: String,
+    pub text: String,
+    /// What was live before it began: the way back.
+    pub before: BTreeMap<String, Json>,
+    /// A person has agreed to go on.
+    pub approved: bool,
 }
 
 impl State {

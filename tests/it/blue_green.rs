@@ -256,8 +256,8 @@ fn a_new_image_goes_blue_green_and_the_next_plan_leaves_the_weights_alone() {
 fn a_bad_image_fails_the_apply_with_the_reason_and_traffic_stays_where_it_was() {
     for version in ["crash", "unhealthy"] {
         let web = Web::serving("BLUE_GREEN");
-        let ran = web.run("apply", version, &["--auto-approve"]).exits(1);
-        states(&ran, &["RolloutFailed", "rolled it back", "circuit breaker threshold was exceeded"]);
+        let ran = web.run("apply", version, &["--auto-approve"]).exits(3);
+        states(&ran, &["RolledBack", "rolled it back", "circuit breaker threshold was exceeded"]);
         assert_eq!(web.weights(), (100, 0));
         web.run("apply", "v1", &["--auto-approve"]).ok();
         web.is_settled("v1");
@@ -286,8 +286,8 @@ fn a_canary_gets_a_little_traffic_first() {
     states(&ran, &["canary", "10 % of the traffic", "100 % of the traffic"]);
     assert_eq!(web.weights(), (0, 100));
     web.is_settled("v2");
-    let failed = web.run("apply", "crash", &["--auto-approve"]).exits(1);
-    states(&failed, &["RolloutFailed", "rolled it back"]);
+    let failed = web.run("apply", "crash", &["--auto-approve"]).exits(3);
+    states(&failed, &["RolledBack", "rolled it back"]);
     assert_eq!(web.weights(), (0, 100));
     web.env.run(&["destroy", "root", "--auto-approve"]).ok();
 }

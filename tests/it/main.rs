@@ -17,6 +17,7 @@ mod moto;
 mod moving;
 mod others;
 mod provider_schema;
+mod rollouts;
 mod scenarios;
 mod terraform;
 mod terraform_ways;

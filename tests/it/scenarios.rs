@@ -104,8 +104,8 @@ fn a_new_image_rolls_out_and_is_followed_to_its_end() {
 #[test]
 fn a_bad_image_fails_the_apply_with_the_reason_and_the_way_back_works() {
     let env = applied();
-    let ran = env.run(&[APPLY, &["--var", "image_tag=crash"]].concat()).exits(1);
-    states(&ran, &["RolloutFailed", "circuit breaker", "exit code 1", "rolled it back"]);
+    let ran = env.run(&[APPLY, &["--var", "image_tag=crash"]].concat()).exits(3);
+    states(&ran, &["RolledBack", "circuit breaker", "exit code 1", "rolled it back"]);
     env.run(APPLY).ok();
     env.run(&["plan", "envs/dev", "--detailed-exitcode"]).exits(0);
 }

@@ -9,15 +9,32 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
   groups    A security group of the default VPC on a load balancer in another VPC. AWS: InvalidConfiguration
             (User Guide for Application Load Balancers, "Security groups": of the load balancer's VPC).
             A like group of the right VPC is made.
+            Also security groups of the default VPC on interfaces, instances and templates elsewhere.
+  names     Load balancers for endpoint services with an underscore. AWS: letters, digits and hyphens.
+  devices   The images meant have their root volume at /dev/sda1, ours at /dev/xvda.
+  zones     Zones of another region, in CreateSubnet. AWS: InvalidParameterValue. The region's own with that letter.
+  addresses Private addresses that are not the subnet's to give. AWS: InvalidParameterValue. Each stands for one.
+  keys      Key pairs that nobody made. AWS: InvalidKeyPair.NotFound (EC2 User Guide, "Error codes"). One is made.
+  vpcs      A VPC that nobody made, for a security group. AWS: InvalidVpcID.NotFound. One is made.
+  gateways  NAT gateways in a VPC without an internet gateway: AWS's turn `failed` (VPC User Guide, "Troubleshoot
+            NAT gateways"); routes to an internet gateway that is attached nowhere: InvalidParameterValue. One is
+            attached.
   policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors).
+  key policies  No JSON. AWS: MalformedPolicyDocumentException (KMS, CreateKey, errors). Each
+            stands for a policy there can be.
   time      moto's world has no delays. After a change, time passes in the world before the next question.
 """
 
+import ipaddress
 import json
 import re
 import time
 
-IMAGES = ["ami-0a120230000000e86", "ami-0b24040000000e86f", "ami-0b22040000000e86f", "ami-0a1200000000d0e86"]
+# The first without what newer images bring (tokens required, gp3).
+IMAGES = ["ami-0ec5a20000000e86d", "ami-0b24040000000e86f", "ami-0b22040000000e86f", "ami-0a1200000000d0e86"]
+ROOT_DEVICES = {"/dev/sda1": "/dev/xvda"}
+GROUPED = {"RunInstances", "CreateNetworkInterface", "ModifyInstanceAttribute", "ModifyNetworkInterfaceAttribute"}
+ZONE = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]([a-z])")
 LAUNCHING = {
     "RunInstances", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "CreateLaunchConfiguration",
     "RequestSpotInstances", "RequestSpotFleet", "CreateFleet",
@@ -61,8 +78,15 @@ class Scene:
             self.find_images(arguments)
         if operation == "CreateRole" and arguments.get("AssumeRolePolicyDocument") in NO_POLICY:
             arguments = {**arguments, "AssumeRolePolicyDocument": TRUST}
+        if service == "kms" and operation in ("CreateKey", "PutKeyPolicy"):
+            self.make_policy(arguments.get("Policy"))
         if (service, operation) == ("elbv2", "CreateLoadBalancer") and arguments.get("SecurityGroups"):
-            self.move_groups(client, arguments)
+            subnets = arguments.get("Subnets") or [m["SubnetId"] for m in arguments.get("SubnetMappings", [])]
+            self.move_groups(client, arguments["SecurityGroups"], subnets[:1])
+        if (service, operation) == ("elbv2", "CreateLoadBalancer") and "_vpce-" in arguments.get("Name", ""):
+            self.stands(arguments["Name"], arguments["Name"].replace("_", "-"))
+        if service == "ec2" and not arguments.get("DryRun"):
+            self.set_scene(client, operation, arguments)
         answer = self.call(client, operation, replaced(arguments, self.ours) if self.ours else arguments)
         if self.pause and CHANGES.match(operation):
             time.sleep(self.pause)
@@ -73,15 +97,114 @@ class Scene:
             spare = [image for image in IMAGES if image not in self.theirs]
             if re.fullmatch(r"ami-[0-9a-z-]+", name) and name not in self.ours and name not in IMAGES and spare:
                 self.stands(name, spare[0])
+                for theirs, ours in ROOT_DEVICES.items():
+                    self.stands(theirs, ours)
 
-    def move_groups(self, client, arguments):
+    def make_policy(self, policy):
+        if policy and not policy.startswith("{") and policy not in self.ours:
+            allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+            document = {"Version": "2012-10-17", "Id": policy, "Statement": [allow]}
+            self.stands(policy, json.dumps(document))
+
+    def set_scene(self, client, operation, arguments):
+        """Makes what an EC2 request takes for granted; a scene that cannot be set is what the test is about."""
+        try:
+            if operation in ("RunInstances", "CreateNetworkInterface", "AssignPrivateIpAddresses"):
+                self.fit_addresses(client, operation, arguments)
+            if operation in GROUPED:
+                self.set_groups(client, operation, arguments)
+            if operation == "RunInstances" and arguments.get("KeyName"):
+                self.make_key(client, arguments["KeyName"])
+            if operation == "CreateSubnet":
+                self.find_zone(client, arguments.get("AvailabilityZone"))
+            if operation == "CreateSecurityGroup":
+                self.make_vpc(client, arguments.get("VpcId"))
+            if operation == "CreateNatGateway" and arguments.get("ConnectivityType") != "private":
+                self.attach_gateway(client, self.vpc_of(client, arguments["SubnetId"]))
+            if operation == "CreateRoute" and str(arguments.get("GatewayId")).startswith("igw-"):
+                tables = self.call(client, "DescribeRouteTables", {"RouteTableIds": [arguments["RouteTableId"]]})
+                self.attach_gateway(client, tables["RouteTables"][0]["VpcId"], arguments["GatewayId"])
+        except Exception:
+            return
+
+    def vpc_of(self, client, subnet):
+        return self.call(client, "DescribeSubnets", {"SubnetIds": [subnet]})["Subnets"][0]["VpcId"]
+
+    def set_groups(self, client, operation, arguments):
+        places = [arguments, *arguments.get("NetworkInterfaces", [])]
+        subnet = next((place["SubnetId"] for place in places if place.get("SubnetId")), None)
+        groups = [g for place in places for name in ("Groups", "SecurityGroupIds") for g in place.get(name, [])]
+        if operation == "ModifyInstanceAttribute":
+            found = self.call(client, "DescribeInstances", {"InstanceIds": [arguments["InstanceId"]]})
+            subnet = found["Reservations"][0]["Instances"][0]["SubnetId"]
+        if operation == "ModifyNetworkInterfaceAttribute":
+            subnet = self.subnet_of(client, arguments["NetworkInterfaceId"])
+        template = arguments.get("LaunchTemplate")
+        if template and not subnet:
+            which = {k: v for k, v in template.items() if k != "Version"}
+            wanted = {**which, "Versions": [template.get("Version", "$Default")]}
+            data = self.call(client, "DescribeLaunchTemplateVersions", wanted)["LaunchTemplateVersions"][0]
+            inner = data["LaunchTemplateData"].get("NetworkInterfaces", [])
+            subnet = next((place["SubnetId"] for place in inner if place.get("SubnetId")), None)
+        if subnet and groups:
+            self.move_groups(client, groups, [subnet])
+
+    def subnet_of(self, client, interface):
+        wanted = {"NetworkInterfaceIds": [interface]}
+        return self.call(client, "DescribeNetworkInterfaces", wanted)["NetworkInterfaces"][0]["SubnetId"]
+
+    def fit_addresses(self, client, operation, arguments):
+        places = [arguments, *arguments.get("NetworkInterfaces", [])]
+        wanted = []
+        for place in places:
+            listed = [a if isinstance(a, str) else a["PrivateIpAddress"] for a in place.get("PrivateIpAddresses", [])]
+            wanted += [place["PrivateIpAddress"]] * ("PrivateIpAddress" in place) + listed
+        if not wanted:
+            return
+        subnet = next((place["SubnetId"] for place in places if place.get("SubnetId")), None)
+        if operation == "AssignPrivateIpAddresses":
+            subnet = self.subnet_of(client, arguments["NetworkInterfaceId"])
+        which = {"SubnetIds": [subnet]} if subnet else {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
+        found = self.call(client, "DescribeSubnets", which)["Subnets"]
+        block = ipaddress.ip_network(min(found, key=lambda s: s["AvailabilityZone"])["CidrBlock"])
+        for address in wanted:
+            inside = ipaddress.ip_address(address) in block and ipaddress.ip_address(address) - 4 in block
+            if not inside and address not in self.ours:
+                self.stands(address, str(block.network_address + 200 + len(self.ours)))
+
+    def make_key(self, client, name):
+        known = self.call(client, "DescribeKeyPairs", {})["KeyPairs"]
+        if all(pair["KeyName"] != name for pair in known):
+            self.call(client, "CreateKeyPair", {"KeyName": name})
+
+    def find_zone(self, client, name):
+        region = client.meta.region_name
+        zone = name and name not in self.ours and ZONE.fullmatch(name)
+        if zone and not name.startswith(region):
+            own = self.call(client, "DescribeAvailabilityZones", {})["AvailabilityZones"]
+            letters = sorted(z["ZoneName"] for z in own)
+            self.stands(name, next((z for z in letters if z.endswith(zone[2])), letters[0]))
+
+    def make_vpc(self, client, name):
+        # What no id can look like, or what AWS gave out before 2018.
+        if name and name not in self.ours and re.fullmatch(r"vpc-[0-9a-z]{4,10}", name):
+            self.stands(name, self.call(client, "CreateVpc", {"CidrBlock": "10.77.0.0/16"})["Vpc"]["VpcId"])
+
+    def attach_gateway(self, client, vpc, gateway=None):
+        held = {"Filters": [{"Name": "attachment.vpc-id", "Values": [vpc]}]}
+        if self.call(client, "DescribeInternetGateways", held)["InternetGateways"]:
+            return
+        if not gateway:
+            gateway = self.call(client, "CreateInternetGateway", {})["InternetGateway"]["InternetGatewayId"]
+        self.call(client, "AttachInternetGateway", {"InternetGatewayId": gateway, "VpcId": vpc})
+
+    def move_groups(self, client, wanted, subnets):
         import boto3
 
         ec2 = boto3.client("ec2", client.meta.region_name)
-        subnets = arguments.get("Subnets") or [m["SubnetId"] for m in arguments.get("SubnetMappings", [])]
         try:
-            vpc = self.call(ec2, "DescribeSubnets", {"SubnetIds": subnets[:1]})["Subnets"][0]["VpcId"]
-            groups = self.call(ec2, "DescribeSecurityGroups", {"GroupIds": arguments["SecurityGroups"]})
+            vpc = self.call(ec2, "DescribeSubnets", {"SubnetIds": subnets})["Subnets"][0]["VpcId"]
+            groups = self.call(ec2, "DescribeSecurityGroups", {"GroupIds": wanted})
         except Exception:
             return  # No such subnet or group: what the test is about.
         for group in groups["SecurityGroups"]:

@@ -2,6 +2,7 @@
 
 use super::{lb, lb_listener, lb_listener_rule, lb_target_group};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, RolloutStep};
+use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 
@@ -125,8 +126,18 @@ impl AwsType for Alias {
         self.of.import(id)
     }
 
-    fn rollout(&self, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
-        self.of.rollout(live, want, changed)
+    fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
+        self.of.tune(want, settings)
+    }
+
+    fn rollout(
+        &self,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
+        self.of.rollout(live, want, changed, settings)
     }
 
     async fn run_step(

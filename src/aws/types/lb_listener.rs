@@ -2,11 +2,13 @@
 
 use super::ecs::{arn, patiently, some};
 use super::elb::{self, Keyed};
+use super::elb_shift::{self, Forwards};
 use super::timeouts::{self, TIMEOUTS_CREATE_UPDATE};
 use super::{elb_actions, elb_owner};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::types::ecs::small;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, RolloutStep, absent};
+use crate::rollout::settings::Settings;
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
@@ -313,6 +315,64 @@ impl AwsType for LbListener {
         let found: Result<Vec<Listener>, _> = call.send().try_collect().await;
         let found = absent(found.op("DescribeListeners"), &["LoadBalancerNotFound"])?.unwrap_or_default();
         elb::ours(aws, job, found.into_iter().filter_map(|l| l.listener_arn).collect()).await
+    }
+
+    fn tune(&self, _: &mut Object, settings: &Settings) -> Result<(), String> {
+        elb_shift::check(settings)
+    }
+
+    fn rollout(
+        &self,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
+        match changed.iter().any(|c| c == "default_action") {
+            true => elb_shift::steps(&live.all(&DEFAULT_ACTION), &want.all(&DEFAULT_ACTION), settings),
+            false => Vec::new(),
+        }
+    }
+
+    async fn run_step(
+        &self,
+        aws: &Aws,
+        job: &Job<'_>,
+        step: &str,
+        _: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        let (live, want) = (job.live.all(&DEFAULT_ACTION), job.want.all(&DEFAULT_ACTION));
+        elb_shift::run(aws, job, (&live, &want), step, &Shift { aws, job }).await.map(|()| None)
+    }
+}
+
+struct Shift<'a> {
+    aws: &'a Aws,
+    job: &'a Job<'a>,
+}
+
+#[async_trait(?Send)]
+impl Forwards for Shift<'_> {
+    async fn set(&self, actions: Vec<sdk::Action>) -> Result<(), AwsError> {
+        self.aws
+            .elb
+            .modify_listener()
+            .listener_arn(self.job.id)
+            .set_default_actions(Some(actions))
+            .send()
+            .await
+            .op("ModifyListener")?;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Vec<sdk::Action>, AwsError> {
+        let call = self.aws.elb.describe_listeners().listener_arns(self.job.id).send().await;
+        let found = call.op("DescribeListeners")?.listeners.unwrap_or_default();
+        Ok(found.into_iter().next().and_then(|l| l.default_actions).unwrap_or_default())
+    }
+
+    async fn finish(&self) -> Result<(), AwsError> {
+        LbListener.update(self.aws, self.job).await
     }
 }
 

@@ -1,9 +1,11 @@
 //! `aws_lb_listener_rule`: what a listener does with requests that match conditions.
 
 use super::ecs::{arn, patiently, small, some};
+use super::elb_shift::{self, Forwards};
 use super::{elb, elb_actions, elb_owner};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
+use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, RolloutStep, absent};
+use crate::rollout::settings::Settings;
 use crate::schema::{Attr, Blocks, ID, Object, StrSet, TypeSchema, attributes};
 use crate::value::Value;
 use async_trait::async_trait;
@@ -277,6 +279,64 @@ impl AwsType for LbListenerRule {
     async fn find(&self, aws: &Aws, job: &Job<'_>) -> Result<Option<String>, AwsError> {
         let rules = rules_of(aws, &job.want.need(&LISTENER_ARN)).await?;
         elb::ours(aws, job, rules.into_iter().filter_map(|r| r.rule_arn).collect()).await
+    }
+
+    fn tune(&self, _: &mut Object, settings: &Settings) -> Result<(), String> {
+        elb_shift::check(settings)
+    }
+
+    fn rollout(
+        &self,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        settings: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
+        match changed.iter().any(|c| c == "action") {
+            true => elb_shift::steps(&live.all(&ACTION), &want.all(&ACTION), settings),
+            false => Vec::new(),
+        }
+    }
+
+    async fn run_step(
+        &self,
+        aws: &Aws,
+        job: &Job<'_>,
+        step: &str,
+        _: Option<&str>,
+    ) -> Result<Option<String>, AwsError> {
+        let (live, want) = (job.live.all(&ACTION), job.want.all(&ACTION));
+        elb_shift::run(aws, job, (&live, &want), step, &Shift { aws, job }).await.map(|()| None)
+    }
+}
+
+struct Shift<'a> {
+    aws: &'a Aws,
+    job: &'a Job<'a>,
+}
+
+#[async_trait(?Send)]
+impl Forwards for Shift<'_> {
+    async fn set(&self, actions: Vec<sdk::Action>) -> Result<(), AwsError> {
+        self.aws
+            .elb
+            .modify_rule()
+            .rule_arn(self.job.id)
+            .set_actions(Some(actions))
+            .send()
+            .await
+            .op("ModifyRule")?;
+        Ok(())
+    }
+
+    async fn read(&self) -> Result<Vec<sdk::Action>, AwsError> {
+        let call = self.aws.elb.describe_rules().rule_arns(self.job.id).send().await;
+        let found = call.op("DescribeRules")?.rules.unwrap_or_default();
+        Ok(found.into_iter().next().and_then(|r| r.actions).unwrap_or_default())
+    }
+
+    async fn finish(&self) -> Result<(), AwsError> {
+        LbListenerRule.update(self.aws, self.job).await
     }
 }
 

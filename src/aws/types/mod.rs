@@ -23,6 +23,7 @@ mod eip;
 mod elb;
 mod elb_actions;
 mod elb_owner;
+mod elb_shift;
 pub mod iam;
 mod iam_instance_profile;
 mod iam_policy;

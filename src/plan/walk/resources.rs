@@ -114,7 +114,8 @@ impl Walk<'_> {
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
         let repeated = instance.repeated.clone();
         self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
-        let wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
+        let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
+        self.tune(address, &mut wanted, &mut diags);
         let failed = diags.error_count() > errors;
         self.diags = diags;
         if self.purpose == Purpose::Validate || failed {
@@ -261,7 +262,9 @@ impl Walk<'_> {
         };
         if change.action == Action::Update {
             let names = change.changed_names();
-            change.rollout = self.provider.rollout(&instance.address.type_name, &live, wanted, &names);
+            let settings = self.rollout_settings(&instance.address);
+            let type_name = &*instance.address.type_name;
+            change.rollout = self.provider.rollout(type_name, &live, wanted, &names, settings.as_ref());
         }
         change.before = Some(live);
     }
@@ -313,6 +316,7 @@ impl Walk<'_> {
             self.settings.get(&self.provider_for(id, &resource.provider)).cloned().unwrap_or_default();
         let applied = self.state.resources.get(address).map(|r| r.applied(schema.table));
         if address.mode == Mode::Managed {
+            self.tune(address, &mut wanted, diags);
             complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
             if let Some(Some(live)) = self.live.get(address) {
                 ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);

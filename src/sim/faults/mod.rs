@@ -178,6 +178,8 @@ pub fn declare(world: &mut World, mut fault: Fault) -> u32 {
 pub fn run(world: &mut World, number: u32, begins: bool) {
     let Some(fault) = world.faults.declared.iter().find(|f| f.number == number) else { return };
     let what = fault.what.clone();
+    let told = serde_json::to_string(&what).unwrap_or_default();
+    world.tell("cutover", "fault", &number.to_string(), if begins { "begun" } else { "over" }, Some(&told));
     if begins {
         begin(world, &what)
     } else {
@@ -203,8 +205,12 @@ fn begin(world: &mut World, what: &What) {
 }
 
 fn end(world: &mut World, what: &What) {
-    if let What::UnhealthyTargets { .. } = what {
-        super::service::elbv2::check_all(world);
+    match what {
+        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::LostZone { .. } | What::NoCapacity { .. } => {
+            super::service::autoscaling::capacity_is_back(world)
+        }
+        _ => {}
     }
 }
 

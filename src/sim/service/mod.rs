@@ -18,6 +18,7 @@ pub mod ecs;
 pub mod elbv2;
 pub mod events;
 pub mod iam;
+pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod notify;
@@ -81,6 +82,7 @@ pub fn operations(service: &str) -> Option<Operations> {
         "ecs" => ecs::OPERATIONS,
         "elasticloadbalancing" => elbv2::OPERATIONS,
         "iam" => iam::OPERATIONS,
+        "kms" => kms::OPERATIONS,
         "logs" => logs::OPERATIONS,
         "route53" => route53::OPERATIONS,
         "secretsmanager" => secretsmanager::OPERATIONS,

@@ -174,8 +174,17 @@ fn is_kind(arn: &str, wanted: &str) -> bool {
 fn get_resources(world: &mut World, input: &Json) -> Answer {
     let kinds = input.texts("ResourceTypeFilters");
     let arns = input.texts("ResourceARNList");
-    if !arns.is_empty() && (!kinds.is_empty() || !input.list("TagFilters").is_empty()) {
-        return Err(invalid("ResourceARNList cannot be given with filters or a pagination token."));
+    let paged = ["ResourcesPerPage", "TagsPerPage", "PaginationToken"]
+        .iter()
+        .any(|name| input.get(*name).is_some_and(|value| value.as_str() != Some("")));
+    if !arns.is_empty() && paged {
+        return Err(invalid("ResourceARNList cannot be given with pagination parameters."));
+    }
+    if input.int("ResourcesPerPage").is_some_and(|n| !(1..=100).contains(&n)) {
+        return Err(invalid("ResourcesPerPage must be between 1 and 100."));
+    }
+    if input.int("TagsPerPage").is_some_and(|n| !(100..=500).contains(&n) || n % 100 != 0) {
+        return Err(invalid("TagsPerPage must be between 100 and 500, in steps of 100."));
     }
     let filters: Vec<(&str, Vec<&str>)> = input
         .list("TagFilters")
@@ -273,7 +282,10 @@ fn each(world: &mut World, input: &Json, tags: Option<&Tags>, keys: &[&str]) -> 
     for arn in input.texts("ResourceARNList") {
         let result = match change(arn, tags, keys) {
             Some((service, operation, input)) => call(world, service, operation, &input),
-            None => Err(invalid(format!("{arn} cannot be tagged by this API."))),
+            None => {
+                let message = format!("{arn} is of no service that this API can tag.");
+                Err(ApiError::new("InternalServiceException", message).status(500))
+            }
         };
         if let Err(error) = result {
             let failure = json!({

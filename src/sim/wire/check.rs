@@ -10,6 +10,8 @@ struct Violation {
     /// `tags.1.member.key`, as AWS's framework writes it.
     at: String,
     value: String,
+    /// A blob: never told again.
+    secret: bool,
     constraint: Constraint,
 }
 
@@ -51,7 +53,9 @@ pub fn check(service: &'static Service, input: Option<ShapeId>, tree: &Json) -> 
 
 fn walk(service: &'static Service, id: ShapeId, value: &Json, at: &str, found: &mut Vec<Violation>) {
     let shape = service.shape(id);
-    let mut add = |constraint| found.push(Violation { at: at.to_owned(), value: shown(value), constraint });
+    let secret = matches!(shape.kind, Kind::Blob);
+    let mut add =
+        |constraint| found.push(Violation { at: at.to_owned(), value: shown(value), secret, constraint });
     constraints(shape).into_iter().filter(|c| c.broken_by(shape, value)).for_each(&mut add);
     let scalars = |id: ShapeId, mut values: Box<dyn Iterator<Item = Json> + '_>| {
         let shape = service.shape(id);
@@ -66,7 +70,7 @@ fn walk(service: &'static Service, id: ShapeId, value: &Json, at: &str, found: &
                     Some(value) => walk(service, member.shape, value, &at, found),
                     None if member.required => {
                         let constraint = Constraint::Required;
-                        found.push(Violation { at, value: "null".to_owned(), constraint });
+                        found.push(Violation { at, value: "null".to_owned(), secret: false, constraint });
                     }
                     None => {}
                 }
@@ -118,6 +122,11 @@ impl Constraint {
     fn broken_by(&self, shape: &Shape, value: &Json) -> bool {
         let text = value.as_str().unwrap_or("");
         let size = match value {
+            // Blobs are base64 text here, and counted as bytes.
+            Json::String(text) if matches!(shape.kind, Kind::Blob) => {
+                let padding = text.chars().rev().take_while(|c| *c == '=').count();
+                Some((text.len() / 4 * 3).saturating_sub(padding) as f64)
+            }
             Json::String(text) => Some(text.chars().count() as f64),
             Json::Number(n) => n.as_f64(),
             Json::Array(items) => Some(items.len() as f64),
@@ -166,10 +175,30 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         let message = format!("{} should be one of [{}]", spaced(at), values.join(","));
         return ApiError::new("InvalidParameterException", message);
     }
+    // Route 53 checks its XML against a schema.
+    if let ("route53", Violation { value, constraint: Constraint::Values(values), .. }) = (service, &found[0])
+    {
+        let values = values.join(", ");
+        let message = format!(
+            "Invalid XML ; cvc-enumeration-valid: Value {value} is not facet-valid with respect to enumeration \
+             '[{values}]'. It must be a value from the enumeration."
+        );
+        return ApiError::new("InvalidInput", message);
+    }
     let code = match service {
         "ecs" | "logs" => "InvalidParameterException",
         "route53" => "InvalidInput",
-        "acm" | "application-autoscaling" | "codedeploy" | "secretsmanager" | "ssm" => "ValidationException",
+        "acm"
+        | "application-autoscaling"
+        | "cloudtrail"
+        | "codedeploy"
+        | "dynamodb"
+        | "events"
+        | "kms"
+        | "lambda"
+        | "secretsmanager"
+        | "servicediscovery"
+        | "ssm" => "ValidationException",
         "tagging" => "InvalidParameterException",
         _ => "ValidationError",
     };
@@ -177,6 +206,10 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         .iter()
         .map(|v| {
             let words = v.constraint.words();
+            // What is secret, or does not fit CloudWatch Logs' patterns, is not said again.
+            if v.secret || service == "logs" && matches!(v.constraint, Constraint::Pattern(_)) {
+                return format!("Value at '{}' failed to satisfy constraint: {words}", v.at);
+            }
             format!("Value {} at '{}' failed to satisfy constraint: {words}", v.value, v.at)
         })
         .collect();
@@ -248,6 +281,8 @@ fn check_ec2(service: &Service, id: ShapeId, tree: &Json, at: &str) -> Result<()
         (Kind::Structure(members), Json::Object(fields)) => members.iter().try_for_each(|member| {
             let at = join(at, &query_name(member));
             match fields.get(member.name) {
+                // "No instances specified" is what the operations say themselves.
+                None if at == "InstanceId" => Ok(()),
                 None if member.required => {
                     // CreateTags and DeleteTags call it so.
                     let name = if at == "ResourceId" { "resourceIdSet" } else { at.as_str() };

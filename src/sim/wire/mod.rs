@@ -16,6 +16,7 @@ mod xml;
 
 use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
+use super::authority;
 use super::faults::{self, Disturbance, Lost};
 use super::service::{self, ApiError, cloudtrail};
 use super::world::partition;
@@ -154,6 +155,7 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
     let (mut parts, body) = request.into_parts();
     let mut body = plain_body(&parts, body);
     world.caller = scope(&parts.headers).map(|s| s.access_key).unwrap_or_default();
+    world.token = parts.headers.get("x-amz-security-token").and_then(|t| t.to_str().ok()).map(str::to_owned);
     let form = query::Form::parse(&body);
     let signed = service_name(&parts, &form);
     let Some(service) = model::service(&signed) else {
@@ -174,12 +176,18 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
     };
     let mut before = None;
     match disturbance {
-        Some(Disturbance::Refused(error)) => return Ok(call.answered(Err(error), name)),
+        Some(Disturbance::Refused(error)) => {
+            if mutates(&name) {
+                world.tell_call(service.name, &name, Some(&error.code));
+            }
+            return Ok(call.answered(Err(error), name));
+        }
         Some(Disturbance::LostBefore(lost)) => return Err(lost),
         Some(Disturbance::Stale(by)) => before = world.as_it_was(by),
         Some(Disturbance::LostAfter(_)) | None => {}
     }
-    if mutates(&name) {
+    let changes = mutates(&name);
+    if changes {
         world.remember();
     }
     let world = before.as_mut().unwrap_or(world);
@@ -187,6 +195,10 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
+    if changes {
+        let error = result.as_ref().err().map(|error| error.code.as_str());
+        world.tell_call(service.name, &name, error);
+    }
     match disturbance {
         Some(Disturbance::LostAfter(lost)) => Err(lost),
         _ => Ok(call.answered(result, name)),
@@ -349,6 +361,8 @@ impl Call {
         let input =
             self.decode(operation, parts, form, body).map_err(|e| e.error(self.service, self.protocol))?;
         check::check(self.service, operation.input, &input)?;
+        authority::authorize(world, self.service.name, operation.name, &input)?;
+        service::sts::used(world, self.service.name);
         if self.protocol == Protocol::Ec2 && input["DryRun"] == Json::Bool(true) {
             let message = "Request would have succeeded, but DryRun flag is set.";
             return Err(ApiError::new("DryRunOperation", message).status(412));
@@ -490,8 +504,14 @@ impl Call {
             }
             Protocol::Ec2 => xml_response(ec2_error_document(code, message, &self.request_id)),
             Protocol::Json => {
+                // SQS says its namespace too.
+                let full = if self.service.name == "sqs" {
+                    format!("com.amazonaws.sqs#{shape}")
+                } else {
+                    shape.to_owned()
+                };
                 let mut response =
-                    json_response(&self.json_type(), &json!({"__type": shape, "message": message}));
+                    json_response(&self.json_type(), &json!({"__type": full, "message": message}));
                 put(&mut response, "x-amzn-errortype", shape);
                 response
             }

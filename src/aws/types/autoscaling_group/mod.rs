@@ -11,6 +11,7 @@ mod versions;
 use super::ecs::{patiently, small, some};
 use super::timeouts;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, tags, wait};
+use crate::rollout::settings::Settings;
 use crate::schema::{ID, Object, TypeSchema};
 use crate::value::{Type, Value};
 use async_trait::async_trait;
@@ -204,7 +205,17 @@ impl AwsType for AutoscalingGroup {
         Ok(found.iter().find(ours).and_then(|g| g.auto_scaling_group_name()).map(str::to_owned))
     }
 
-    fn rollout(&self, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
+    fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
+        refreshing::tune(want, settings)
+    }
+
+    fn rollout(
+        &self,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        _: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
         let launch = changed.iter().any(|c| LAUNCH.contains(&c.as_str()));
         if !launch && !triggered(want, changed) && !leaves_subnets(live, want, changed) {
             return Vec::new();
@@ -226,7 +237,8 @@ impl AwsType for AutoscalingGroup {
         let text = format!("start an instance refresh of {name}{what} ({min}–{max} % healthy)");
         steps.push(RolloutStep::new("start-refresh", text));
         let text = format!("wait until every instance of {name} is replaced");
-        steps.push(RolloutStep::new("await-refresh", text).gate("the refresh is Successful"));
+        let step = RolloutStep::new("await-refresh", text).gate("the refresh is Successful");
+        steps.push(step.back("the refresh is rolled back to the version that runs now"));
         steps
     }
 
@@ -603,7 +615,7 @@ mod tests {
     #[test]
     fn a_new_template_version_is_a_refresh_and_no_update_of_the_group() {
         let (live, want) = (with_version("3"), with_version("4"));
-        let steps = AutoscalingGroup.rollout(&live, &want, &["launch_template".to_owned()]);
+        let steps = AutoscalingGroup.rollout(&live, &want, &["launch_template".to_owned()], None);
         assert_eq!(names(&steps), ["start-refresh", "await-refresh"]);
         assert_eq!(steps[0].text, "start an instance refresh of web to version 4 of lt-1 (90–110 % healthy)");
     }
@@ -612,7 +624,7 @@ mod tests {
     fn sizes_are_updated_before_the_refresh() {
         let (live, want) = (with_version("3"), with_version("4"));
         let changed = ["launch_template".to_owned(), "max_size".to_owned(), "instance_refresh".to_owned()];
-        let steps = AutoscalingGroup.rollout(&live, &want, &changed);
+        let steps = AutoscalingGroup.rollout(&live, &want, &changed, None);
         assert_eq!(names(&steps), ["update-group", "start-refresh", "await-refresh"]);
         assert_eq!(steps[0].text, "update web: max_size");
     }
@@ -620,7 +632,7 @@ mod tests {
     #[test]
     fn a_size_alone_is_a_plain_update() {
         let live = with_version("3");
-        assert_eq!(AutoscalingGroup.rollout(&live, &live, &["max_size".to_owned()]), []);
+        assert_eq!(AutoscalingGroup.rollout(&live, &live, &["max_size".to_owned()], None), []);
     }
 
     #[test]
@@ -628,7 +640,7 @@ mod tests {
         let (mut r, mut want) = (Object::new(), with_version("3"));
         r.set(&refresh::STRATEGY, "Rolling").set(&refresh::TRIGGERS, vec!["tag".to_owned()]);
         want.set_blocks(&INSTANCE_REFRESH, vec![r]);
-        let steps = AutoscalingGroup.rollout(&with_version("3"), &want, &["tag".to_owned()]);
+        let steps = AutoscalingGroup.rollout(&with_version("3"), &want, &["tag".to_owned()], None);
         assert_eq!(names(&steps), ["update-group", "start-refresh", "await-refresh"]);
     }
 

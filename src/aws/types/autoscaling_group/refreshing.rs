@@ -5,12 +5,14 @@ use super::table::*;
 use super::versions;
 use crate::aws::types::ecs::{small, some};
 use crate::aws::types::timeouts;
-use crate::aws::{Aws, AwsError, Job, Op};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, absent};
 use crate::rollout::Decision;
 use crate::rollout::instance_refresh::{self, Observation};
+use crate::rollout::settings::{OnFailure, Settings, Strategy};
 use crate::schema::Object;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, RefreshPreferences};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 const START: &str = "StartInstanceRefresh";
@@ -26,6 +28,44 @@ pub fn percentages(want: &Object) -> (i64, i64) {
         Some(p) => (p.get(&refresh::MIN_HEALTHY).unwrap_or(90), p.get(&refresh::MAX_HEALTHY).unwrap_or(100)),
         None => (SAFE_MIN, SAFE_MAX),
     }
+}
+
+/// Checkpoints as a `rollout` block asks for them.
+pub fn tune(want: &mut Object, settings: &Settings) -> Result<(), String> {
+    if settings.strategy == Some(Strategy::BlueGreen) {
+        return Err("a group is refreshed instance by instance: blue_green needs a second group".to_owned());
+    }
+    if settings.steps.iter().any(|step| step.approve) {
+        return Err("AWS's instance refresh cannot wait for a person: leave `approve` out".to_owned());
+    }
+    if settings.steps.is_empty() {
+        return Ok(());
+    }
+    let mut block = want.block(&INSTANCE_REFRESH).unwrap_or_else(|| {
+        let mut block = Object::new();
+        block.set(&refresh::STRATEGY, "Rolling");
+        block
+    });
+    let mut preferences = block.block(&refresh::PREFERENCES).unwrap_or_else(|| {
+        let mut safe = Object::new();
+        safe.set(&refresh::MIN_HEALTHY, SAFE_MIN).set(&refresh::MAX_HEALTHY, SAFE_MAX);
+        safe.set(&refresh::SKIP_MATCHING, true).set(&refresh::SCALE_IN_PROTECTED, "Refresh");
+        safe
+    });
+    if preferences.has("checkpoint_percentages") {
+        return Err("its `instance_refresh` has checkpoints of its own: keep one of the two".to_owned());
+    }
+    let mut percentages: Vec<i64> = settings.steps.iter().map(|step| step.weight.round() as i64).collect();
+    if percentages.last() != Some(&100) {
+        percentages.push(100);
+    }
+    // AWS knows one delay for all checkpoints: the longest is safe.
+    let delay = settings.steps.iter().map(|step| step.hold.as_secs()).max().unwrap_or_default();
+    preferences.set(&refresh::CHECKPOINT_PERCENTAGES, percentages);
+    preferences.set(&refresh::CHECKPOINT_DELAY, delay.to_string());
+    block.set_blocks(&refresh::PREFERENCES, vec![preferences.complete(&refresh::PREFERENCES_TABLE)]);
+    want.set_blocks(&INSTANCE_REFRESH, vec![block.complete(&refresh::TABLE)]);
+    Ok(())
 }
 
 /// Starts the refresh to what is wanted and returns its id; one that already runs to just that is taken
@@ -199,15 +239,14 @@ fn numbered(live: &Object) -> bool {
     versions::declared(live).is_some_and(|(_, v)| v.is_some_and(|v| !v.starts_with('$')))
 }
 
-/// Waits until the refresh has ended well.
+/// Waits until the refresh has ended well. One that ended otherwise, or that a gate has stopped, is an error.
 pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsError> {
     let end = aws.clock.now() + timeouts::limit(job.want, &timeouts::UPDATE, 48 * 60);
     let mut since = aws.clock.now();
     let mut key = None;
+    let mut given_up: Option<String> = None;
     loop {
-        let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(job.id);
-        let answer = call.instance_refresh_ids(id).send().await.op("DescribeInstanceRefreshes")?;
-        let Some(r) = answer.instance_refreshes().first() else {
+        let Some(r) = describe(aws, job.id, id).await? else {
             let text = format!("AWS does not know instance refresh {id} any more");
             return Err(AwsError::failed(START, "RolloutFailed", text));
         };
@@ -216,17 +255,70 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
             since = aws.clock.now();
             key = Some(now_key);
         }
-        let seen = observe(aws, job.id, r, since).await?;
-        match instance_refresh::decide(&seen, aws.clock.now()) {
+        let seen = observe(aws, job.id, &r, since).await?;
+        let decision = instance_refresh::decide(&seen, aws.clock.now());
+        job.watch.note(
+            serde_json::json!({ "refresh": seen.status, "percent": seen.percent, "reason": seen.reason }),
+            &decision.to_string(),
+        );
+        match decision {
             Decision::Done => return Ok(()),
-            Decision::Failed(reason) => return Err(AwsError::failed(START, "RolloutFailed", reason)),
+            Decision::Failed(reason) => {
+                return Err(ended(&seen.status, given_up.unwrap_or_default(), reason));
+            }
             Decision::Wait(text) if aws.clock.now() >= end => {
                 let text = format!("instance refresh {id} is still {text}; it goes on without us");
                 return Err(AwsError::failed(START, "Timeout", text));
             }
+            Decision::Wait(text) if INTERRUPTED.load(Ordering::Relaxed) => {
+                let text =
+                    format!("interrupted at {text}; the refresh goes on in AWS, the next apply follows it");
+                return Err(AwsError::failed(START, "Interrupted", text));
+            }
             Decision::Wait(text) => (job.progress)(&text),
         }
+        if given_up.is_none()
+            && let Some(reason) = job.watch.red().await?
+        {
+            given_up = give_up(aws, job, id, reason).await?;
+        }
         aws.clock.sleep(EVERY).await;
+    }
+}
+
+async fn describe(aws: &Aws, group: &str, id: &str) -> Result<Option<InstanceRefresh>, AwsError> {
+    let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group);
+    let answer = call.instance_refresh_ids(id).send().await.op("DescribeInstanceRefreshes")?;
+    Ok(answer.instance_refreshes.and_then(|found| found.into_iter().next()))
+}
+
+fn ended(status: &str, gate: String, reason: String) -> AwsError {
+    let text = if gate.is_empty() { reason } else { format!("{gate}: {reason}") };
+    let code = if status == "RollbackSuccessful" { ROLLED_BACK } else { "RolloutFailed" };
+    AwsError::failed(START, code, text)
+}
+
+/// A gate is red: takes the refresh back as declared. The reason, if it was.
+async fn give_up(aws: &Aws, job: &Job<'_>, id: &str, reason: String) -> Result<Option<String>, AwsError> {
+    match job.watch.settings().map(|s| s.on_failure).unwrap_or_default() {
+        OnFailure::Continue => {
+            (job.progress)(&format!("{reason}; it goes on, as declared"));
+            Ok(None)
+        }
+        OnFailure::Hold => {
+            let call = aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(job.id).send().await;
+            absent(call.op("CancelInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
+            let text =
+                format!("{reason}; instance refresh {id} was cancelled and the instances stay as they are");
+            Err(AwsError::failed(START, "RolloutFailed", text))
+        }
+        OnFailure::Rollback => {
+            (job.progress)(&format!("{reason}; rolling the refresh back"));
+            let call =
+                aws.autoscaling.rollback_instance_refresh().auto_scaling_group_name(job.id).send().await;
+            absent(call.op("RollbackInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
+            Ok(Some(reason))
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
 use super::Place;
-use crate::aws::{Aws, AwsError, INTERRUPTED, Op, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, absent};
 use crate::rollout::Decision;
 use crate::rollout::ecs_deployment::{self, Hook, Observation};
+use crate::rollout::settings::OnFailure;
 use aws_sdk_ecs::types as sdk;
 use aws_sdk_ecs::types::{ServiceDeployment, ServiceDeploymentBrief};
 use aws_smithy_types::DateTime;
@@ -83,42 +84,71 @@ pub async fn to_the_end(
     place: &Place,
     deployment: &str,
     following: &Following,
-    progress: &dyn Fn(&str),
+    job: &Job<'_>,
 ) -> Result<(), AwsError> {
-    let operation = "ECS deployment";
     let mut memory = Memory { since: aws.clock.now(), key: None, best: 0, left: i32::MAX };
     let mut given_up: Option<String> = None;
     loop {
         let seen = observe(aws, place, deployment, following.patience, &mut memory).await?;
         let ended = ecs_deployment::is_terminal(&seen.status);
+        let decision = ecs_deployment::decide(&seen, aws.clock.now());
+        job.watch.note(
+            serde_json::json!({
+                "deployment": seen.status, "stage": seen.stage, "traffic": seen.traffic,
+                "running": seen.running, "requested": seen.requested, "failed_tasks": seen.failed_tasks,
+            }),
+            &decision.to_string(),
+        );
         if let Some(reason) = given_up.as_ref().filter(|_| ended || memory.stuck(aws.clock.now())) {
             let now = seen.status.to_lowercase().replace('_', " ");
             let message = format!("{reason}\n  it was stopped for that, and is now: {now}");
-            return Err(AwsError::failed(operation, "RolloutFailed", message));
+            return Err(failure(&seen.status, message));
         }
-        let interrupted = following.back_on_interrupt && INTERRUPTED.load(Ordering::Relaxed);
-        let decision = match ecs_deployment::decide(&seen, aws.clock.now()) {
-            Decision::Wait(_) if interrupted => Decision::Failed("interrupted".to_owned()),
-            decision => decision,
-        };
-        match decision {
+        let reason = match decision {
             Decision::Done => return Ok(()),
-            Decision::Wait(text) => progress(&text),
-            Decision::Failed(reason) if ended => {
-                return Err(AwsError::failed(operation, "RolloutFailed", reason));
+            Decision::Failed(reason) if ended => return Err(failure(&seen.status, reason)),
+            Decision::Failed(reason) => Some(reason),
+            Decision::Wait(text) => {
+                (job.progress)(&text);
+                let interrupted = following.back_on_interrupt && INTERRUPTED.load(Ordering::Relaxed);
+                if interrupted { Some("interrupted".to_owned()) } else { red(job).await? }
             }
-            Decision::Failed(reason) if given_up.is_none() => {
-                if !can_go_back(aws, deployment).await? {
-                    return Err(AwsError::failed(operation, "RolloutFailed", reason));
-                }
-                progress("stopping the deployment, so that ECS goes back");
-                stop(aws, deployment).await?;
-                memory.since = aws.clock.now();
-                given_up = Some(reason);
+        };
+        if let Some(reason) = reason.filter(|_| given_up.is_none()) {
+            if !can_go_back(aws, deployment).await? {
+                return Err(AwsError::failed(OPERATION, "RolloutFailed", reason));
             }
-            Decision::Failed(_) => {}
+            (job.progress)("stopping the deployment, so that ECS goes back");
+            stop(aws, deployment).await?;
+            memory.since = aws.clock.now();
+            given_up = Some(reason);
         }
         aws.clock.sleep(EVERY).await;
+    }
+}
+
+const OPERATION: &str = "ECS deployment";
+
+fn failure(status: &str, message: String) -> AwsError {
+    let code = if status == "ROLLBACK_SUCCESSFUL" { ROLLED_BACK } else { "RolloutFailed" };
+    AwsError::failed(OPERATION, code, message)
+}
+
+/// Why a gate says that the deployment must go back; one that shall stay as it is is an error.
+async fn red(job: &Job<'_>) -> Result<Option<String>, AwsError> {
+    let Some(reason) = job.watch.red().await? else { return Ok(None) };
+    match job.watch.settings().map(|s| s.on_failure).unwrap_or_default() {
+        OnFailure::Rollback => Ok(Some(reason)),
+        OnFailure::Continue => {
+            (job.progress)(&format!("{reason}; it goes on, as declared"));
+            Ok(None)
+        }
+        OnFailure::Hold => {
+            let text = format!(
+                "{reason}; the deployment goes on in ECS, nobody follows it (`on_failure = \"hold\"`)"
+            );
+            Err(AwsError::failed(OPERATION, "RolloutFailed", text))
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 mod convert;
 mod follow;
 mod table;
+mod tuned;
 
 use super::ecs::{self, small, some};
 use super::{appautoscaling_target, timeouts};
 use crate::aws::tags;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, absent, wait};
+use crate::rollout::settings::Settings;
 use crate::schema::{Attr, ID, Object, Str, TypeSchema};
 use crate::value::Value;
 use async_trait::async_trait;
@@ -176,7 +178,7 @@ impl AwsType for EcsService {
         let place = Place::of(job.id, job.want);
         if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
             let following = following(job.want, &timeouts::CREATE);
-            follow::to_the_end(aws, &place, &deployment, &following, job.progress).await?;
+            follow::to_the_end(aws, &place, &deployment, &following, job).await?;
             follow::healthy_targets(aws, &place, job.progress).await?;
         }
         Ok(())
@@ -199,7 +201,17 @@ impl AwsType for EcsService {
         known
     }
 
-    fn rollout(&self, live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutStep> {
+    fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
+        tuned::tune(want, settings)
+    }
+
+    fn rollout(
+        &self,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        _: Option<&Settings>,
+    ) -> Vec<RolloutStep> {
         if !deploys(want, changed) || !native(want) {
             return Vec::new();
         }
@@ -214,7 +226,8 @@ impl AwsType for EcsService {
             if want.has("load_balancer") {
                 gate.push_str(", its targets are healthy");
             }
-            steps.push(RolloutStep::new("await-deployment", follow).gate(gate));
+            let back = "ECS puts back the revision that runs now, and that is followed to its end";
+            steps.push(RolloutStep::new("await-deployment", follow).gate(gate).back(back));
         }
         steps
     }
@@ -252,7 +265,7 @@ impl AwsType for EcsService {
             "await-deployment" => {
                 let Some(deployment) = carried else { return Ok(None) };
                 let following = following(job.want, &timeouts::UPDATE);
-                follow::to_the_end(aws, &place, deployment, &following, job.progress).await?;
+                follow::to_the_end(aws, &place, deployment, &following, job).await?;
                 follow::healthy_targets(aws, &place, job.progress).await?;
                 Ok(Some(deployment.to_owned()))
             }
@@ -591,7 +604,7 @@ mod tests {
         let (mut live, mut want) = (Object::new(), Object::new());
         live.set(&TASK_DEFINITION, "arn:aws:ecs:us-east-1:1:task-definition/web:3");
         want.set(&NAME, "web").put("task_definition", Some(Value::unknown(crate::value::Type::String)));
-        let steps = EcsService.rollout(&live, &want, &["task_definition".to_owned()]);
+        let steps = EcsService.rollout(&live, &want, &["task_definition".to_owned()], None);
         let names: Vec<&str> = steps.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names, ["update-service", "await-deployment"]);
         assert_eq!(steps[0].text, "update service web (web:3 → the new revision)");
@@ -601,7 +614,7 @@ mod tests {
     fn a_count_or_a_tag_is_a_plain_update() {
         let want = Object::new();
         for name in ["desired_count", "tags_all", "deployment_circuit_breaker"] {
-            assert_eq!(EcsService.rollout(&Object::new(), &want, &[name.to_owned()]), [], "{name}");
+            assert_eq!(EcsService.rollout(&Object::new(), &want, &[name.to_owned()], None), [], "{name}");
         }
     }
 }

@@ -101,9 +101,10 @@ pub fn request(world: &mut World, input: &Json) -> Answer {
         transparency_logging: options.text("CertificateTransparencyLoggingPreference") != Some("DISABLED"),
         token,
         serial: serial(world),
+        issuer: None,
         body: None,
         chain: None,
-        tags: tags(input.list("Tags")),
+        tags: checked_tags(input)?,
         used_by: BTreeSet::new(),
     };
     if certificate.validation_method == "DNS" {
@@ -139,23 +140,38 @@ fn time(millis: Option<Millis>) -> Option<Json> {
     millis.map(World::timestamp)
 }
 
+/// ACM renews what it issued and somebody uses.
+fn renewal(certificate: &Certificate) -> &'static str {
+    let issued = certificate.kind == "AMAZON_ISSUED" && certificate.issued.is_some();
+    if issued && !certificate.used_by.is_empty() { "ELIGIBLE" } else { "INELIGIBLE" }
+}
+
+/// `aws:` is AWS's own (API reference, InvalidTagException; worded as seen).
+fn checked_tags(input: &Json) -> Result<Tags, ApiError> {
+    let given = tags(input.list("Tags"));
+    if given.keys().any(|key| key.to_lowercase().starts_with("aws:")) {
+        let message = "AWS internal tags cannot be changed with this API";
+        return Err(ApiError::new("ValidationException", message));
+    }
+    Ok(given)
+}
+
 pub fn describe(world: &mut World, input: &Json) -> Answer {
     let certificate = find(world, input)?;
     let requested = certificate.kind == "AMAZON_ISSUED";
     let validations: Json = certificate.names.iter().map(|name| validation_json(certificate, name)).collect();
-    let eligible = requested && !certificate.used_by.is_empty() && certificate.issued.is_some();
     let answer = json!({
         "CertificateArn": certificate.arn,
         "DomainName": certificate.domain,
         "SubjectAlternativeNames": certificate.names,
         "Subject": format!("CN={}", certificate.domain),
-        "Issuer": if requested { "Amazon" } else { "Imported" },
+        "Issuer": certificate.issuer.as_deref().unwrap_or("Amazon"),
         "Status": certificate.status,
         "Type": certificate.kind,
         "KeyAlgorithm": certificate.key_algorithm,
         "SignatureAlgorithm": "SHA256WITHRSA",
         "InUseBy": certificate.used_by,
-        "RenewalEligibility": if eligible { "ELIGIBLE" } else { "INELIGIBLE" },
+        "RenewalEligibility": renewal(certificate),
         "Options": {
             "CertificateTransparencyLoggingPreference":
                 if certificate.transparency_logging { "ENABLED" } else { "DISABLED" },
@@ -208,6 +224,8 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
                 "Type": certificate.kind,
                 "KeyAlgorithm": certificate.key_algorithm,
                 "InUse": !certificate.used_by.is_empty(),
+                "Exported": false,
+                "RenewalEligibility": renewal(certificate),
                 "CreatedAt": World::timestamp(certificate.created),
             })
             .with("IssuedAt", time(certificate.issued))
@@ -262,7 +280,7 @@ pub fn import(world: &mut World, input: &Json) -> Answer {
     let invalid = |message: &str| ApiError::new("ValidationException", message);
     let body = blob(input, "Certificate")
         .ok_or_else(|| invalid("The certificate field contains more than one certificate or is not PEM."))?;
-    let names = x509::common_name(&body).ok_or_else(|| {
+    let read = x509::parse(&body).ok_or_else(|| {
         invalid("Could not parse the certificate. It must be a valid PEM-encoded X.509 certificate.")
     })?;
     let key = blob(input, "PrivateKey").unwrap_or_default();
@@ -284,12 +302,12 @@ pub fn import(world: &mut World, input: &Json) -> Answer {
     };
     let (arn, tags, used_by) = match known {
         Some(known) => known,
-        None => (new_arn(world), tags(input.list("Tags")), BTreeSet::new()),
+        None => (new_arn(world), checked_tags(input)?, BTreeSet::new()),
     };
     let certificate = Certificate {
         arn: arn.clone(),
-        domain: names.clone(),
-        names: vec![names],
+        domain: read.domain,
+        names: read.names,
         status: "ISSUED".to_owned(),
         kind: "IMPORTED".to_owned(),
         validation_method: String::new(),
@@ -297,12 +315,13 @@ pub fn import(world: &mut World, input: &Json) -> Answer {
         created: world.now,
         issued: None,
         imported: Some(world.now),
-        not_before: Some(world.now),
-        not_after: Some(world.now + VALIDITY),
-        key_algorithm: "RSA_2048".to_owned(),
+        not_before: Some(read.not_before),
+        not_after: Some(read.not_after),
+        key_algorithm: read.key_algorithm,
         transparency_logging: false,
         token: None,
-        serial: serial(world),
+        serial: read.serial,
+        issuer: Some(read.issuer),
         body: Some(body),
         chain: blob(input, "CertificateChain"),
         tags,
@@ -330,7 +349,7 @@ pub fn update_options(world: &mut World, input: &Json) -> Answer {
 
 pub fn add_tags(world: &mut World, input: &Json) -> Answer {
     let certificate = find_mut(world, input)?;
-    let added = tags(input.list("Tags"));
+    let added = checked_tags(input)?;
     let new = added.keys().filter(|key| !certificate.tags.contains_key(*key)).count();
     if certificate.tags.len() + new > 50 {
         return Err(ApiError::new("TooManyTagsException", "A certificate can have no more than 50 tags."));
@@ -341,6 +360,7 @@ pub fn add_tags(world: &mut World, input: &Json) -> Answer {
 
 /// A tag given with its value goes only if the value fits (API reference).
 pub fn remove_tags(world: &mut World, input: &Json) -> Answer {
+    checked_tags(input)?;
     let certificate = find_mut(world, input)?;
     for tag in input.list("Tags") {
         let key = tag.text("Key").unwrap_or_default();
@@ -356,5 +376,10 @@ pub fn remove_tags(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn list_tags(world: &mut World, input: &Json) -> Answer {
-    Ok(json!({ "Tags": tag_list(&find(world, input)?.tags) }))
+    let tags = find(world, input)?.tags.iter();
+    // A tag need not have a value here.
+    let tags: Json = tags
+        .map(|(key, value)| json!({ "Key": key }).with("Value", (!value.is_empty()).then(|| value.clone())))
+        .collect();
+    Ok(json!({ "Tags": tags }))
 }

@@ -5,7 +5,7 @@ mod certificates;
 mod tests;
 mod x509;
 
-use super::tree::{Tags, tag_list, tags};
+use super::tree::{Tags, tags};
 use super::{Answer, ApiError, Input, Operations, page, route53};
 use crate::World;
 use crate::world::{self, MINUTE, Millis, SECOND};
@@ -39,6 +39,9 @@ struct Certificate {
     transparency_logging: bool,
     token: Option<String>,
     serial: String,
+    /// Of an imported one, as it says itself.
+    #[serde(default)]
+    issuer: Option<String>,
     /// PEM, for an imported one.
     body: Option<String>,
     chain: Option<String>,

@@ -97,17 +97,29 @@ fn lists_show_rsa_certificates_unless_asked_for_others() {
 fn an_import_takes_its_name_from_the_certificate() {
     let mut world = world();
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    // Only the names: issuer `CA`, subject `shop.test`.
-    let mut der = vec![0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 2, b'C', b'A'];
-    der.extend([0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 9]);
-    der.extend(b"shop.test");
-    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", encode(&der));
+    // Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp384r1`.
+    let pem = "-----BEGIN CERTIFICATE-----\n\
+               MIIB+jCCAYGgAwIBAgIUGhHgdONLDxqUmYvOJ6clPmcYzRAwCgYIKoZIzj0EAwIw\n\
+               IzESMBAGA1UEAwwJc2hvcC50ZXN0MQ0wCwYDVQQKDARTaG9wMB4XDTI2MTEyMTE3\n\
+               MTIyNVoXDTM2MTExODE3MTIyNVowIzESMBAGA1UEAwwJc2hvcC50ZXN0MQ0wCwYD\n\
+               VQQKDARTaG9wMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEdK628aFTLZuXp9BvcSUu\n\
+               kbp16E5KCdjUuPIWOvDZCEFq0FEZOVMlvEQGlUOgFzzll14LPircd/x67Qzg4PlG\n\
+               IZa3DAhfez3RvqgUvjdb3r/SvM9/RjC8eSfjw79orZ5xo3YwdDAdBgNVHQ4EFgQU\n\
+               QCtZB5zeoxYyMBPvIUsUi7/oMQcwHwYDVR0jBBgwFoAUQCtZB5zeoxYyMBPvIUsU\n\
+               i7/oMQcwDwYDVR0TAQH/BAUwAwEB/zAhBgNVHREEGjAYgglzaG9wLnRlc3SCCyou\n\
+               c2hvcC50ZXN0MAoGCCqGSM49BAMCA2cAMGQCMB5V+xZgQcFmunf8wXj6DWbYmSL3\n\
+               NwhZ0rj/gGQZngg9FRu4B63yBZF2rCWxL2tiMAIwAztlnmo4X3qiAdjJQ7Wxue64\n\
+               iDBRmFrpIE2WBPeJtZkWLH53Hyd5nHx5zWFdvINZ\n\
+               -----END CERTIFICATE-----";
     let key = encode(b"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n");
     let input = json!({ "Certificate": encode(pem.as_bytes()), "PrivateKey": key });
     let arn = call(&mut world, "ImportCertificate", input).expect("imported");
     let described = call(&mut world, "DescribeCertificate", arn.clone()).expect("described");
     assert_eq!(described["Certificate"]["DomainName"], "shop.test");
+    assert_eq!(described["Certificate"]["SubjectAlternativeNames"], json!(["shop.test", "*.shop.test"]));
+    assert_eq!(described["Certificate"]["KeyAlgorithm"], "EC_secp384r1");
+    assert_eq!(described["Certificate"]["Issuer"], "shop.test");
     assert_eq!(described["Certificate"]["Type"], "IMPORTED");
     assert!(described["Certificate"].get("DomainValidationOptions").is_none());
-    assert_eq!(call(&mut world, "GetCertificate", arn).expect("got")["Certificate"], pem.as_str());
+    assert_eq!(call(&mut world, "GetCertificate", arn).expect("got")["Certificate"], pem);
 }

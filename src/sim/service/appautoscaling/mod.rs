@@ -5,7 +5,7 @@
 //! actions, and bringing a count back between its bounds, do happen.
 
 mod policies;
-mod schedule;
+pub mod schedule;
 mod scheduled;
 mod targets;
 #[cfg(test)]

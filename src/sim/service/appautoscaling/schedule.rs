@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Schedule {
+pub enum Schedule {
     At(DateTime),
     Rate(Millis),
     Cron(Box<Cron>),
@@ -14,13 +14,15 @@ pub(super) enum Schedule {
 
 /// Allowed values of each field; None is any.
 #[derive(Debug, PartialEq)]
-pub(super) struct Cron {
+pub struct Cron {
     minutes: Field,
     hours: Field,
     days: Field,
     months: Field,
     weekdays: Field,
     years: Field,
+    /// Cron of old: where both kinds of day are restricted, either will do.
+    either_day: bool,
 }
 
 type Field = Option<Vec<i64>>;
@@ -57,7 +59,7 @@ fn field(text: &str, low: i64, high: i64, names: &[&str]) -> Option<Field> {
     Some(Some(values))
 }
 
-pub(super) fn parse(text: &str) -> Option<Schedule> {
+pub fn parse(text: &str) -> Option<Schedule> {
     let (kind, rest) = text.trim().split_once('(')?;
     let inner = rest.strip_suffix(')')?.trim();
     match kind {
@@ -83,19 +85,40 @@ pub(super) fn parse(text: &str) -> Option<Schedule> {
                 months: field(months, 1, 12, MONTHS)?,
                 weekdays: field(weekdays, 1, 7, DAYS)?,
                 years: field(years, 1970, 2199, &[])?,
+                either_day: false,
             })))
         }
         _ => None,
     }
 }
 
+/// Minute, hour, day, month and weekday, as Unix has them: the recurrences of EC2 Auto Scaling.
+pub fn unix(text: &str) -> Option<Schedule> {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let [minutes, hours, days, months, weekdays] = fields.as_slice() else { return None };
+    // 0 and 7 are both Sunday, which counts as 1 here.
+    let weekdays = field(weekdays, 0, 7, DAYS)?;
+    let weekdays = weekdays.map(|values| values.into_iter().map(|day| day % 7 + 1).collect());
+    Some(Schedule::Cron(Box::new(Cron {
+        minutes: field(minutes, 0, 59, &[])?,
+        hours: field(hours, 0, 23, &[])?,
+        days: field(days, 1, 31, &[])?,
+        months: field(months, 1, 12, MONTHS)?,
+        weekdays,
+        years: None,
+        either_day: true,
+    })))
+}
+
 impl Cron {
     fn day_matches(&self, time: &DateTime) -> bool {
         let has = |field: &Field, value: i64| field.as_ref().is_none_or(|values| values.contains(&value));
+        let day = has(&self.days, i64::from(time.day()));
+        let weekday = has(&self.weekdays, i64::from(time.weekday().to_sunday_one_offset()));
+        let either = self.either_day && self.days.is_some() && self.weekdays.is_some();
         has(&self.years, i64::from(time.year()))
             && has(&self.months, i64::from(time.month()))
-            && has(&self.days, i64::from(time.day()))
-            && has(&self.weekdays, i64::from(time.weekday().to_sunday_one_offset()))
+            && if either { day || weekday } else { day && weekday }
     }
 
     fn time_matches(&self, time: &DateTime) -> bool {
@@ -121,7 +144,7 @@ impl Cron {
 }
 
 /// When it is due next, after `now`. Rates count from `start`.
-pub(super) fn next(schedule: &Schedule, zone: Option<&str>, start: Millis, now: Millis) -> Option<Millis> {
+pub fn next(schedule: &Schedule, zone: Option<&str>, start: Millis, now: Millis) -> Option<Millis> {
     let zone = zone.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
     let instant =
         |local: DateTime| local.to_zoned(zone.clone()).ok().map(|time| time.timestamp().as_millisecond());
@@ -152,5 +175,19 @@ mod tests {
         assert_eq!(next_after("cron(0/15 * * * ? *)", "2026-11-20T09:16:30Z"), "2026-11-20T09:30:00Z");
         assert_eq!(next_after("rate(5 minutes)", "2026-11-20T09:00:00Z"), "2026-11-20T09:05:00Z");
         assert_eq!(parse("cron(0 8 * *)"), None);
+    }
+
+    #[test]
+    fn unix_cron_has_two_sundays_and_takes_either_kind_of_day() {
+        let after = |text: &str, now: &str| {
+            let now = now.parse::<Timestamp>().expect("a time").as_millisecond();
+            let due = next(&unix(text).expect("a schedule"), None, now, now).expect("a next time");
+            Timestamp::from_millisecond(due).expect("in range").to_string()
+        };
+        // 2026-11-20 is a Friday.
+        assert_eq!(after("0 8 * * 1-5", "2026-11-20T09:00:00Z"), "2026-11-23T08:00:00Z");
+        assert_eq!(after("30 6 * * 7", "2026-11-20T09:00:00Z"), after("30 6 * * 0", "2026-11-20T09:00:00Z"));
+        assert_eq!(after("0 0 1 * SUN", "2026-11-20T09:00:00Z"), "2026-11-22T00:00:00Z");
+        assert_eq!(unix("0 8 * * 1-5 *"), None);
     }
 }

@@ -103,6 +103,7 @@ pub(super) fn clamp(world: &mut World, key: &str) {
 /// Sets the count and writes the activity.
 pub(super) fn set(world: &mut World, id: &Id, count: i64, cause: &str) {
     let Some((cluster, service)) = id.service() else { return };
+    world.tell("application-autoscaling", "target", &id.resource, &format!("desired {count}"), Some(cause));
     ecs::set_desired_count(world, cluster, service, count);
     let activity = Activity {
         activity: world.uuid(),

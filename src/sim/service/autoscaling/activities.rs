@@ -27,6 +27,7 @@ pub struct New {
 pub fn begin(world: &mut World, group: &str, new: New) -> String {
     let id = world.uuid();
     let now = world.now;
+    world.tell("autoscaling", "group", group, &new.description, None);
     let details = json!({"Subnet ID": new.subnet, "Availability Zone": new.zone});
     let activity = Activity {
         id: id.clone(),
@@ -60,7 +61,7 @@ pub fn progress(group: &mut Group, id: &str, status: &str, percent: i64) {
 }
 
 pub fn end(world: &mut World, group: &str, id: &str, status: &str, message: Option<String>) {
-    let now = world.now;
+    let (now, name) = (world.now, group.to_owned());
     let Some(group) = world.autoscaling.groups.get_mut(group) else { return };
     if let Some(activity) = find(group, id)
         && activity.end.is_none()
@@ -69,6 +70,8 @@ pub fn end(world: &mut World, group: &str, id: &str, status: &str, message: Opti
         activity.progress = 100;
         activity.end = Some(now);
         activity.message = message;
+        let told = format!("{}: {status}", activity.description);
+        world.tell("autoscaling", "group", &name, &told, None);
     }
 }
 

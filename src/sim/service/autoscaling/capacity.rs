@@ -2,13 +2,15 @@
 
 use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
-use super::{Event, choose, life};
+use super::{Event, choose, life, replace};
 use crate::World;
 use crate::service::{ApiError, ec2};
 use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
 const NOTICED: Millis = 3 * SECOND;
+/// How often instances that wait for their replacement are looked at.
+const WAITS: Millis = 15 * SECOND;
 /// Failed launches are tried again, ever more slowly.
 const RETRY: Millis = 30 * SECOND;
 const RETRY_LIMIT: Millis = 10 * MINUTE;
@@ -43,11 +45,9 @@ pub fn reconcile(world: &mut World, name: &str) {
     if group.deleting {
         return forget_if_empty(world, name);
     }
-    replace_unhealthy(world, name);
-    retire_expired(world, name);
-    retire_misplaced(world, name);
+    let Some(room) = replace::go_on(world, name) else { return };
     let Some(group) = world.autoscaling.groups.get(name) else { return };
-    let surge = group.refresh().map_or(0, |refresh| refresh.surge);
+    let surge = group.refresh().map_or(0, |refresh| refresh.surge) + room;
     let (have, want) = (group.units(), group.desired + surge);
     if have < want {
         grow(world, name, want);
@@ -56,6 +56,9 @@ pub fn reconcile(world: &mut World, name: &str) {
     }
     if let Some(group) = world.autoscaling.groups.get_mut(name) {
         group.why.clear();
+        if group.members.values().any(|member| member.replaced_for().is_some()) {
+            after(world, name, WAITS);
+        }
     }
 }
 
@@ -101,11 +104,15 @@ fn retire_expired(world: &mut World, name: &str) {
 /// at a time, and not while a refresh does it.
 fn retire_misplaced(world: &mut World, name: &str) {
     let group = &world.autoscaling.groups[name];
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    if !settled || group.units() < group.desired || group.suspends("Terminate") {
+    let settled = || group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
+    if !group.may_be_misplaced || !settled() || group.units() < group.desired || group.suspends("Terminate") {
         return;
     }
-    let Some(id) = misplaced(world, name) else { return };
+    let Some(id) = misplaced(world, name) else {
+        let group = world.autoscaling.groups.get_mut(name).expect("seen above");
+        group.may_be_misplaced = group.suspends("AZRebalance") || group.refresh().is_some();
+        return;
+    };
     let cause = format!(
         "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
         activities::at(world.now)
@@ -116,7 +123,10 @@ fn retire_misplaced(world: &mut World, name: &str) {
 /// The oldest instance in a subnet that is not the group's any more, if the group has to see to it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+    if !group.may_be_misplaced || group.subnets.is_empty() {
+        return None;
+    }
+    if group.suspends("AZRebalance") || group.refresh().is_some() {
         return None;
     }
     let elsewhere = |member: &&Member| {
@@ -197,8 +207,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
     spec.tags.insert("aws:autoscaling:groupName".to_owned(), name.to_owned());
     if let Some(template) = &template {
         spec.launch_template = Some((template.id.clone(), template.version.parse().unwrap_or(0)));
-        spec.tags.insert("aws:ec2launchtemplate:id".to_owned(), template.id.clone());
-        spec.tags.insert("aws:ec2launchtemplate:version".to_owned(), template.version.clone());
+        spec.tags.extend(ec2::template_tags(&template.id, &template.version));
     }
     let (cause, protect) = (launch_cause(world, group), group.protect_new);
     let (instance_type, image_id, spot) = (spec.instance_type.clone(), spec.image_id.clone(), spec.spot);
@@ -220,6 +229,7 @@ fn launch_as(world: &mut World, name: &str, launch: choose::Launch) -> Result<()
         image_id,
         lifecycle: Lifecycle::Pending,
         unhealthy: None,
+        retires: None,
         protected: protect,
         template,
         configuration: launch.configuration,

@@ -55,24 +55,37 @@ pub fn launch(world: &World, group: &Group, exhausted: &Exhausted) -> Result<Lau
     }
 }
 
+/// The instance types that the group's settings name.
+pub fn types(world: &World, group: &Group) -> BTreeSet<String> {
+    let of_template = |template: &TemplateRef| {
+        let data = ec2::resolve(world, &template.specification()).ok()?.data;
+        data.text("InstanceType").map(str::to_owned)
+    };
+    let mut found: BTreeSet<String> = match group.launches() {
+        Source::Mixed(mixed) if !mixed.overrides.is_empty() => {
+            mixed.overrides.iter().filter_map(|one| one.instance_type.clone()).collect()
+        }
+        from => from.templates().into_iter().filter_map(of_template).collect(),
+    };
+    if found.is_empty() {
+        found.extend(group.members.values().map(|member| member.instance_type.clone()));
+    }
+    found
+}
+
 /// The zone with the fewest instances, and there the subnet with the fewest.
 fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String, String), ApiError> {
-    let live = |member: &&Member| member.lifecycle.counts();
-    let in_zone = |zone: &str| {
-        group
-            .members
-            .values()
-            .filter(live)
-            .filter(|member| member.zone == zone)
-            .map(Member::units)
-            .sum::<i64>()
-    };
-    let in_subnet = |subnet: &str| {
-        let inside = |member: &&Member| {
-            world.ec2.instances.get(&member.id).is_some_and(|instance| instance.spec.subnet_id == subnet)
-        };
-        group.members.values().filter(live).filter(inside).count()
-    };
+    let mut zones: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut subnets: BTreeMap<&str, i64> = BTreeMap::new();
+    let several = shares_zones(world, group);
+    for member in group.members.values().filter(|member| member.lifecycle.counts()) {
+        *zones.entry(&member.zone).or_default() += member.units();
+        if several && let Some(instance) = world.ec2.instances.get(&member.id) {
+            *subnets.entry(&instance.spec.subnet_id).or_default() += 1;
+        }
+    }
+    let in_zone = |zone: &str| zones.get(zone).copied().unwrap_or(0);
+    let in_subnet = |subnet: &str| subnets.get(subnet).copied().unwrap_or(0);
     let known = group.subnets.iter().filter_map(|id| world.ec2.subnets.get(id));
     let has_capacity = |subnet: &&Subnet| !exhausted.contains(&(subnet.zone.clone(), None));
     let best = known.filter(has_capacity).min_by_key(|subnet| (in_zone(&subnet.zone), in_subnet(&subnet.id)));
@@ -88,6 +101,12 @@ fn place(world: &World, group: &Group, exhausted: &Exhausted) -> Result<(String,
             Err(ApiError::new("InvalidSubnetID.NotFound", message))
         }
     }
+}
+
+/// Whether two of the group's subnets are in one zone.
+fn shares_zones(world: &World, group: &Group) -> bool {
+    let zones = group.subnets.iter().filter_map(|id| world.ec2.subnets.get(id)).map(|subnet| &subnet.zone);
+    zones.collect::<BTreeSet<_>>().len() < group.subnets.len()
 }
 
 /// Whether no instance type is left to try there.
@@ -168,7 +187,7 @@ fn scarcity(world: &World, name: &str, zone: &str) -> u64 {
 /// Relative: vCPUs and memory as AWS roughly prices them.
 fn price(name: &str) -> i64 {
     ec2::instance_type(name).map_or(i64::MAX / 1000, |kind| {
-        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4;
+        let base = kind.vcpus * 30 + kind.memory_mib / 1024 * 4 + kind.gpus * 500;
         base * if kind.arch == "arm64" { 8 } else { 10 } * if kind.burstable { 8 } else { 10 }
     })
 }
@@ -176,7 +195,7 @@ fn price(name: &str) -> i64 {
 fn architecture(world: &World, template: &TemplateRef) -> &'static str {
     let data = ec2::resolve(world, &template.specification()).ok().map(|found| found.data);
     let image = data.as_ref().and_then(|data| data.text("ImageId")).unwrap_or_default();
-    ec2::images::image(&ec2::real_image(world, image)).map_or("x86_64", |image| image.arch)
+    ec2::images::image_in(world, &ec2::real_image(world, image)).map_or("x86_64", |image| image.arch)
 }
 
 fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
@@ -194,7 +213,7 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
         "AMD" => "amd",
         _ => "amazon-web-services",
     };
-    let local_storage_required = requirements.text("LocalStorage") == Some("required");
+    let generations = requirements.texts("InstanceGenerations");
     kind.arch == arch
         && within("VCpuCount", kind.vcpus)
         && within("MemoryMiB", kind.memory_mib)
@@ -206,7 +225,19 @@ fn meets(kind: &InstanceType, requirements: &Json, arch: &str) -> bool {
             _ => !kind.burstable,
         }
         && (makers.is_empty() || makers.contains(&maker))
-        && (!local_storage_required || kind.name.starts_with("m5d"))
+        && match requirements.text("LocalStorage") {
+            Some("required") => kind.disk_gb > 0,
+            Some("excluded") => kind.disk_gb == 0,
+            _ => true,
+        }
+        && match requirements.text("BareMetal") {
+            Some("required") => kind.bare_metal,
+            Some("included") => true,
+            _ => !kind.bare_metal,
+        }
+        && (generations.is_empty()
+            || generations.contains(&if kind.current { "current" } else { "previous" }))
+        && within("AcceleratorCount", kind.gpus)
 }
 
 /// The launch data of a decided launch, ready for `ec2::spec_from`.
@@ -234,6 +265,9 @@ pub fn data(world: &World, launch: &Launch) -> Result<(Json, Option<TemplateRef>
 pub fn victim(world: &World, group: &Group) -> Option<String> {
     let open: Vec<&Member> =
         group.members.values().filter(|member| member.lifecycle.counts() && !member.protected).collect();
+    if let Some(flagged) = open.iter().find(|member| member.replaced_for().is_some()) {
+        return Some(flagged.id.clone());
+    }
     // An instance that never came into service costs nobody anything.
     if let Some(pending) = open.iter().find(|member| member.in_service.is_none()) {
         return Some(pending.id.clone());

@@ -7,7 +7,35 @@ use crate::service::ec2::query::lean;
 use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
-pub fn create(world: &mut World, input: &Json) -> Answer {
+/// What a launch configuration takes from an instance: "the new launch configuration derives attributes from the
+/// instance, except for the block device mapping" (API reference, CreateLaunchConfiguration).
+fn derived(world: &World, id: &str) -> Result<Json, ApiError> {
+    let instance = world.ec2.instances.get(id).filter(|instance| instance.state.lives());
+    let instance = instance.ok_or_else(|| invalid(&format!("Instance [{id}] is invalid.")))?;
+    let spec = &instance.spec;
+    Ok(lean(json!({
+        "ImageId": spec.image_id, "InstanceType": spec.instance_type, "KeyName": spec.key_name,
+        "SecurityGroups": spec.security_group_ids, "IamInstanceProfile": spec.instance_profile_arn,
+        "InstanceMonitoring": {"Enabled": spec.monitoring}, "EbsOptimized": spec.ebs_optimized,
+    })))
+}
+
+/// "Amazon EC2 Auto Scaling creates a new launch configuration and associates it with the Auto Scaling group"
+/// (API reference, CreateAutoScalingGroup, InstanceId): under the group's name.
+pub fn from_instance(world: &mut World, group: &str, id: &str) -> Result<(), ApiError> {
+    create(world, &json!({"LaunchConfigurationName": group, "InstanceId": id})).map(drop)
+}
+
+pub fn create(world: &mut World, given: &Json) -> Answer {
+    let mut input = match given.text("InstanceId") {
+        Some(id) => derived(world, id)?,
+        None => json!({}),
+    };
+    crate::service::ec2::overlay(&mut input, given);
+    if let Some(members) = input.as_object_mut() {
+        members.remove("InstanceId");
+    }
+    let input = &input;
     let name = input.text("LaunchConfigurationName").unwrap_or_default().to_owned();
     if world.autoscaling.launch_configurations.contains_key(&name) {
         let message = format!(
@@ -16,7 +44,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("AlreadyExists", message));
     }
     let whole = input.text("ImageId").is_some() && input.text("InstanceType").is_some();
-    if !whole && input.text("InstanceId").is_none() {
+    if !whole {
         return Err(invalid(
             "Valid requests must contain either the InstanceID parameter or both the ImageId and InstanceType parameters.",
         ));

@@ -1,7 +1,7 @@
 //! Auto Scaling groups: create, read, update, delete.
 
 use super::state::{Group, Member, Source, Tag};
-use super::{activities, capacity, hooks, life, source, tags, traffic};
+use super::{activities, capacity, configurations, hooks, life, source, tags, traffic};
 use crate::World;
 use crate::service::ec2::{self, query::lean};
 use crate::service::{Answer, ApiError, Input, page};
@@ -144,7 +144,13 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     let (min, max) = (input.int("MinSize").unwrap_or(0), input.int("MaxSize").unwrap_or(0));
     let desired = input.int("DesiredCapacity");
     check_sizes(min, max, desired)?;
-    let from = source::given(world, input)?.ok_or_else(|| {
+    let mut like = input.clone();
+    if let Some(instance) = input.text("InstanceId") {
+        let instance = instance.to_owned();
+        configurations::from_instance(world, &name, &instance)?;
+        like["LaunchConfigurationName"] = json!(name);
+    }
+    let from = source::given(world, &like)?.ok_or_else(|| {
         invalid("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.")
     })?;
     let Some((subnets, zones)) = places(world, input)? else {
@@ -189,11 +195,14 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         refreshes: vec![],
         policies: BTreeMap::new(),
         scheduled: BTreeMap::new(),
+        scheduled_due: BTreeMap::new(),
         notifications: BTreeMap::new(),
         warm_pool: None,
         why: vec![],
         reconcile_due: false,
         health_due: false,
+        suspects: Default::default(),
+        may_be_misplaced: false,
         failures: 0,
         name: name.clone(),
     };
@@ -246,7 +255,7 @@ fn check_launch(world: &World, from: &Source, subnets: &[String]) -> Result<(), 
             let message = "You must use a valid fully-formed launch template. The request must contain the parameter ImageId";
             return Err(invalid(message));
         }
-        if !spec.image_id.is_empty() && ec2::images::image(&spec.image_id).is_none() {
+        if !spec.image_id.is_empty() && ec2::images::image_in(world, &spec.image_id).is_none() {
             let message = format!(
                 "You must use a valid fully-formed launch template. The image id '[{}]' does not exist",
                 spec.image_id
@@ -324,6 +333,7 @@ pub fn update(world: &mut World, input: &Json) -> Answer {
     }
     if let Some((subnets, zones)) = places {
         changed.subnets = subnets;
+        changed.may_be_misplaced = true;
         changed.zones = zones;
     }
     let before = changed.desired;

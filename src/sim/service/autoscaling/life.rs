@@ -2,11 +2,12 @@
 
 use super::activities::{self, New};
 use super::state::{Lifecycle, Member};
-use super::{Event, capacity, hooks};
+use super::{Event, capacity, hooks, replace};
 use crate::World;
 use crate::service::ec2::InstanceState;
 use crate::service::{ec2, ecs, elbv2};
 use crate::world::{self, MINUTE, Millis, SECOND};
+use std::collections::BTreeSet;
 
 /// How often a leaving instance is looked at.
 const LOOK: Millis = 5 * SECOND;
@@ -59,7 +60,9 @@ pub fn enter_service(world: &mut World, group: &str, id: &str) {
     if !world.autoscaling.groups[group].suspends("AddToLoadBalancer") {
         register(world, group, id);
     }
-    if capacity::misplaced(world, group).is_some() {
+    let flagged = |member: &Member| member.replaced_for().is_some();
+    let waited_for = world.autoscaling.groups[group].members.values().any(flagged);
+    if waited_for || replace::misplaced(world, group).is_some() {
         capacity::soon(world, group);
     }
 }
@@ -83,14 +86,38 @@ pub fn gone(world: &mut World, id: &str) {
     if member_mut(world, id).is_none_or(|member| member.lifecycle.leaves()) {
         return;
     }
+    suspect(world, id);
     let after = NOTICED + ec2::jitter(world, 20);
     world.schedule(after, world::Event::Autoscaling(Event::Missing(group)));
 }
 
-/// Periodically, while load balancers tell health; and when an instance has gone.
+/// The health of this member may have changed.
+fn suspect(world: &mut World, id: &str) -> Option<String> {
+    let name = world.autoscaling.group_of.get(id)?.clone();
+    world.autoscaling.groups.get_mut(&name)?.suspects.insert(id.to_owned());
+    Some(name)
+}
+
+/// elbv2 says: the health of this target changed.
+pub fn target_changed(world: &mut World, id: &str) {
+    let Some(name) = world.autoscaling.group_of.get(id).cloned() else { return };
+    if world.autoscaling.groups.get(&name).is_some_and(|group| group.health_check.contains("ELB")) {
+        suspect(world, id);
+        check_later(world, &name);
+    }
+}
+
+/// What decides about the members' health has changed for all of them.
 pub fn watch_health(world: &mut World, name: &str) {
     let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
-    if !group.health_due && group.health_check.contains("ELB") && !group.target_groups.is_empty() {
+    group.suspects = group.members.keys().cloned().collect();
+    check_later(world, name);
+}
+
+/// Health is looked at periodically, while there is somebody to look at.
+fn check_later(world: &mut World, name: &str) {
+    let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
+    if !group.health_due && !group.suspects.is_empty() && !group.suspends("HealthCheck") {
         group.health_due = true;
         world.schedule(HEALTH, world::Event::Autoscaling(Event::Health(name.to_owned())));
     }
@@ -100,25 +127,34 @@ pub fn check_periodically(world: &mut World, name: &str) {
     let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
     group.health_due = false;
     check_health(world, name);
-    watch_health(world, name);
+    check_later(world, name);
 }
 
 pub fn check_health(world: &mut World, name: &str) {
     let Some(group) = world.autoscaling.groups.get(name) else { return };
     if !group.suspends("HealthCheck") {
         let mut sick: Vec<(String, &str)> = Vec::new();
-        for member in group.members.values().filter(|member| !member.lifecycle.leaves()) {
+        let mut watched = BTreeSet::new();
+        let suspects = group.suspects.iter().filter_map(|id| group.members.get(id));
+        for member in suspects.filter(|member| !member.lifecycle.leaves()) {
             let state = world.ec2.instances.get(&member.id).map(|instance| instance.state);
             let alive = matches!(state, Some(InstanceState::Pending | InstanceState::Running));
             if !alive {
                 sick.push((member.id.clone(), GONE));
-            } else if let Some(since) = member.in_service
-                && member.lifecycle == Lifecycle::InService
-                && world.now >= since + group.grace * SECOND
+            } else if member.lifecycle == Lifecycle::InService
+                && member.unhealthy.is_none()
                 && elb_unhealthy(world, name, &member.id)
             {
-                sick.push((member.id.clone(), ELB));
+                let since = member.in_service.unwrap_or(world.now);
+                if world.now >= since + group.grace * SECOND {
+                    sick.push((member.id.clone(), ELB));
+                } else {
+                    watched.insert(member.id.clone());
+                }
             }
+        }
+        if let Some(group) = world.autoscaling.groups.get_mut(name) {
+            group.suspects = watched;
         }
         let found = !sick.is_empty();
         for (id, why) in sick {
@@ -245,6 +281,7 @@ pub fn terminated(world: &mut World, id: &str) {
     let Some(member) = member_mut(world, id) else { return };
     if !member.lifecycle.leaves() {
         // Somebody else ended it; the health check takes it out.
+        suspect(world, id);
         world.schedule(0, world::Event::Autoscaling(Event::Missing(name)));
         return;
     }

@@ -169,6 +169,7 @@ pub fn attach(world: &mut World, input: &Json) -> Answer {
             image_id: instance.spec.image_id,
             lifecycle: Lifecycle::Pending,
             unhealthy: None,
+            retires: None,
             protected: false,
             template: None,
             configuration: None,
@@ -183,6 +184,7 @@ pub fn attach(world: &mut World, input: &Json) -> Answer {
         world.autoscaling.group_of.insert(id.clone(), name.clone());
         let group = world.autoscaling.groups.get_mut(&name).expect("seen above");
         group.members.insert(id.clone(), member);
+        group.may_be_misplaced = true;
         group.desired += 1;
         let tag = ("aws:autoscaling:groupName".to_owned(), name.clone());
         world.ec2.tags.entry(id.clone()).or_default().extend([tag]);

@@ -15,12 +15,17 @@ mod members;
 mod policies;
 mod refresh;
 mod refresh_run;
+mod replace;
 mod settings;
 mod source;
 pub mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_changes;
+#[cfg(test)]
+mod tests_replacing;
 mod traffic;
 
 pub use state::State;
@@ -67,6 +72,11 @@ pub fn instance_gone(world: &mut World, instance_id: &str) {
     life::gone(world, instance_id);
 }
 
+/// elbv2 says: the health of this target changed.
+pub fn target_changed(world: &mut World, target: &str) {
+    life::target_changed(world, target);
+}
+
 /// ec2 says: this instance runs now.
 pub fn instance_running(world: &mut World, instance_id: &str) {
     life::running(world, instance_id);
@@ -75,6 +85,25 @@ pub fn instance_running(world: &mut World, instance_id: &str) {
 /// ec2 says: this instance is terminated.
 pub fn instance_terminated(world: &mut World, instance_id: &str) {
     life::terminated(world, instance_id);
+}
+
+/// ec2 says: this spot instance got its interruption notice. With capacity rebalancing its replacement is launched
+/// before it goes (User Guide, "Capacity Rebalancing").
+pub fn spot_noticed(world: &mut World, instance_id: &str) {
+    let Some(name) = world.autoscaling.group_of.get(instance_id).cloned() else { return };
+    if world.autoscaling.groups.get(&name).is_some_and(|group| group.rebalance) {
+        let why = "an instance was taken out of service in response to an EC2 Spot interruption notice.";
+        replace::retire(world, instance_id, why, true);
+        capacity::soon(world, &name);
+    }
+}
+
+/// Capacity has come back somewhere: groups look whether they are still balanced.
+pub fn capacity_is_back(world: &mut World) {
+    let names: Vec<String> = world.autoscaling.groups.keys().cloned().collect();
+    for name in names {
+        capacity::soon(world, &name);
+    }
 }
 
 /// Managed scaling of an ECS capacity provider sets the desired capacity within [min, max].

@@ -3,6 +3,7 @@
 use super::groups::{group_mut, invalid, no_group, paged};
 use super::{Event, activities, capacity};
 use crate::World;
+use crate::service::appautoscaling::schedule;
 use crate::service::ec2::query::lean;
 use crate::service::{Answer, ApiError, Input};
 use crate::world::{self, Millis};
@@ -127,15 +128,17 @@ fn millis(text: &str) -> Option<Millis> {
     text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond())
 }
 
-/// With its start time a scheduled action runs once; a recurrence is kept and answered, not run.
 fn put_one(world: &mut World, group: &str, given: &Json) -> Result<(), ApiError> {
     let name = given.text("ScheduledActionName").unwrap_or_default().to_owned();
     let start = given.text("StartTime").or(given.text("Time"));
-    if start.is_none() && given.text("Recurrence").is_none() {
+    let recurrence = given.text("Recurrence");
+    if start.is_none() && recurrence.is_none() {
         return Err(invalid("Either a start time or a recurrence must be specified"));
     }
-    let at = start.and_then(millis);
-    if at.is_some_and(|at| at < world.now) {
+    if let Some(text) = recurrence.filter(|text| schedule::unix(text).is_none()) {
+        return Err(invalid(&format!("Invalid recurrence expression: {text}")));
+    }
+    if start.and_then(millis).is_some_and(|at| at < world.now) {
         return Err(invalid("Given start time is in the past"));
     }
     let uuid = world.uuid();
@@ -152,11 +155,30 @@ fn put_one(world: &mut World, group: &str, given: &Json) -> Result<(), ApiError>
     }
     let found = world.autoscaling.groups.get_mut(group).ok_or_else(|| no_group(group))?;
     found.scheduled.insert(name.clone(), lean(kept));
-    if let Some(at) = at {
-        let event = Event::Scheduled(group.to_owned(), name);
-        world.schedule(at - world.now, world::Event::Autoscaling(event));
-    }
+    let first = start.and_then(millis);
+    plan(world, group, &name, first);
     Ok(())
+}
+
+/// When the action runs next: at its start, then by its recurrence, up to its end. A recurring action tells the
+/// next time as its start.
+fn plan(world: &mut World, group: &str, name: &str, first: Option<Millis>) {
+    let now = world.now;
+    let Some(found) = world.autoscaling.groups.get_mut(group) else { return };
+    let Some(kept) = found.scheduled.get_mut(name) else { return };
+    let recurs = kept.text("Recurrence").and_then(schedule::unix);
+    let end = kept.text("EndTime").and_then(millis);
+    let next = recurs.as_ref().and_then(|one| schedule::next(one, kept.text("TimeZone"), now, now));
+    let due = first.or(next).filter(|due| end.is_none_or(|end| *due <= end));
+    found.scheduled_due.remove(name);
+    let Some(due) = due else { return };
+    if recurs.is_some() {
+        kept["StartTime"] = World::timestamp(due);
+        kept["Time"] = World::timestamp(due);
+    }
+    found.scheduled_due.insert(name.to_owned(), due);
+    let event = Event::Scheduled(group.to_owned(), name.to_owned());
+    world.schedule((due - now).max(0), world::Event::Autoscaling(event));
 }
 
 pub fn put_scheduled(world: &mut World, input: &Json) -> Answer {
@@ -217,9 +239,12 @@ pub fn scheduled(world: &mut World, name: &str, action: &str) {
     let now = world.now;
     let Some(group) = world.autoscaling.groups.get_mut(name) else { return };
     let Some(kept) = group.scheduled.get(action).cloned() else { return };
-    if kept.text("StartTime").and_then(millis) != Some(now) || group.suspends("ScheduledActions") {
+    if group.scheduled_due.get(action) != Some(&now) {
         return;
     }
+    let suspended = group.suspends("ScheduledActions");
+    plan(world, name, action, None);
+    let Some(group) = world.autoscaling.groups.get_mut(name).filter(|_| !suspended) else { return };
     group.min = kept.int("MinSize").unwrap_or(group.min);
     group.max = kept.int("MaxSize").unwrap_or(group.max).max(group.min);
     let before = group.desired;

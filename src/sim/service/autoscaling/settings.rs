@@ -78,6 +78,7 @@ pub fn resume(world: &mut World, input: &Json) -> Answer {
     group.suspended.retain(|name, _| !processes.contains(name));
     let name = group.name.clone();
     capacity::soon(world, &name);
+    super::life::watch_health(world, &name);
     Ok(json!({}))
 }
 

@@ -12,23 +12,28 @@ impl TemplateRef {
         json!({"LaunchTemplateId": self.id, "Version": self.version})
     }
 
+    /// A version that was not given is not answered.
     pub fn json(&self) -> Json {
-        json!({"LaunchTemplateId": self.id, "LaunchTemplateName": self.name, "Version": self.version})
+        let mut json = json!({"LaunchTemplateId": self.id, "LaunchTemplateName": self.name});
+        if !self.version.is_empty() {
+            json["Version"] = json!(self.version);
+        }
+        json
     }
 
-    /// `$Latest` and `$Default` mean another version tomorrow.
+    /// `$Latest`, `$Default` and none mean another version tomorrow.
     pub fn numbered(&self) -> bool {
-        !self.version.starts_with('$')
+        !self.version.is_empty() && !self.version.starts_with('$')
     }
 }
 
 /// A specification whose template and version exist. AWS answers both id and name, whichever was given.
 pub fn template(world: &World, given: &Json) -> Result<TemplateRef, ApiError> {
-    if given.text("LaunchTemplateId").is_some() && given.text("LaunchTemplateName").is_some() {
+    if given.text("LaunchTemplateId").is_some() == given.text("LaunchTemplateName").is_some() {
         return Err(invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName"));
     }
     let found = ec2::resolve(world, given).map_err(|error| invalid(&error.message))?;
-    let version = given.text("Version").filter(|text| !text.is_empty()).unwrap_or("$Default");
+    let version = given.text("Version").unwrap_or_default();
     Ok(TemplateRef { id: found.id, name: found.name, version: version.to_owned() })
 }
 

@@ -18,7 +18,7 @@ pub struct State {
 pub struct TemplateRef {
     pub id: String,
     pub name: String,
-    /// As given: a number, `$Latest`, `$Default`.
+    /// As given: a number, `$Latest`, `$Default`, or nothing, which means the default.
     pub version: String,
 }
 
@@ -97,6 +97,9 @@ pub struct Member {
     pub lifecycle: Lifecycle,
     /// Why it is unhealthy, as an activity's cause says it; None: healthy.
     pub unhealthy: Option<String>,
+    /// Why it is to be replaced though it is healthy, likewise.
+    #[serde(default)]
+    pub retires: Option<Retires>,
     pub protected: bool,
     /// With the number of the version.
     pub template: Option<TemplateRef>,
@@ -116,6 +119,21 @@ impl Member {
     pub fn units(&self) -> i64 {
         self.weight.unwrap_or(1)
     }
+
+    /// Why another one is to take its place.
+    pub fn replaced_for(&self) -> Option<&str> {
+        let retires = self.retires.as_ref().map(|retires| retires.why.as_str());
+        self.unhealthy.as_deref().or(retires).filter(|_| self.lifecycle.counts())
+    }
+}
+
+/// A healthy instance whose place another one is to take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Retires {
+    /// As an activity's cause says it.
+    pub why: String,
+    /// Only when the other one is in service, whatever the group's maintenance policy.
+    pub launch_first: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,6 +176,10 @@ pub struct Activity {
     pub details: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Group {
     pub name: String,
@@ -197,6 +219,9 @@ pub struct Group {
     pub refreshes: Vec<Refresh>,
     pub policies: BTreeMap<String, Json>,
     pub scheduled: BTreeMap<String, Json>,
+    /// When each of them runs next; an event for another time is stale.
+    #[serde(default)]
+    pub scheduled_due: BTreeMap<String, Millis>,
     /// Notification types by topic.
     pub notifications: BTreeMap<String, BTreeSet<String>>,
     pub warm_pool: Option<Json>,
@@ -204,6 +229,12 @@ pub struct Group {
     pub why: Vec<String>,
     pub reconcile_due: bool,
     pub health_due: bool,
+    /// Members whose health may have changed since it was looked at.
+    #[serde(default)]
+    pub suspects: BTreeSet<String>,
+    /// A member may be in a subnet that is not the group's.
+    #[serde(default = "yes")]
+    pub may_be_misplaced: bool,
     /// Launches that failed in a row.
     pub failures: u32,
 }

@@ -76,7 +76,9 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
                     "auto-scaling-group" => values.contains(&group.name.as_str()),
                     "key" => values.contains(&key.as_str()),
                     "value" => values.contains(&tag.value.as_str()),
-                    "propagate-at-launch" => values.contains(&tag.propagate.to_string().as_str()),
+                    "propagate-at-launch" => {
+                        values.iter().any(|value| value.eq_ignore_ascii_case(&tag.propagate.to_string()))
+                    }
                     other => return Err(bad_filter(other)),
                 };
             }

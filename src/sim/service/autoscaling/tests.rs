@@ -10,25 +10,25 @@ fn try_call(world: &mut World, operation: &str, input: Json) -> Result<Json, Api
     found.expect(operation).1(world, &input)
 }
 
-fn call(world: &mut World, operation: &str, input: Json) -> Json {
+pub(super) fn call(world: &mut World, operation: &str, input: Json) -> Json {
     try_call(world, operation, input).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
 }
 
-fn refused(world: &mut World, operation: &str, input: Json) -> (String, String) {
+pub(super) fn refused(world: &mut World, operation: &str, input: Json) -> (String, String) {
     let error = try_call(world, operation, input).expect_err(operation);
     (error.code, error.message)
 }
 
-fn id(answer: &Json, path: &str) -> String {
+pub(super) fn id(answer: &Json, path: &str) -> String {
     answer.pointer(path).and_then(Json::as_str).unwrap_or_else(|| panic!("{path} in {answer}")).to_owned()
 }
 
-fn image() -> &'static str {
+pub(super) fn image() -> &'static str {
     ec2::images::ecs_optimized_ami("x86_64", "amazon-linux-2023")
 }
 
 /// A VPC with subnets in two zones, a launch template `web`.
-fn world() -> (World, String) {
+pub(super) fn world() -> (World, String) {
     world_of(7)
 }
 
@@ -49,7 +49,7 @@ fn world_of(seed: u64) -> (World, String) {
     (world, subnets.join(","))
 }
 
-fn group(world: &mut World, subnets: &str, min: i64, max: i64, desired: i64) {
+pub(super) fn group(world: &mut World, subnets: &str, min: i64, max: i64, desired: i64) {
     let input = json!({
         "AutoScalingGroupName": "g", "MinSize": min, "MaxSize": max, "DesiredCapacity": desired,
         "VPCZoneIdentifier": subnets, "LaunchTemplate": {"LaunchTemplateName": "web", "Version": "1"},
@@ -59,20 +59,20 @@ fn group(world: &mut World, subnets: &str, min: i64, max: i64, desired: i64) {
     call(world, "CreateAutoScalingGroup", input);
 }
 
-fn pass(world: &mut World, time: Millis) {
+pub(super) fn pass(world: &mut World, time: Millis) {
     world.advance_to(world.now + time);
 }
 
-fn look(world: &mut World) -> Json {
+pub(super) fn look(world: &mut World) -> Json {
     call(world, "DescribeAutoScalingGroups", json!({"AutoScalingGroupNames": ["g"]}))["AutoScalingGroups"][0]
         .clone()
 }
 
-fn count(world: &mut World, state: &str) -> usize {
+pub(super) fn count(world: &mut World, state: &str) -> usize {
     look(world).list("Instances").iter().filter(|i| i.text("LifecycleState") == Some(state)).count()
 }
 
-fn new_version(world: &mut World, data: Json) {
+pub(super) fn new_version(world: &mut World, data: Json) {
     call(
         world,
         "CreateLaunchTemplateVersion",
@@ -82,7 +82,7 @@ fn new_version(world: &mut World, data: Json) {
     );
 }
 
-fn refresh(world: &mut World, version: &str, preferences: Json) -> String {
+pub(super) fn refresh(world: &mut World, version: &str, preferences: Json) -> String {
     let input = json!({
         "AutoScalingGroupName": "g", "Preferences": preferences,
         "DesiredConfiguration": {"LaunchTemplate": {"LaunchTemplateName": "web", "Version": version}},
@@ -90,13 +90,13 @@ fn refresh(world: &mut World, version: &str, preferences: Json) -> String {
     id(&call(world, "StartInstanceRefresh", input), "/InstanceRefreshId")
 }
 
-fn status(world: &mut World) -> Json {
+pub(super) fn status(world: &mut World) -> Json {
     let input = json!({"AutoScalingGroupName": "g"});
     call(world, "DescribeInstanceRefreshes", input)["InstanceRefreshes"][0].clone()
 }
 
 /// Steps until the refresh has a status that ends it; fewest instances in service on the way.
-fn run(world: &mut World, limit: Millis) -> (Json, usize) {
+pub(super) fn run(world: &mut World, limit: Millis) -> (Json, usize) {
     let (end, mut fewest) = (world.now + limit, usize::MAX);
     loop {
         pass(world, 5 * SECOND);

@@ -110,8 +110,8 @@ pub fn detach_load_balancers(world: &mut World, input: &Json) -> Answer {
 /// Adding while instances register, Added when all have, InService when one passes its checks.
 fn state(world: &World, group: &Group, arn: &str) -> &'static str {
     let states = in_service(group).into_iter().map(|id| elbv2::target_health(world, arn, &id, None));
-    let states: Vec<Option<String>> = states.collect();
-    if states.iter().flatten().any(|state| state == "healthy") {
+    let states: Vec<Option<&str>> = states.collect();
+    if states.iter().flatten().any(|state| *state == "healthy") {
         "InService"
     } else if states.iter().any(Option::is_none) {
         "Adding"

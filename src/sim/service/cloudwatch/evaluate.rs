@@ -91,6 +91,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     // A state that was set by hand lasts until the next evaluation.
     alarm.evaluated = now;
     alarms::note(world, name, kind, "StateUpdate", summary);
+    world.tell("monitoring", "alarm", name, state.text(), Some(reason));
     if before.0 != state {
         actions::carry_out(world, name, before.0, &before.1, before.2);
     }

@@ -22,7 +22,7 @@ pub use metrics::record;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    alarms: BTreeMap<String, Alarm>,
+    pub(crate) alarms: BTreeMap<String, Alarm>,
     series: Vec<Series>,
     history: Vec<HistoryItem>,
 }
@@ -57,7 +57,7 @@ impl AlarmState {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Alarm {
+pub(crate) struct Alarm {
     name: String,
     kind: AlarmKind,
     /// The members of PutMetricAlarm or PutCompositeAlarm, as given: DescribeAlarms answers them unchanged.

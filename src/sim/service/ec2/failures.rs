@@ -3,7 +3,7 @@
 use super::state::InstanceState;
 use super::{Event, instances};
 use crate::World;
-use crate::service::{ecs, events};
+use crate::service::{autoscaling, ecs, events};
 use crate::world::{self, MINUTE, Millis};
 use serde_json::json;
 
@@ -28,11 +28,17 @@ pub fn interrupt_spot(world: &mut World, share: f64) {
     let count = (ids.len() as f64 * share.clamp(0.0, 1.0)).ceil() as usize;
     for _ in 0..count.min(ids.len()) {
         let id = ids.swap_remove((world.random() % ids.len() as u64) as usize);
+        let now = world.now;
+        if let Some(instance) = world.ec2.instances.get_mut(&id) {
+            instance.spot_notice = Some(now);
+        }
         world.schedule(NOTICE, world::Event::Ec2(Event::SpotTaken(id.clone())));
+        world.tell("ec2", "instance", &id, "spot-interruption-notice", None);
         let arn = world.arn("ec2", &format!("instance/{id}"));
         let detail = || json!({"instance-id": id, "instance-action": "terminate"});
         events::put(world, "aws.ec2", "EC2 Spot Instance Interruption Warning", &[arn], detail);
         ecs::spot_noticed(world, &id);
+        autoscaling::spot_noticed(world, &id);
     }
 }
 

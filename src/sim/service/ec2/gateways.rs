@@ -193,7 +193,15 @@ fn allocation_of(world: &World, input: &Json) -> Result<String, ApiError> {
 pub fn release_address(world: &mut World, input: &Json) -> Answer {
     let id = allocation_of(world, input)?;
     let address = &world.ec2.addresses[&id];
-    if address.association.is_some() {
+    // "[Default VPC] Releasing an Elastic IP address automatically disassociates it from any instance that it's
+    // associated with. [Nondefault VPC] You must use DisassociateAddress" (API reference, ReleaseAddress).
+    let of_default_vpc = address.association.as_ref().is_some_and(|association| {
+        let eni = world.ec2.interfaces.get(&association.interface);
+        eni.is_some_and(|eni| {
+            eni.instance().is_some() && world.ec2.vpcs.get(&eni.vpc).is_some_and(|vpc| vpc.is_default)
+        })
+    });
+    if address.association.is_some() && !of_default_vpc {
         let message = format!("Address {} is in use.", address.public_ip);
         return fail("InvalidIPAddress.InUse", message);
     }
@@ -216,7 +224,7 @@ pub fn associate_address(world: &mut World, input: &Json) -> Answer {
             found.interface.clone().unwrap_or_default()
         }
         _ => {
-            let message = "Either instance ID or network interface id must be specified";
+            let message = "Invalid request, expect InstanceId/NetworkId parameter.";
             return fail("MissingParameter", message);
         }
     };

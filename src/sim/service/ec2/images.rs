@@ -158,6 +158,11 @@ const IMAGES: &[Image] = &[
     },
 ];
 
+/// The image of this id; one that is not known here may have a stand-in.
+pub fn image_in(world: &World, id: &str) -> Option<&'static Image> {
+    image(id).or_else(|| image(world.ec2.stand_ins.get(id)?))
+}
+
 pub fn image(id: &str) -> Option<&'static Image> {
     IMAGES.iter().find(|image| image.id == id)
 }
@@ -209,6 +214,12 @@ pub fn no_image(id: &str) -> ApiError {
     ApiError::new("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
 }
 
+impl Image {
+    pub fn volume_type(&self) -> &'static str {
+        if self.name.contains("gp2") || self.description.ends_with("GP2") { "gp2" } else { "gp3" }
+    }
+}
+
 fn image_json(world: &World, image: &Image) -> Json {
     lean(json!({
         "ImageId": image.id, "Name": image.name, "Description": image.description,
@@ -225,7 +236,7 @@ fn image_json(world: &World, image: &Image) -> Json {
             "DeviceName": image.root_device,
             "Ebs": {
                 "DeleteOnTermination": true, "SnapshotId": image.snapshot, "VolumeSize": image.size,
-                "VolumeType": if image.name.contains("gp2") || image.description.ends_with("GP2") { "gp2" } else { "gp3" },
+                "VolumeType": image.volume_type(),
                 "Encrypted": false,
             },
         }],
@@ -235,8 +246,17 @@ fn image_json(world: &World, image: &Image) -> Json {
 
 pub fn describe_images(world: &mut World, input: &Json) -> Answer {
     let ids = input.texts("ImageIds");
-    for id in &ids {
-        image(id).ok_or_else(|| no_image(id))?;
+    let unknown: Vec<&str> = ids.iter().filter(|id| image(id).is_none()).copied().collect();
+    match unknown[..] {
+        [] => {}
+        [id] => return Err(no_image(id)),
+        [_, ..] if unknown.iter().all(|id| id.starts_with("ami-")) => {
+            let message = format!("The image ids '[{}]' do not exist", unknown.join(", "));
+            return fail("InvalidAMIID.NotFound", message);
+        }
+        [first, ..] => {
+            return Err(no_image(unknown.iter().find(|id| !id.starts_with("ami-")).unwrap_or(&first)));
+        }
     }
     let owners = input.texts("Owners");
     let owned = |image: &&Image| {

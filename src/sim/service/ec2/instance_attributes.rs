@@ -1,6 +1,6 @@
 //! What clients may change of an instance, and read one by one.
 
-use super::images::image;
+use super::images::image_in;
 use super::instance_types::instance_type;
 use super::instances::{asked, device_json, metadata, need_ids, no_instance};
 use super::interfaces::groups_json;
@@ -35,7 +35,7 @@ pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
             value(json!(spec.shutdown_behavior.as_deref().unwrap_or("stop"))),
         ),
         "rootDeviceName" => {
-            ("RootDeviceName", value(json!(image(&spec.image_id).map(|image| image.root_device))))
+            ("RootDeviceName", value(json!(image_in(world, &spec.image_id).map(|image| image.root_device))))
         }
         "sourceDestCheck" => ("SourceDestCheck", value(json!(instance.source_dest_check))),
         "groupSet" => ("Groups", json!(groups_json(world, &spec.security_group_ids))),
@@ -58,7 +58,24 @@ pub fn describe_instance_attribute(world: &mut World, input: &Json) -> Answer {
     Ok(lean(json!({"InstanceId": id, member: value})))
 }
 
+/// `Attribute` and `Value` as members of their own, the API's first way, to the way of today.
+fn modern(input: &Json) -> Json {
+    let mut input = input.clone();
+    if let (Some(name), Some(value)) = (input.text("Attribute"), input.text("Value")) {
+        let mut member = name.to_owned();
+        member[..1].make_ascii_uppercase();
+        let value = match value.to_ascii_lowercase().as_str() {
+            "true" => json!(true),
+            "false" => json!(false),
+            _ => json!(value),
+        };
+        input[member] = json!({"Value": value});
+    }
+    input
+}
+
 pub fn modify_instance_attribute(world: &mut World, input: &Json) -> Answer {
+    let input = &modern(input);
     let groups: Vec<String> = input.texts("Groups").into_iter().map(str::to_owned).collect();
     let instance = instance_mut(world, input)?;
     let stopped = instance.state == InstanceState::Stopped;
@@ -72,6 +89,16 @@ pub fn modify_instance_attribute(world: &mut World, input: &Json) -> Answer {
         }
         instance.spec.instance_type = kind.to_owned();
     }
+    if let Some(text) = input.get("UserData").and_then(|value| value.text("Value")) {
+        if !stopped {
+            let message = format!(
+                "The instance '{}' is not in the 'stopped' state. Stop the instance and try again.",
+                instance.id
+            );
+            return fail("IncorrectInstanceState", message);
+        }
+        instance.spec.user_data = super::run_instances::plain(text)?;
+    }
     let set = |field: &mut bool, name: &str| *field = attribute(input, name).unwrap_or(*field);
     set(&mut instance.spec.no_api_termination, "DisableApiTermination");
     set(&mut instance.spec.no_api_stop, "DisableApiStop");
@@ -81,7 +108,22 @@ pub fn modify_instance_attribute(world: &mut World, input: &Json) -> Answer {
     if let Some(behavior) = behavior {
         instance.spec.shutdown_behavior = Some(behavior.to_owned());
     }
+    let changes: Vec<(String, bool)> = input
+        .list("BlockDeviceMappings")
+        .iter()
+        .filter_map(|mapping| {
+            let device = mapping.text("DeviceName")?;
+            let keep = mapping.get("Ebs")?.flag("DeleteOnTermination")?;
+            let (_, volume) = instance.volumes.iter().find(|(name, _)| name == device)?;
+            Some((volume.clone(), keep))
+        })
+        .collect();
     let (eni, vpc, check) = (instance.interface.clone(), instance.vpc.clone(), instance.source_dest_check);
+    for (volume, with_instance) in changes {
+        if let Some(volume) = world.ec2.volumes.get_mut(&volume) {
+            volume.delete_on_termination = with_instance;
+        }
+    }
     if !groups.is_empty() {
         super::interfaces::check_groups(world, &groups, &vpc)?;
         instance_mut(world, input)?.spec.security_group_ids.clone_from(&groups);

@@ -1,6 +1,10 @@
-//! Common instance types: what ECS and launches need to know of them (Instance Types guide).
+//! Instance types: what ECS and launches need to know of them.
+//!
+//! The table beside this file has what DescribeInstanceTypes tells of every type, a line a type: name, vCPUs,
+//! threads a core, MiB, architecture, maker, interfaces, addresses an interface, flags (see `flag`), GB of local
+//! disks, GPUs, GHz, network performance.
 
-use super::query::{fail, filtered, paged};
+use super::query::{fail, filtered, lean, paged};
 use super::zones::{zone_id, zones};
 use crate::World;
 use crate::service::{Answer, Input};
@@ -8,205 +12,209 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+const TABLE: &str = include_str!("instance_types.txt");
+
 #[derive(Clone, Debug)]
 pub struct InstanceType {
     pub name: String,
     pub vcpus: i64,
+    pub threads_per_core: i64,
     pub memory_mib: i64,
-    /// `x86_64` or `arm64`.
+    /// `x86_64` or `arm64` (or, for Macs, `x86_64_mac` and `arm64_mac`).
     pub arch: &'static str,
     pub interfaces: i64,
     pub addresses_per_interface: i64,
     pub burstable: bool,
     pub nitro: bool,
+    pub bare_metal: bool,
+    pub current: bool,
     pub manufacturer: &'static str,
+    /// Of local disks, GB.
+    pub disk_gb: i64,
+    pub gpus: i64,
+    flags: &'static str,
+    gpu: Option<(&'static str, i64)>,
+    gigahertz: Option<f64>,
+    network: String,
 }
 
-struct Family {
-    name: &'static str,
-    arch: &'static str,
-    /// GiB of memory a vCPU, for the sizes of the regular table.
-    ratio: f64,
-    sizes: &'static [&'static str],
-    manufacturer: &'static str,
+/// Letters of the table's flags that nothing but DescribeInstanceTypes looks at.
+mod flag {
+    pub const AUTO_RECOVERY: char = 'R';
+    pub const CLUSTER_PLACEMENT: char = 'k';
+    pub const CPU_OPTIONS: char = 'y';
+    pub const DEDICATED_HOSTS: char = 'D';
+    pub const EBS_OPTIMIZED_ALWAYS: char = 'o';
+    pub const EBS_OPTIMIZED_ON_DEMAND: char = 'O';
+    pub const EFA: char = 'a';
+    pub const ENA_POSSIBLE: char = 'E';
+    pub const ENA_REQUIRED: char = 'e';
+    pub const ENCLAVES: char = 'N';
+    pub const FREE_TIER: char = 'f';
+    pub const HIBERNATION: char = 'h';
+    pub const I386: char = 'i';
+    pub const IN_TRANSIT_ENCRYPTION: char = 't';
+    pub const LEGACY_BIOS: char = 'l';
+    pub const NVME: char = 'v';
+    pub const PARAVIRTUAL: char = 'p';
+    pub const SPOT: char = 's';
+    pub const TPM: char = 'T';
+    pub const UEFI: char = 'u';
+    pub const XEN: char = 'x';
 }
 
-const X86: &str = "x86_64";
-const ARM: &str = "arm64";
-/// Burstable sizes: name, vCPUs, MiB, interfaces, addresses an interface.
-const BURST: [(&str, i64, i64, i64, i64); 7] = [
-    ("nano", 2, 512, 2, 2),
-    ("micro", 2, 1024, 2, 2),
-    ("small", 2, 2048, 3, 4),
-    ("medium", 2, 4096, 3, 6),
-    ("large", 2, 8192, 3, 12),
-    ("xlarge", 4, 16384, 4, 15),
-    ("2xlarge", 8, 32768, 4, 15),
-];
-/// Regular sizes: name, vCPUs, interfaces, addresses an interface.
-const SIZES: [(&str, i64, i64, i64); 12] = [
-    ("medium", 1, 2, 4),
-    ("large", 2, 3, 10),
-    ("xlarge", 4, 4, 15),
-    ("2xlarge", 8, 4, 15),
-    ("4xlarge", 16, 8, 30),
-    ("8xlarge", 32, 8, 30),
-    ("9xlarge", 36, 8, 30),
-    ("12xlarge", 48, 8, 30),
-    ("16xlarge", 64, 15, 50),
-    ("18xlarge", 72, 15, 50),
-    ("24xlarge", 96, 15, 50),
-    ("32xlarge", 128, 15, 50),
-];
-const INTEL5: &[&str] =
-    &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge"];
-const INTEL6: &[&str] =
-    &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge"];
-const C5: &[&str] = &["large", "xlarge", "2xlarge", "4xlarge", "9xlarge", "12xlarge", "18xlarge", "24xlarge"];
-const GRAVITON: &[&str] =
-    &["medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"];
+impl InstanceType {
+    fn read(line: &'static str) -> Option<InstanceType> {
+        let fields: Vec<&'static str> = line.split(' ').collect();
+        let [name, vcpus, threads, mib, arch, maker, interfaces, addresses, flags, disk, gpu, clock, network] =
+            fields[..]
+        else {
+            return None;
+        };
+        let gpu: Option<Vec<&str>> = (gpu != "-").then(|| gpu.split('x').collect());
+        let (gpus, gpu) = match gpu.as_deref() {
+            Some([count, model, mib]) => (count.parse().ok()?, Some((*model, mib.parse().ok()?))),
+            _ => (0, None),
+        };
+        Some(InstanceType {
+            name: name.to_owned(),
+            vcpus: vcpus.parse().ok()?,
+            threads_per_core: threads.parse().ok()?,
+            memory_mib: mib.parse().ok()?,
+            arch: match arch {
+                "a" => "arm64",
+                "m" => "arm64_mac",
+                "M" => "x86_64_mac",
+                _ => "x86_64",
+            },
+            interfaces: interfaces.parse().ok()?,
+            addresses_per_interface: addresses.parse().ok()?,
+            burstable: flags.contains('b'),
+            nitro: flags.contains('n'),
+            bare_metal: flags.contains('m'),
+            current: flags.contains('c'),
+            manufacturer: match maker {
+                "Int" => "Intel",
+                "AMD" => "AMD",
+                "App" => "Apple",
+                _ => "AWS",
+            },
+            disk_gb: disk.parse().ok()?,
+            gpus,
+            flags,
+            gpu,
+            gigahertz: clock.parse().ok(),
+            network: network.replace('_', " "),
+        })
+    }
 
-const FAMILIES: &[Family] = &[
-    Family { name: "m5", arch: X86, ratio: 4.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "m5a", arch: X86, ratio: 4.0, sizes: INTEL5, manufacturer: "AMD" },
-    Family { name: "m5d", arch: X86, ratio: 4.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "m6i", arch: X86, ratio: 4.0, sizes: INTEL6, manufacturer: "Intel" },
-    Family { name: "m6a", arch: X86, ratio: 4.0, sizes: INTEL6, manufacturer: "AMD" },
-    Family { name: "m6g", arch: ARM, ratio: 4.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "m7i", arch: X86, ratio: 4.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "m7i-flex", arch: X86, ratio: 4.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "m7a", arch: X86, ratio: 4.0, sizes: INTEL6, manufacturer: "AMD" },
-    Family { name: "m7g", arch: ARM, ratio: 4.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "m8g", arch: ARM, ratio: 4.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "c5", arch: X86, ratio: 2.0, sizes: C5, manufacturer: "Intel" },
-    Family { name: "c5a", arch: X86, ratio: 2.0, sizes: INTEL5, manufacturer: "AMD" },
-    Family { name: "c6i", arch: X86, ratio: 2.0, sizes: INTEL6, manufacturer: "Intel" },
-    Family { name: "c6a", arch: X86, ratio: 2.0, sizes: INTEL6, manufacturer: "AMD" },
-    Family { name: "c6g", arch: ARM, ratio: 2.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "c7i", arch: X86, ratio: 2.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "c7a", arch: X86, ratio: 2.0, sizes: INTEL6, manufacturer: "AMD" },
-    Family { name: "c7g", arch: ARM, ratio: 2.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "c8g", arch: ARM, ratio: 2.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "r5", arch: X86, ratio: 8.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "r5a", arch: X86, ratio: 8.0, sizes: INTEL5, manufacturer: "AMD" },
-    Family { name: "r6i", arch: X86, ratio: 8.0, sizes: INTEL6, manufacturer: "Intel" },
-    Family { name: "r6a", arch: X86, ratio: 8.0, sizes: INTEL6, manufacturer: "AMD" },
-    Family { name: "r6g", arch: ARM, ratio: 8.0, sizes: GRAVITON, manufacturer: "AWS" },
-    Family { name: "r7i", arch: X86, ratio: 8.0, sizes: INTEL5, manufacturer: "Intel" },
-    Family { name: "r7g", arch: ARM, ratio: 8.0, sizes: GRAVITON, manufacturer: "AWS" },
-];
-
-/// The burstable families.
-const BURSTABLE: [(&str, &str, &str); 3] = [("t3", X86, "Intel"), ("t3a", X86, "AMD"), ("t4g", ARM, "AWS")];
-/// Older types that people still write; `m1.small` is what a launch without a type gets. Name, vCPUs,
-/// MiB, interfaces, addresses an interface.
-const OLD: [(&str, i64, i64, i64, i64); 20] = [
-    ("c4.large", 2, 3840, 3, 10),
-    ("c4.xlarge", 4, 7680, 4, 15),
-    ("m1.small", 1, 1740, 2, 4),
-    ("m1.medium", 1, 3840, 2, 6),
-    ("m3.medium", 1, 3840, 2, 6),
-    ("m3.large", 2, 7680, 3, 10),
-    ("m4.large", 2, 8192, 2, 10),
-    ("m4.xlarge", 4, 16384, 4, 15),
-    ("m4.2xlarge", 8, 32768, 4, 15),
-    ("m4.4xlarge", 16, 65536, 8, 30),
-    ("r4.large", 2, 15616, 3, 10),
-    ("r4.xlarge", 4, 31232, 4, 15),
-    ("t1.micro", 1, 613, 2, 2),
-    ("t2.nano", 1, 512, 2, 2),
-    ("t2.micro", 1, 1024, 2, 2),
-    ("t2.small", 1, 2048, 3, 4),
-    ("t2.medium", 2, 4096, 3, 6),
-    ("t2.large", 2, 8192, 3, 12),
-    ("t2.xlarge", 4, 16384, 3, 15),
-    ("t2.2xlarge", 8, 32768, 3, 15),
-];
+    fn has(&self, flag: char) -> bool {
+        self.flags.contains(flag)
+    }
+}
 
 static TYPES: LazyLock<BTreeMap<String, InstanceType>> = LazyLock::new(|| {
-    let mut types = BTreeMap::new();
-    let mut add = |name: String, shape: [i64; 4], arch, manufacturer| {
-        let burstable = name.starts_with('t');
-        let nitro = !OLD.iter().any(|old| old.0 == name);
-        let [vcpus, memory_mib, interfaces, addresses_per_interface] = shape;
-        let it = InstanceType {
-            name: name.clone(),
-            vcpus,
-            memory_mib,
-            arch,
-            interfaces,
-            addresses_per_interface,
-            burstable,
-            nitro,
-            manufacturer,
-        };
-        types.insert(name, it);
-    };
-    for (family, arch, manufacturer) in BURSTABLE {
-        for (size, vcpus, mib, interfaces, addresses) in BURST {
-            add(format!("{family}.{size}"), [vcpus, mib, interfaces, addresses], arch, manufacturer);
-        }
-    }
-    for (name, vcpus, mib, interfaces, addresses) in OLD {
-        add(name.to_owned(), [vcpus, mib, interfaces, addresses], X86, "Intel");
-    }
-    for family in FAMILIES {
-        for (size, vcpus, interfaces, addresses) in SIZES.iter().filter(|row| family.sizes.contains(&row.0)) {
-            let mib = (*vcpus as f64 * family.ratio * 1024.0) as i64;
-            let name = format!("{}.{size}", family.name);
-            add(name, [*vcpus, mib, *interfaces, *addresses], family.arch, family.manufacturer);
-        }
-    }
-    types
+    let types =
+        TABLE.lines().map(|line| InstanceType::read(line).expect("the table is whole: a test reads it"));
+    types.map(|it| (it.name.clone(), it)).collect()
 });
 
 pub fn instance_type(name: &str) -> Option<&'static InstanceType> {
     TYPES.get(name)
 }
 
-/// All we know, by name.
+/// All there are, by name.
 pub fn all() -> impl Iterator<Item = &'static InstanceType> {
     TYPES.values()
 }
 
 fn type_json(it: &InstanceType) -> Json {
-    let threads = if it.arch == ARM || it.vcpus == 1 { 1 } else { 2 };
-    let support = |yes: bool| if yes { "supported" } else { "unsupported" };
-    json!({
-        "InstanceType": it.name, "CurrentGeneration": it.nitro || it.name.starts_with("t2."), "FreeTierEligible": it.name == "t3.micro",
-        "SupportedUsageClasses": ["on-demand", "spot"], "SupportedRootDeviceTypes": ["ebs"],
-        "SupportedVirtualizationTypes": ["hvm"], "BareMetal": false,
-        "Hypervisor": if it.nitro { "nitro" } else { "xen" },
+    let support = |flag: char| if it.has(flag) { "supported" } else { "unsupported" };
+    let when = |flag: char, value: &'static str| it.has(flag).then_some(value);
+    let some = |values: &[Option<&'static str>]| values.iter().flatten().copied().collect::<Vec<_>>();
+    let ebs_optimized = match () {
+        () if it.has(flag::EBS_OPTIMIZED_ALWAYS) => "default",
+        () if it.has(flag::EBS_OPTIMIZED_ON_DEMAND) => "supported",
+        () => "unsupported",
+    };
+    lean(json!({
+        "InstanceType": it.name, "CurrentGeneration": it.current, "FreeTierEligible": it.has(flag::FREE_TIER),
+        "SupportedUsageClasses": some(&[Some("on-demand"), when(flag::SPOT, "spot")]),
+        "SupportedRootDeviceTypes": ["ebs"],
+        "SupportedVirtualizationTypes": some(&[Some("hvm"), when(flag::PARAVIRTUAL, "paravirtual")]),
+        "BareMetal": it.bare_metal,
+        "Hypervisor": if it.nitro { Some("nitro") } else { when(flag::XEN, "xen") },
         "ProcessorInfo": {
-            "SupportedArchitectures": [it.arch], "SustainedClockSpeedInGhz": 3.1, "Manufacturer": it.manufacturer,
+            "SupportedArchitectures": some(&[when(flag::I386, "i386"), Some(it.arch)]),
+            "SustainedClockSpeedInGhz": it.gigahertz, "Manufacturer": it.manufacturer,
         },
         "VCpuInfo": {
-            "DefaultVCpus": it.vcpus, "DefaultCores": it.vcpus / threads, "DefaultThreadsPerCore": threads,
+            "DefaultVCpus": it.vcpus, "DefaultCores": it.vcpus / it.threads_per_core,
+            "DefaultThreadsPerCore": it.threads_per_core,
+            "ValidThreadsPerCore":
+                it.has(flag::CPU_OPTIONS).then(|| (1..=it.threads_per_core).collect::<Vec<_>>()),
         },
-        "MemoryInfo": {"SizeInMiB": it.memory_mib}, "InstanceStorageSupported": it.name.starts_with("m5d"),
+        "MemoryInfo": {"SizeInMiB": it.memory_mib}, "InstanceStorageSupported": it.disk_gb > 0,
+        "InstanceStorageInfo": (it.disk_gb > 0).then(|| json!({"TotalSizeInGB": it.disk_gb})),
         "EbsInfo": {
-            "EbsOptimizedSupport": if it.nitro { "default" } else { "unsupported" },
-            "EncryptionSupport": "supported", "NvmeSupport": if it.nitro { "required" } else { "unsupported" },
+            "EbsOptimizedSupport": ebs_optimized, "EncryptionSupport": "supported",
+            "NvmeSupport": if it.has(flag::NVME) { "required" } else { "unsupported" },
         },
-        "NetworkInfo": {
-            "NetworkPerformance": "Up to 10 Gigabit", "MaximumNetworkInterfaces": it.interfaces,
-            "MaximumNetworkCards": 1, "DefaultNetworkCardIndex": 0,
-            "NetworkCards": [{
-                "NetworkCardIndex": 0, "NetworkPerformance": "Up to 10 Gigabit",
-                "MaximumNetworkInterfaces": it.interfaces,
-            }],
-            "Ipv4AddressesPerInterface": it.addresses_per_interface,
-            "Ipv6AddressesPerInterface": it.addresses_per_interface, "Ipv6Supported": true,
-            "EnaSupport": if it.nitro { "required" } else { "unsupported" }, "EfaSupported": false,
-            "EncryptionInTransitSupported": it.nitro && !it.burstable, "EnaSrdSupported": false,
+        "NetworkInfo": network_json(it), "GpuInfo": gpu_json(it),
+        "PlacementGroupInfo": {
+            "SupportedStrategies":
+                some(&[when(flag::CLUSTER_PLACEMENT, "cluster"), Some("partition"), Some("spread")]),
         },
-        "PlacementGroupInfo": {"SupportedStrategies": ["partition", "spread"]},
-        "HibernationSupported": it.nitro, "BurstablePerformanceSupported": it.burstable,
-        "DedicatedHostsSupported": !it.burstable, "AutoRecoverySupported": true,
-        "SupportedBootModes": if it.arch == ARM { vec!["uefi"] } else { vec!["legacy-bios", "uefi"] },
-        "NitroEnclavesSupport": support(it.nitro && !it.burstable && it.vcpus >= 4),
-        "NitroTpmSupport": support(it.nitro),
+        "HibernationSupported": it.has(flag::HIBERNATION), "BurstablePerformanceSupported": it.burstable,
+        "DedicatedHostsSupported": it.has(flag::DEDICATED_HOSTS),
+        "AutoRecoverySupported": it.has(flag::AUTO_RECOVERY),
+        "SupportedBootModes": some(&[when(flag::LEGACY_BIOS, "legacy-bios"), when(flag::UEFI, "uefi")]),
+        "NitroEnclavesSupport": support(flag::ENCLAVES), "NitroTpmSupport": support(flag::TPM),
+    }))
+}
+
+fn network_json(it: &InstanceType) -> Json {
+    let ena = match () {
+        () if it.has(flag::ENA_REQUIRED) => "required",
+        () if it.has(flag::ENA_POSSIBLE) => "supported",
+        () => "unsupported",
+    };
+    json!({
+        "NetworkPerformance": it.network, "MaximumNetworkInterfaces": it.interfaces,
+        "MaximumNetworkCards": 1, "DefaultNetworkCardIndex": 0,
+        "NetworkCards": [{
+            "NetworkCardIndex": 0, "NetworkPerformance": it.network, "MaximumNetworkInterfaces": it.interfaces,
+        }],
+        "Ipv4AddressesPerInterface": it.addresses_per_interface,
+        "Ipv6AddressesPerInterface": it.addresses_per_interface, "Ipv6Supported": it.nitro || it.current,
+        "EnaSupport": ena, "EfaSupported": it.has(flag::EFA),
+        "EncryptionInTransitSupported": it.has(flag::IN_TRANSIT_ENCRYPTION), "EnaSrdSupported": false,
     })
+}
+
+fn gpu_json(it: &InstanceType) -> Option<Json> {
+    let (model, mib) = it.gpu?;
+    // The families for computing only are named p.
+    let graphics = it.name.starts_with('g');
+    Some(json!({
+        "Gpus": [{
+            "Name": model.replace('_', " "), "Manufacturer": "NVIDIA", "Count": it.gpus,
+            "MemoryInfo": {"SizeInMiB": mib}, "LogicalGpuCount": it.gpus.max(1), "GpuPartitionSize": 1.0,
+            "Workloads": if graphics { vec!["graphics", "ml-ai"] } else { vec!["ml-ai"] },
+        }],
+        "TotalGpuMemoryInMiB": mib * it.gpus,
+    }))
+}
+
+/// "The valid range is 5–100" (API reference, DescribeInstanceTypes), and 1,000 for the offerings; without a
+/// wish that many come.
+fn page_of(input: &Json, most: i64, output: &str, items: Vec<Json>) -> Answer {
+    let mut input = input.clone();
+    let limit = input.int("MaxResults").unwrap_or(most).min(most);
+    if let Some(members) = input.as_object_mut() {
+        members.insert("MaxResults".to_owned(), json!(limit));
+    }
+    paged(&input, output, items)
 }
 
 pub fn describe_instance_types(_world: &mut World, input: &Json) -> Answer {
@@ -223,24 +231,39 @@ pub fn describe_instance_types(_world: &mut World, input: &Json) -> Answer {
         ("bare-metal", "BareMetal"),
         ("burstable-performance-supported", "BurstablePerformanceSupported"),
         ("current-generation", "CurrentGeneration"),
+        ("dedicated-hosts-supported", "DedicatedHostsSupported"),
+        ("ebs-info.ebs-optimized-support", "EbsInfo.EbsOptimizedSupport"),
+        ("ebs-info.encryption-support", "EbsInfo.EncryptionSupport"),
+        ("ebs-info.nvme-support", "EbsInfo.NvmeSupport"),
         ("free-tier-eligible", "FreeTierEligible"),
         ("hibernation-supported", "HibernationSupported"),
         ("hypervisor", "Hypervisor"),
+        ("instance-storage-info.total-size-in-gb", "InstanceStorageInfo.TotalSizeInGB"),
         ("instance-storage-supported", "InstanceStorageSupported"),
         ("instance-type", "InstanceType"),
         ("memory-info.size-in-mib", "MemoryInfo.SizeInMiB"),
+        ("network-info.efa-supported", "NetworkInfo.EfaSupported"),
         ("network-info.ena-support", "NetworkInfo.EnaSupport"),
+        ("network-info.encryption-in-transit-supported", "NetworkInfo.EncryptionInTransitSupported"),
         ("network-info.ipv4-addresses-per-interface", "NetworkInfo.Ipv4AddressesPerInterface"),
+        ("network-info.ipv6-addresses-per-interface", "NetworkInfo.Ipv6AddressesPerInterface"),
+        ("network-info.ipv6-supported", "NetworkInfo.Ipv6Supported"),
         ("network-info.maximum-network-interfaces", "NetworkInfo.MaximumNetworkInterfaces"),
+        ("network-info.network-performance", "NetworkInfo.NetworkPerformance"),
+        ("nitro-enclaves-support", "NitroEnclavesSupport"),
+        ("nitro-tpm-support", "NitroTpmSupport"),
         ("processor-info.supported-architecture", "ProcessorInfo.SupportedArchitectures"),
+        ("processor-info.sustained-clock-speed-in-ghz", "ProcessorInfo.SustainedClockSpeedInGhz"),
+        ("supported-boot-mode", "SupportedBootModes"),
         ("supported-root-device-type", "SupportedRootDeviceTypes"),
         ("supported-usage-class", "SupportedUsageClasses"),
         ("supported-virtualization-type", "SupportedVirtualizationTypes"),
-        ("supported-boot-mode", "SupportedBootModes"),
         ("vcpu-info.default-cores", "VCpuInfo.DefaultCores"),
+        ("vcpu-info.default-threads-per-core", "VCpuInfo.DefaultThreadsPerCore"),
         ("vcpu-info.default-vcpus", "VCpuInfo.DefaultVCpus"),
+        ("vcpu-info.valid-threads-per-core", "VCpuInfo.ValidThreadsPerCore"),
     ];
-    paged(input, "InstanceTypes", filtered(items, input.list("Filters"), table)?)
+    page_of(input, 100, "InstanceTypes", filtered(items, input.list("Filters"), table)?)
 }
 
 pub fn describe_instance_type_offerings(world: &mut World, input: &Json) -> Answer {
@@ -255,5 +278,18 @@ pub fn describe_instance_type_offerings(world: &mut World, input: &Json) -> Answ
     let pairs = all().flat_map(|it| places.iter().map(move |place| (it, place)));
     let items = pairs.map(render).collect();
     let table = &[("location", "Location"), ("instance-type", "InstanceType")];
-    paged(input, "InstanceTypeOfferings", filtered(items, input.list("Filters"), table)?)
+    page_of(input, 1000, "InstanceTypeOfferings", filtered(items, input.list("Filters"), table)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_table_is_a_type() {
+        assert_eq!(TYPES.len(), TABLE.lines().count());
+        let it = instance_type("m6g.large").expect("it is listed");
+        assert_eq!((it.arch, it.vcpus, it.memory_mib, it.interfaces), ("arm64", 2, 8192, 3));
+        assert!(instance_type("t3.micro").is_some_and(|it| it.burstable && it.nitro && it.current));
+    }
 }

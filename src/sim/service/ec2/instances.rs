@@ -1,10 +1,11 @@
 //! Instances: their life, what clients read of it and may change.
 
 use super::Event;
-use super::images::image;
+use super::images::{image, image_in};
 use super::instance_types::instance_type;
 use super::interfaces::{
-    association_json, delete_interface, groups_json, private_name, public_ip_of, public_name,
+    addresses_json, association_json, delete_interface, groups_json, ipv6_json, private_name, public_ip_of,
+    public_name,
 };
 use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
@@ -41,6 +42,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
         }
         _ => return,
     }
+    world.tell("ec2", "instance", id, "running", None);
     tell_state(world, id);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
@@ -60,6 +62,7 @@ pub fn stopped(world: &mut World, id: &str, boot: u32) {
         && instance.boots == boot
     {
         instance.state = InstanceState::Stopped;
+        world.tell("ec2", "instance", id, "stopped", None);
         tell_state(world, id);
     }
 }
@@ -73,6 +76,7 @@ pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
     instance.state = InstanceState::ShuttingDown;
     instance.reason = Some((code.to_owned(), format!("{code}: {reason}")));
     instance.transition = format!("User initiated ({when})");
+    world.tell("ec2", "instance", id, "shutting-down", Some(&format!("{code}: {reason}")));
     let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
     world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
     tell_state(world, id);
@@ -91,32 +95,28 @@ pub fn terminated(world: &mut World, id: &str) {
     let Some(instance) = world.ec2.instances.get_mut(id) else { return };
     instance.state = InstanceState::Terminated;
     instance.interface = None;
-    instance.volumes.clear();
+    instance.others.clear();
+    let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
     tell_state(world, id);
-    let attached: Vec<(String, bool)> = world
-        .ec2
-        .interfaces
-        .values()
-        .filter(|eni| eni.instance() == Some(id))
-        .map(|eni| (eni.id.clone(), eni.attachment.as_ref().is_some_and(|a| a.delete_on_termination)))
-        .collect();
-    for (eni, with_instance) in attached {
-        if with_instance {
+    for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {
+        let attachment = world.ec2.interfaces.get(&eni).and_then(|eni| eni.attachment.as_ref());
+        if attachment.is_some_and(|attachment| attachment.delete_on_termination) {
             delete_interface(world, &eni);
-        } else if let Some(eni) = world.ec2.interfaces.get_mut(&eni) {
-            eni.attachment = None;
+        } else {
+            world.ec2.attach(&eni, None);
         }
     }
-    let ec2 = &mut world.ec2;
-    let mine = |volume: &super::state::Volume| volume.instance.as_deref() == Some(id);
-    let gone = ec2.volumes.extract_if(.., |_, volume| mine(volume) && volume.delete_on_termination);
-    for (volume, _) in gone {
-        ec2.tags.remove(&volume);
+    for (_, id) in volumes {
+        match world.ec2.volumes.get_mut(&id) {
+            Some(volume) if !volume.delete_on_termination => volume.instance = None,
+            _ => {
+                world.ec2.volumes.remove(&id);
+                world.ec2.tags.remove(&id);
+            }
+        }
     }
-    for volume in ec2.volumes.values_mut().filter(|volume| mine(volume)) {
-        volume.instance = None;
-    }
+    world.tell("ec2", "instance", id, "terminated", None);
     world.schedule(FORGOTTEN, world::Event::Ec2(Event::InstanceForgotten(id.to_owned())));
     autoscaling::instance_terminated(world, id);
 }
@@ -133,7 +133,7 @@ pub fn vanish(world: &mut World, id: &str) {
             world.ec2.volumes.remove(volume);
             world.ec2.tags.remove(volume);
         }
-        if let Some(eni) = &instance.interface {
+        for eni in instance.interface.iter().chain(&instance.others) {
             delete_interface(world, eni);
         }
         world.ec2.tags.remove(id);
@@ -161,15 +161,17 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
     let instance = world.ec2.instances.get(id)?;
     let spec = &instance.spec;
     let kind = instance_type(&spec.instance_type);
-    let image = image(&spec.image_id);
+    let image = image_in(world, &spec.image_id);
     let has_network = instance.interface.is_some();
     let eni = instance.interface.as_ref().and_then(|eni| world.ec2.interfaces.get(eni));
     let public_ip = eni.and_then(|eni| public_ip_of(world, eni));
+    let others = instance.others.iter().filter_map(|eni| world.ec2.interfaces.get(eni));
+    let enis: Vec<_> = eni.into_iter().chain(others).collect();
     let groups = groups_json(world, &spec.security_group_ids);
-    let (cores, threads) = kind.map_or((1, 1), |kind| {
-        let threads = if kind.arch == "arm64" || kind.vcpus == 1 { 1 } else { 2 };
-        (kind.vcpus / threads, threads)
-    });
+    let (cores, threads) =
+        kind.map_or((1, 1), |kind| (kind.vcpus / kind.threads_per_core, kind.threads_per_core));
+    let (nothing, no_tags) = (json!({}), world.ec2.tags.get(id).is_none_or(|tags| tags.is_empty()));
+    let placement = spec.placement.as_ref().unwrap_or(&nothing);
     let devices: Vec<Json> =
         instance.volumes.iter().map(|(device, id)| device_json(world, device, id)).collect();
     let name = private_name(world, &instance.private_ip);
@@ -186,14 +188,18 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
         "UsageOperation": "RunInstances", "UsageOperationUpdateTime": World::timestamp(instance.launched),
         "Placement": {
             "AvailabilityZone": instance.zone, "AvailabilityZoneId": super::zone_id(world, &instance.zone),
-            "GroupName": "", "Tenancy": spec.tenancy.as_deref().unwrap_or("default"),
+            "GroupName": placement.text("GroupName").unwrap_or_default(),
+            "Tenancy": spec.tenancy.as_deref().unwrap_or("default"),
+            "HostId": placement.get("HostId"), "Affinity": placement.get("Affinity"),
+            "PartitionNumber": placement.get("PartitionNumber"),
         },
         "KeyName": spec.key_name, "InstanceLifecycle": spec.spot.then_some("spot"),
-        "SpotInstanceRequestId": spec.spot.then(|| format!("sir-{}", &id[id.len() - 8..])),
+        "SpotInstanceRequestId": spec.spot.then(|| super::spot::request_id(id)),
         "IamInstanceProfile": spec.instance_profile_arn.as_ref().map(|arn| {
             json!({"Arn": arn, "Id": profile_id(arn)})
         }),
-        "Tags": tags_of(world, id),
+        // An instance without tags has no such member at all.
+        "Tags": if no_tags { Json::Null } else { tags_of(world, id) },
     });
     let network_and_options = json!({
         "PrivateIpAddress": has_network.then_some(&instance.private_ip),
@@ -202,12 +208,13 @@ pub fn instance_json(world: &World, id: &str) -> Option<Json> {
         "PublicDnsName": public_ip.as_ref().map_or(String::new(), |ip| public_name(world, &instance.vpc, ip)),
         "SubnetId": has_network.then_some(&spec.subnet_id), "VpcId": has_network.then_some(&instance.vpc),
         "SecurityGroups": if has_network { groups } else { vec![] },
-        "NetworkInterfaces": eni.map_or(json!([]), |eni| json!([eni_json(world, eni)])),
+        "NetworkInterfaces": enis.iter().map(|eni| eni_json(world, eni)).collect::<Vec<_>>(),
+        "Ipv6Address": eni.and_then(|eni| eni.ipv6.first()),
         "SourceDestCheck": has_network.then_some(instance.source_dest_check),
         "Monitoring": {"State": if spec.monitoring { "enabled" } else { "disabled" }},
         "MetadataOptions": metadata(instance), "CpuOptions": {"CoreCount": cores, "ThreadsPerCore": threads},
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
-        "HibernationOptions": {"Configured": false}, "EnclaveOptions": {"Enabled": false},
+        "HibernationOptions": {"Configured": spec.hibernation}, "EnclaveOptions": {"Enabled": false},
         "MaintenanceOptions": {"AutoRecovery": "default"}, "BootMode": "uefi-preferred",
         "PrivateDnsNameOptions": {
             "HostnameType": "ip-name", "EnableResourceNameDnsARecord": false,
@@ -258,10 +265,8 @@ fn eni_json(world: &World, eni: &super::Interface) -> Json {
         "NetworkInterfaceId": eni.id, "SubnetId": eni.subnet, "VpcId": eni.vpc, "OwnerId": world.account,
         "Description": eni.description, "MacAddress": eni.mac, "InterfaceType": eni.kind, "Status": "in-use",
         "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name,
-        "PrivateIpAddresses": [{
-            "Primary": true, "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name, "Association": association,
-        }],
-        "Ipv6Addresses": [], "Groups": groups_json(world, &eni.groups), "Association": association,
+        "PrivateIpAddresses": addresses_json(world, eni, association.as_ref()),
+        "Ipv6Addresses": ipv6_json(eni), "Groups": groups_json(world, &eni.groups), "Association": association,
         "Attachment": attachment, "SourceDestCheck": eni.source_dest_check,
     })
 }
@@ -291,7 +296,20 @@ pub const FILTERS: super::query::Table = &[
     ("launch-time", "LaunchTime"),
     ("metadata-options.http-tokens", "MetadataOptions.HttpTokens"),
     ("monitoring-state", "Monitoring.State"),
+    (
+        "network-interface.addresses.private-ip-address",
+        "NetworkInterfaces.PrivateIpAddresses.PrivateIpAddress",
+    ),
+    ("network-interface.attachment.attachment-id", "NetworkInterfaces.Attachment.AttachmentId"),
+    ("network-interface.availability-zone", "Placement.AvailabilityZone"),
+    ("network-interface.description", "NetworkInterfaces.Description"),
+    ("network-interface.group-id", "NetworkInterfaces.Groups.GroupId"),
+    ("network-interface.ipv6-addresses.ipv6-address", "NetworkInterfaces.Ipv6Addresses.Ipv6Address"),
+    ("network-interface.mac-address", "NetworkInterfaces.MacAddress"),
     ("network-interface.network-interface-id", "NetworkInterfaces.NetworkInterfaceId"),
+    ("network-interface.private-dns-name", "NetworkInterfaces.PrivateDnsName"),
+    ("network-interface.private-ip-address", "NetworkInterfaces.PrivateIpAddress"),
+    ("network-interface.status", "NetworkInterfaces.Status"),
     ("network-interface.subnet-id", "NetworkInterfaces.SubnetId"),
     ("network-interface.vpc-id", "NetworkInterfaces.VpcId"),
     ("owner-id", "OwnerId"),
@@ -302,6 +320,7 @@ pub const FILTERS: super::query::Table = &[
     ("root-device-name", "RootDeviceName"),
     ("root-device-type", "RootDeviceType"),
     ("source-dest-check", "SourceDestCheck"),
+    ("spot-instance-request-id", "SpotInstanceRequestId"),
     ("state-reason-code", "StateReason.Code"),
     ("subnet-id", "SubnetId"),
     ("tenancy", "Placement.Tenancy"),
@@ -324,8 +343,18 @@ pub fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
 }
 
 pub fn describe_instances(world: &mut World, input: &Json) -> Answer {
+    if !input.texts("InstanceIds").is_empty() && input.int("MaxResults").is_some() {
+        let message = "The parameter instancesSet cannot be used with the parameter maxResults";
+        return fail("InvalidParameterCombination", message);
+    }
+    let mut ids = asked(world, input)?;
+    // As launched, reservation by reservation.
+    ids.sort_by_key(|id| {
+        let instance = &world.ec2.instances[id];
+        (instance.launched, instance.reservation.clone(), instance.launch_index)
+    });
     let mut items = Vec::new();
-    for id in asked(world, input)? {
+    for id in ids {
         let mut json = instance_json(world, &id).expect("asked() knows them all");
         // What the reservation says, for the filters that look there.
         json["ReservationId"] = json!(world.ec2.instances[&id].reservation);
@@ -402,10 +431,14 @@ fn each(world: &mut World, input: &Json, output: &str, act: fn(&mut World, &str)
 }
 
 pub fn need_ids(input: &Json) -> Result<(), ApiError> {
-    if input.texts("InstanceIds").is_empty() { Err(super::query::absent("InstanceIds")) } else { Ok(()) }
+    if input.texts("InstanceIds").is_empty() {
+        return fail("InvalidParameterCombination", "No instances specified");
+    }
+    Ok(())
 }
 
 pub fn terminate_instances(world: &mut World, input: &Json) -> Answer {
+    need_ids(input)?;
     for id in asked(world, input)? {
         let instance = &world.ec2.instances[&id];
         if instance.spec.no_api_termination && instance.state.lives() {
@@ -420,6 +453,7 @@ pub fn terminate_instances(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
+    need_ids(input)?;
     for id in asked(world, input)? {
         let instance = &world.ec2.instances[&id];
         if instance.spec.spot {
@@ -430,6 +464,12 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         }
         if !instance.state.lives() {
             return Err(wrong_state(&id, "stopped"));
+        }
+        if instance.spec.no_api_stop {
+            let message = format!(
+                "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
+            );
+            return fail("OperationNotPermitted", message);
         }
     }
     each(world, input, "StoppingInstances", |world, id| {
@@ -444,6 +484,7 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         instance.reason = Some((code.to_owned(), format!("{code}: User initiated shutdown")));
         let boot = instance.boots;
         world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
+        world.tell("ec2", "instance", id, "stopping", None);
         tell_state(world, id);
         ecs::instance_gone(world, id);
         elbv2::instance_gone(world, id);
@@ -457,6 +498,7 @@ fn wrong_state(id: &str, wish: &str) -> ApiError {
 }
 
 pub fn start_instances(world: &mut World, input: &Json) -> Answer {
+    need_ids(input)?;
     for id in asked(world, input)? {
         let state = world.ec2.instances[&id].state;
         if !matches!(state, InstanceState::Stopped | InstanceState::Running | InstanceState::Pending) {

@@ -49,6 +49,7 @@ pub fn create_interface(
     let eni = world.ec2.interfaces.get_mut(&id).expect("just made");
     eni.requester = Some(requester.to_owned());
     eni.attachment = Some(attachment);
+    // No instance is in it, so that nothing derived changes.
     Ok(eni.clone())
 }
 
@@ -63,18 +64,152 @@ pub fn map_public_ip(world: &mut World, id: &str) -> Option<String> {
 /// Removes it, whatever its attachment; unknown ids are ignored.
 pub fn delete_interface(world: &mut World, id: &str) {
     let Some(eni) = world.ec2.interfaces.remove(id) else { return };
+    world.ec2.unlink(id, eni.attachment.as_ref());
     world.ec2.tags.remove(id);
-    if let (Some(subnet), Ok(address)) =
-        (world.ec2.subnets.get_mut(&eni.subnet), eni.private_ip.parse::<Ipv4Addr>())
-    {
-        subnet.used.remove(&u32::from(address));
+    if let Some(subnet) = world.ec2.subnets.get_mut(&eni.subnet) {
+        for address in std::iter::once(&eni.private_ip).chain(&eni.secondary) {
+            give_back(subnet, address);
+        }
     }
     for address in world.ec2.addresses.values_mut() {
         address.association.take_if(|association| association.interface == id);
     }
 }
 
+fn give_back(subnet: &mut super::state::Subnet, address: &str) {
+    if let Ok(address) = address.parse::<Ipv4Addr>() {
+        subnet.used.remove(&u32::from(address));
+    }
+}
+
+/// Secondary private addresses: these, and `count` more of the subnet's choice.
+pub fn add_private(world: &mut World, id: &str, wanted: &[String], count: i64) -> Result<(), ApiError> {
+    let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
+    let (subnet_id, has) = (eni.subnet.clone(), eni.secondary.clone());
+    let mut made: Vec<String> = Vec::new();
+    for text in wanted.iter().filter(|text| !has.contains(text)) {
+        let subnet = world.ec2.subnets.get_mut(&subnet_id).expect("interfaces lie in a subnet");
+        match take(subnet, text) {
+            Ok(address) => made.push(address.to_string()),
+            Err(error) => {
+                made.iter().for_each(|address| give_back(subnet, address));
+                return Err(error);
+            }
+        }
+    }
+    for _ in 0..count.max(0) {
+        let random = world.random();
+        let subnet = world.ec2.subnets.get_mut(&subnet_id).expect("interfaces lie in a subnet");
+        let Some(address) = subnet.take_address(random) else {
+            made.iter().for_each(|address| give_back(subnet, address));
+            let message = format!("There are not enough free addresses in subnet '{subnet_id}'.");
+            return fail("PrivateIpAddressLimitExceeded", message);
+        };
+        made.push(address.to_string());
+    }
+    world.ec2.interfaces.get_mut(id).expect("seen above").secondary.extend(made);
+    Ok(())
+}
+
+/// IPv6 addresses: these, and `count` more of the subnet's block.
+pub fn add_ipv6(world: &mut World, id: &str, wanted: &[String], count: i64) -> Result<(), ApiError> {
+    if wanted.is_empty() && count <= 0 {
+        return Ok(());
+    }
+    let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
+    let block = world.ec2.subnets.get(&eni.subnet).and_then(|subnet| subnet.ipv6.as_ref());
+    let block = block.and_then(|(_, cidr)| cidr.parse::<ipnet::Ipv6Net>().ok());
+    let Some(block) = block else {
+        let message = format!("The subnet '{}' has no IPv6 CIDR block", eni.subnet);
+        return fail("InvalidParameterValue", message);
+    };
+    let mut addresses = Vec::new();
+    for text in wanted {
+        match text.parse::<std::net::Ipv6Addr>() {
+            Ok(address) if block.contains(&address) => addresses.push(address.to_string()),
+            _ => {
+                let message = format!("Address {text} does not fall within the subnet's address range");
+                return fail("InvalidParameterValue", message);
+            }
+        }
+    }
+    for _ in 0..count.max(0) {
+        let host = u128::from(world.random());
+        addresses.push(std::net::Ipv6Addr::from(u128::from(block.network()) | host).to_string());
+    }
+    let eni = world.ec2.interfaces.get_mut(id).expect("seen above");
+    addresses.retain(|address| !eni.ipv6.contains(address));
+    eni.ipv6.extend(addresses);
+    Ok(())
+}
+
+pub fn ipv6_json(eni: &Interface) -> Json {
+    eni.ipv6.iter().map(|address| json!({"Ipv6Address": address})).collect()
+}
+
+/// The private addresses, the primary one first.
+pub fn addresses_json(world: &World, eni: &Interface, association: Option<&Json>) -> Json {
+    let one = |address: &String, primary: bool| {
+        json!({
+            "Primary": primary, "PrivateIpAddress": address, "PrivateDnsName": private_name(world, address),
+            "Association": association.filter(|_| primary),
+        })
+    };
+    let secondary = eni.secondary.iter().map(|address| one(address, false));
+    std::iter::once(one(&eni.private_ip, true)).chain(secondary).collect()
+}
+
+fn owned(texts: Vec<&str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+pub fn assign_private_ip_addresses(world: &mut World, input: &Json) -> Answer {
+    let id = need(input, "NetworkInterfaceId")?;
+    let wanted = owned(input.texts("PrivateIpAddresses"));
+    let before = world.ec2.interfaces.get(id).map_or(0, |eni| eni.secondary.len());
+    add_private(world, id, &wanted, input.int("SecondaryPrivateIpAddressCount").unwrap_or(0))?;
+    let new = world.ec2.interfaces[id].secondary.iter().skip(before);
+    let assigned: Json = new.map(|address| json!({"PrivateIpAddress": address})).collect();
+    Ok(json!({"NetworkInterfaceId": id, "AssignedPrivateIpAddresses": assigned}))
+}
+
+pub fn unassign_private_ip_addresses(world: &mut World, input: &Json) -> Answer {
+    let id = need(input, "NetworkInterfaceId")?;
+    let doomed = owned(input.texts("PrivateIpAddresses"));
+    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
+    if let Some(unknown) = doomed.iter().find(|address| !eni.secondary.contains(address)) {
+        let message = format!("The private IP address '{unknown}' is not a secondary one of interface {id}");
+        return fail("InvalidParameterValue", message);
+    }
+    eni.secondary.retain(|address| !doomed.contains(address));
+    let subnet = eni.subnet.clone();
+    if let Some(subnet) = world.ec2.subnets.get_mut(&subnet) {
+        doomed.iter().for_each(|address| give_back(subnet, address));
+    }
+    Ok(json!({}))
+}
+
+pub fn assign_ipv6_addresses(world: &mut World, input: &Json) -> Answer {
+    let id = need(input, "NetworkInterfaceId")?;
+    let before = world.ec2.interfaces.get(id).map_or(0, |eni| eni.ipv6.len());
+    let wanted = owned(input.texts("Ipv6Addresses"));
+    add_ipv6(world, id, &wanted, input.int("Ipv6AddressCount").unwrap_or(0))?;
+    let assigned: Vec<&String> = world.ec2.interfaces[id].ipv6.iter().skip(before).collect();
+    Ok(json!({"NetworkInterfaceId": id, "AssignedIpv6Addresses": assigned}))
+}
+
+pub fn unassign_ipv6_addresses(world: &mut World, input: &Json) -> Answer {
+    let id = need(input, "NetworkInterfaceId")?;
+    let doomed = owned(input.texts("Ipv6Addresses"));
+    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
+    eni.ipv6.retain(|address| !doomed.contains(address));
+    Ok(json!({"NetworkInterfaceId": id, "UnassignedIpv6Addresses": doomed}))
+}
+
 pub fn public_address(world: &mut World) -> String {
+    if let Some(foreseen) = world.foreseen("public-ip") {
+        return foreseen;
+    }
     loop {
         let n = world.random();
         let address = Ipv4Addr::new(54, (n >> 16) as u8, (n >> 8) as u8, (n % 254 + 1) as u8).to_string();
@@ -95,6 +230,8 @@ pub fn new_interface(
     let vpc = world.ec2.subnets.get(subnet_id).ok_or_else(|| no_subnet(subnet_id))?.vpc.clone();
     let groups = check_groups(world, groups, &vpc)?;
     let random = world.random();
+    let foreseen = if wanted.is_none() { world.foreseen("private-ip") } else { None };
+    let wanted = wanted.or(foreseen.as_deref());
     let subnet = world.ec2.subnets.get_mut(subnet_id).expect("seen above");
     let private_ip = match wanted {
         Some(text) => take(subnet, text)?,
@@ -108,6 +245,7 @@ pub fn new_interface(
     };
     let zone = subnet.zone.clone();
     let id = world.id("eni");
+    let foreseen = world.foreseen("mac");
     let mac = world.hex(10);
     let pairs: Vec<&str> = (0..5).map(|at| &mac[2 * at..2 * at + 2]).collect();
     let eni = Interface {
@@ -118,7 +256,9 @@ pub fn new_interface(
         description: description.to_owned(),
         groups,
         private_ip: private_ip.to_string(),
-        mac: format!("0a:{}", pairs.join(":")),
+        secondary: vec![],
+        ipv6: vec![],
+        mac: foreseen.unwrap_or_else(|| format!("0a:{}", pairs.join(":"))),
         kind: "interface".to_owned(),
         requester: None,
         source_dest_check: true,
@@ -231,10 +371,8 @@ pub fn interface_json(world: &World, id: &str) -> Option<Json> {
         "Description": eni.description, "InterfaceType": eni.kind, "MacAddress": eni.mac,
         "Status": if attachment.is_some() { "in-use" } else { "available" }, "Attachment": attachment,
         "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name, "Association": association,
-        "PrivateIpAddresses": [{
-            "Primary": true, "PrivateIpAddress": eni.private_ip, "PrivateDnsName": name, "Association": association,
-        }],
-        "Ipv6Addresses": [], "Groups": groups_json(world, &eni.groups),
+        "PrivateIpAddresses": addresses_json(world, eni, association.as_ref()),
+        "Ipv6Addresses": ipv6_json(eni), "Groups": groups_json(world, &eni.groups),
         "RequesterId": eni.requester, "RequesterManaged": eni.requester.is_some(),
         "SourceDestCheck": eni.source_dest_check, "TagSet": tags_of(world, id),
     })))
@@ -291,9 +429,22 @@ pub fn create_network_interface(world: &mut World, input: &Json) -> Answer {
         let subnet = need(input, "SubnetId")?;
         let groups: Vec<String> = input.texts("Groups").into_iter().map(str::to_owned).collect();
         let description = input.text("Description").unwrap_or_default();
-        let listed = input.list("PrivateIpAddresses").iter().find_map(|p| p.text("PrivateIpAddress"));
-        let wanted = input.text("PrivateIpAddress").or(listed);
-        let id = new_interface(world, subnet, description, &groups, wanted)?;
+        let listed = input.list("PrivateIpAddresses");
+        let first = listed.iter().position(|one| one.flag("Primary") == Some(true)).unwrap_or(0);
+        let named = |one: &Json| one.text("PrivateIpAddress").map(str::to_owned);
+        let wanted = input.text("PrivateIpAddress").map(str::to_owned).or(listed.get(first).and_then(named));
+        let others = listed.iter().enumerate().filter(|(at, _)| *at != first);
+        let secondary: Vec<String> = others.filter_map(|(_, one)| named(one)).collect();
+        let ipv6 = input.list("Ipv6Addresses").iter().filter_map(|one| one.text("Ipv6Address"));
+        let ipv6 = owned(ipv6.collect());
+        let id = new_interface(world, subnet, description, &groups, wanted.as_deref())?;
+        let count = |name: &str| input.int(name).unwrap_or(0);
+        let more = add_private(world, &id, &secondary, count("SecondaryPrivateIpAddressCount"))
+            .and_then(|()| add_ipv6(world, &id, &ipv6, count("Ipv6AddressCount")));
+        if let Err(error) = more {
+            delete_interface(world, &id);
+            return Err(error);
+        }
         tag_new(world, input, "network-interface", &id);
         let mut eni = interface_json(world, &id).expect("just made");
         eni["Status"] = json!("pending");
@@ -349,27 +500,35 @@ pub fn attach_network_interface(world: &mut World, input: &Json) -> Answer {
         at: world.now,
         delete_on_termination: false,
     };
-    let eni = world.ec2.interfaces.get_mut(id).ok_or_else(|| no_interface(id))?;
+    let instance = instance.to_owned();
+    let eni = world.ec2.interfaces.get(id).ok_or_else(|| no_interface(id))?;
     if eni.attachment.is_some() {
         return fail("InvalidNetworkInterface.InUse", format!("Interface: [{id}] in use."));
     }
     let answer = json!({"AttachmentId": attachment.id, "NetworkCardIndex": 0});
-    eni.attachment = Some(attachment);
+    world.ec2.attach(id, Some(attachment));
+    if let Some(instance) = world.ec2.instances.get_mut(&instance) {
+        instance.others.push(id.to_owned());
+    }
     Ok(answer)
 }
 
 pub fn detach_network_interface(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "AttachmentId")?;
-    let mut all = world.ec2.interfaces.values_mut();
-    let with = |eni: &&mut Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
+    let mut all = world.ec2.interfaces.values();
+    let with = |eni: &&Interface| eni.attachment.as_ref().is_some_and(|attachment| attachment.id == id);
     let Some(eni) = all.find(with) else {
         return Err(missing("InvalidAttachmentID.NotFound", "attachment", id));
     };
     let device = eni.attachment.as_ref().map(|attachment| attachment.device_index);
     if eni.requester.is_some() || device == Some(0) {
-        let message = "The network interface at device index 0 cannot be detached.";
+        let message = "The network interface at device index 0 and networkCard index 0 cannot be detached.";
         return fail("OperationNotPermitted", message);
     }
-    eni.attachment = None;
+    let (attached, id) = (eni.instance().map(str::to_owned), eni.id.clone());
+    world.ec2.attach(&id, None);
+    if let Some(instance) = attached.and_then(|instance| world.ec2.instances.get_mut(&instance)) {
+        instance.others.retain(|other| *other != id);
+    }
     done()
 }

@@ -6,7 +6,89 @@ use crate::World;
 use crate::service::{Answer, ApiError, Input};
 use serde_json::{Value as Json, json};
 
-fn insert(world: &mut World, input: &Json, kind: &str, public_key: String) -> Result<Json, ApiError> {
+fn der(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    match body.len() {
+        short @ 0..128 => out.push(short as u8),
+        long => {
+            let bytes = long.to_be_bytes();
+            let bytes: Vec<u8> = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
+            out.push(0x80 | bytes.len() as u8);
+            out.extend(bytes);
+        }
+    }
+    out.extend(body);
+    out
+}
+
+/// The base64 part of an OpenSSH public key, or of the form of RFC 4716.
+fn key_blob(text: &str) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let encoded = match text.strip_prefix("---- BEGIN SSH2 PUBLIC KEY ----") {
+        Some(rest) => {
+            let body = rest.split("---- END").next()?;
+            let mut lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
+            let mut encoded = String::new();
+            // Headers may go on over lines that end with a backslash.
+            while let Some(line) = lines.next() {
+                if line.contains(": ") {
+                    let mut header = line;
+                    while header.ends_with('\\') {
+                        header = lines.next()?;
+                    }
+                } else {
+                    encoded.push_str(line);
+                }
+            }
+            encoded
+        }
+        None => text.split_whitespace().nth(1)?.to_owned(),
+    };
+    base64::engine::general_purpose::STANDARD.decode(encoded).ok()
+}
+
+/// The strings of SSH's wire format, each after its length.
+fn strings(blob: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut rest, mut found) = (blob, Vec::new());
+    while !rest.is_empty() {
+        let (length, tail) = rest.split_first_chunk::<4>()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        found.push(tail.get(..length)?);
+        rest = &tail[length..];
+    }
+    Some(found)
+}
+
+/// "If you created the key pair using a third-party tool and uploaded the public key: RSA: MD5 of the DER-encoded
+/// public key; ED25519: SHA-256, as OpenSSH prints it" (EC2 User Guide, "Verify the fingerprint of your key pair").
+fn fingerprint(blob: &[u8]) -> Option<String> {
+    use base64::Engine;
+    use md5::Digest;
+    match strings(blob)?[..] {
+        [b"ssh-rsa", exponent, modulus] => {
+            // rsaEncryption, 1.2.840.113549.1.1.1
+            let rsa = der(6, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1]);
+            let algorithm = der(0x30, &[rsa, der(5, &[])].concat());
+            let key = der(0x30, &[der(2, modulus), der(2, exponent)].concat());
+            let whole = der(0x30, &[algorithm, der(3, &[vec![0], key].concat())].concat());
+            let pairs: Vec<String> =
+                md5::Md5::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect();
+            Some(pairs.join(":"))
+        }
+        [b"ssh-ed25519", _] => {
+            Some(base64::engine::general_purpose::STANDARD.encode(sha2::Sha256::digest(blob)))
+        }
+        _ => None,
+    }
+}
+
+fn insert(
+    world: &mut World,
+    input: &Json,
+    kind: &str,
+    public_key: String,
+    fingerprint: Option<String>,
+) -> Result<Json, ApiError> {
     check_tags(input, &["key-pair"])?;
     let name = need(input, "KeyName")?;
     if world.ec2.key_pairs.contains_key(name) {
@@ -18,7 +100,7 @@ fn insert(world: &mut World, input: &Json, kind: &str, public_key: String) -> Re
     let pair = KeyPair {
         id: id.clone(),
         name: name.to_owned(),
-        fingerprint: pairs.join(":"),
+        fingerprint: fingerprint.unwrap_or_else(|| pairs.join(":")),
         kind: kind.to_owned(),
         public_key,
         created: world.now,
@@ -26,13 +108,13 @@ fn insert(world: &mut World, input: &Json, kind: &str, public_key: String) -> Re
     world.ec2.key_pairs.insert(name.to_owned(), pair);
     tag_new(world, input, "key-pair", &id);
     let pair = &world.ec2.key_pairs[name];
-    let tags = tags_of(world, &id);
-    Ok(json!({"KeyPairId": id, "KeyName": name, "KeyFingerprint": pair.fingerprint, "Tags": tags}))
+    let tags = world.ec2.tags.get(&id).map(|_| tags_of(world, &id));
+    Ok(lean(json!({"KeyPairId": id, "KeyName": name, "KeyFingerprint": pair.fingerprint, "Tags": tags})))
 }
 
 pub fn create_key_pair(world: &mut World, input: &Json) -> Answer {
     let kind = input.text("KeyType").unwrap_or("rsa").to_owned();
-    let mut answer = insert(world, input, &kind, String::new())?;
+    let mut answer = insert(world, input, &kind, String::new(), None)?;
     let body = world.hex(64);
     let material = format!("-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----");
     answer["KeyMaterial"] = json!(material);
@@ -44,11 +126,11 @@ pub fn import_key_pair(world: &mut World, input: &Json) -> Answer {
     let material = need(input, "PublicKeyMaterial")?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(material).unwrap_or_default();
     let text = String::from_utf8_lossy(&decoded).into_owned();
-    if !text.starts_with("ssh-") && !text.contains("BEGIN") {
+    let Some(print) = key_blob(&text).and_then(|blob| fingerprint(&blob)) else {
         return fail("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
-    }
+    };
     let kind = if text.starts_with("ssh-ed25519") { "ed25519" } else { "rsa" };
-    insert(world, input, kind, text)
+    insert(world, input, kind, text, Some(print))
 }
 
 pub fn describe_key_pairs(world: &mut World, input: &Json) -> Answer {

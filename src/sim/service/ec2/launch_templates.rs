@@ -19,6 +19,19 @@ pub struct Template {
     pub versions: BTreeMap<i64, Version>,
 }
 
+impl Template {
+    /// Gives the newest version this number.
+    pub fn renumber_newest(&mut self, number: i64) {
+        if let Some((newest, version)) = self.versions.pop_last() {
+            self.versions.insert(number, version);
+            self.latest = number;
+            if self.default == newest {
+                self.default = number;
+            }
+        }
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Version {
     pub description: Option<String>,
@@ -48,6 +61,11 @@ fn by_id(id: &str) -> ApiError {
 fn by_name(name: &str) -> ApiError {
     let message = format!("The specified launch template, with template name {name}, does not exist.");
     ApiError::new("InvalidLaunchTemplateName.NotFoundException", message)
+}
+
+/// Operations word it differently. These words are AWS's as moto's tests saw them there.
+fn reworded(error: ApiError, code: &str, message: &str) -> ApiError {
+    if error.code == code { ApiError { message: message.to_owned(), ..error } } else { error }
 }
 
 /// The template that a request names by id or by name.
@@ -214,17 +232,27 @@ pub fn overlay(data: &mut Json, given: &Json) {
 }
 
 pub fn modify_launch_template(world: &mut World, input: &Json) -> Answer {
-    let template = template_of(world, input)?;
+    let template = template_of(world, input).map_err(|error| {
+        let message = "Either provide launch template ID or launch template name to modify the template.";
+        reworded(error, "InvalidParameterCombination", message)
+    })?;
     let id = template.id.clone();
     if let Some(text) = input.text("DefaultVersion") {
-        let number = template.number(Some(text))?;
+        let number = template.number(Some(text)).map_err(|error| {
+            let message =
+                format!("The launch template version {text} is not found for the specified launch template.");
+            reworded(error, "InvalidLaunchTemplateId.VersionNotFound", &message)
+        })?;
         world.ec2.launch_templates.get_mut(&id).expect("found above").default = number;
     }
     Ok(json!({"LaunchTemplate": template_json(world, &world.ec2.launch_templates[&id])}))
 }
 
 pub fn delete_launch_template(world: &mut World, input: &Json) -> Answer {
-    let template = template_of(world, input)?;
+    let template = template_of(world, input).map_err(|error| {
+        let message = "The request must contain the parameter launch template ID or launch template name";
+        reworded(error, "MissingParameter", message)
+    })?;
     let (id, answer) = (template.id.clone(), template_json(world, template));
     world.ec2.launch_templates.remove(&id);
     world.ec2.tags.remove(&id);
@@ -268,7 +296,11 @@ pub fn describe_launch_templates(world: &mut World, input: &Json) -> Answer {
         items.push(template_json(world, template_of(world, &json!({"LaunchTemplateId": id}))?));
     }
     for name in &names {
-        items.push(template_json(world, template_of(world, &json!({"LaunchTemplateName": name}))?));
+        let template = template_of(world, &json!({"LaunchTemplateName": name})).map_err(|error| {
+            let message = "At least one of the launch templates specified in the request does not exist.";
+            reworded(error, "InvalidLaunchTemplateName.NotFoundException", message)
+        })?;
+        items.push(template_json(world, template));
     }
     if ids.is_empty() && names.is_empty() {
         items.extend(world.ec2.launch_templates.values().map(|template| template_json(world, template)));
@@ -287,16 +319,17 @@ fn paged_to_200(input: &Json, output: &str, items: Vec<Json>) -> Answer {
     paged(&input, output, items)
 }
 
+/// In AWS's words, quotes and all.
+const WHICH_VERSIONS: &str = "To describe the launch template data for all your launch templates, for ‘--versions’ specify ‘$Latest’, ‘$Default’, or both, and omit ‘--launch-template-id’, ‘--launch-template-name’, and version numbers. To describe the launch template data for a specific launch template, specify ‘--launch-template-id’ or ‘--launch-template-name’, and for ‘--versions’ specify one or more of the following values: ‘$Latest’, ‘$Default’, or one or more version numbers.";
+
 pub fn describe_launch_template_versions(world: &mut World, input: &Json) -> Answer {
     let versions = input.texts("Versions");
     let mut items = Vec::new();
     if input.get("LaunchTemplateId").is_none() && input.get("LaunchTemplateName").is_none() {
         let aliases = versions.iter().all(|version| version.starts_with('$'));
         if versions.is_empty() || !aliases {
-            return fail(
-                "MissingParameter",
-                "Either a launch template ID or a launch template name must be specified in the request.",
-            );
+            let code = if versions.is_empty() { "MissingParameter" } else { "InvalidParameterValue" };
+            return fail(code, WHICH_VERSIONS);
         }
         for template in world.ec2.launch_templates.values() {
             for version in &versions {

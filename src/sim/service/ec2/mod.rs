@@ -19,6 +19,7 @@ mod routes;
 mod run_instances;
 mod security_group_rules;
 mod security_groups;
+mod spot;
 pub mod state;
 mod tags;
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub use gateways::jitter;
 pub use instance_types::{InstanceType, all as all_types, instance_type};
 pub use interfaces::{create_interface, delete_interface, map_public_ip};
 pub use launch_templates::{Resolved, overlay, resolve};
-pub use run_instances::{LaunchSpec, NO_CAPACITY, launch, real_image, spec_from};
+pub use run_instances::{LaunchSpec, NO_CAPACITY, launch, launch_in, real_image, spec_from, template_tags};
 pub use state::{Instance, InstanceState, Interface, State, Subnet};
 pub use zones::{zone_id, zones};
 
@@ -55,6 +56,8 @@ pub enum Event {
 
 pub const OPERATIONS: Operations = &[
     ("AllocateAddress", gateways::allocate_address),
+    ("AssignIpv6Addresses", interfaces::assign_ipv6_addresses),
+    ("AssignPrivateIpAddresses", interfaces::assign_private_ip_addresses),
     ("AssociateAddress", gateways::associate_address),
     ("AssociateRouteTable", routes::associate_route_table),
     ("AssociateVpcCidrBlock", network::associate_vpc_cidr_block),
@@ -62,6 +65,8 @@ pub const OPERATIONS: Operations = &[
     ("AttachNetworkInterface", interfaces::attach_network_interface),
     ("AuthorizeSecurityGroupEgress", security_group_rules::authorize_egress),
     ("AuthorizeSecurityGroupIngress", security_group_rules::authorize_ingress),
+    ("CancelSpotInstanceRequests", spot::cancel_spot_instance_requests),
+    ("CreateDefaultSubnet", network::create_default_subnet),
     ("CreateDefaultVpc", network::create_default_vpc),
     ("CreateInternetGateway", gateways::create_internet_gateway),
     ("CreateKeyPair", key_pairs::create_key_pair),
@@ -115,6 +120,7 @@ pub const OPERATIONS: Operations = &[
     ("DescribeRouteTables", routes::describe_route_tables),
     ("DescribeSecurityGroupRules", security_group_rules::describe_security_group_rules),
     ("DescribeSecurityGroups", security_groups::describe_security_groups),
+    ("DescribeSpotInstanceRequests", spot::describe_spot_instance_requests),
     ("DescribeSubnets", network::describe_subnets),
     ("DescribeTags", tags::describe_tags),
     ("DescribeVolumes", volumes::describe_volumes),
@@ -148,6 +154,8 @@ pub const OPERATIONS: Operations = &[
     ("StartInstances", instances::start_instances),
     ("StopInstances", instances::stop_instances),
     ("TerminateInstances", instances::terminate_instances),
+    ("UnassignIpv6Addresses", interfaces::unassign_ipv6_addresses),
+    ("UnassignPrivateIpAddresses", interfaces::unassign_private_ip_addresses),
     ("UnmonitorInstances", instance_attributes::unmonitor_instances),
     ("UpdateSecurityGroupRuleDescriptionsEgress", security_group_rules::describe_egress_anew),
     ("UpdateSecurityGroupRuleDescriptionsIngress", security_group_rules::describe_ingress_anew),

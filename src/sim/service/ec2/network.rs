@@ -75,13 +75,7 @@ pub fn create_vpc(world: &mut World, input: &Json) -> Answer {
 
 fn new_vpc(world: &mut World, cidr: Ipv4Net, tenancy: &str, ipv6: bool, is_default: bool) -> String {
     let id = world.id("vpc");
-    let mut blocks6 = Vec::new();
-    if ipv6 {
-        let part = world.hex(8);
-        let cidr6 = format!("2600:1f{}:{}:{}00::/56", &part[..2], &part[2..6], &part[6..]);
-        let cidr6 = cidr6.parse::<Ipv6Net>().expect("hexadecimal groups").trunc().to_string();
-        blocks6.push((world.id("vpc-cidr-assoc"), cidr6));
-    }
+    let blocks6 = if ipv6 { vec![amazons_block(world)] } else { vec![] };
     let vpc = Vpc {
         id: id.clone(),
         cidrs: vec![(world.id("vpc-cidr-assoc"), cidr.to_string())],
@@ -98,6 +92,14 @@ fn new_vpc(world: &mut World, cidr: Ipv4Net, tenancy: &str, ipv6: bool, is_defau
     network_acls::create_default(world, &id);
     security_groups::create_default(world, &id);
     id
+}
+
+/// An association with an IPv6 block of Amazon's.
+fn amazons_block(world: &mut World) -> (String, String) {
+    let part = world.hex(8);
+    let cidr = format!("2600:1f{}:{}:{}00::/56", &part[..2], &part[2..6], &part[6..]);
+    let cidr = cidr.parse::<Ipv6Net>().expect("hexadecimal groups").trunc().to_string();
+    (world.id("vpc-cidr-assoc"), cidr)
 }
 
 /// 172.31.0.0/16, an internet gateway with a default route, a /20 subnet a zone (VPC User Guide, "Default
@@ -123,6 +125,32 @@ pub fn create_default_vpc(world: &mut World, _input: &Json) -> Answer {
         subnet.map_public_ip = true;
     }
     Ok(json!({"Vpc": vpc_json(world, &vpc)}))
+}
+
+/// A default subnet where there is none: a /20 of the default VPC (VPC User Guide, "Create a default subnet").
+pub fn create_default_subnet(world: &mut World, input: &Json) -> Answer {
+    let zone = subnet_zone(world, input)?;
+    let Some(vpc) = default_vpc(world).map(|vpc| (vpc.id.clone(), net(&vpc.cidrs[0].1))) else {
+        return fail("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.");
+    };
+    let inside = |subnet: &&Subnet| subnet.vpc == vpc.0;
+    let there = |subnet: &&Subnet| inside(subnet) && subnet.default_for_zone && subnet.zone == zone;
+    if let Some(subnet) = world.ec2.subnets.values().find(there) {
+        let message = format!("'{}' is already the default subnet in {zone}.", subnet.id);
+        return fail("DefaultSubnetAlreadyExistsInAvailabilityZone", message);
+    }
+    let mut free = vpc.1.subnets(20).expect("the default VPC's block is longer");
+    let taken = |cidr: &Ipv4Net| {
+        world.ec2.subnets.values().filter(inside).any(|subnet| overlap(net(&subnet.cidr), *cidr))
+    };
+    let Some(cidr) = free.find(|cidr| !taken(cidr)) else {
+        return fail("InsufficientCidrBlocks", "The default VPC has no CIDR block left for a subnet.");
+    };
+    let id = new_subnet(world, &vpc.0, cidr, &zone);
+    let subnet = world.ec2.subnets.get_mut(&id).expect("just made");
+    subnet.default_for_zone = true;
+    subnet.map_public_ip = true;
+    Ok(json!({"Subnet": subnet_json(world, &id)}))
 }
 
 pub fn vpc_json(world: &World, id: &str) -> Option<Json> {
@@ -241,18 +269,44 @@ pub fn modify_vpc_attribute(world: &mut World, input: &Json) -> Answer {
 pub fn modify_vpc_tenancy(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "VpcId")?;
     let vpc = world.ec2.vpcs.get_mut(id).ok_or_else(|| no_vpc(id))?;
-    vpc.tenancy = need(input, "InstanceTenancy")?.to_owned();
+    let tenancy = need(input, "InstanceTenancy")?;
+    if tenancy != "default" {
+        let message = format!("The tenancy value {tenancy} is not supported.");
+        return fail("UnsupportedTenancy", message);
+    }
+    vpc.tenancy = tenancy.to_owned();
     Ok(json!({"ReturnValue": true}))
 }
 
+/// IPv4 and IPv6 blocks a VPC (VPC User Guide, "Amazon VPC quotas"; one of Amazon's).
+const IPV4_LIMIT: usize = 5;
+const IPV6_LIMIT: usize = 1;
+
 pub fn associate_vpc_cidr_block(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "VpcId")?.to_owned();
-    world.ec2.vpcs.get(&id).ok_or_else(|| no_vpc(&id))?;
-    let association = world.id("vpc-cidr-assoc");
+    let vpc = world.ec2.vpcs.get(&id).ok_or_else(|| no_vpc(&id))?;
+    let full = |count: usize| {
+        let message = format!("This network {id} has met its maximum number of allowed CIDRs: {count}");
+        ApiError::new("CidrLimitExceeded", message)
+    };
     let Some(text) = input.text("CidrBlock") else {
-        return fail("InvalidParameterCombination", "Only IPv4 blocks can be associated here");
+        if input.flag("AmazonProvidedIpv6CidrBlock") != Some(true) {
+            return Err(absent("cidrBlock"));
+        }
+        if !vpc.ipv6.is_empty() {
+            return Err(full(IPV6_LIMIT));
+        }
+        let new = amazons_block(world);
+        world.ec2.vpcs.get_mut(&id).expect("seen above").ipv6.push(new.clone());
+        let mut shown = vpc_json(world, &id).expect("seen above")["Ipv6CidrBlockAssociationSet"][0].take();
+        shown["Ipv6CidrBlockState"] = json!({"State": "associating"});
+        return Ok(json!({"VpcId": id, "Ipv6CidrBlockAssociation": shown}));
     };
     let cidr = block(text)?;
+    if vpc.cidrs.len() >= IPV4_LIMIT {
+        return Err(full(IPV4_LIMIT));
+    }
+    let association = world.id("vpc-cidr-assoc");
     let vpc = world.ec2.vpcs.get_mut(&id).expect("seen above");
     if !(16..=28).contains(&cidr.prefix_len()) {
         return fail("InvalidVpc.Range", format!("The CIDR '{cidr}' is invalid."));
@@ -274,10 +328,13 @@ pub fn associate_vpc_cidr_block(world: &mut World, input: &Json) -> Answer {
 
 pub fn disassociate_vpc_cidr_block(world: &mut World, input: &Json) -> Answer {
     let association = need(input, "AssociationId")?;
+    if let Some(answer) = disassociate_ipv6(world, association) {
+        return answer;
+    }
     let find = |vpc: &&mut Vpc| vpc.cidrs.iter().any(|(id, _)| id == association);
     let Some(vpc) = world.ec2.vpcs.values_mut().find(find) else {
         let message = format!("The vpc CIDR block association ID '{association}' does not exist");
-        return fail("InvalidVpcCidrBlockAssociationID.NotFound", message);
+        return fail("InvalidVpcCidrBlockAssociationIdError.NotFound", message);
     };
     if vpc.cidrs[0].0 == association {
         let message = format!(
@@ -307,6 +364,31 @@ pub fn disassociate_vpc_cidr_block(world: &mut World, input: &Json) -> Answer {
     }))
 }
 
+/// None if it is no association of an IPv6 block.
+fn disassociate_ipv6(world: &mut World, association: &str) -> Option<Answer> {
+    let find = |vpc: &&mut Vpc| vpc.ipv6.iter().any(|(id, _)| id == association);
+    let vpc = world.ec2.vpcs.values_mut().find(find)?;
+    let at = vpc.ipv6.iter().position(|(id, _)| id == association)?;
+    let block: Option<Ipv6Net> = vpc.ipv6[at].1.parse().ok();
+    let uses = |subnet: &&Subnet| {
+        let own = subnet.ipv6.as_ref().and_then(|(_, cidr)| cidr.parse::<Ipv6Net>().ok());
+        subnet.vpc == vpc.id && own.is_some_and(|own| block.is_some_and(|block| block.contains(&own)))
+    };
+    let users: Vec<String> =
+        world.ec2.subnets.values().filter(uses).map(|subnet| subnet.id.clone()).collect();
+    if !users.is_empty() {
+        return Some(Err(held("vpc CIDR block", association, &users)));
+    }
+    let (_, cidr) = vpc.ipv6.remove(at);
+    Some(Ok(json!({
+        "VpcId": vpc.id,
+        "Ipv6CidrBlockAssociation": {
+            "AssociationId": association, "Ipv6CidrBlock": cidr,
+            "Ipv6CidrBlockState": {"State": "disassociating"},
+        },
+    })))
+}
+
 fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
     a.contains(&b) || b.contains(&a)
 }
@@ -315,6 +397,9 @@ pub fn create_subnet(world: &mut World, input: &Json) -> Answer {
     check_tags(input, &["subnet"])?;
     let vpc_id = need(input, "VpcId")?.to_owned();
     let vpc = world.ec2.vpcs.get(&vpc_id).ok_or_else(|| no_vpc(&vpc_id))?;
+    if input.flag("Ipv6Native") == Some(true) {
+        return Err(ipv6_only(input));
+    }
     let cidr = block(need(input, "CidrBlock")?)?;
     let inside = vpc.cidrs.iter().any(|(_, has)| net(has).contains(&cidr));
     if !inside || !(16..=28).contains(&cidr.prefix_len()) {
@@ -332,6 +417,19 @@ pub fn create_subnet(world: &mut World, input: &Json) -> Answer {
     }
     tag_new(world, input, "subnet", &id);
     Ok(json!({"Subnet": subnet_json(world, &id)}))
+}
+
+/// Why no IPv6-only subnet is made: what EC2 refuses itself, or that there are none here.
+fn ipv6_only(input: &Json) -> ApiError {
+    if input.get("Ipv6CidrBlock").is_none() && input.get("Ipv6IpamPoolId").is_none() {
+        let message = "Either 'ipv6CidrBlock' or 'ipv6IpamPoolId' should be provided.";
+        return ApiError::new("MissingParameter", message);
+    }
+    if input.get("CidrBlock").is_some() {
+        let message = "When specifying ipv4 parameters, cidrBlock or ipv4IpamPoolId, you cannot set ipv6Native to true.";
+        return ApiError::new("InvalidParameterCombination", message);
+    }
+    ApiError::new("UnsupportedOperation", "The embedded AWS has no IPv6-only subnets.").status(501)
 }
 
 /// The zone asked for by name or id, or one that has few of our subnets (EC2: "selects one for you").
@@ -456,7 +554,13 @@ pub fn describe_subnets(world: &mut World, input: &Json) -> Answer {
             ("outpost-arn", "OutpostArn"),
         ],
     };
-    describe(input, &listing, world.ec2.subnets.keys(), |id| subnet_json(world, id))
+    // Default subnets first, zone by zone.
+    let mut ids: Vec<&String> = world.ec2.subnets.keys().collect();
+    ids.sort_by_key(|id| {
+        let subnet = &world.ec2.subnets[*id];
+        (!subnet.default_for_zone, subnet.default_for_zone.then_some(&subnet.zone))
+    });
+    describe(input, &listing, ids.into_iter(), |id| subnet_json(world, id))
 }
 
 pub fn modify_subnet_attribute(world: &mut World, input: &Json) -> Answer {

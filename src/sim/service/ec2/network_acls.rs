@@ -78,7 +78,7 @@ pub fn delete_network_acl(world: &mut World, input: &Json) -> Answer {
     }
     if !acl.associations.is_empty() {
         let subnets: Vec<String> = acl.associations.keys().cloned().collect();
-        return Err(held("networkAcl", id, &subnets));
+        return Err(held("network ACL", id, &subnets));
     }
     world.ec2.network_acls.remove(id);
     world.ec2.tags.remove(id);

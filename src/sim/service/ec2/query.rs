@@ -190,7 +190,10 @@ pub fn tags_of(world: &World, id: &str) -> Json {
 
 pub fn tags_json(tags: Option<&Tags>) -> Json {
     let tag = |(key, value): (&String, &String)| json!({"Key": key, "Value": value});
-    Json::Array(tags.into_iter().flatten().map(tag).collect())
+    // AWS's own come last.
+    let (own, given): (Vec<_>, Vec<_>) =
+        tags.into_iter().flatten().partition(|(key, _)| key.starts_with("aws:"));
+    Json::Array(given.into_iter().chain(own).map(tag).collect())
 }
 
 pub fn tags_from(list: &[Json]) -> Tags {
@@ -205,6 +208,12 @@ pub fn tags_from(list: &[Json]) -> Tags {
 pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
     for spec in input.list("TagSpecifications") {
         let kind = spec.text("ResourceType").unwrap_or_default();
+        if kind.is_empty() {
+            return fail("InvalidParameter", "Tag specification resource type must have a value");
+        }
+        if spec.list("Tags").is_empty() {
+            return fail("InvalidParameter", "Tag specification must have at least one tag");
+        }
         if !kinds.contains(&kind) {
             return fail(
                 "InvalidParameterValue",

@@ -208,8 +208,17 @@ fn destination(input: &Json) -> Result<(&'static str, String), ApiError> {
     Ok((member, canonical))
 }
 
+/// Egress-only gateways there are none of yet; EC2 looks at the target before the destination.
+fn check_egress_only(input: &Json) -> Result<(), ApiError> {
+    match input.text("EgressOnlyInternetGatewayId") {
+        Some(id) => fail("InvalidGatewayID.NotFound", format!("The eigw ID '{id}' does not exist")),
+        None => Ok(()),
+    }
+}
+
 /// The route that a request asks for, its target checked to exist and to belong to the table's VPC.
 fn route_from(world: &World, table: &RouteTable, input: &Json) -> Result<(String, Route), ApiError> {
+    check_egress_only(input)?;
     let (destination_kind, destination) = destination(input)?;
     let given: Vec<_> = TARGETS.iter().filter_map(|member| Some((*member, input.text(member)?))).collect();
     let (mut target_kind, mut target) = match given[..] {
@@ -387,6 +396,10 @@ pub fn replace_route_table_association(world: &mut World, input: &Json) -> Answe
     if from.vpc != vpc {
         let message = format!("Route table {id} and association {old} belong to different networks");
         return fail("InvalidParameterValue", message);
+    }
+    // Where it lies already it keeps its id.
+    if from.id == id {
+        return Ok(json!({"NewAssociationId": old, "AssociationState": {"State": "associated"}}));
     }
     let with = from.associations.remove(old).expect("found above");
     world.ec2.route_tables.get_mut(id).expect("seen above").associations.insert(new.clone(), with);

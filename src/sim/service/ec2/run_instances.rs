@@ -1,6 +1,6 @@
 //! Launching: the request over its launch template to a complete specification, then to an instance.
 
-use super::images::{image, no_image};
+use super::images::{image_in, no_image};
 use super::instance_types::instance_type;
 use super::interfaces::{new_interface, public_address};
 use super::launch_templates::{overlay, resolve};
@@ -51,6 +51,25 @@ pub struct LaunchSpec {
     pub no_api_stop: bool,
     pub shutdown_behavior: Option<String>,
     pub tenancy: Option<String>,
+    #[serde(default)]
+    pub hibernation: bool,
+    /// Placement as given.
+    #[serde(default)]
+    pub placement: Option<Json>,
+    /// Whether the interface at index 0 goes with the instance; by default one that is made for it does.
+    #[serde(default)]
+    pub interface_goes: Option<bool>,
+    #[serde(default)]
+    pub secondary_ips: Vec<String>,
+    #[serde(default)]
+    pub secondary_ip_count: i64,
+    #[serde(default)]
+    pub ipv6: Vec<String>,
+    #[serde(default)]
+    pub ipv6_count: i64,
+    /// NetworkInterfaces at other indexes than 0, as given.
+    #[serde(default)]
+    pub other_interfaces: Vec<Json>,
 }
 
 /// From launch data (a template's, or one with a request's members laid over it). The subnet may be
@@ -65,6 +84,12 @@ pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
     }
     let tags = |kind: &str| new_tags(data, kind);
     let placement = data.get("Placement");
+    let addresses = eni.map_or(&[][..], |eni| eni.list("PrivateIpAddresses"));
+    let (first, rest): (Vec<&Json>, Vec<&Json>) =
+        addresses.iter().partition(|address| address.flag("Primary") == Some(true));
+    let primary = first.first().and_then(|address| address.text("PrivateIpAddress"));
+    let ipv6 = eni.unwrap_or(data).list("Ipv6Addresses");
+    let count = |name: &str| eni.and_then(|eni| eni.int(name)).or(data.int(name)).unwrap_or(0);
     let market = data.get("InstanceMarketOptions").and_then(|options| options.text("MarketType"));
     Ok(LaunchSpec {
         image_id: checked_image(world, data.text("ImageId").unwrap_or_default())?,
@@ -78,7 +103,11 @@ pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
         tags: tags("instance"),
         associate_public_ip: eni.and_then(|eni| eni.flag("AssociatePublicIpAddress")),
         key_name: data.text("KeyName").map(str::to_owned),
-        private_ip: data.text("PrivateIpAddress").or(from_eni("PrivateIpAddress")).map(str::to_owned),
+        private_ip: data
+            .text("PrivateIpAddress")
+            .or(from_eni("PrivateIpAddress"))
+            .or(primary)
+            .map(str::to_owned),
         interface: from_eni("NetworkInterfaceId").map(str::to_owned),
         volume_tags: tags("volume"),
         interface_tags: tags("network-interface"),
@@ -92,6 +121,23 @@ pub fn spec_from(world: &World, data: &Json) -> Result<LaunchSpec, ApiError> {
         no_api_stop: data.flag("DisableApiStop").unwrap_or(false),
         shutdown_behavior: data.text("InstanceInitiatedShutdownBehavior").map(str::to_owned),
         tenancy: placement.and_then(|placement| placement.text("Tenancy")).map(str::to_owned),
+        hibernation: data.get("HibernationOptions").and_then(|h| h.flag("Configured")).unwrap_or(false),
+        placement: placement.cloned(),
+        interface_goes: eni.and_then(|eni| eni.flag("DeleteOnTermination")),
+        secondary_ips: rest
+            .iter()
+            .filter_map(|address| address.text("PrivateIpAddress"))
+            .map(str::to_owned)
+            .collect(),
+        secondary_ip_count: count("SecondaryPrivateIpAddressCount"),
+        ipv6: ipv6.iter().filter_map(|one| one.text("Ipv6Address")).map(str::to_owned).collect(),
+        ipv6_count: count("Ipv6AddressCount"),
+        other_interfaces: data
+            .list("NetworkInterfaces")
+            .iter()
+            .filter(|eni| eni.int("DeviceIndex").unwrap_or(0) != 0)
+            .cloned()
+            .collect(),
     })
 }
 
@@ -114,7 +160,7 @@ fn checked_image(world: &World, given: &str) -> Result<String, ApiError> {
     }
 }
 
-fn plain(user_data: &str) -> Result<String, ApiError> {
+pub fn plain(user_data: &str) -> Result<String, ApiError> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(user_data.trim());
     let bytes =
         bytes.map_err(|_| ApiError::new("InvalidParameterValue", "Invalid BASE64 encoding of user data."))?;
@@ -153,7 +199,7 @@ fn check(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     if spec.image_id.is_empty() {
         return Err(absent("ImageId"));
     }
-    let image = image(&spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
+    let image = image_in(world, &spec.image_id).ok_or_else(|| no_image(&spec.image_id))?;
     let Some(kind) = instance_type(&spec.instance_type) else {
         let message = format!("Invalid value '{}' for InstanceType.", spec.instance_type);
         return fail("InvalidParameterValue", message);
@@ -216,6 +262,12 @@ pub fn launch_in(
             new_interface(world, &spec.subnet_id, "", groups, spec.private_ip.as_deref())?
         }
     };
+    if spec.interface.is_none()
+        && let Err(error) = give_addresses(world, &eni, &spec)
+    {
+        super::delete_interface(world, &eni);
+        return Err(error);
+    }
     let id = world.id("i");
     let public = spec
         .associate_public_ip
@@ -226,16 +278,17 @@ pub fn launch_in(
         instance: Some(id.clone()),
         device_index: 0,
         at: world.now,
-        delete_on_termination: spec.interface.is_none(),
+        delete_on_termination: spec.interface_goes.unwrap_or(spec.interface.is_none()),
     };
+    world.ec2.attach(&eni, Some(attachment));
     let interface = world.ec2.interfaces.get_mut(&eni).expect("made or seen above");
-    interface.attachment = Some(attachment);
     if spec.interface.is_none() {
         interface.public_ip.clone_from(&public_ip);
     }
     let (vpc, zone) = (interface.vpc.clone(), interface.zone.clone());
     let (subnet_id, groups) = (interface.subnet.clone(), interface.groups.clone());
     let private_ip = interface.private_ip.clone();
+    let others = attach_others(world, &spec, &id)?;
     let volumes = volumes(world, &spec, &id, &zone);
     let boots = BOOTS + super::gateways::jitter(world, 30) + world.faults.slower_boot(world.now);
     for (tagged, tags) in [(&id, &spec.tags), (&eni, &spec.interface_tags)] {
@@ -255,22 +308,112 @@ pub fn launch_in(
         private_ip,
         public_ip,
         interface: Some(eni),
+        others,
         volumes,
         launched: world.now,
         checks_pass: world.now + boots + CHECKS,
         reason: None,
         transition: String::new(),
         source_dest_check: true,
+        spot_notice: None,
     };
     world.ec2.instances.insert(id.clone(), instance);
     super::instances::tell_state(world, &id);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
+    world.tell("ec2", "instance", &id, "pending", None);
     Ok(id)
+}
+
+/// Further addresses of the first interface, as asked for or as the subnet gives every new one.
+fn give_addresses(world: &mut World, eni: &str, spec: &LaunchSpec) -> Result<(), ApiError> {
+    super::interfaces::add_private(world, eni, &spec.secondary_ips, spec.secondary_ip_count)?;
+    let subnet = world.ec2.subnets.get(&spec.subnet_id);
+    let by_itself = subnet.is_some_and(|subnet| subnet.assign_ipv6 && subnet.ipv6.is_some());
+    let count = if spec.ipv6.is_empty() && by_itself { spec.ipv6_count.max(1) } else { spec.ipv6_count };
+    super::interfaces::add_ipv6(world, eni, &spec.ipv6, count)
+}
+
+/// The interfaces at other device indexes: made, or made before.
+fn attach_others(world: &mut World, spec: &LaunchSpec, instance: &str) -> Result<Vec<String>, ApiError> {
+    let mut attached = Vec::new();
+    for given in &spec.other_interfaces {
+        let made = given.text("NetworkInterfaceId").is_none();
+        let eni = match given.text("NetworkInterfaceId") {
+            Some(eni) => eni.to_owned(),
+            None => {
+                let groups: Vec<String> = given.texts("Groups").into_iter().map(str::to_owned).collect();
+                let subnet = given.text("SubnetId").unwrap_or(&spec.subnet_id);
+                let description = given.text("Description").unwrap_or_default();
+                new_interface(world, subnet, description, &groups, given.text("PrivateIpAddress"))?
+            }
+        };
+        let attachment = Attachment {
+            id: world.id("eni-attach"),
+            instance: Some(instance.to_owned()),
+            device_index: given.int("DeviceIndex").unwrap_or(1),
+            at: world.now,
+            delete_on_termination: given.flag("DeleteOnTermination").unwrap_or(made),
+        };
+        let found =
+            world.ec2.interfaces.get_mut(&eni).ok_or_else(|| super::interfaces::no_interface(&eni))?;
+        if found.attachment.is_some() {
+            return fail("InvalidNetworkInterface.InUse", format!("Interface: [{eni}] in use."));
+        }
+        found.attachment = Some(attachment);
+        attached.push(eni);
+    }
+    Ok(attached)
+}
+
+/// Instances launched from a template carry it as tags (EC2 User Guide, "Launch instances from a launch
+/// template").
+pub fn template_tags(id: &str, version: &str) -> [(String, String); 2] {
+    [
+        ("aws:ec2launchtemplate:id".to_owned(), id.to_owned()),
+        ("aws:ec2launchtemplate:version".to_owned(), version.to_owned()),
+    ]
+}
+
+/// What EC2 refuses of block device mappings before it launches anything.
+fn check_mappings(world: &World, data: &Json) -> Result<(), ApiError> {
+    for mapping in data.list("BlockDeviceMappings") {
+        let ephemeral = mapping.get("VirtualName").is_some() || mapping.get("NoDevice").is_some();
+        match mapping.get("Ebs") {
+            None if !ephemeral => return Err(absent("Ebs")),
+            Some(ebs) if ebs.as_object().is_some_and(|ebs| !ebs.is_empty()) => {
+                let sized = ebs.get("VolumeSize").is_some() || ebs.get("SnapshotId").is_some();
+                let device = mapping.text("DeviceName").unwrap_or_default();
+                let root = image_in(world, data.text("ImageId").unwrap_or_default())
+                    .is_some_and(|image| image.root_device == device);
+                if !sized && !root {
+                    return Err(absent("size or snapshotId"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_network(input: &Json) -> Result<(), ApiError> {
+    if input.list("NetworkInterfaces").is_empty() {
+        return Ok(());
+    }
+    let groups = !input.list("SecurityGroupIds").is_empty() || !input.list("SecurityGroups").is_empty();
+    for (given, what) in [(input.text("SubnetId").is_some(), "subnet ID"), (groups, "security groups")] {
+        if given {
+            let message = format!(
+                "Network interfaces and an instance-level {what} may not be specified on the same request"
+            );
+            return fail("InvalidParameterCombination", message);
+        }
+    }
+    Ok(())
 }
 
 /// The image's root volume, changed and joined by the mappings of the request.
 fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> Vec<(String, String)> {
-    let image = image(&spec.image_id).expect("checked before");
+    let image = image_in(world, &spec.image_id).expect("checked before");
     let root = json!({"DeviceName": image.root_device, "Ebs": {}});
     let mut mappings = vec![root];
     for given in &spec.block_devices {
@@ -285,7 +428,8 @@ fn volumes(world: &mut World, spec: &LaunchSpec, instance: &str, zone: &str) -> 
         let Some(ebs) = mapping.get("Ebs").filter(|_| mapping.get("NoDevice").is_none()) else { continue };
         let device = mapping.text("DeviceName").unwrap_or_default().to_owned();
         let root = device == image.root_device;
-        let kind = ebs.text("VolumeType").unwrap_or(if root { "gp3" } else { "gp2" }).to_owned();
+        let kind =
+            ebs.text("VolumeType").unwrap_or(if root { image.volume_type() } else { "gp2" }).to_owned();
         let gp3 = kind == "gp3";
         let id = world.id("vol");
         let snapshot = ebs.text("SnapshotId").map(str::to_owned);
@@ -337,7 +481,12 @@ pub fn run_instances(world: &mut World, input: &Json) -> Answer {
                 (data, Some((found.id, found.version)))
             }
         };
+        check_network(&data)?;
+        check_mappings(world, &data)?;
         let mut spec = spec_from(world, &data)?;
+        if let Some((id, version)) = &template {
+            spec.tags.extend(template_tags(id, &version.to_string()));
+        }
         spec.launch_template = template;
         place(world, &data, &mut spec)?;
         let most = input.int("MaxCount").unwrap_or(1);
@@ -395,10 +544,22 @@ fn place(world: &World, data: &Json, spec: &mut LaunchSpec) -> Result<(), ApiErr
                 "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.";
             return fail("VPCIdNotSpecified", message);
         };
-        let mut all = world.ec2.subnets.values().filter(|subnet| subnet.vpc == vpc.id);
-        let found = all.find(|subnet| zone.is_none_or(|zone| subnet.zone == zone));
-        let Some(subnet) = found else {
-            return fail("MissingInput", "No subnets found for the default VPC");
+        if let Some(zone) = zone.filter(|zone| !super::zones(world).iter().any(|known| known == zone)) {
+            return fail("InvalidParameterValue", format!("Invalid Availability Zone ({zone})"));
+        }
+        let subnets = world.ec2.subnets.values().filter(|subnet| subnet.vpc == vpc.id);
+        let found = subnets.filter(|subnet| subnet.default_for_zone);
+        let found: Vec<_> = found.collect();
+        if found.is_empty() {
+            let message =
+                format!("No subnets found for the default VPC '{}'. Please specify a subnet.", vpc.id);
+            return fail("MissingInput", message);
+        }
+        // EC2 chooses a zone for itself: ours takes the first.
+        let found = found.into_iter().filter(|subnet| zone.is_none_or(|zone| subnet.zone == zone));
+        let Some(subnet) = found.min_by_key(|subnet| &subnet.zone) else {
+            let zone = zone.unwrap_or_default();
+            return fail("InvalidInput", format!("No default subnet for availability zone: '{zone}'."));
         };
         spec.subnet_id.clone_from(&subnet.id);
     }

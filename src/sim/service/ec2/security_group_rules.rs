@@ -25,6 +25,7 @@ pub fn everything(group: &str, egress: bool, peer: Peer) -> Rule {
         to: -1,
         peer,
         description: None,
+        number: 0,
     }
 }
 
@@ -32,6 +33,8 @@ pub fn everything(group: &str, egress: bool, peer: Peer) -> Rule {
 pub fn add(world: &mut World, mut rule: Rule) -> String {
     let id = world.id("sgr");
     rule.id.clone_from(&id);
+    world.ec2.rules_made += 1;
+    rule.number = world.ec2.rules_made;
     world.ec2.rules.insert(id.clone(), rule);
     id
 }
@@ -174,6 +177,7 @@ fn rules_from(world: &World, input: &Json, group: &str, egress: bool) -> Result<
                 to,
                 peer,
                 description,
+                number: 0,
             });
         }
     }
@@ -304,7 +308,44 @@ pub fn describe_security_group_rules(world: &mut World, input: &Json) -> Answer 
         missing: no_rule,
         table: &[("group-id", "GroupId"), ("security-group-rule-id", "SecurityGroupRuleId")],
     };
-    describe(input, &listing, world.ec2.rules.keys(), |id| rule_json(world, id))
+    for filter in input.list("Filters").iter().filter(|filter| filter.text("Name") == Some("group-id")) {
+        if let Some(bad) = filter.texts("Values").into_iter().find(|id| !id.starts_with("sg-")) {
+            let message = format!("The security group ID '{bad}' is malformed");
+            return fail("InvalidGroupId.Malformed", message);
+        }
+    }
+    let mut ids: Vec<&String> = world.ec2.rules.keys().collect();
+    ids.sort_by_key(|id| {
+        let rule = &world.ec2.rules[*id];
+        (&rule.group, rule.number)
+    });
+    describe(input, &listing, ids.into_iter(), |id| rule_json(world, id))
+}
+
+/// ModifySecurityGroupRules' own words for what a rule lacks (as moto's tests saw them at AWS).
+fn check_one(new: &Json) -> Result<(), ApiError> {
+    let Some(protocol) = new.text("IpProtocol") else {
+        let message =
+            "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.";
+        return fail("InvalidParameterValue", message);
+    };
+    let ports = new.get("FromPort").is_some() && new.get("ToPort").is_some();
+    if matches!(protocol, "tcp" | "udp" | "6" | "17") && !ports {
+        let message = "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.";
+        return fail("InvalidParameterValue", message);
+    }
+    let sources = ["CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId"];
+    match sources.iter().filter(|name| new.get(**name).is_some()).count() {
+        0 => fail(
+            "MissingParameter",
+            "The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId",
+        ),
+        1 => Ok(()),
+        _ => fail(
+            "InvalidParameterCombination",
+            "Only one of cidrIp, cidrIpv6, prefixListId, or referencedGroupId can be specified",
+        ),
+    }
 }
 
 pub fn modify_security_group_rules(world: &mut World, input: &Json) -> Answer {
@@ -316,6 +357,7 @@ pub fn modify_security_group_rules(world: &mut World, input: &Json) -> Answer {
         let Some(new) = update.get("SecurityGroupRule") else {
             return Err(super::query::absent("SecurityGroupRule"));
         };
+        check_one(new)?;
         let (protocol, from, to) = ports(new)?;
         let peer = match (new.text("CidrIpv4"), new.text("CidrIpv6"), new.text("PrefixListId")) {
             (Some(cidr), ..) => ipv4(cidr)?,
@@ -337,6 +379,7 @@ pub fn modify_security_group_rules(world: &mut World, input: &Json) -> Answer {
             to,
             peer,
             description,
+            number: old.number,
         };
         if of(world, &group).any(|has| has.id != rule.id && has.same(&rule)) {
             let message = format!("the specified rule \"{}\" already exists", rule.describe());

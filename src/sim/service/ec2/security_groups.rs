@@ -126,7 +126,9 @@ pub fn delete_security_group(world: &mut World, input: &Json) -> Answer {
 
 fn group_json(world: &World, id: &str) -> Option<Json> {
     let group = world.ec2.security_groups.get(id)?;
-    let (egress, ingress): (Vec<&Rule>, Vec<&Rule>) = rules::of(world, id).partition(|rule| rule.egress);
+    let mut all: Vec<&Rule> = rules::of(world, id).collect();
+    all.sort_by_key(|rule| rule.number);
+    let (egress, ingress): (Vec<&Rule>, Vec<&Rule>) = all.into_iter().partition(|rule| rule.egress);
     Some(json!({
         "GroupId": id, "GroupName": group.name, "Description": group.description, "VpcId": group.vpc,
         "OwnerId": world.account, "SecurityGroupArn": world.arn("ec2", &format!("security-group/{id}")),
@@ -187,6 +189,7 @@ pub fn describe_security_groups(world: &mut World, input: &Json) -> Answer {
             ("description", "Description"),
             ("egress.ip-permission.cidr", "IpPermissionsEgress.IpRanges.CidrIp"),
             ("egress.ip-permission.from-port", "IpPermissionsEgress.FromPort"),
+            ("egress.ip-permission.group-name", "IpPermissionsEgress.UserIdGroupPairs.GroupName"),
             ("egress.ip-permission.group-id", "IpPermissionsEgress.UserIdGroupPairs.GroupId"),
             ("egress.ip-permission.ipv6-cidr", "IpPermissionsEgress.Ipv6Ranges.CidrIpv6"),
             ("egress.ip-permission.prefix-list-id", "IpPermissionsEgress.PrefixListIds.PrefixListId"),
@@ -197,6 +200,7 @@ pub fn describe_security_groups(world: &mut World, input: &Json) -> Answer {
             ("group-name", "GroupName"),
             ("ip-permission.cidr", "IpPermissions.IpRanges.CidrIp"),
             ("ip-permission.from-port", "IpPermissions.FromPort"),
+            ("ip-permission.group-name", "IpPermissions.UserIdGroupPairs.GroupName"),
             ("ip-permission.group-id", "IpPermissions.UserIdGroupPairs.GroupId"),
             ("ip-permission.ipv6-cidr", "IpPermissions.Ipv6Ranges.CidrIpv6"),
             ("ip-permission.prefix-list-id", "IpPermissions.PrefixListIds.PrefixListId"),

@@ -2,7 +2,7 @@
 
 use super::launch_templates::Template;
 use crate::world::Millis;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,8 @@ pub struct State {
     pub interfaces: BTreeMap<String, Interface>,
     pub security_groups: BTreeMap<String, SecurityGroup>,
     pub rules: BTreeMap<String, Rule>,
+    #[serde(default)]
+    pub rules_made: u64,
     pub launch_templates: BTreeMap<String, Template>,
     pub key_pairs: BTreeMap<String, KeyPair>,
     pub instances: BTreeMap<String, Instance>,
@@ -28,6 +30,52 @@ pub struct State {
     pub tags: BTreeMap<String, Tags>,
     /// Answers to calls that carried a client token, by `Operation:token`.
     pub answered: BTreeMap<String, Answered>,
+    /// Images that are not known here → the known image that each behaves like.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stand_ins: BTreeMap<String, String>,
+    /// Instance → the interfaces attached to it. Derived; built anew when a world is loaded.
+    #[serde(skip)]
+    pub attached: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The state with what is derived of it.
+pub fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    let mut state = State::deserialize(deserializer)?;
+    state.attached = state.attachments();
+    Ok(state)
+}
+
+impl State {
+    pub fn attachments(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for eni in self.interfaces.values() {
+            if let Some(instance) = eni.instance() {
+                found.entry(instance.to_owned()).or_default().insert(eni.id.clone());
+            }
+        }
+        found
+    }
+
+    /// Attaches an interface, or detaches it: the only way to set its attachment.
+    pub fn attach(&mut self, interface: &str, attachment: Option<Attachment>) {
+        let Some(eni) = self.interfaces.get_mut(interface) else { return };
+        let to = attachment.as_ref().and_then(|attachment| attachment.instance.clone());
+        let before = std::mem::replace(&mut eni.attachment, attachment);
+        self.unlink(interface, before.as_ref());
+        if let Some(instance) = to {
+            self.attached.entry(instance).or_default().insert(interface.to_owned());
+        }
+    }
+
+    pub fn unlink(&mut self, interface: &str, attachment: Option<&Attachment>) {
+        let Some(instance) = attachment.and_then(|attachment| attachment.instance.as_ref()) else { return };
+        if let Some(set) = self.attached.get_mut(instance) {
+            set.remove(interface);
+            if set.is_empty() {
+                self.attached.remove(instance);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -169,6 +217,10 @@ pub struct Interface {
     pub description: String,
     pub groups: Vec<String>,
     pub private_ip: String,
+    #[serde(default)]
+    pub secondary: Vec<String>,
+    #[serde(default)]
+    pub ipv6: Vec<String>,
     pub mac: String,
     /// `interface`, `nat_gateway`, …
     pub kind: String,
@@ -216,6 +268,9 @@ pub struct Rule {
     pub to: i64,
     pub peer: Peer,
     pub description: Option<String>,
+    /// Rules are listed in the order in which they were made.
+    #[serde(default)]
+    pub number: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -282,6 +337,9 @@ pub struct Instance {
     pub private_ip: String,
     pub public_ip: Option<String>,
     pub interface: Option<String>,
+    /// Interfaces at other device indexes, in their order.
+    #[serde(default)]
+    pub others: Vec<String>,
     /// Device name and volume id.
     pub volumes: Vec<(String, String)>,
     pub launched: Millis,
@@ -291,6 +349,9 @@ pub struct Instance {
     pub reason: Option<(String, String)>,
     pub transition: String,
     pub source_dest_check: bool,
+    /// When a spot instance got its interruption notice.
+    #[serde(default)]
+    pub spot_notice: Option<Millis>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -84,14 +84,27 @@ pub fn check(tags: &[Json]) -> Result<(), ApiError> {
     Ok(())
 }
 
+fn not_an_id(id: &str) -> ApiError {
+    ApiError::new("InvalidID", format!("The ID '{id}' is not valid"))
+}
+
+/// Whether the part after the prefix can be one of an id: hexadecimal digits.
+fn hexadecimal(id: &str) -> bool {
+    let part = id.rsplit('-').next().unwrap_or_default();
+    part.len() >= 8 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn check_resources(world: &World, input: &Json) -> Result<(), ApiError> {
     for id in input.texts("Resources") {
         match kind(id) {
+            Some((prefix, ..)) if !exists(world, prefix, id) && !hexadecimal(id) => {
+                return Err(not_an_id(id));
+            }
             Some((prefix, _, code, noun)) if !exists(world, prefix, id) => {
                 return fail(code, format!("The {noun} ID '{id}' does not exist"));
             }
             Some(_) => {}
-            None => return fail("InvalidID", format!("The ID '{id}' is not valid")),
+            None => return Err(not_an_id(id)),
         }
     }
     if input.texts("Resources").is_empty() { Err(absent("resourceIdSet")) } else { Ok(()) }

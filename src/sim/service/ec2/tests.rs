@@ -354,7 +354,8 @@ fn an_instance_boots_is_checked_ends_and_is_forgotten() {
     let instance = id(&answer, "/Instances/0/InstanceId");
     assert_eq!(id(&call(&mut world, "RunInstances", input), "/Instances/0/InstanceId"), instance);
     assert_eq!(answer["Instances"][0]["InstanceType"], "t3.small");
-    assert_eq!(answer["Instances"][0]["Tags"].as_array().map(Vec::len), Some(2));
+    // The template's, the request's, and two that name the template.
+    assert_eq!(answer["Instances"][0]["Tags"].as_array().map(Vec::len), Some(4));
     assert_eq!(world.ec2.instances.len(), 2);
     let find = json!({"InstanceIds": [instance]});
     let state = |world: &mut World| {
@@ -470,4 +471,128 @@ fn an_instance_tells_less_of_its_address_than_its_interface() {
         association["PublicIp"].is_string() && association.get("AllocationId").is_none(),
         "{association}"
     );
+}
+
+fn launched(world: &mut World, mut input: Json) -> Json {
+    for (name, value) in [("ImageId", json!(image("x86_64"))), ("MinCount", json!(1)), ("MaxCount", json!(1))]
+    {
+        input[name] = value;
+    }
+    call(world, "RunInstances", input)["Instances"][0].clone()
+}
+
+#[test]
+fn an_instance_carries_the_template_it_came_from() {
+    let mut world = world();
+    let input = json!({
+        "LaunchTemplateName": "web",
+        "LaunchTemplateData": {
+            "InstanceType": "t3.small", "KeyName": "k",
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "a"}]}],
+        },
+    });
+    let template = id(&call(&mut world, "CreateLaunchTemplate", input), "/LaunchTemplate/LaunchTemplateId");
+    call(&mut world, "CreateKeyPair", json!({"KeyName": "k"}));
+    // What the request gives replaces what the template says; tags are merged.
+    let instance = launched(
+        &mut world,
+        json!({
+            "LaunchTemplate": {"LaunchTemplateId": template}, "InstanceType": "t3.large",
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "name", "Value": "b"}]}],
+        }),
+    );
+    assert_eq!(
+        (instance["InstanceType"].as_str(), instance["KeyName"].as_str()),
+        (Some("t3.large"), Some("k"))
+    );
+    let tag = |key: &str| {
+        let found = instance.list("Tags").iter().find(|tag| tag.text("Key") == Some(key));
+        found.and_then(|tag| tag.text("Value")).unwrap_or_default().to_owned()
+    };
+    assert_eq!([tag("team"), tag("name")], ["a", "b"]);
+    assert_eq!(
+        [tag("aws:ec2launchtemplate:id"), tag("aws:ec2launchtemplate:version")],
+        [template.as_str(), "1"]
+    );
+}
+
+#[test]
+fn secondary_addresses_are_taken_from_the_subnet_and_given_back() {
+    let mut world = world();
+    let net = net(&mut world);
+    let free = |world: &mut World| {
+        call(world, "DescribeSubnets", json!({"SubnetIds": [net.subnet]}))["Subnets"][0]["AvailableIpAddressCount"]
+            .as_i64()
+    };
+    let before = free(&mut world);
+    let input = json!({"SubnetId": net.subnet, "SecondaryPrivateIpAddressCount": 2});
+    let eni = id(&call(&mut world, "CreateNetworkInterface", input), "/NetworkInterface/NetworkInterfaceId");
+    assert_eq!(free(&mut world), before.map(|count| count - 3));
+    let shown = call(&mut world, "DescribeNetworkInterfaces", json!({"NetworkInterfaceIds": [eni]}));
+    let second = id(&shown, "/NetworkInterfaces/0/PrivateIpAddresses/1/PrivateIpAddress");
+    let input = json!({"NetworkInterfaceId": eni, "PrivateIpAddresses": [second]});
+    call(&mut world, "UnassignPrivateIpAddresses", input.clone());
+    assert_eq!(free(&mut world), before.map(|count| count - 2));
+    assert_eq!(refused(&mut world, "UnassignPrivateIpAddresses", input).0, "InvalidParameterValue");
+    call(&mut world, "DeleteNetworkInterface", json!({"NetworkInterfaceId": eni}));
+    assert_eq!(free(&mut world), before);
+}
+
+#[test]
+fn a_protected_instance_is_neither_stopped_nor_terminated() {
+    let mut world = world();
+    let instance = launched(&mut world, json!({"InstanceType": "t3.small", "DisableApiStop": true}));
+    let named = json!({"InstanceIds": [instance["InstanceId"]]});
+    let terminate =
+        json!({"InstanceId": instance["InstanceId"], "Attribute": "disableApiTermination", "Value": "true"});
+    call(&mut world, "ModifyInstanceAttribute", terminate);
+    for operation in ["StopInstances", "TerminateInstances"] {
+        assert_eq!(refused(&mut world, operation, named.clone()).0, "OperationNotPermitted", "{operation}");
+    }
+}
+
+#[test]
+fn an_interface_outlives_its_instance_if_asked_to() {
+    let mut world = world();
+    let net = net(&mut world);
+    let instance = launched(
+        &mut world,
+        json!({
+            "InstanceType": "t3.small",
+            "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": net.subnet, "DeleteOnTermination": false}],
+        }),
+    );
+    let eni = id(&instance, "/NetworkInterfaces/0/NetworkInterfaceId");
+    call(&mut world, "TerminateInstances", json!({"InstanceIds": [instance["InstanceId"]]}));
+    world.advance_to(world.now + 5 * MINUTE);
+    let (_, message) = refused(&mut world, "DeleteSubnet", json!({"SubnetId": net.subnet}));
+    assert!(message.contains(&eni), "{message}");
+    call(&mut world, "DeleteNetworkInterface", json!({"NetworkInterfaceId": eni}));
+    call(&mut world, "DeleteSubnet", json!({"SubnetId": net.subnet}));
+}
+
+const RSA: &str = concat!(
+    "ssh-rsa ",
+    "AAAAB3NzaC1yc2EAAAADAQABAAABAQDusXfgTE4eBP50NglSzCSEGnIL6+cr6m3H6cZANOQ+P1o/W4BdtcAL3sor4iGi7SOeJgo",
+    "8kweyMQrhrt6HaKGgromRiz37LQx4YIAcBi4Zd023mO/V7Rc2Chh18mWgLSmA6ng+j37ip6452zxtv0jHAz9pJolbKBpJzbZlPN4",
+    "5ZCTk9ck0fSVHRl6VRSSPQcpqi65XpRf+35zNOCGCc1mAOOTmw59Q2a6A3t8mL7r91aM5q6QOQm219lctFM8O7HRJnDgmhGpnjRw",
+    "E1LyKktWTbgFZ4SNWU2XqusUO07jKuSxzPumXBeU+JEtx0J1tqZwJlpGt2R+0qN7nKnPl2+hx",
+    " somebody",
+);
+const RSA_FINGERPRINT: &str = "6a:49:07:1c:7e:bd:d2:bd:96:25:fe:b5:74:83:ae:fd";
+
+/// The MD5 of the DER form (EC2 User Guide, "Verify the fingerprint of your key pair"); key and fingerprint are those
+/// of moto's tests.
+#[test]
+fn an_imported_key_has_the_fingerprint_of_its_public_half() {
+    use base64::Engine;
+    let mut world = world();
+    let mut import = |name: &str, key: &str| {
+        let material = base64::engine::general_purpose::STANDARD.encode(key);
+        try_call(&mut world, "ImportKeyPair", json!({"KeyName": name, "PublicKeyMaterial": material}))
+    };
+    let rsa = import("rsa", RSA).expect("a sound key");
+    assert_eq!(rsa["KeyFingerprint"], RSA_FINGERPRINT);
+    let error = import("other", "ssh-rsa AAAA").expect_err("no key");
+    assert_eq!(error.code, "InvalidKey.Format");
 }

@@ -8,24 +8,65 @@ use serde_json::{Value as Json, json};
 
 /// Region, prefix of its zone ids, zone letters (AWS's list of zone ids; zones of new accounts).
 const REGIONS: &[(&str, &str, &str)] = &[
+    ("af-south-1", "afs1", "abc"),
+    ("ap-east-1", "ape1", "abc"),
+    ("ap-east-2", "ape2", "abc"),
     ("ap-northeast-1", "apne1", "acd"),
     ("ap-northeast-2", "apne2", "abcd"),
     ("ap-northeast-3", "apne3", "abc"),
     ("ap-south-1", "aps1", "abc"),
+    ("ap-south-2", "aps2", "abc"),
     ("ap-southeast-1", "apse1", "abc"),
     ("ap-southeast-2", "apse2", "abc"),
+    ("ap-southeast-3", "apse3", "abc"),
+    ("ap-southeast-4", "apse4", "abc"),
+    ("ap-southeast-5", "apse5", "abc"),
+    ("ap-southeast-7", "apse7", "abc"),
     ("ca-central-1", "cac1", "abd"),
+    ("ca-west-1", "caw1", "abc"),
     ("eu-central-1", "euc1", "abc"),
+    ("eu-central-2", "euc2", "abc"),
     ("eu-north-1", "eun1", "abc"),
+    ("eu-south-1", "eus1", "abc"),
+    ("eu-south-2", "eus2", "abc"),
     ("eu-west-1", "euw1", "abc"),
     ("eu-west-2", "euw2", "abc"),
     ("eu-west-3", "euw3", "abc"),
+    ("il-central-1", "ilc1", "abc"),
+    ("me-central-1", "mec1", "abc"),
+    ("me-south-1", "mes1", "abc"),
+    ("mx-central-1", "mxc1", "abc"),
     ("sa-east-1", "sae1", "abc"),
     ("us-east-1", "use1", "abcdef"),
     ("us-east-2", "use2", "abc"),
     ("us-west-1", "usw1", "ab"),
     ("us-west-2", "usw2", "abcd"),
 ];
+
+/// Regions of 2019 and later, which an account must enable (Account Management reference, "Enable or disable AWS
+/// Regions"). Nobody has, here; asked for anything, they answer all the same.
+fn opt_in(region: &str) -> bool {
+    const WITHOUT: [&str; 17] = [
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ];
+    !WITHOUT.contains(&region)
+}
 
 fn here(world: &World) -> (String, &'static str) {
     match REGIONS.iter().find(|row| row.0 == world.region) {
@@ -102,10 +143,15 @@ pub fn describe_regions(_world: &mut World, input: &Json) -> Answer {
     if let Some(bad) = wanted.iter().find(|name| !REGIONS.iter().any(|row| row.0 == **name)) {
         return fail("InvalidParameterValue", format!("Invalid values found for region name: [{bad}]"));
     }
-    let named = REGIONS.iter().filter(|row| wanted.is_empty() || wanted.contains(&row.0));
+    let all = input.flag("AllRegions") == Some(true);
+    let named = REGIONS.iter().filter(|row| match &wanted[..] {
+        [] => all || !opt_in(row.0),
+        wanted => wanted.contains(&row.0),
+    });
     let render = |row: &(&str, &str, &str)| {
         let endpoint = format!("ec2.{}.amazonaws.com", row.0);
-        json!({"RegionName": row.0, "Endpoint": endpoint, "OptInStatus": "opt-in-not-required"})
+        let status = if opt_in(row.0) { "not-opted-in" } else { "opt-in-not-required" };
+        json!({"RegionName": row.0, "Endpoint": endpoint, "OptInStatus": status})
     };
     let table = &[("endpoint", "Endpoint"), ("opt-in-status", "OptInStatus"), ("region-name", "RegionName")];
     let items = filtered(named.map(render).collect(), input.list("Filters"), table)?;

@@ -37,6 +37,7 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     let account = world.account.clone();
     let now = world.now;
     let digest = format!("sha256:{}", hex::encode(Sha256::digest(manifest)));
+    let scans = repositories::scans_on_push(world, find(world, input)?);
     let repository = find_mut(world, input)?;
     let name = repository.name.clone();
     if input.text("imageDigest").is_some_and(|given| given != digest) {
@@ -83,6 +84,8 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
         manifest: manifest.to_owned(),
         media_type,
         pushed: now,
+        pulled: None,
+        scanned: scans.then_some(now),
     });
     image.tags.extend(tag.map(str::to_owned));
     Ok(json!({ "image": image_json(&account, &name, image, tag) }))
@@ -110,7 +113,10 @@ fn id_json(digest: &str, tag: Option<&str>) -> Json {
 }
 
 /// The image that an imageId names; else why not, as the batch calls put it.
-fn resolve<'a>(repository: &'a Repository, id: &Json) -> Result<&'a Image, (&'static str, &'static str)> {
+pub(super) fn resolve<'a>(
+    repository: &'a Repository,
+    id: &Json,
+) -> Result<&'a Image, (&'static str, &'static str)> {
     let by_tag = |tag: &str| repository.images.values().find(|image| image.tags.contains(tag));
     let missing = ("ImageNotFound", "Requested image not found");
     match (id.text("imageDigest"), id.text("imageTag")) {
@@ -131,7 +137,22 @@ fn failure(id: &Json, (code, reason): (&str, &str)) -> Json {
     json!({ "imageId": id, "failureCode": code, "failureReason": reason })
 }
 
+/// Reading a manifest is how an image is pulled.
+fn pull(world: &mut World, input: &Json) -> Result<(), ApiError> {
+    let now = world.now;
+    let repository = find_mut(world, input)?;
+    let wanted =
+        input.list("imageIds").iter().filter_map(|id| Some(resolve(repository, id).ok()?.digest.clone()));
+    for digest in wanted.collect::<Vec<_>>() {
+        if let Some(image) = repository.images.get_mut(&digest) {
+            image.pulled = Some(now);
+        }
+    }
+    Ok(())
+}
+
 pub fn batch_get(world: &mut World, input: &Json) -> Answer {
+    pull(world, input)?;
     let repository = find(world, input)?;
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in input.list("imageIds") {
@@ -177,6 +198,13 @@ pub fn batch_delete(world: &mut World, input: &Json) -> Answer {
     Ok(json!({ "imageIds": deleted, "failures": failures }))
 }
 
+/// Oldest first: an order that does not tell of the digests.
+pub(super) fn by_push(repository: &Repository) -> Vec<&Image> {
+    let mut images: Vec<&Image> = repository.images.values().collect();
+    images.sort_by_key(|image| image.pushed);
+    images
+}
+
 fn status_fits(input: &Json, image: &Image) -> bool {
     match input.get("filter").and_then(|filter| filter.text("tagStatus")) {
         Some("TAGGED") => !image.tags.is_empty(),
@@ -188,7 +216,7 @@ fn status_fits(input: &Json, image: &Image) -> bool {
 pub fn list(world: &mut World, input: &Json) -> Answer {
     let repository = find(world, input)?;
     let mut ids = Vec::new();
-    for image in repository.images.values().filter(|image| status_fits(input, image)) {
+    for image in by_push(repository).into_iter().filter(|image| status_fits(input, image)) {
         if image.tags.is_empty() {
             ids.push(id_json(&image.digest, None));
         }
@@ -198,26 +226,25 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     Ok(json!({ "imageIds": ids }).with("nextToken", next))
 }
 
+pub(super) fn no_image(digest: &str, tag: &str, repository: &Repository, account: &str) -> ApiError {
+    let name = &repository.name;
+    let message = format!(
+        "The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the repository \
+         with name '{name}' in the registry with id '{account}'"
+    );
+    ApiError::new("ImageNotFoundException", message)
+}
+
 pub fn describe(world: &mut World, input: &Json) -> Answer {
     let repository = find(world, input)?;
     let wanted = input.list("imageIds");
     let images: Vec<&Image> = if wanted.is_empty() {
-        repository.images.values().filter(|image| status_fits(input, image)).collect()
+        by_push(repository).into_iter().filter(|image| status_fits(input, image)).collect()
     } else {
         let found: Result<_, _> = wanted.iter().map(|id| resolve(repository, id).map_err(|_| id)).collect();
         found.map_err(|id: &Json| {
             let part = |name| id.text(name).unwrap_or("null").to_owned();
-            ApiError::new(
-                "ImageNotFoundException",
-                format!(
-                    "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the \
-                     repository with name '{}' in the registry with id '{}'",
-                    part("imageDigest"),
-                    part("imageTag"),
-                    repository.name,
-                    world.account
-                ),
-            )
+            no_image(&part("imageDigest"), &part("imageTag"), repository, &world.account)
         })?
     };
     let details = images
@@ -227,19 +254,22 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
                 "registryId": world.account,
                 "repositoryName": repository.name,
                 "imageDigest": image.digest,
-                "imageSizeInBytes": size_bytes(&image.manifest),
                 "imagePushedAt": World::timestamp(image.pushed),
             })
             .with("imageTags", (!image.tags.is_empty()).then(|| json!(image.tags)))
             .with("imageManifestMediaType", image.media_type.clone())
+            .with("imageSizeInBytes", size_bytes(&image.manifest))
+            .with("lastRecordedPullTime", image.pulled.map(World::timestamp))
+            .with("imageScanStatus", scans::status(world.now, image))
         })
         .collect();
     let (details, next) = page(details, input.text("nextToken"), limit(input));
     Ok(json!({ "imageDetails": details }).with("nextToken", next))
 }
 
-/// The sum of the layers that the manifest names.
-fn size_bytes(manifest: &str) -> i64 {
-    let manifest: Json = serde_json::from_str(manifest).unwrap_or_default();
-    manifest.list("layers").iter().filter_map(|layer| layer.int("size")).sum()
+/// The sum of the layers that the manifest names; a list of manifests names none.
+fn size_bytes(manifest: &str) -> Option<i64> {
+    let manifest: Json = serde_json::from_str(manifest).ok()?;
+    manifest.get("layers")?;
+    Some(manifest.list("layers").iter().filter_map(|layer| layer.int("size")).sum())
 }

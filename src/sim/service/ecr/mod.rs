@@ -1,7 +1,11 @@
 //! ECR: repositories, their policies and settings, images as far as their manifests.
 
 mod images;
+mod layers;
+mod lifecycle;
+mod registry;
 mod repositories;
+mod scans;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +26,13 @@ pub struct State {
     registry_scan_rules: Vec<Json>,
     /// Names of settings to their values.
     account_settings: BTreeMap<String, String>,
+    #[serde(default)]
+    registry_policy: Option<String>,
+    #[serde(default)]
+    replication: Option<Json>,
+    /// Layers that are being uploaded, by upload.
+    #[serde(default)]
+    uploads: BTreeMap<String, layers::Upload>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +49,16 @@ struct Repository {
     tags: Tags,
     /// By digest.
     images: BTreeMap<String, Image>,
+    /// When the lifecycle policy was last run, and how often it was set: an older one's runs end.
+    #[serde(default)]
+    evaluated: Option<Millis>,
+    #[serde(default)]
+    lifecycle_number: u64,
+    #[serde(default)]
+    preview: Option<lifecycle::Preview>,
+    /// Sizes of layers by digest.
+    #[serde(default)]
+    layers: BTreeMap<String, i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,32 +68,49 @@ struct Image {
     manifest: String,
     media_type: Option<String>,
     pushed: Millis,
+    #[serde(default)]
+    pulled: Option<Millis>,
+    /// When its last scan began.
+    #[serde(default)]
+    scanned: Option<Millis>,
 }
 
-/// Nothing happens by itself here.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Event {}
+pub enum Event {
+    /// A lifecycle policy is run: the one that was set as this many-th.
+    Evaluate { repository: String, number: u64 },
+}
 
-pub fn run(_world: &mut World, event: Event) {
-    match event {}
+pub fn run(world: &mut World, event: Event) {
+    match event {
+        Event::Evaluate { repository, number } => lifecycle::run(world, &repository, number),
+    }
 }
 
 pub const OPERATIONS: Operations = &[
+    ("BatchCheckLayerAvailability", layers::check),
     ("BatchDeleteImage", images::batch_delete),
     ("BatchGetImage", images::batch_get),
     ("BatchGetRepositoryScanningConfiguration", repositories::scanning_configurations),
+    ("CompleteLayerUpload", layers::complete),
     ("CreateRepository", repositories::create),
     ("DeleteLifecyclePolicy", repositories::delete_lifecycle_policy),
+    ("DeleteRegistryPolicy", registry::delete_policy),
     ("DeleteRepository", repositories::delete),
     ("DeleteRepositoryPolicy", repositories::delete_policy),
+    ("DescribeImageScanFindings", scans::findings),
     ("DescribeImages", images::describe),
-    ("DescribeRegistry", describe_registry),
+    ("DescribeRegistry", registry::describe),
     ("DescribeRepositories", repositories::describe),
     ("GetAccountSetting", get_account_setting),
     ("GetAuthorizationToken", get_authorization_token),
+    ("GetDownloadUrlForLayer", layers::download_url),
     ("GetLifecyclePolicy", repositories::get_lifecycle_policy),
+    ("GetLifecyclePolicyPreview", lifecycle::preview),
+    ("GetRegistryPolicy", registry::policy),
     ("GetRegistryScanningConfiguration", get_registry_scanning),
     ("GetRepositoryPolicy", repositories::get_policy),
+    ("InitiateLayerUpload", layers::initiate),
     ("ListImages", images::list),
     ("ListTagsForResource", repositories::list_tags),
     ("PutAccountSetting", put_account_setting),
@@ -80,10 +118,15 @@ pub const OPERATIONS: Operations = &[
     ("PutImageScanningConfiguration", repositories::put_scanning),
     ("PutImageTagMutability", repositories::put_mutability),
     ("PutLifecyclePolicy", repositories::put_lifecycle_policy),
+    ("PutRegistryPolicy", registry::put_policy),
     ("PutRegistryScanningConfiguration", put_registry_scanning),
+    ("PutReplicationConfiguration", registry::put_replication),
     ("SetRepositoryPolicy", repositories::set_policy),
+    ("StartImageScan", scans::start),
+    ("StartLifecyclePolicyPreview", lifecycle::start_preview),
     ("TagResource", repositories::tag),
     ("UntagResource", repositories::untag),
+    ("UploadLayerPart", layers::upload),
 ];
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -136,10 +179,6 @@ fn get_authorization_token(world: &mut World, _input: &Json) -> Answer {
         "expiresAt": World::timestamp(world.now + 12 * 60 * crate::world::MINUTE),
         "proxyEndpoint": format!("https://{}.dkr.ecr.{}.amazonaws.com", world.account, world.region),
     }] }))
-}
-
-fn describe_registry(world: &mut World, _input: &Json) -> Answer {
-    Ok(json!({ "registryId": world.account, "replicationConfiguration": { "rules": [] } }))
 }
 
 fn scanning_json(world: &World) -> Json {

@@ -100,6 +100,10 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         policy: None,
         tags: tags(input.list("tags")),
         images: BTreeMap::new(),
+        evaluated: None,
+        lifecycle_number: 0,
+        preview: None,
+        layers: BTreeMap::new(),
     };
     let answer = json!({ "repository": repository_json(world, &repository) });
     world.ecr.repositories.insert(repository.name.clone(), repository);
@@ -175,21 +179,41 @@ pub fn scanning_configurations(world: &mut World, input: &Json) -> Answer {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for name in input.texts("repositoryNames") {
         match world.ecr.repositories.get(name) {
-            Some(repository) => found.push(json!({
-                "repositoryArn": arn(world, name),
-                "repositoryName": name,
-                "scanOnPush": repository.scan_on_push,
-                "scanFrequency": if repository.scan_on_push { "SCAN_ON_PUSH" } else { "MANUAL" },
-                "appliedScanFilters": [],
-            })),
+            Some(repository) => found.push(scanning_json(world, repository)),
             None => failures.push(json!({
                 "repositoryName": name,
                 "failureCode": "REPOSITORY_NOT_FOUND",
-                "failureReason": not_found(name, &world.account).message,
+                "failureReason": "REPOSITORY_NOT_FOUND",
             })),
         }
     }
     Ok(json!({ "scanningConfigurations": found, "failures": failures }))
+}
+
+/// The registry's rules come before what the repository says itself (API reference, RegistryScanningRule).
+fn scanning_json(world: &World, repository: &Repository) -> Json {
+    let fits = |filter: &&Json| {
+        let glob = filter.text("filter").and_then(|text| globset::Glob::new(text).ok());
+        glob.is_some_and(|glob| glob.compile_matcher().is_match(&repository.name))
+    };
+    let rule = world.ecr.registry_scan_rules.iter().find_map(|rule| {
+        let filters: Vec<&Json> = rule.list("repositoryFilters").iter().filter(fits).collect();
+        (!filters.is_empty()).then(|| (rule.text("scanFrequency").unwrap_or("MANUAL"), filters))
+    });
+    let own = if repository.scan_on_push { "SCAN_ON_PUSH" } else { "MANUAL" };
+    let (frequency, filters) = rule.unwrap_or((own, Vec::new()));
+    json!({
+        "repositoryArn": arn(world, &repository.name),
+        "repositoryName": repository.name,
+        "scanOnPush": repository.scan_on_push,
+        "scanFrequency": frequency,
+        "appliedScanFilters": filters,
+    })
+}
+
+/// Whether a push starts a scan.
+pub(super) fn scans_on_push(world: &World, repository: &Repository) -> bool {
+    scanning_json(world, repository)["scanFrequency"] != "MANUAL"
 }
 
 /// White space outside strings goes; the order of members stays.
@@ -209,7 +233,7 @@ fn compact(json: &str) -> String {
     text
 }
 
-fn check_lifecycle(text: &str) -> Result<(), ApiError> {
+pub(super) fn check_lifecycle(text: &str) -> Result<(), ApiError> {
     let fail = |what: String| {
         invalid(format!(
             "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: 'Lifecycle policy \
@@ -258,6 +282,11 @@ pub fn put_lifecycle_policy(world: &mut World, input: &Json) -> Answer {
     check_lifecycle(text)?;
     let repository = find_mut(world, input)?;
     repository.lifecycle_policy = Some(compact(text));
+    repository.lifecycle_number += 1;
+    repository.evaluated = None;
+    let name = repository.name.clone();
+    lifecycle::schedule(world, &name, lifecycle::FIRST);
+    let repository = find(world, input)?;
     Ok(json!({
         "registryId": registry_id,
         "repositoryName": repository.name,
@@ -280,6 +309,8 @@ fn lifecycle_json(world: &World, repository: &Repository) -> Answer {
         "registryId": world.account,
         "repositoryName": repository.name,
         "lifecyclePolicyText": text,
+        // Zero until it has been run (aws CLI reference, delete-lifecycle-policy's example).
+        "lastEvaluatedAt": World::timestamp(repository.evaluated.unwrap_or(0)),
     }))
 }
 
@@ -343,9 +374,9 @@ fn by_arn<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Repository, 
     let wanted = input.text("resourceArn").unwrap_or_default();
     let name = wanted.split_once(":repository/").map_or("", |(_, name)| name).to_owned();
     if arn(world, &name) != wanted {
-        return Err(invalid(format!(
-            "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN: {wanted}'"
-        )));
+        return Err(invalid(
+            "Invalid parameter at 'resourceArn' failed to satisfy constraint: 'Invalid ARN'",
+        ));
     }
     let account = world.account.clone();
     world.ecr.repositories.get_mut(&name).ok_or_else(|| not_found(&name, &account))

@@ -136,3 +136,70 @@ fn tags_are_kept_by_arn() {
     let listed = call(&mut world, "ListTagsForResource", json!({ "resourceArn": arn })).expect("listed");
     assert_eq!(listed["tags"], json!([{ "Key": "b", "Value": "" }]));
 }
+
+fn pushed(world: &mut World, manifest: &str, tag: Option<&str>) -> String {
+    let manifest =
+        format!(r#"{{"mediaType":"application/vnd.oci.image.manifest.v1+json","n":"{manifest}"}}"#);
+    let mut input = json!({ "repositoryName": "team/web", "imageManifest": manifest });
+    if let Some(tag) = tag {
+        input["imageTag"] = json!(tag);
+    }
+    world.advance_to(world.now + 60_000);
+    let answer = call(world, "PutImage", input).expect("pushed");
+    answer["image"]["imageId"]["imageDigest"].as_str().expect("digest").to_owned()
+}
+
+fn rule(priority: i64, selection: Json) -> Json {
+    json!({ "rulePriority": priority, "selection": selection, "action": { "type": "expire" } })
+}
+
+#[test]
+fn a_lifecycle_policy_expires_what_its_rules_select_and_no_higher_rule_keeps() {
+    let mut world = with_repository("MUTABLE");
+    let old = pushed(&mut world, "1", None);
+    let releases: Vec<String> =
+        ["v1", "v2", "v3"].iter().map(|tag| pushed(&mut world, tag, Some(tag))).collect();
+    let latest = pushed(&mut world, "5", Some("nightly"));
+    let keep_two = json!({
+        "tagStatus": "tagged", "tagPrefixList": ["v"], "countType": "imageCountMoreThan", "countNumber": 2,
+    });
+    let all_but_one = json!({ "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1 });
+    let text = json!({ "rules": [rule(2, all_but_one), rule(1, keep_two)] }).to_string();
+    let preview = json!({ "repositoryName": "team/web", "lifecyclePolicyText": text });
+    let started = call(&mut world, "StartLifecyclePolicyPreview", preview.clone()).expect("started");
+    assert_eq!(started["status"], "IN_PROGRESS");
+    world.advance_to(world.now + 60_000);
+    let get = json!({ "repositoryName": "team/web" });
+    let done = call(&mut world, "GetLifecyclePolicyPreview", get.clone()).expect("got");
+    let expiring: Vec<(&str, i64)> = done["previewResults"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|one| Some((one["imageDigest"].as_str()?, one["appliedRulePriority"].as_i64()?)))
+        .collect();
+    // v2 and v3 are selected by the first rule and kept by it: the second cannot expire them.
+    assert_eq!(expiring, [(releases[0].as_str(), 1), (old.as_str(), 2)]);
+    call(&mut world, "PutLifecyclePolicy", preview).expect("put");
+    let left =
+        |world: &mut World| call(world, "ListImages", get.clone()).expect("listed")["imageIds"].clone();
+    assert_eq!(left(&mut world).as_array().map(Vec::len), Some(5));
+    world.advance_to(world.now + 25 * 3_600_000);
+    let ids = left(&mut world).to_string();
+    assert!(!ids.contains(&old) && !ids.contains(&releases[0]), "{ids}");
+    assert!(ids.contains(&releases[1]) && ids.contains(&releases[2]) && ids.contains(&latest), "{ids}");
+}
+
+#[test]
+fn an_image_is_scanned_once_a_day() {
+    let mut world = with_repository("MUTABLE");
+    pushed(&mut world, "1", Some("v1"));
+    let scan = json!({ "repositoryName": "team/web", "imageId": { "imageTag": "v1" } });
+    assert_eq!(code(call(&mut world, "DescribeImageScanFindings", scan.clone())), "ScanNotFoundException");
+    call(&mut world, "StartImageScan", scan.clone()).expect("started");
+    assert_eq!(code(call(&mut world, "StartImageScan", scan.clone())), "LimitExceededException");
+    world.advance_to(world.now + 60_000);
+    let found = call(&mut world, "DescribeImageScanFindings", scan.clone()).expect("done");
+    assert_eq!(found["imageScanStatus"]["status"], "COMPLETE");
+    world.advance_to(world.now + 24 * 3_600_000);
+    call(&mut world, "StartImageScan", scan).expect("a day later");
+}

@@ -37,6 +37,7 @@ pub(super) fn register_container_instance(world: &mut World, input: &Json) -> An
             }
         }
     }
+    world.ecs.host_changed(&arn);
     hosts::describe_one(world, &arn)
 }
 

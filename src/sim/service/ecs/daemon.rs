@@ -6,6 +6,7 @@ use super::model::{Host, Rollout};
 use super::scheduler::{Seen, complain, launch, see, started, stop_all};
 use super::{placement, short};
 use crate::World;
+use std::collections::BTreeSet;
 
 /// Draining hosts keep their daemon until the other tasks have left (ECS developer guide, draining).
 fn belongs(world: &World, host: &Host) -> bool {
@@ -24,7 +25,8 @@ pub(super) fn look(world: &mut World, arn: &str) {
         members.all(|one| placement::expression_holds(one.text("expression").unwrap_or_default(), host))
     };
     let seen = see(world, service);
-    let on = |host: &Host| seen.iter().any(|one| one.host.as_ref() == Some(&host.arn));
+    let used: BTreeSet<&str> = seen.iter().filter_map(|one| one.host.as_deref()).collect();
+    let on = |host: &Host| used.contains(host.arn.as_str());
     let hosts: Vec<(String, bool)> = cluster
         .hosts
         .iter()
@@ -41,7 +43,7 @@ pub(super) fn look(world: &mut World, arn: &str) {
     let going = outdated(&seen, &hosts, spare);
     stop_all(world, arn, &going);
     // On each host the old task goes before the new one comes.
-    let empty = |host: &str| !seen.iter().any(|one| one.host.as_deref() == Some(host));
+    let empty = |host: &str| !used.contains(host);
     let mut list = Vec::new();
     for (host, draining) in &hosts {
         if *draining || !empty(host) {
@@ -61,9 +63,10 @@ pub(super) fn look(world: &mut World, arn: &str) {
 
 /// Tasks of older deployments as far as healthy ones can be spared, and those on hosts that are out.
 fn outdated(seen: &[Seen], hosts: &[(String, bool)], mut spare: i64) -> Vec<String> {
+    let staying: BTreeSet<&String> = hosts.iter().map(|(host, _)| host).collect();
     let mut going = Vec::new();
     for one in seen {
-        let placed = hosts.iter().any(|(host, _)| one.host.as_ref() == Some(host));
+        let placed = one.host.as_ref().is_some_and(|host| staying.contains(host));
         let old = !one.primary || one.sick.is_some();
         if !placed {
             going.push(one.arn.clone());

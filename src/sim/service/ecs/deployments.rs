@@ -57,10 +57,12 @@ pub(super) fn begin(world: &mut World, service_arn: &str, mut revision: Revision
     }
     let now = world.now;
     let random = world.random();
-    let number = world.ecs.next_number(random);
+    let number = world.ecs.next_number(random).to_string();
+    let number = world.foreseen("service-revision").unwrap_or(number);
     revision.arn = world.arn("ecs", &format!("service-revision/{tail}/{number}"));
     revision.created = now;
-    let id = format!("ecs-svc/{}", world.ecs.next_number(random));
+    let own = world.ecs.next_number(random).to_string();
+    let id = format!("ecs-svc/{}", world.foreseen("ecs-svc").unwrap_or(own));
     let record = rolling.then(|| {
         let id = world.hex(21);
         world.arn("ecs", &format!("service-deployment/{tail}/{id}"))

@@ -93,9 +93,11 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     if world.ecs.host_of.contains_key(instance_id) {
         return;
     }
-    // Without an instance profile the agent has no credentials; without the cluster it is refused. It is
-    // restarted, and tries again.
-    if !facts.has_profile || !world.ecs.clusters.get(&name).is_some_and(|cluster| cluster.active) {
+    // Without an instance profile the agent has no credentials; without the cluster, or a role that lets it, it is
+    // refused. It is restarted, and tries again.
+    if !super::roles::may_join(world, instance_id, &name)
+        || !world.ecs.clusters.get(&name).is_some_and(|cluster| cluster.active)
+    {
         let wait = ((30 * SECOND) << attempt.min(5)).min(15 * MINUTE);
         let event = Event::Register { instance: instance_id.to_owned(), attempt: attempt + 1 };
         world.schedule(wait, WorldEvent::Ecs(event));
@@ -161,10 +163,11 @@ pub(super) fn join(
     };
     world.ecs.hosts.insert(arn.clone(), host);
     world.ecs.host_of.insert(instance_id.to_owned(), arn.clone());
+    world.tell("ecs", "container-instance", &arn, "ACTIVE", Some(instance_id));
     if let Some(cluster) = world.ecs.clusters.get_mut(name) {
         cluster.hosts.insert(arn.clone());
     }
-    assign_providers(world, name);
+    assign_provider(world, &arn, &groups_of(world, name));
     placement::room(world, name);
     super::scaling::wake_cluster(world, name);
     kick_daemons(world, name);
@@ -173,41 +176,36 @@ pub(super) fn join(
 }
 
 fn kick_daemons(world: &mut World, cluster: &str) {
-    let Some(cluster) = world.ecs.clusters.get(cluster) else { return };
-    let daemons: Vec<String> = cluster
-        .services
-        .iter()
-        .filter(|arn| world.ecs.services.get(*arn).is_some_and(|service| service.daemon))
-        .cloned()
-        .collect();
-    for arn in daemons {
+    for arn in world.ecs.index.daemons(cluster) {
         kick(world, &arn, SECOND);
     }
 }
 
-/// A host belongs to the provider of its cluster whose group launched it.
+/// Group → capacity provider, as the cluster has them.
+fn groups_of(world: &World, cluster: &str) -> BTreeMap<String, String> {
+    let names = world.ecs.clusters.get(cluster).map(|found| found.capacity_providers.as_slice());
+    let providers = names.unwrap_or_default().iter().filter_map(|name| super::capacity::get(world, name));
+    providers.map(|provider| (provider.group_name.clone(), provider.name.clone())).collect()
+}
+
+/// The providers of a cluster have changed.
 pub(super) fn assign_providers(world: &mut World, cluster: &str) {
+    let groups = groups_of(world, cluster);
     let Some(found) = world.ecs.clusters.get(cluster) else { return };
-    let groups: Vec<(String, String)> = found
-        .capacity_providers
-        .iter()
-        .filter_map(|name| super::capacity::get(world, name))
-        .map(|provider| (provider.group_name.clone(), provider.name.clone()))
-        .collect();
     let hosts: Vec<String> = found.hosts.iter().cloned().collect();
     for arn in hosts {
-        let instance = world.ecs.hosts[&arn].instance_id.clone();
-        let group = network::host(world, &instance)
-            .and_then(|host| host.tags.get("aws:autoscaling:groupName").cloned());
-        let provider = groups
-            .iter()
-            .find(|(name, _)| Some(name) == group.as_ref())
-            .map(|(_, provider)| provider.clone());
-        if let Some(host) = world.ecs.hosts.get_mut(&arn) {
-            host.provider = provider;
-        }
-        protect(world, &arn);
+        assign_provider(world, &arn, &groups);
     }
+}
+
+/// A host belongs to the provider of its cluster whose group launched it.
+fn assign_provider(world: &mut World, arn: &str, groups: &BTreeMap<String, String>) {
+    let Some(host) = world.ecs.hosts.get_mut(arn) else { return };
+    let tags = world.ec2.tags.get(&host.instance_id);
+    let group = tags.and_then(|tags| tags.get("aws:autoscaling:groupName"));
+    host.provider = group.and_then(|group| groups.get(group)).cloned();
+    world.ecs.host_changed(arn);
+    protect(world, arn);
 }
 
 /// Managed termination protection: instances with tasks are protected from scale-in, empty ones are not.
@@ -228,8 +226,7 @@ pub(super) fn protect(world: &mut World, arn: &str) {
 }
 
 pub(super) fn is_daemon(world: &World, task: &str) -> bool {
-    let service = world.ecs.tasks.get(task).and_then(|task| task.service.as_ref());
-    service.and_then(|arn| world.ecs.services.get(arn)).is_some_and(|service| service.daemon)
+    world.ecs.is_daemon(task)
 }
 
 pub(super) fn gone(world: &mut World, instance_id: &str) {
@@ -245,6 +242,8 @@ pub(super) fn gone(world: &mut World, instance_id: &str) {
 fn remove(world: &mut World, arn: &str) {
     tell::host(world, arn, Some("INACTIVE"));
     let Some(host) = world.ecs.hosts.remove(arn) else { return };
+    world.ecs.host_changed(arn);
+    world.tell("ecs", "container-instance", arn, "INACTIVE", Some(&host.instance_id));
     world.ecs.host_of.remove(&host.instance_id);
     if let Some(cluster) = world.ecs.clusters.get_mut(&host.cluster) {
         cluster.hosts.remove(arn);
@@ -263,6 +262,8 @@ fn set_draining(world: &mut World, arn: &str, draining: bool) {
     tell::host(world, arn, None);
     let Some(host) = world.ecs.hosts.get(arn) else { return };
     let (cluster, on_it) = (host.cluster.clone(), host.tasks.clone());
+    world.ecs.host_changed(arn);
+    world.tell("ecs", "container-instance", arn, if draining { "DRAINING" } else { "ACTIVE" }, None);
     for task in on_it {
         if let Some(service) = world.ecs.tasks.get(&task).and_then(|task| task.service.clone()) {
             kick(world, &service, SECOND);
@@ -495,6 +496,7 @@ pub(super) fn put_attributes(world: &mut World, input: &Json) -> Answer {
         if let Some(host) = world.ecs.hosts.get_mut(&arn) {
             host.attributes.insert(name, value);
         }
+        world.ecs.host_changed(&arn);
     }
     placement::room(world, &cluster);
     Ok(json!({"attributes": input.list("attributes")}))
@@ -505,6 +507,7 @@ pub(super) fn delete_attributes(world: &mut World, input: &Json) -> Answer {
         if let Some(host) = world.ecs.hosts.get_mut(&arn) {
             host.attributes.remove(&name);
         }
+        world.ecs.host_changed(&arn);
     }
     Ok(json!({"attributes": input.list("attributes")}))
 }
@@ -543,6 +546,7 @@ pub(super) fn take(world: &mut World, host: &str, task: &str, share: &Share) {
     found.ports.extend(share.ports.iter().copied());
     found.tasks.insert(task.to_owned());
     found.version += 1;
+    world.ecs.host_changed(host);
     protect(world, host);
 }
 
@@ -556,10 +560,11 @@ pub(super) fn give_back(world: &mut World, host: &str, task: &str, share: &Share
     found.used_interfaces -= share.interfaces;
     found.ports.retain(|port| !share.ports.contains(port));
     found.version += 1;
-    let cluster = found.cluster.clone();
+    let (cluster, provider) = (found.cluster.clone(), found.provider.clone());
+    world.ecs.host_changed(host);
     protect(world, host);
     placement::room(world, &cluster);
-    super::scaling::wake_cluster(world, &cluster);
+    super::scaling::wake_provider(world, provider.as_deref());
 }
 
 /// How long a task takes to be stopped when its container is asked to.

@@ -27,23 +27,34 @@ impl Default for ImageBehaviour {
     }
 }
 
+fn set<'w>(world: &'w World, image: &str) -> Option<&'w ImageBehaviour> {
+    let state: &State = &world.ecs;
+    let fits = || state.images.iter().find(|(pattern, _)| like(pattern, image)).map(|(_, set)| set);
+    state.images.get(image).or_else(fits)
+}
+
+fn tag(image: &str) -> &str {
+    image.rsplit_once('/').map_or(image, |(_, name)| name).split_once(':').map_or("", |(_, tag)| tag)
+}
+
+/// The share of requests that containers of the image answer with a 5xx.
+pub fn errors(world: &World, image: &str) -> f64 {
+    let by_tag = || if tag(image).contains("errors") { 0.5 } else { 0.0 };
+    set(world, image).map_or_else(by_tag, |set| set.errors)
+}
+
 /// What was set for the image, or what its tag says (`crash`, `unhealthy`, `slow`, `errors`), or the default with a
 /// boot time of 5 to 10 seconds.
 pub fn behaviour(world: &mut World, image: &str) -> ImageBehaviour {
-    let state: &State = &world.ecs;
-    let set = state.images.get(image).or_else(|| {
-        state.images.iter().find(|(pattern, _)| like(pattern, image)).map(|(_, behaviour)| behaviour)
-    });
-    if let Some(behaviour) = set {
+    if let Some(behaviour) = set(world, image) {
         return behaviour.clone();
     }
-    let tag =
-        image.rsplit_once('/').map_or(image, |(_, name)| name).split_once(':').map_or("", |(_, tag)| tag);
+    let tag = tag(image);
     let boot_ms = 5 * SECOND + (world.random() % 5_000) as Millis;
     ImageBehaviour {
         boot_ms: if tag.contains("slow") { boot_ms + 90 * SECOND } else { boot_ms },
         crash: if tag.contains("crash") { 1.0 } else { 0.0 },
         healthy: !tag.contains("unhealthy"),
-        errors: if tag.contains("errors") { 0.5 } else { 0.0 },
+        errors: errors(world, image),
     }
 }

@@ -8,6 +8,7 @@
 //! Nothing polls: a service is looked at when a task, a target, a host or its settings changed.
 
 mod account;
+pub mod adopt;
 mod agent;
 mod capacity;
 mod clusters;
@@ -18,10 +19,12 @@ mod discovery;
 mod hooks;
 mod hosts;
 pub mod images;
+pub mod index;
 pub mod model;
 pub mod network;
 mod placement;
 mod reach;
+mod roles;
 mod scaling;
 mod scheduler;
 mod services;
@@ -34,6 +37,8 @@ mod tasks;
 mod tell;
 #[cfg(test)]
 pub mod tests;
+#[cfg(test)]
+mod tests_roles;
 #[cfg(test)]
 mod tests_shifting;
 mod view;
@@ -164,30 +169,36 @@ pub fn drain_before_termination(world: &mut World, instance_id: &str) -> bool {
 /// How the application behind a target answers health checks on this port; None if nothing listens.
 /// `target` is an instance id or an IP address.
 pub fn answers(world: &World, target: &str, port: i64) -> Option<bool> {
+    listener(world, target, port)?.answers
+}
+
+/// The share of requests that what listens there answers with a 5xx; None if nothing answers.
+pub fn serves(world: &World, target: &str, port: i64) -> Option<f64> {
+    let container = listener(world, target, port).filter(|container| container.answers.is_some())?;
+    Some(images::errors(world, &container.image))
+}
+
+/// The container that listens behind a target on this port.
+fn listener<'w>(world: &'w World, target: &str, port: i64) -> Option<&'w model::Container> {
     let task = world.ecs.tasks.get(world.ecs.listening.get(&format!("{target}:{port}"))?)?;
     let on_host = task.interface.is_none();
-    let container = task.containers.iter().find(|container| {
+    task.containers.iter().find(|container| {
         container
             .bindings
             .iter()
             .any(|(inner, outer, _)| if on_host { *outer == port } else { *inner == port })
-    })?;
-    container.answers
+    })
 }
 
 /// Application Auto Scaling sets a service's desired count.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, desired: i64) {
-    let found = world
-        .ecs
-        .services
-        .values_mut()
-        .find(|one| one.cluster == cluster && one.name == service && one.status == "ACTIVE");
+    let arn = world.arn("ecs", &format!("service/{cluster}/{service}"));
+    let found = world.ecs.services.get_mut(&arn).filter(|one| one.status == "ACTIVE");
     if let Some(found) = found
         && found.desired != desired
     {
         found.desired = desired;
         found.steady = false;
-        let arn = found.arn.clone();
         kick(world, &arn, 0);
     }
 }

@@ -31,6 +31,8 @@ pub struct State {
     pub tokens: BTreeMap<String, Vec<String>>,
     /// Short ids are numbers that grow, like AWS's (deployments, revisions).
     pub sequence: u64,
+    #[serde(skip)]
+    pub index: super::index::Index,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

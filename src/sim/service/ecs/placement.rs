@@ -2,12 +2,13 @@
 
 use super::super::Input;
 use super::definitions::{self, Needs};
-use super::model::{Host, Service, Task};
+use super::index::Room;
+use super::model::{Host, Service};
 use super::{Event, kick, tasks};
 use crate::World;
 use crate::world::{Event as WorldEvent, SECOND};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to place, and where it may go.
 pub(super) struct Ask<'a> {
@@ -60,60 +61,176 @@ fn lack(host: &Host, needs: &Needs, ask: &Ask, neighbours: usize) -> Option<Lack
     (needs.own_interface && host.used_interfaces >= host.interfaces).then_some(Lack::Interface)
 }
 
-/// Host → tasks of the group on it. A service knows its tasks; those of other groups are searched for.
-fn neighbours<'a>(world: &'a World, ask: &Ask) -> BTreeMap<&'a str, usize> {
-    let service = ask.group.strip_prefix("service:").and_then(|name| {
-        world.ecs.services.get(&world.arn("ecs", &format!("service/{}/{name}", ask.cluster)))
-    });
-    let tasks: Box<dyn Iterator<Item = &Task>> = match service {
-        Some(service) => Box::new(service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn))),
-        None => Box::new(world.ecs.tasks.values().filter(|task| task.group == ask.group)),
-    };
-    let mut found = BTreeMap::new();
-    for host in tasks.filter(|task| task.wanted).filter_map(|task| task.host.as_deref()) {
-        *found.entry(host).or_default() += 1;
-    }
-    found
+/// The part of a host's rank that one strategy or habit decides; the least wins.
+enum Criterion<'a> {
+    /// Tasks of the group on hosts of the same value.
+    Spread(&'a str, BTreeMap<String, usize>),
+    Neighbours,
+    FreeCpu,
+    FreeMemory,
+    UsedMemory,
+    UsedCpu,
 }
 
-/// The best host, or why there is none (the end of an event's sentence).
-pub(super) fn choose(world: &World, ask: &Ask) -> Result<String, String> {
-    let needs = definitions::needs(world, ask.definition).ok_or("The task definition does not exist.")?;
-    let Some(cluster) = world.ecs.clusters.get(ask.cluster) else {
-        return Err("Cluster not found.".to_owned());
-    };
-    let mut fitting: Vec<(&Host, usize)> = Vec::new();
-    let mut closest: Option<(u8, &Host, Lack)> = None;
-    let mut any = false;
-    let neighbours = neighbours(world, ask);
-    for arn in cluster.hosts.iter().filter(|arn| ask.only.is_none_or(|only| only == *arn)) {
-        let Some(host) = world.ecs.hosts.get(arn).filter(|host| !host.draining) else { continue };
-        if ask.provider.is_some() && host.provider.as_deref() != ask.provider {
-            continue;
-        }
-        any = true;
-        let neighbours = neighbours.get(arn.as_str()).copied().unwrap_or(0);
-        match lack(host, &needs, ask, neighbours) {
-            None => fitting.push((host, neighbours)),
-            Some(lack) => {
-                let rank = match lack {
-                    Lack::Attribute => 0,
-                    Lack::Port => 1,
-                    Lack::Interface => 2,
-                    Lack::Memory => 3,
-                    Lack::Cpu => 4,
-                };
-                if closest.as_ref().is_none_or(|(best, ..)| rank > *best) {
-                    closest = Some((rank, host, lack));
+/// One search for a host.
+struct Search<'a> {
+    ask: &'a Ask<'a>,
+    needs: Needs,
+    neighbours: Option<&'a BTreeMap<String, usize>>,
+    criteria: Vec<Criterion<'a>>,
+}
+
+impl<'a> Search<'a> {
+    /// Strategies narrow the choice one after the other; what they leave open goes to the host with the fewest
+    /// tasks of the group, then to the emptiest.
+    fn new(world: &'a World, ask: &'a Ask<'a>, needs: Needs) -> Self {
+        let neighbours = world.ecs.index.neighbours(ask.cluster, ask.group);
+        let mut criteria = Vec::new();
+        for step in ask.strategy {
+            let field = step.text("field").unwrap_or_default();
+            match (step.text("type"), field.strip_prefix("attribute:")) {
+                (Some("spread"), Some(name)) => {
+                    let mut load: BTreeMap<String, usize> = BTreeMap::new();
+                    let hosts = neighbours.into_iter().flatten();
+                    for (host, count) in
+                        hosts.filter_map(|(arn, count)| Some((world.ecs.hosts.get(arn)?, count)))
+                    {
+                        if !host.draining {
+                            *load.entry(attribute(host, name)).or_default() += count;
+                        }
+                    }
+                    criteria.push(Criterion::Spread(name, load));
                 }
+                (Some("spread"), None) => criteria.push(Criterion::Neighbours),
+                (Some("binpack"), _) if field.eq_ignore_ascii_case("cpu") => {
+                    criteria.push(Criterion::FreeCpu);
+                }
+                (Some("binpack"), _) => criteria.push(Criterion::FreeMemory),
+                _ => {}
             }
         }
+        criteria.extend([Criterion::Neighbours, Criterion::UsedMemory, Criterion::UsedCpu]);
+        Search { ask, needs, neighbours, criteria }
     }
-    if let Some((host, _)) = best(fitting, ask.strategy) {
-        return Ok(host.arn.clone());
+
+    fn neighbours(&self, host: &str) -> usize {
+        self.neighbours.and_then(|all| all.get(host)).copied().unwrap_or(0)
     }
-    Err(match closest {
-        _ if !any && ask.provider.is_some() => {
+
+    fn takes(&self, host: &Host) -> bool {
+        lack(host, &self.needs, self.ask, self.neighbours(&host.arn)).is_none()
+    }
+
+    fn rank(&self, host: &Host) -> Vec<i64> {
+        let rank = |criterion: &Criterion| match criterion {
+            Criterion::Spread(name, load) => {
+                load.get(&attribute(host, name)).map_or(0, |count| *count as i64)
+            }
+            Criterion::Neighbours => self.neighbours(&host.arn) as i64,
+            Criterion::FreeCpu => host.cpu - host.used_cpu,
+            Criterion::FreeMemory => host.memory - host.used_memory,
+            Criterion::UsedMemory => host.used_memory,
+            Criterion::UsedCpu => host.used_cpu,
+        };
+        self.criteria.iter().map(rank).collect()
+    }
+
+    /// Hosts among which the best one is: those with tasks of the group, and of each row of the index (hosts of
+    /// one class with the same free CPU, which differ only in their memory) the best one without.
+    fn candidates(&self, world: &'a World) -> Vec<&'a Host> {
+        let known = |arn: &String| world.ecs.hosts.get(arn);
+        if let Some(only) = self.ask.only {
+            return world.ecs.hosts.get(only).into_iter().collect();
+        }
+        let mut found: Vec<&Host> =
+            self.neighbours.into_iter().flatten().filter_map(|(arn, _)| known(arn)).collect();
+        let fullest_first = self.criteria.iter().any(|one| matches!(one, Criterion::FreeMemory));
+        for (class, room) in world.ecs.index.room(self.ask.cluster) {
+            if self.ask.provider.is_some() && class.provider.as_deref() != self.ask.provider {
+                continue;
+            }
+            let rows = room.range(self.needs.cpu..).map(|(_, row)| row);
+            if self.needs.own_interface && !class.interface || !self.class_fits(world, room) {
+                continue;
+            }
+            for row in rows {
+                let fitting = row.range(..=class.memory - self.needs.memory);
+                let fresh = |hosts: &'a std::collections::BTreeSet<String>| {
+                    let others = hosts.iter().filter(|arn| self.neighbours(arn) == 0).filter_map(known);
+                    others.into_iter().find(|host| self.takes(host))
+                };
+                found.extend(if fullest_first {
+                    fitting.rev().find_map(|(_, hosts)| fresh(hosts))
+                } else {
+                    fitting.into_iter().find_map(|(_, hosts)| fresh(hosts))
+                });
+            }
+        }
+        found
+    }
+
+    /// Zones and attributes are the same for a whole class: one host stands for all.
+    fn class_fits(&self, world: &World, room: &Room) -> bool {
+        let sample = room.values().flat_map(BTreeMap::values).flatten().next();
+        let Some(host) = sample.and_then(|arn| world.ecs.hosts.get(arn)) else { return false };
+        let zones = self.ask.zones.as_ref();
+        zones.is_none_or(|zones| zones.contains(&host.zone))
+            && self.ask.constraints.iter().chain(&self.needs.constraints).all(|constraint| {
+                let text = constraint.text("expression").unwrap_or_default();
+                constraint.text("type") != Some("memberOf")
+                    || text.contains("ec2InstanceId")
+                    || expression_holds(text, host)
+            })
+    }
+}
+
+/// The best host, if any takes it.
+pub(super) fn choose(world: &World, ask: &Ask) -> Option<String> {
+    let search = Search::new(world, ask, definitions::needs(world, ask.definition)?);
+    let cluster = world.ecs.clusters.get(ask.cluster)?;
+    let fitting = search.candidates(world).into_iter().filter(|host| {
+        !host.draining
+            && (ask.provider.is_none() || host.provider.as_deref() == ask.provider)
+            && cluster.hosts.contains(&host.arn)
+            && search.takes(host)
+    });
+    fitting.min_by_key(|host| (search.rank(host), &host.arn)).map(|host| host.arn.clone())
+}
+
+/// Why there is no host (the end of an event's sentence). Of each class only the emptiest hosts are looked at.
+pub(super) fn why_not(world: &World, ask: &Ask) -> String {
+    const LOOKED_AT: usize = 8;
+    let Some(needs) = definitions::needs(world, ask.definition) else {
+        return "The task definition does not exist.".to_owned();
+    };
+    if !world.ecs.clusters.contains_key(ask.cluster) {
+        return "Cluster not found.".to_owned();
+    }
+    let neighbours = world.ecs.index.neighbours(ask.cluster, ask.group);
+    let rooms = world.ecs.index.room(ask.cluster);
+    let emptiest = rooms
+        .filter(|(class, _)| ask.provider.is_none() || class.provider.as_deref() == ask.provider)
+        .flat_map(|(_, room)| room.values().rev().flat_map(BTreeMap::values).flatten().take(LOOKED_AT));
+    let mut closest: Option<(u8, &Host, Lack)> = None;
+    for host in emptiest.filter_map(|arn| world.ecs.hosts.get(arn)) {
+        if ask.only.is_some_and(|only| only != host.arn) {
+            continue;
+        }
+        let here = neighbours.and_then(|all| all.get(&host.arn)).copied().unwrap_or(0);
+        let Some(lack) = lack(host, &needs, ask, here) else { continue };
+        let rank = match lack {
+            Lack::Attribute => 0,
+            Lack::Port => 1,
+            Lack::Interface => 2,
+            Lack::Memory => 3,
+            Lack::Cpu => 4,
+        };
+        if closest.as_ref().is_none_or(|(best, ..)| rank > *best) {
+            closest = Some((rank, host, lack));
+        }
+    }
+    match closest {
+        None if ask.provider.is_some() => {
             "Reason: No Container Instances were found in your capacity provider.".to_owned()
         }
         None => "Reason: No Container Instances were found in your cluster.".to_owned(),
@@ -128,43 +245,11 @@ pub(super) fn choose(world: &World, ask: &Ask) -> Result<String, String> {
             };
             format!("The closest matching container-instance {id} {what}.")
         }
-    })
+    }
 }
 
-/// Strategies narrow the choice one after the other; what they leave open goes to the emptiest host.
-fn best<'a>(mut fitting: Vec<(&'a Host, usize)>, strategy: &[Json]) -> Option<(&'a Host, usize)> {
-    for step in strategy {
-        let field = step.text("field").unwrap_or_default();
-        match step.text("type") {
-            Some("spread") => {
-                let mut load: BTreeMap<String, usize> = BTreeMap::new();
-                for (host, neighbours) in &fitting {
-                    *load.entry(bucket(host, field)).or_default() += neighbours;
-                }
-                let least = load.values().min().copied();
-                fitting.retain(|(host, _)| load.get(&bucket(host, field)).copied() == least);
-            }
-            Some("binpack") => {
-                let left = |host: &Host| match field {
-                    "cpu" | "CPU" => host.cpu - host.used_cpu,
-                    _ => host.memory - host.used_memory,
-                };
-                let least = fitting.iter().map(|(host, _)| left(host)).min();
-                fitting.retain(|(host, _)| Some(left(host)) == least);
-            }
-            _ => {}
-        }
-    }
-    fitting
-        .into_iter()
-        .min_by_key(|(host, neighbours)| (*neighbours, host.used_memory, host.used_cpu, &host.arn))
-}
-
-fn bucket(host: &Host, field: &str) -> String {
-    match field.strip_prefix("attribute:") {
-        Some(name) => host.attributes.get(name).cloned().flatten().unwrap_or_default(),
-        None => host.arn.clone(),
-    }
+fn attribute(host: &Host, name: &str) -> String {
+    host.attributes.get(name).cloned().flatten().unwrap_or_default()
 }
 
 /// The cluster query language, as far as attributes go: `attribute:x == y`, `!=`, `in [a, b]`, `=~ glob`,
@@ -272,8 +357,13 @@ pub(super) fn place_waiting(world: &mut World, cluster: &str, at: i64) {
         .filter_map(|arn| world.ecs.tasks.get(arn).map(|task| (task.created, arn.clone())))
         .collect();
     waiting.sort();
+    // Room only shrinks here: what found none for one task finds none for the next one like it.
+    let mut refused: BTreeSet<tasks::Kind> = BTreeSet::new();
     for (_, arn) in waiting {
-        tasks::try_placement(world, &arn);
+        let Some(kind) = tasks::kind(world, &arn).filter(|kind| !refused.contains(kind)) else { continue };
+        if !tasks::try_placement(world, &arn) {
+            refused.insert(kind);
+        }
     }
 }
 

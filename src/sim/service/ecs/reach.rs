@@ -104,7 +104,8 @@ pub(super) fn provision(world: &mut World, arn: &str) {
     let on_host = task.host.is_some();
     let attachment = world.uuid();
     let description = format!("arn:aws:ecs:{}:{}:attachment/{attachment}", world.region, world.account);
-    let subnet = world.ecs.tasks.get(arn).and_then(|task| pick_subnet(world, task));
+    let foreseen = world.foreseen("task-subnet");
+    let subnet = foreseen.or_else(|| world.ecs.tasks.get(arn).and_then(|task| pick_subnet(world, task)));
     let made = match &subnet {
         Some(subnet) => network::create_interface(world, subnet, &groups, &description),
         None => Err(super::invalid("Unable to find a subnet for the task.")),

@@ -5,11 +5,12 @@
 //! same times, but only when something changed.
 
 use super::definitions;
-use super::model::{Host, Provider, TaskStatus};
-use super::{Event, capacity, hosts};
+use super::model::{Provider, TaskStatus};
+use super::{Event, capacity};
 use crate::World;
 use crate::service::autoscaling;
 use crate::world::{Event as WorldEvent, MINUTE, Millis};
+use std::collections::BTreeMap;
 
 const PERIOD: Millis = MINUTE;
 /// Datapoints of the alarm that scales in.
@@ -29,6 +30,13 @@ pub(super) fn wake_cluster(world: &mut World, cluster: &str) {
     }
 }
 
+/// Something changed for this capacity provider only.
+pub(super) fn wake_provider(world: &mut World, name: Option<&str>) {
+    let Some(provider) = name.and_then(|name| capacity::get(world, name)) else { return };
+    let arn = provider.arn.clone();
+    wake(world, &arn);
+}
+
 pub(super) fn wake(world: &mut World, arn: &str) {
     wake_after(world, arn, PERIOD);
 }
@@ -43,11 +51,9 @@ fn wake_after(world: &mut World, arn: &str, after: Millis) {
 }
 
 /// Instances that hold tasks (but daemons), and instances more that the waiting tasks fill.
-fn needed(world: &World, provider: &Provider, present: &[&Host]) -> i64 {
-    let busy = present
-        .iter()
-        .filter(|host| !host.draining && host.tasks.iter().any(|task| !hosts::is_daemon(world, task)));
-    let busy = busy.count() as i64;
+fn needed(world: &World, provider: &Provider) -> i64 {
+    let fleet = world.ecs.index.fleet(&provider.name);
+    let busy = fleet.map_or(0, |fleet| fleet.busy);
     let clusters =
         world.ecs.clusters.values().filter(|cluster| cluster.capacity_providers.contains(&provider.name));
     let waiting: Vec<(i64, i64)> = clusters
@@ -63,13 +69,17 @@ fn needed(world: &World, provider: &Provider, present: &[&Host]) -> i64 {
         return busy;
     }
     // Empty hosts that are there already take waiting tasks first: those count as needed, too.
-    let Some(size) = present.first().map(|host| (host.cpu.max(1), host.memory.max(1))) else {
+    let first = fleet.and_then(|fleet| world.ecs.hosts.get(fleet.hosts.first()?));
+    let Some(size) = first.map(|host| (host.cpu.max(1), host.memory.max(1))) else {
         return busy + 2.min(waiting.len() as i64).max(1);
     };
     let mut bins: Vec<(i64, i64)> = Vec::new();
+    // A bin that was too full for a task of this size is so for the next one.
+    let mut open: BTreeMap<(i64, i64), usize> = BTreeMap::new();
     for (cpu, memory) in waiting {
-        let bin = bins.iter_mut().find(|(c, m)| *c >= cpu && *m >= memory);
-        match bin {
+        let from = open.entry((cpu, memory)).or_default();
+        *from += bins[*from..].iter().take_while(|(c, m)| *c < cpu || *m < memory).count();
+        match bins.get_mut(*from) {
             Some((c, m)) => {
                 *c -= cpu;
                 *m -= memory;
@@ -94,10 +104,8 @@ pub(super) fn evaluate(world: &mut World, arn: &str, at: Millis) {
         wake_after(world, arn, provider.settles_at - world.now);
         return;
     }
-    let of_provider = |host: &&Host| host.provider.as_ref() == Some(&provider.name);
-    let present: Vec<&Host> = world.ecs.hosts.values().filter(of_provider).collect();
     let Some(desired) = group_desired(world, &provider) else { return };
-    let needed = needed(world, &provider, &present);
+    let needed = needed(world, &provider);
     let wanted = (needed * 100 + provider.target_capacity - 1) / provider.target_capacity;
     if wanted > desired {
         let step = (wanted - desired).clamp(provider.min_step, provider.max_step);

@@ -9,12 +9,19 @@ use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One task as the scheduler sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub arn: String,
+    /// Not being stopped.
+    wanted: bool,
+    proven: bool,
+    /// How long until it can be said whether it is healthy, if nothing else happens before.
+    wait: Option<i64>,
+    /// How long it may still fail its checks.
+    grace_left: Option<i64>,
     pub primary: bool,
     running: bool,
     leaving_host: bool,
@@ -40,17 +47,27 @@ pub(super) fn look(world: &mut World, arn: &str, at: i64) {
         _ if external => task_sets::look(world, arn),
         _ => {
             deployments::started(world, arn);
-            retire_unhealthy(world, arn);
+            let mut seen = survey(world, arn);
+            let primary = primary(world, arn);
+            let mut changed = retire_unhealthy(world, arn, &seen);
             deployments::watch(world, arn);
+            changed |= self::primary(world, arn) != primary;
             if shifting::look(world, arn) {
                 return;
             }
+            if changed {
+                seen = survey(world, arn);
+            }
             if world.ecs.services.get(arn).is_some_and(|service| service.daemon) {
                 daemon::look(world, arn);
+                changed = true;
             } else {
-                replica(world, arn);
+                changed = replica(world, arn, &seen);
             }
-            finish(world, arn);
+            if changed {
+                seen = survey(world, arn);
+            }
+            finish(world, arn, &seen);
         }
     }
 }
@@ -70,21 +87,23 @@ impl Service {
     }
 }
 
-fn tasks_of(world: &World, service: &Service) -> Vec<Task> {
-    service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)).cloned().collect()
+fn tasks_of<'a>(world: &'a World, service: &'a Service) -> impl Iterator<Item = &'a Task> {
+    service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn))
 }
 
 /// Health checks of a task have failed, and its grace period is over; Err is how long that still lasts.
-fn is_unhealthy(world: &World, task: &Task, grace: i64) -> Result<Option<String>, i64> {
+fn is_unhealthy(
+    world: &World,
+    task: &Task,
+    targets: &[Option<&'static str>],
+    grace: i64,
+) -> Result<Option<String>, i64> {
     if task.status != TaskStatus::Running {
         return Ok(None);
     }
-    let reason = task
-        .targets
-        .iter()
-        .find(|(group, id, port)| {
-            elbv2::target_health(world, group, id, Some(*port)).as_deref() == Some("unhealthy")
-        })
+    let failing = targets.iter().position(|health| *health == Some("unhealthy"));
+    let reason = failing
+        .and_then(|at| task.targets.get(at))
         .map(|(group, ..)| format!("Task failed ELB health checks in (target-group {group})"))
         .or_else(|| {
             let sick =
@@ -98,43 +117,44 @@ fn is_unhealthy(world: &World, task: &Task, grace: i64) -> Result<Option<String>
     }
 }
 
+fn primary(world: &World, arn: &str) -> Option<String> {
+    Some(world.ecs.services.get(arn)?.primary()?.id.clone())
+}
+
 /// Stops tasks that never became healthy. One that was is replaced before it is stopped (see `replica`).
-fn retire_unhealthy(world: &mut World, arn: &str) {
-    retire(world, arn, false);
+fn retire_unhealthy(world: &mut World, arn: &str, seen: &[Seen]) -> bool {
+    retire(world, arn, seen, false)
 }
 
 /// Stops all unhealthy tasks, those too that once were healthy: task sets replace them afterwards.
 pub(super) fn stop_unhealthy(world: &mut World, arn: &str) {
-    retire(world, arn, true);
+    let seen = survey(world, arn);
+    retire(world, arn, &seen, true);
 }
 
-fn retire(world: &mut World, arn: &str, all: bool) {
-    let Some(service) = world.ecs.services.get(arn) else { return };
-    let grace = service.grace_seconds.unwrap_or(0);
-    for task in tasks_of(world, service).into_iter().filter(|task| task.wanted) {
-        let reason = match is_unhealthy(world, &task, grace) {
-            Ok(Some(reason)) => reason,
-            Ok(None) => continue,
-            Err(wait) => {
-                kick(world, arn, wait);
-                continue;
-            }
-        };
-        if task.proven && !all {
+fn retire(world: &mut World, arn: &str, seen: &[Seen], all: bool) -> bool {
+    if let Some(wait) = seen.iter().filter(|one| one.wanted).filter_map(|one| one.grace_left).min() {
+        kick(world, arn, wait);
+    }
+    let mut stopped = false;
+    for one in seen.iter().filter(|one| one.wanted && (all || !one.proven)) {
+        let Some((reason, task)) = one.sick.clone().zip(world.ecs.tasks.get(&one.arn).cloned()) else {
             continue;
-        }
+        };
         tell_unhealthy(world, arn, &task);
         super::settle::failed(world, &task.arn);
         tasks::stop(world, &task.arn, Stop::new("ServiceSchedulerInitiated", reason));
+        stopped = true;
     }
+    stopped
 }
 
 /// Healthy tasks of a deployment on hosts that stay, and when there may be more without any event.
 pub(super) fn healthy_of(world: &World, arn: &str, deployment: &str) -> (i64, Option<i64>) {
     let Some(service) = world.ecs.services.get(arn) else { return (0, None) };
-    let all = tasks_of(world, service);
+    let all: Vec<&Task> = tasks_of(world, service).collect();
     let ours = || all.iter().filter(|task| task.wanted && task.deployment.as_deref() == Some(deployment));
-    let good = |task: &&Task| tasks::counts_healthy(world, task) == Ok(true) && !leaving(world, task);
+    let good = |task: &&&Task| tasks::counts_healthy(world, task) == Ok(true) && !leaving(world, task);
     (
         ours().filter(good).count() as i64,
         ours().filter_map(|task| tasks::counts_healthy(world, task).err()).min(),
@@ -170,33 +190,52 @@ fn leaving(world: &World, task: &Task) -> bool {
     host.is_some_and(|host| world.ecs.hosts.get(host).is_none_or(|host| host.draining))
 }
 
-pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
-    let primary = service.primary().map(|one| one.id.clone());
+/// All tasks of a service.
+fn survey(world: &World, arn: &str) -> Vec<Seen> {
+    let Some(service) = world.ecs.services.get(arn) else { return Vec::new() };
+    let primary = service.primary().map(|one| one.id.as_str());
     let grace = service.grace_seconds.unwrap_or(0);
-    tasks_of(world, service)
-        .into_iter()
-        .filter(|task| task.wanted)
-        .map(|task| Seen {
-            primary: task.deployment == primary,
+    let seen = |task: &Task| {
+        let targets = tasks::targets(world, task);
+        let (sick, grace_left) = match is_unhealthy(world, task, &targets, grace) {
+            Ok(sick) => (sick, None),
+            Err(wait) => (None, Some(wait)),
+        };
+        let counts = tasks::counts_healthy_with(world, task, &targets);
+        Seen {
+            wanted: task.wanted,
+            proven: task.proven,
+            wait: counts.err(),
+            grace_left,
+            primary: task.deployment.as_deref() == primary,
             running: task.status == TaskStatus::Running,
-            leaving_host: leaving(world, &task),
-            healthy: tasks::counts_healthy(world, &task) == Ok(true),
-            sick: is_unhealthy(world, &task, grace).ok().flatten(),
+            leaving_host: leaving(world, task),
+            healthy: counts == Ok(true),
+            sick,
             zone: task.zone.clone(),
             created: task.created,
             host: task.host.clone(),
             deployment: task.deployment.clone(),
-            arn: task.arn,
-        })
-        .collect()
+            arn: task.arn.clone(),
+        }
+    };
+    tasks_of(world, service).map(seen).collect()
 }
 
-fn replica(world: &mut World, arn: &str) {
-    let Some(service) = world.ecs.services.get(arn) else { return };
-    let Some(primary) = service.primary() else { return };
+/// The tasks of a service that are not being stopped.
+pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
+    let mut seen = survey(world, &service.arn);
+    seen.retain(|one| one.wanted);
+    seen
+}
+
+/// Whether anything was started or stopped.
+fn replica(world: &mut World, arn: &str, seen: &[Seen]) -> bool {
+    let Some(service) = world.ecs.services.get(arn) else { return false };
+    let Some(primary) = service.primary() else { return false };
     let (id, bounds) = (primary.id.clone(), service.bounds());
-    let seen = see(world, service);
-    keep(world, arn, &id, bounds, &seen);
+    let wanted: Vec<Seen> = seen.iter().filter(|one| one.wanted).cloned().collect();
+    keep(world, arn, &id, bounds, &wanted)
 }
 
 /// Keeps one of two deployments that stand side by side at the desired count, without regard to the other.
@@ -212,9 +251,9 @@ pub(super) fn keep_one(world: &mut World, arn: &str, deployment: &str) {
 }
 
 /// Starts and stops tasks so that the deployment `id` has the desired count, within least and most.
-fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[Seen]) {
-    let Some(service) = world.ecs.services.get(arn) else { return };
-    let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return };
+fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[Seen]) -> bool {
+    let Some(service) = world.ecs.services.get(arn) else { return false };
+    let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return false };
     let halted = kept.rollout == Rollout::Failed;
     let desired = service.desired;
     let throttled = service.throttled_until - world.now;
@@ -231,7 +270,7 @@ fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[
         }
     }
     if halted {
-        return;
+        return false;
     }
     let surplus = good.len() as i64 - desired;
     if surplus > 0 {
@@ -250,6 +289,7 @@ fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[
             )
         });
     }
+    started > 0 || surplus > 0 || stopped > 0
 }
 
 /// Says something once, until the cause is resolved.
@@ -350,13 +390,12 @@ fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result
     let mut ask =
         placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
     ask.only = on;
-    let host = match placement::choose(world, &ask) {
-        _ if fargate => None,
-        Ok(host) => Some(host),
-        // Managed scaling brings a host: the task waits for it in PROVISIONING.
-        Err(_) if provider.as_deref().is_some_and(|name| scales(world, name)) => None,
-        Err(why) => return Err(why),
-    };
+    let host = if fargate { None } else { placement::choose(world, &ask) };
+    // Managed scaling brings a host: the task waits for it in PROVISIONING.
+    let waits = fargate || provider.as_deref().is_some_and(|name| scales(world, name));
+    if host.is_none() && !waits {
+        return Err(placement::why_not(world, &ask));
+    }
     let order = Order {
         cluster: service.cluster.clone(),
         definition: revision.task_definition.clone(),
@@ -469,22 +508,15 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
 
 /// Old deployments without tasks leave the list; a deployment whose tasks are all there and healthy, with
 /// nothing else left, is complete; a service at rest says so once.
-fn finish(world: &mut World, arn: &str) {
-    let Some(service) = world.ecs.services.get(arn) else { return };
-    let all = tasks_of(world, service);
-    let primary = service.primary().map(|one| one.id.clone());
-    let waits = all.iter().filter_map(|task| tasks::counts_healthy(world, task).err()).min();
-    let settled = all.len() as i64 == service.desired
-        && all.iter().all(|task| {
-            task.wanted
-                && task.deployment == primary
-                && tasks::counts_healthy(world, task) == Ok(true)
-                && (service.daemon || !leaving(world, task))
-        });
-    let service = world.ecs.services.get_mut(arn).expect("looked up above");
-    let used: Vec<&String> = all.iter().filter_map(|task| task.deployment.as_ref()).collect();
+fn finish(world: &mut World, arn: &str, seen: &[Seen]) {
+    let Some(service) = world.ecs.services.get_mut(arn) else { return };
+    let waits = seen.iter().filter_map(|one| one.wait).min();
+    let daemon = service.daemon;
+    let rests = |one: &Seen| one.wanted && one.primary && one.healthy && (daemon || !one.leaving_host);
+    let settled = seen.len() as i64 == service.desired && seen.iter().all(rests);
+    let used: BTreeSet<&String> = seen.iter().filter_map(|one| one.deployment.as_ref()).collect();
     let mut first = true;
-    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&&one.id));
+    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&one.id));
     if !settled {
         service.steady = false;
         if let Some(wait) = waits {
@@ -509,7 +541,7 @@ fn finish(world: &mut World, arn: &str) {
 fn wind_down(world: &mut World, arn: &str) {
     let Some(service) = world.ecs.services.get(arn) else { return };
     let wanted: Vec<String> =
-        tasks_of(world, service).into_iter().filter(|task| task.wanted).map(|task| task.arn).collect();
+        tasks_of(world, service).filter(|task| task.wanted).map(|task| task.arn.clone()).collect();
     stop_all(world, arn, &wanted);
     let Some(service) = world.ecs.services.get_mut(arn) else { return };
     if service.tasks.is_empty() {

@@ -309,6 +309,7 @@ pub(super) fn create_service(world: &mut World, input: &Json) -> Answer {
         task_sets: Vec::new(),
     };
     world.ecs.services.insert(arn.clone(), service);
+    world.ecs.service_changed(&cluster, &arn);
     if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
         cluster.services.insert(arn.clone());
     }

@@ -14,8 +14,9 @@ pub(super) fn say(world: &mut World, service: &str, text: impl FnOnce(&str) -> S
     let (id, at) = (world.uuid(), world.now);
     let Some(found) = world.ecs.services.get_mut(service) else { return };
     let message = text(&found.name);
-    found.events.push_front(ServiceEvent { id, at, message });
+    found.events.push_front(ServiceEvent { id, at, message: message.clone() });
     found.events.truncate(EVENTS);
+    world.tell("ecs", "service", service, "told", Some(&message));
 }
 
 /// A task ended before it was of use: its deployment counts it, and starts are throttled in the end.

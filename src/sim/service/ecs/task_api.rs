@@ -337,9 +337,10 @@ pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
             };
             let waits = order.provider.as_deref().and_then(|name| capacity::get(world, name));
             match placement::choose(world, &ask) {
-                Ok(host) => order.host = Some(host),
-                Err(_) if waits.is_some_and(|provider| provider.managed_scaling) => {}
-                Err(why) => {
+                Some(host) => order.host = Some(host),
+                None if waits.is_some_and(|provider| provider.managed_scaling) => {}
+                None => {
+                    let why = placement::why_not(world, &ask);
                     failures.push(failure(world, &cluster, &why));
                     continue;
                 }

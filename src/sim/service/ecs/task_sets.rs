@@ -6,7 +6,7 @@ use super::settle::say;
 use super::tasks::{self, Order, Stop};
 use super::{
     capacity, clusters, definitions, invalid, kick, missing, placement, put, scheduler, services, short,
-    tag_list, tags_of, view,
+    tag_list, tags_of, tell, view,
 };
 use crate::World;
 use crate::world::SECOND;
@@ -291,6 +291,27 @@ pub(super) fn look(world: &mut World, arn: &str) {
             tasks::stop(world, task, Stop::scheduler(Some(&set.id)));
         }
     }
+    settle(world, arn);
+}
+
+/// Says once that all task sets are steady, and looks again when they may be.
+fn settle(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let sets = &service.task_sets;
+    let steady = !sets.is_empty() && sets.iter().all(|set| is_steady(world, service, set));
+    let wait = sets.iter().filter_map(|set| scheduler::healthy_of(world, arn, &set.id).1).min();
+    let was = service.steady;
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.steady = steady;
+    }
+    match wait.filter(|_| !steady) {
+        Some(wait) => kick(world, arn, wait),
+        None if steady && !was => {
+            say(world, arn, |name| format!("(service {name}) has reached a steady state."));
+            tell::service(world, arn, "INFO", "SERVICE_STEADY_STATE", None);
+        }
+        None => {}
+    }
 }
 
 fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
@@ -307,8 +328,8 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
         let ask =
             placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
         match placement::choose(world, &ask) {
-            Ok(host) => Some(host),
-            Err(_) => {
+            Some(host) => Some(host),
+            None => {
                 let cluster = service.cluster.clone();
                 if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
                     cluster.waiting.insert(arn.to_owned());

@@ -185,7 +185,9 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         proven: false,
         generation: 0,
     };
+    let provider = task.provider.clone();
     world.ecs.tasks.insert(arn.clone(), task);
+    world.tell("ecs", "task", &arn, "PROVISIONING", None);
     if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
         cluster.tasks.insert(arn.clone());
     }
@@ -199,7 +201,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
             if let Some(cluster) = world.ecs.clusters.get_mut(&order.cluster) {
                 cluster.unplaced.insert(arn.clone());
             }
-            super::scaling::wake_cluster(world, &order.cluster);
+            super::scaling::wake_provider(world, provider.as_deref());
             schedule(world, &arn, PLACEMENT_TIMEOUT, Step::Unplaceable);
         }
     }
@@ -213,10 +215,18 @@ fn is_fargate(world: &World, arn: &str) -> bool {
     })
 }
 
-/// A task that waits for capacity is tried again.
-pub(super) fn try_placement(world: &mut World, arn: &str) {
+/// What decides which hosts can take a task: cluster, definition, capacity provider, group.
+pub(super) type Kind = (String, String, Option<String>, String);
+
+pub(super) fn kind(world: &World, arn: &str) -> Option<Kind> {
+    let task = world.ecs.tasks.get(arn)?;
+    Some((task.cluster.clone(), task.definition.clone(), task.provider.clone(), task.group.clone()))
+}
+
+/// A task that waits for capacity is tried again; whether it has, or needs, no further try.
+pub(super) fn try_placement(world: &mut World, arn: &str) -> bool {
     let Some(task) = world.ecs.tasks.get(arn).filter(|task| task.wanted && task.host.is_none()) else {
-        return;
+        return true;
     };
     let service = task.service.as_ref().and_then(|service| world.ecs.services.get(service));
     let ask = match service {
@@ -239,8 +249,8 @@ pub(super) fn try_placement(world: &mut World, arn: &str) {
             only: None,
         },
     };
-    if let Ok(host) = placement::choose(world, &ask) {
-        let cluster = task.cluster.clone();
+    if let Some(host) = placement::choose(world, &ask) {
+        let (cluster, provider) = (task.cluster.clone(), task.provider.clone());
         if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
             cluster.unplaced.remove(arn);
         }
@@ -248,8 +258,10 @@ pub(super) fn try_placement(world: &mut World, arn: &str) {
             task.generation += 1;
         }
         place(world, arn, &host);
-        super::scaling::wake_cluster(world, &cluster);
+        super::scaling::wake_provider(world, provider.as_deref());
+        return true;
     }
+    false
 }
 
 fn place(world: &mut World, arn: &str, host: &str) {
@@ -258,6 +270,7 @@ fn place(world: &mut World, arn: &str, host: &str) {
     if let Some(task) = world.ecs.tasks.get_mut(arn) {
         task.host = Some(host.to_owned());
         task.zone = zone;
+        world.ecs.index.settle(&task.cluster, &task.group, host);
     }
     bind_ports(world, arn, host);
     let share = share(world, arn);
@@ -284,7 +297,13 @@ pub(super) fn step(world: &mut World, arn: &str, generation: u64, step: Step) {
             let delay = pull + jitter(world, 8);
             schedule(world, arn, delay, Step::Pulled);
         }
-        Step::Pulled => start_containers(world, arn),
+        Step::Pulled => match super::roles::refused(world, arn) {
+            Some(why) => {
+                super::settle::failed(world, arn);
+                stop(world, arn, why);
+            }
+            None => start_containers(world, arn),
+        },
         Step::Activated => {
             set(world, arn, TaskStatus::Running, |_| ());
             settle(world, arn);
@@ -311,7 +330,10 @@ fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mu
     task.status = status;
     task.version += 1;
     change(task);
-    if let Some(service) = task.service.clone() {
+    let service = task.service.clone();
+    world.tell("ecs", "task", arn, status.text(), None);
+    // On its way there a task changes nothing that its service decides about.
+    if let Some(service) = service.filter(|_| status >= TaskStatus::Running) {
         kick(world, &service, SECOND);
     }
     tell::task(world, arn);
@@ -432,6 +454,24 @@ fn settle(world: &mut World, arn: &str) {
 
 /// Whether the service may count on the task; Err is how long until that can be said.
 pub(super) fn counts_healthy(world: &World, task: &Task) -> Result<bool, Millis> {
+    counts_healthy_with(world, task, &targets(world, task))
+}
+
+/// How the task's targets stand, in their order; only while it runs does anybody ask.
+pub(super) fn targets(world: &World, task: &Task) -> Vec<Option<&'static str>> {
+    if task.status != TaskStatus::Running {
+        return Vec::new();
+    }
+    let health =
+        |(group, id, port): &(String, String, i64)| elbv2::target_health(world, group, id, Some(*port));
+    task.targets.iter().map(health).collect()
+}
+
+pub(super) fn counts_healthy_with(
+    world: &World,
+    task: &Task,
+    targets: &[Option<&'static str>],
+) -> Result<bool, Millis> {
     if task.status != TaskStatus::Running {
         return Ok(false);
     }
@@ -444,8 +484,8 @@ pub(super) fn counts_healthy(world: &World, task: &Task) -> Result<bool, Millis>
             ContainerHealth::Unknown | ContainerHealth::Unhealthy => return Ok(false),
         }
     }
-    for (group, id, port) in &task.targets {
-        match elbv2::target_health(world, group, id, Some(*port)).as_deref() {
+    for health in targets {
+        match health {
             Some("healthy" | "unused") => checked = true,
             _ => return Ok(false),
         }
@@ -465,7 +505,9 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     task.stop_code = Some(why.code.to_owned());
     task.stopped_reason = Some(why.reason);
     let (targets, status, service) = (task.targets.clone(), task.status, task.service.clone());
-    if let Some(cluster) = world.ecs.clusters.get_mut(&task.cluster) {
+    let cluster = task.cluster.clone();
+    world.ecs.task_unwanted(arn);
+    if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
         cluster.unplaced.remove(arn);
     }
     discovery::deregister(world, arn);
@@ -484,6 +526,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     if let Some(task) = world.ecs.tasks.get_mut(arn) {
         task.status = TaskStatus::Deactivating;
     }
+    world.tell("ecs", "task", arn, "DEACTIVATING", None);
     tell::task(world, arn);
     for (group, id, port) in &targets {
         elbv2::deregister(world, group, id, Some(*port));
@@ -519,6 +562,7 @@ fn terminate(world: &mut World, arn: &str) {
     }
     task.status = TaskStatus::Stopping;
     task.generation += 1;
+    world.tell("ecs", "task", arn, "STOPPING", None);
     tell::task(world, arn);
     schedule(world, arn, hosts::STOPS_IN, Step::Terminated);
 }
@@ -533,6 +577,7 @@ fn terminated(world: &mut World, arn: &str) {
     task.status = TaskStatus::Deprovisioning;
     task.version += 1;
     let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
+    world.tell("ecs", "task", arn, "DEPROVISIONING", None);
     tell::task(world, arn);
     schedule(world, arn, delay, Step::Deprovisioned);
 }
@@ -546,7 +591,8 @@ fn stopped(world: &mut World, arn: &str) {
     task.version += 1;
     task.generation += 1;
     let (host, interface, service) = (task.host.clone(), task.interface.clone(), task.service.clone());
-    let cluster = task.cluster.clone();
+    let (cluster, why) = (task.cluster.clone(), task.stopped_reason.clone());
+    world.tell("ecs", "task", arn, "STOPPED", why.as_deref());
     if let Some(interface) = interface {
         world.ecs.addresses.remove(&interface.private_ip);
         network::release_interface(world, &interface.id);
@@ -574,8 +620,8 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
     let Some(task) = world.ecs.tasks.get_mut(arn).filter(|task| task.status != TaskStatus::Stopped) else {
         return;
     };
-    if task.wanted {
-        task.wanted = false;
+    let was_wanted = std::mem::take(&mut task.wanted);
+    if was_wanted {
         task.stopping = Some(now);
         task.stop_code = Some(why.code.to_owned());
         task.stopped_reason = Some(why.reason);
@@ -585,6 +631,9 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
         container.exit_code = Some(137);
     }
     let targets = task.targets.clone();
+    if was_wanted {
+        world.ecs.task_unwanted(arn);
+    }
     discovery::deregister(world, arn);
     silence(world, arn);
     for (group, id, port) in targets {

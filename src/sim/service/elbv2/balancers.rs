@@ -173,7 +173,8 @@ fn wanted(world: &World, input: &Json) -> Result<Wanted, ApiError> {
         return Err(ApiError::new(
             "UnsupportedOperation",
             "gateway load balancers are not part of the embedded AWS",
-        ));
+        )
+        .status(501));
     }
     let subnets = wanted_subnets(world, input, &kind)?;
     let mut security_groups = checked_security_groups(world, &input.texts("SecurityGroups"))?;
@@ -249,7 +250,9 @@ pub(super) fn create_load_balancer(world: &mut World, input: &Json) -> Answer {
     let path = format!("{short}/{name}/{id}");
     let arn = world.arn("elasticloadbalancing", &format!("loadbalancer/{path}"));
     let internal = if wanted.scheme == "internal" { "internal-" } else { "" };
-    let dns_name = if short == "app" {
+    let dns_name = if let Some(foreseen) = world.foreseen("dns-name") {
+        foreseen
+    } else if short == "app" {
         let number = 1_000_000_000 + world.random() % 1_000_000_000;
         format!("{internal}{name}-{number}.{}.elb.amazonaws.com", world.region)
     } else {
@@ -285,6 +288,8 @@ pub(super) fn create_load_balancer(world: &mut World, input: &Json) -> Answer {
 pub(super) fn became_active(world: &mut World, arn: &str) {
     if let Some(balancer) = world.elbv2.balancers.get_mut(arn) {
         balancer.active = true;
+        let path = balancer.path.clone();
+        world.tell("elasticloadbalancing", "balancer", &path, "active", None);
         targets::refresh_balancer(world, arn);
     }
 }

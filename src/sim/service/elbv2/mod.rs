@@ -12,6 +12,7 @@ mod conditions;
 mod groups;
 mod listeners;
 mod model;
+mod reach;
 mod rules;
 mod shifting;
 mod ssl;
@@ -25,6 +26,7 @@ use crate::World;
 use serde::{Deserialize, Serialize};
 
 pub use model::State;
+pub use reach::{actions_for, balancer_named, takers};
 pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};

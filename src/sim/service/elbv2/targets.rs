@@ -4,6 +4,7 @@ use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
 use crate::World;
+use crate::service::autoscaling;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
 use serde_json::{Value as Json, json};
@@ -42,6 +43,7 @@ pub fn register(world: &mut World, group_arn: &str, id: &str, port: Option<i64>)
     };
     group.targets.insert(key.clone(), target);
     world.elbv2.registrations.entry(id.to_owned()).or_default().insert((group_arn.to_owned(), key.clone()));
+    world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "initial", None);
     refresh_target(world, group_arn, &key);
 }
 
@@ -64,14 +66,15 @@ pub fn deregister(world: &mut World, group_arn: &str, id: &str, port: Option<i64
     }
     target.health = Health::Draining;
     target.generation = generation;
+    world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "draining", None);
     let (group, target) = (group_arn.to_owned(), key);
     world.schedule(delay * SECOND, WorldEvent::Elbv2(Event::Drained { group, target, generation }));
 }
 
-pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>) -> Option<String> {
+pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>) -> Option<&'static str> {
     let group = world.elbv2.groups.get(group_arn)?;
     let target = group.targets.get(&key(id, port.or(group.port)))?;
-    Some(state(world, group, target).0.to_owned())
+    Some(state(world, group, target).0)
 }
 
 /// An instance that is shutting down answers no more; its registration goes at once.
@@ -104,7 +107,15 @@ fn forget(world: &mut World, group_arn: &str, key: &str) {
             world.elbv2.registrations.remove(&target.id);
         }
     }
+    world.tell("elasticloadbalancing", "target", &of(group_arn, key), "gone", None);
     ecs::target_changed(world, group_arn, &target.id, target.port);
+    autoscaling::target_changed(world, &target.id);
+}
+
+/// How the event log names a target.
+fn of(group_arn: &str, key: &str) -> String {
+    let group = group_arn.rsplit_once(":targetgroup/").map_or(group_arn, |(_, name)| name);
+    format!("{group}/{key}")
 }
 
 pub(super) fn forget_group(world: &mut World, group_arn: &str) {
@@ -228,7 +239,9 @@ pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation:
         target.health = health;
         target.answer = answer;
     }
+    world.tell("elasticloadbalancing", "target", &of(group_arn, key), health.text(), None);
     ecs::target_changed(world, group_arn, &id, port);
+    autoscaling::target_changed(world, &id);
 }
 
 pub(super) fn drained(world: &mut World, group_arn: &str, key: &str, generation: u64) {
@@ -243,8 +256,8 @@ fn state(
     world: &World,
     group: &Group,
     target: &Target,
-) -> (&'static str, Option<&'static str>, Option<String>) {
-    let say = |state, reason, text: &str| (state, Some(reason), Some(text.to_owned()));
+) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+    let say = |state, reason, text| (state, Some(reason), Some(text));
     if target.health == Health::Draining {
         return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
@@ -283,7 +296,7 @@ pub(in crate::service) fn reason(
     group_arn: &str,
     id: &str,
     port: Option<i64>,
-) -> Option<String> {
+) -> Option<&'static str> {
     let group = world.elbv2.groups.get(group_arn)?;
     let target = group.targets.get(&key(id, port.or(group.port)))?;
     state(world, group, target).2

@@ -117,7 +117,8 @@ fn check_shape(statement: &Map<String, Json>) -> Result<(), ApiError> {
 fn texts(value: &Json) -> Option<Vec<&str>> {
     match value {
         Json::String(one) => Some(vec![one]),
-        Json::Array(list) => list.iter().map(Json::as_str).collect(),
+        // IAM takes null for no entry at all (moto's tests of policies that AWS took).
+        Json::Array(list) => list.iter().filter(|one| !one.is_null()).map(Json::as_str).collect(),
         _ => None,
     }
 }

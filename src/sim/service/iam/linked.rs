@@ -11,6 +11,22 @@ const SERVICES: &[(&str, &str, &str)] = &[
         "AWSServiceRoleForApplicationAutoScaling",
         "AWSApplicationAutoscalingECSServicePolicy",
     ),
+    (
+        "custom-resource.application-autoscaling.amazonaws.com",
+        "AWSServiceRoleForApplicationAutoScaling_CustomResource",
+        "AWSApplicationAutoscalingCustomResourcePolicy",
+    ),
+    (
+        "dynamodb.application-autoscaling.amazonaws.com",
+        "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable",
+        "AWSApplicationAutoscalingDynamoDBTablePolicy",
+    ),
+    (
+        "elasticbeanstalk.amazonaws.com",
+        "AWSServiceRoleForElasticBeanstalk",
+        "AWSElasticBeanstalkServiceRolePolicy",
+    ),
+    ("spotfleet.amazonaws.com", "AWSServiceRoleForEC2SpotFleet", "AWSEC2SpotFleetServiceRolePolicy"),
     ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling", "AutoScalingServiceRolePolicy"),
     ("ec2.amazonaws.com", "AWSServiceRoleForEC2", "AWSEC2VssSnapshotPolicy"),
     (
@@ -55,8 +71,8 @@ fn insert(world: &mut World, service: &str, name: &str, description: Option<&str
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Principal": { "Service": service },
-            "Action": "sts:AssumeRole",
+            "Principal": { "Service": [service] },
+            "Action": ["sts:AssumeRole"],
         }],
     });
     let role = Role {
@@ -72,6 +88,7 @@ fn insert(world: &mut World, service: &str, name: &str, description: Option<&str
         inline: BTreeMap::new(),
         attached: BTreeSet::from([format!("arn:aws:iam::aws:policy/aws-service-role/{policy}")]),
         service: Some(service.to_owned()),
+        last_used: None,
     };
     world.iam.roles.insert(role.name.clone(), role);
     Some(())

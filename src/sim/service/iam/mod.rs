@@ -1,11 +1,19 @@
-//! IAM: roles, policies, instance profiles, service-linked roles, and users as far as they are named.
+//! IAM: roles, policies, instance profiles, service-linked roles; users, groups and their keys.
 
+mod account;
+mod authority;
 mod document;
+mod entity;
+mod groups;
+mod keys;
 mod linked;
+mod login;
 mod managed;
 mod policies;
 mod profiles;
+mod providers;
 mod roles;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -18,18 +26,40 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use authority::{
+    Enforcement, Holder, document_of, held_by_role, held_by_user, name_with_path, role_used, tags_of,
+};
+pub use keys::{owner_of_key, used as key_used};
 pub use linked::ensure_service_linked_role;
+pub use providers::provider_of;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    roles: BTreeMap<String, Role>,
+    pub(crate) roles: BTreeMap<String, Role>,
     /// Customer managed policies by ARN. Those of AWS are a table, see `managed`.
     policies: BTreeMap<String, Policy>,
-    profiles: BTreeMap<String, Profile>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
     users: BTreeMap<String, User>,
     aliases: BTreeSet<String>,
     /// Deletions of service-linked roles by task id.
     deletions: BTreeMap<String, linked::Deletion>,
+    #[serde(default)]
+    groups: BTreeMap<String, Group>,
+    /// By id.
+    #[serde(default)]
+    keys: BTreeMap<String, keys::AccessKey>,
+    /// By ARN.
+    #[serde(default)]
+    providers: BTreeMap<String, providers::Provider>,
+    /// As it is answered.
+    #[serde(default)]
+    password_policy: Option<Json>,
+    /// When the credential report was made.
+    #[serde(default)]
+    report: Option<Millis>,
+    /// Whether calls are checked against policies.
+    #[serde(default)]
+    pub enforcement: Enforcement,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,6 +78,9 @@ pub struct Role {
     pub attached: BTreeSet<String>,
     /// The service that owns it, for a service-linked role.
     pub service: Option<String>,
+    /// When, and in which region.
+    #[serde(default)]
+    last_used: Option<(Millis, String)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,6 +123,23 @@ struct User {
     created: Millis,
     boundary: Option<String>,
     tags: Tags,
+    #[serde(default)]
+    inline: BTreeMap<String, String>,
+    #[serde(default)]
+    attached: BTreeSet<String>,
+    #[serde(default)]
+    password: Option<login::Password>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Group {
+    name: String,
+    path: String,
+    id: String,
+    created: Millis,
+    members: BTreeSet<String>,
+    inline: BTreeMap<String, String>,
+    attached: BTreeSet<String>,
 }
 
 impl Role {
@@ -110,63 +160,121 @@ impl User {
     }
 }
 
+impl Group {
+    fn arn(&self, world: &World) -> String {
+        world.arn("iam", &format!("group{}{}", self.path, self.name))
+    }
+}
+
 pub const OPERATIONS: Operations = &[
+    ("AddClientIDToOpenIDConnectProvider", providers::add_client),
     ("AddRoleToInstanceProfile", profiles::add_role),
-    ("AttachRolePolicy", policies::attach),
-    ("CreateAccountAlias", users::create_alias),
+    ("AddUserToGroup", groups::add_user),
+    ("AttachGroupPolicy", entity::attach_to_group),
+    ("AttachRolePolicy", entity::attach_to_role),
+    ("AttachUserPolicy", entity::attach_to_user),
+    ("CreateAccessKey", keys::create),
+    ("CreateAccountAlias", account::create_alias),
+    ("CreateGroup", groups::create),
     ("CreateInstanceProfile", profiles::create),
+    ("CreateLoginProfile", login::create),
+    ("CreateOpenIDConnectProvider", providers::create),
     ("CreatePolicy", policies::create),
     ("CreatePolicyVersion", policies::create_version),
     ("CreateRole", roles::create),
     ("CreateServiceLinkedRole", linked::create),
     ("CreateUser", users::create),
-    ("DeleteAccountAlias", users::delete_alias),
+    ("DeleteAccessKey", keys::delete),
+    ("DeleteAccountAlias", account::delete_alias),
+    ("DeleteAccountPasswordPolicy", account::delete_password_policy),
+    ("DeleteGroup", groups::delete),
+    ("DeleteGroupPolicy", entity::delete_group_policy),
     ("DeleteInstanceProfile", profiles::delete),
+    ("DeleteLoginProfile", login::delete),
+    ("DeleteOpenIDConnectProvider", providers::delete),
     ("DeletePolicy", policies::delete),
     ("DeletePolicyVersion", policies::delete_version),
     ("DeleteRole", roles::delete),
     ("DeleteRolePermissionsBoundary", roles::delete_boundary),
-    ("DeleteRolePolicy", roles::delete_inline),
+    ("DeleteRolePolicy", entity::delete_role_policy),
     ("DeleteServiceLinkedRole", linked::delete),
     ("DeleteUser", users::delete),
-    ("DetachRolePolicy", policies::detach),
-    ("GetAccountSummary", users::summary),
+    ("DeleteUserPermissionsBoundary", users::delete_boundary),
+    ("DeleteUserPolicy", entity::delete_user_policy),
+    ("DetachGroupPolicy", entity::detach_from_group),
+    ("DetachRolePolicy", entity::detach_from_role),
+    ("DetachUserPolicy", entity::detach_from_user),
+    ("GenerateCredentialReport", account::generate_report),
+    ("GetAccessKeyLastUsed", keys::last_used),
+    ("GetAccountAuthorizationDetails", account::authorization_details),
+    ("GetAccountPasswordPolicy", account::password_policy),
+    ("GetAccountSummary", account::summary),
+    ("GetCredentialReport", account::report),
+    ("GetGroup", groups::get),
+    ("GetGroupPolicy", entity::group_policy),
     ("GetInstanceProfile", profiles::get),
+    ("GetLoginProfile", login::get),
+    ("GetOpenIDConnectProvider", providers::get),
     ("GetPolicy", policies::get),
     ("GetPolicyVersion", policies::get_version),
     ("GetRole", roles::get),
-    ("GetRolePolicy", roles::get_inline),
+    ("GetRolePolicy", entity::role_policy),
     ("GetServiceLinkedRoleDeletionStatus", linked::deletion_status),
     ("GetUser", users::get),
-    ("ListAccountAliases", users::list_aliases),
-    ("ListAttachedRolePolicies", policies::list_attached),
+    ("GetUserPolicy", entity::user_policy),
+    ("ListAccessKeys", keys::list),
+    ("ListAccountAliases", account::list_aliases),
+    ("ListAttachedGroupPolicies", entity::attached_to_group),
+    ("ListAttachedRolePolicies", entity::attached_to_role),
+    ("ListAttachedUserPolicies", entity::attached_to_user),
     ("ListEntitiesForPolicy", policies::list_entities),
+    ("ListGroupPolicies", entity::group_policies),
+    ("ListGroups", groups::list),
+    ("ListGroupsForUser", groups::list_for_user),
     ("ListInstanceProfileTags", profiles::list_tags),
     ("ListInstanceProfiles", profiles::list),
     ("ListInstanceProfilesForRole", profiles::list_for_role),
+    ("ListOpenIDConnectProviderTags", providers::list_tags),
+    ("ListOpenIDConnectProviders", providers::list),
     ("ListPolicies", policies::list),
     ("ListPolicyTags", policies::list_tags),
     ("ListPolicyVersions", policies::list_versions),
-    ("ListRolePolicies", roles::list_inline),
+    ("ListRolePolicies", entity::role_policies),
     ("ListRoleTags", roles::list_tags),
     ("ListRoles", roles::list),
+    ("ListUserPolicies", entity::user_policies),
     ("ListUserTags", users::list_tags),
     ("ListUsers", users::list),
+    ("PutGroupPolicy", entity::put_group_policy),
     ("PutRolePermissionsBoundary", roles::put_boundary),
-    ("PutRolePolicy", roles::put_inline),
+    ("PutRolePolicy", entity::put_role_policy),
+    ("PutUserPermissionsBoundary", users::put_boundary),
+    ("PutUserPolicy", entity::put_user_policy),
+    ("RemoveClientIDFromOpenIDConnectProvider", providers::remove_client),
     ("RemoveRoleFromInstanceProfile", profiles::remove_role),
+    ("RemoveUserFromGroup", groups::remove_user),
     ("SetDefaultPolicyVersion", policies::set_default_version),
+    ("SimulateCustomPolicy", simulate::custom),
+    ("SimulatePrincipalPolicy", simulate::principal),
     ("TagInstanceProfile", profiles::tag),
+    ("TagOpenIDConnectProvider", providers::tag),
     ("TagPolicy", policies::tag),
     ("TagRole", roles::tag),
     ("TagUser", users::tag),
     ("UntagInstanceProfile", profiles::untag),
+    ("UntagOpenIDConnectProvider", providers::untag),
     ("UntagPolicy", policies::untag),
     ("UntagRole", roles::untag),
     ("UntagUser", users::untag),
+    ("UpdateAccessKey", keys::update),
+    ("UpdateAccountPasswordPolicy", account::update_password_policy),
     ("UpdateAssumeRolePolicy", roles::update_trust),
+    ("UpdateGroup", groups::update),
+    ("UpdateLoginProfile", login::update),
+    ("UpdateOpenIDConnectProviderThumbprint", providers::update_thumbprints),
     ("UpdateRole", roles::update),
     ("UpdateRoleDescription", roles::update_description),
+    ("UpdateUser", users::update),
 ];
 
 /// What a new account has from the start: nothing. Service-linked roles come with their first use, and
@@ -209,6 +317,9 @@ pub fn trusts_service(role: &Role, service: &str) -> bool {
 /// `AROA` and 17 letters and digits (IAM User Guide, "Unique identifiers").
 fn unique_id(world: &mut World, prefix: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    if let Some(foreseen) = world.foreseen("iam-id") {
+        return foreseen;
+    }
     let mut id = prefix.to_owned();
     for _ in 0..17 {
         id.push(char::from(ALPHABET[(world.random() % 32) as usize]));

@@ -1,16 +1,14 @@
 //! Managed policies: their versions, and what they are attached to.
 
 use super::document::{self, Kind, encoded};
-use super::roles;
 use super::*;
 use crate::service::tree::Output;
 
-/// IAM and STS quotas: versions of a policy, characters in one, managed policies on a role.
+/// IAM and STS quotas: versions of a policy, characters in one.
 const MAX_VERSIONS: usize = 5;
 const MAX_SIZE: usize = 6144;
-const MAX_ATTACHED: usize = 10;
 
-fn not_found(arn: &str) -> ApiError {
+pub(super) fn not_found(arn: &str) -> ApiError {
     no_such_entity(format!("Policy {arn} was not found."))
 }
 
@@ -29,6 +27,14 @@ pub(super) fn must_exist(world: &World, arn: &str) -> Result<(), ApiError> {
     Err(not_attachable(arn))
 }
 
+pub(super) fn boundary_must_exist(world: &World, arn: &str) -> Result<(), ApiError> {
+    if !arn.contains(":policy/") {
+        let message = format!("Value ({arn}) for parameter PermissionsBoundary is invalid.");
+        return Err(ApiError::new("ValidationError", message));
+    }
+    must_exist(world, arn)
+}
+
 /// A customer's policy. Those of AWS cannot be changed.
 fn own<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Policy, ApiError> {
     if managed::find(arn).is_some() {
@@ -38,8 +44,11 @@ fn own<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Policy, ApiError> 
     world.iam.policies.get_mut(arn).ok_or_else(|| not_found(arn))
 }
 
-fn attachments(world: &World, arn: &str) -> usize {
-    world.iam.roles.values().filter(|role| role.attached.contains(arn)).count()
+pub(super) fn attachments(world: &World, arn: &str) -> usize {
+    let iam = &world.iam;
+    let roles = iam.roles.values().filter(|role| role.attached.contains(arn)).count();
+    let users = iam.users.values().filter(|user| user.attached.contains(arn)).count();
+    roles + users + iam.groups.values().filter(|group| group.attached.contains(arn)).count()
 }
 
 fn boundaries(world: &World, arn: &str) -> usize {
@@ -48,7 +57,7 @@ fn boundaries(world: &World, arn: &str) -> usize {
     roles + users
 }
 
-fn policy_json(world: &World, arn: &str, policy: &Policy) -> Json {
+pub(super) fn policy_json(world: &World, arn: &str, policy: &Policy) -> Json {
     json!({
         "PolicyName": policy.name,
         "PolicyId": policy.id,
@@ -63,24 +72,31 @@ fn policy_json(world: &World, arn: &str, policy: &Policy) -> Json {
     })
 }
 
-fn managed_json(world: &World, policy: &managed::Managed) -> Json {
+pub(super) fn managed_json(world: &World, policy: &managed::Managed) -> Json {
     let arn = policy.arn();
-    let date = World::timestamp(managed::CREATED);
     json!({
         "PolicyName": policy.name,
         "PolicyId": policy.id(),
         "Arn": arn,
         "Path": policy.path,
-        "DefaultVersionId": "v1",
+        "DefaultVersionId": policy.version,
         "AttachmentCount": attachments(world, &arn),
         "PermissionsBoundaryUsageCount": boundaries(world, &arn),
         "IsAttachable": true,
-        "CreateDate": date,
-        "UpdateDate": date,
+        "CreateDate": World::timestamp(policy.created),
+        "UpdateDate": World::timestamp(policy.updated),
     })
 }
 
-fn version_json(number: u32, version: &Version, default: u32) -> Json {
+pub(super) fn managed_version_json(policy: &managed::Managed) -> Json {
+    json!({
+        "VersionId": policy.version,
+        "IsDefaultVersion": true,
+        "CreateDate": World::timestamp(policy.updated),
+    })
+}
+
+pub(super) fn version_json(number: u32, version: &Version, default: u32) -> Json {
     json!({
         "VersionId": format!("v{number}"),
         "IsDefaultVersion": number == default,
@@ -149,7 +165,7 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
         }
     }
     if scope != "Local" {
-        for policy in managed::ALL.iter().filter(|p| p.path.starts_with(prefix)) {
+        for policy in managed::all().iter().filter(|p| p.path.starts_with(prefix)) {
             found.push((policy.arn(), managed_json(world, policy)));
         }
     }
@@ -213,15 +229,11 @@ pub fn get_version(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PolicyArn")?;
     let id = required(input, "VersionId")?;
     if let Some(policy) = managed::find(arn) {
-        if id != "v1" {
+        if id != policy.version {
             return Err(no_version(arn, id));
         }
-        return Ok(json!({ "PolicyVersion": {
-            "Document": encoded(&policy.document()),
-            "VersionId": "v1",
-            "IsDefaultVersion": true,
-            "CreateDate": World::timestamp(managed::CREATED),
-        } }));
+        let answer = managed_version_json(policy).with("Document", Some(encoded(&policy.document())));
+        return Ok(json!({ "PolicyVersion": answer }));
     }
     let policy = world.iam.policies.get(arn).ok_or_else(|| not_found(arn))?;
     let (number, version) =
@@ -235,7 +247,7 @@ pub fn get_version(world: &mut World, input: &Json) -> Answer {
 pub fn list_versions(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PolicyArn")?;
     let versions = match managed::find(arn) {
-        Some(_) => vec![version_json(1, &Version { document: String::new(), created: managed::CREATED }, 1)],
+        Some(policy) => vec![managed_version_json(policy)],
         None => {
             let policy = world.iam.policies.get(arn).ok_or_else(|| not_found(arn))?;
             let versions = policy.versions.iter().rev();
@@ -268,37 +280,6 @@ pub fn delete_version(world: &mut World, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-pub fn attach(world: &mut World, input: &Json) -> Answer {
-    let arn = required(input, "PolicyArn")?;
-    let name = required(input, "RoleName")?;
-    roles::modifiable(world, name)?;
-    must_exist(world, arn)?;
-    let role = roles::modifiable(world, name)?;
-    if !role.attached.contains(arn) && role.attached.len() >= MAX_ATTACHED {
-        return Err(limit_exceeded(format!("Cannot exceed quota for PoliciesPerRole: {MAX_ATTACHED}")));
-    }
-    role.attached.insert(arn.to_owned());
-    Ok(json!({}))
-}
-
-pub fn detach(world: &mut World, input: &Json) -> Answer {
-    let arn = required(input, "PolicyArn")?;
-    let role = roles::modifiable(world, required(input, "RoleName")?)?;
-    if role.attached.remove(arn) { Ok(json!({})) } else { Err(not_found(arn)) }
-}
-
-pub fn list_attached(world: &mut World, input: &Json) -> Answer {
-    let role = roles::find(world, required(input, "RoleName")?)?;
-    let prefix = input.text("PathPrefix").unwrap_or("/");
-    let attached = role.attached.iter().filter(|arn| {
-        arn.split_once(":policy").is_some_and(|(_, path_and_name)| path_and_name.starts_with(prefix))
-    });
-    let attached = attached
-        .map(|arn| json!({ "PolicyName": arn.rsplit('/').next().unwrap_or_default(), "PolicyArn": arn }))
-        .collect();
-    Ok(listed(input, "AttachedPolicies", attached))
-}
-
 pub fn list_entities(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PolicyArn")?;
     must_exist(world, arn).map_err(|_| not_found(arn))?;
@@ -309,7 +290,9 @@ pub fn list_entities(world: &mut World, input: &Json) -> Answer {
         Some("PermissionsBoundary") => bounds,
         _ => attached || bounds,
     };
-    let wanted = |kind: &str| input.text("EntityFilter").is_none_or(|filter| filter == kind);
+    // The two kinds of policies are no kinds of entities: they leave nothing out.
+    let filter = input.text("EntityFilter").filter(|kind| ["User", "Group", "Role"].contains(kind));
+    let wanted = |kind: &str| filter.is_none_or(|filter| filter == kind);
     let mut answer =
         json!({ "IsTruncated": false, "PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": [] });
     if wanted("Role") {
@@ -322,10 +305,18 @@ pub fn list_entities(world: &mut World, input: &Json) -> Answer {
     }
     if wanted("User") {
         let users = world.iam.users.values().filter(|user| {
-            user.path.starts_with(prefix) && used(false, user.boundary.as_deref() == Some(arn))
+            user.path.starts_with(prefix)
+                && used(user.attached.contains(arn), user.boundary.as_deref() == Some(arn))
         });
         answer["PolicyUsers"] =
             users.map(|user| json!({ "UserName": user.name, "UserId": user.id })).collect();
+    }
+    if wanted("Group") {
+        let groups = world.iam.groups.values();
+        let groups = groups
+            .filter(|group| group.path.starts_with(prefix) && used(group.attached.contains(arn), false));
+        answer["PolicyGroups"] =
+            groups.map(|group| json!({ "GroupName": group.name, "GroupId": group.id })).collect();
     }
     Ok(answer)
 }

@@ -14,7 +14,7 @@ fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Profile, Api
     profile.ok_or_else(|| no_such_entity(format!("Instance Profile {name} cannot be found.")))
 }
 
-fn profile_json(world: &World, profile: &Profile) -> Json {
+pub(super) fn profile_json(world: &World, profile: &Profile) -> Json {
     let role = profile.role.as_ref().and_then(|name| world.iam.roles.get(name));
     json!({
         "Path": profile.path,

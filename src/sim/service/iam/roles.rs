@@ -5,8 +5,6 @@ use super::*;
 use crate::service::tree::Output;
 
 const DEFAULT_SESSION_SECONDS: i64 = 3600;
-/// "Role inline policies: up to 10,240 characters in aggregate" (IAM and STS quotas).
-const INLINE_QUOTA: usize = 10_240;
 
 pub(super) fn role_json(world: &World, role: &Role) -> Json {
     json!({
@@ -72,7 +70,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     }
     let boundary = input.text("PermissionsBoundary").map(str::to_owned);
     if let Some(arn) = &boundary {
-        policies::must_exist(world, arn)?;
+        policies::boundary_must_exist(world, arn)?;
     }
     let tags = new_tags(input)?;
     let role = Role {
@@ -88,6 +86,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         inline: BTreeMap::new(),
         attached: BTreeSet::new(),
         service: None,
+        last_used: None,
     };
     let answer = json!({ "Role": full(world, &role) });
     world.iam.roles.insert(role.name.clone(), role);
@@ -112,7 +111,13 @@ fn session_seconds(input: &Json) -> Result<i64, ApiError> {
 
 pub fn get(world: &mut World, input: &Json) -> Answer {
     let role = find(world, required(input, "RoleName")?)?;
-    Ok(json!({ "Role": full(world, role).with("RoleLastUsed", Some(json!({}))) }))
+    Ok(json!({ "Role": full(world, role).with("RoleLastUsed", Some(last_used(role))) }))
+}
+
+/// Empty when it never was, or not for long.
+pub(super) fn last_used(role: &Role) -> Json {
+    let Some((at, region)) = &role.last_used else { return json!({}) };
+    json!({ "LastUsedDate": World::timestamp(*at), "Region": region })
 }
 
 pub fn list(world: &mut World, input: &Json) -> Answer {
@@ -127,12 +132,7 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
 pub fn delete(world: &mut World, input: &Json) -> Answer {
     let name = required(input, "RoleName")?;
     let role = modifiable(world, name)?;
-    if !role.attached.is_empty() {
-        return Err(delete_conflict("Cannot delete entity, must detach all policies first."));
-    }
-    if !role.inline.is_empty() {
-        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
-    }
+    entity::must_be_bare((&role.inline, &role.attached))?;
     if world.iam.profiles.values().any(|profile| profile.role.as_deref() == Some(name)) {
         return Err(delete_conflict("Cannot delete entity, must remove roles from instance profile first."));
     }
@@ -170,7 +170,7 @@ pub fn update_trust(world: &mut World, input: &Json) -> Answer {
 
 pub fn put_boundary(world: &mut World, input: &Json) -> Answer {
     let arn = required(input, "PermissionsBoundary")?;
-    policies::must_exist(world, arn)?;
+    policies::boundary_must_exist(world, arn)?;
     modifiable(world, required(input, "RoleName")?)?.boundary = Some(arn.to_owned());
     Ok(json!({}))
 }
@@ -178,47 +178,6 @@ pub fn put_boundary(world: &mut World, input: &Json) -> Answer {
 pub fn delete_boundary(world: &mut World, input: &Json) -> Answer {
     modifiable(world, required(input, "RoleName")?)?.boundary = None;
     Ok(json!({}))
-}
-
-pub fn put_inline(world: &mut World, input: &Json) -> Answer {
-    let name = required(input, "RoleName")?;
-    let policy = required(input, "PolicyName")?;
-    let document = required(input, "PolicyDocument")?;
-    modifiable(world, name)?;
-    document::check(world, document, Kind::Identity)?;
-    let role = modifiable(world, name)?;
-    let others = role.inline.iter().filter(|(other, _)| *other != policy);
-    let total: usize = others.map(|(_, text)| document::size(text)).sum();
-    if total + document::size(document) > INLINE_QUOTA {
-        return Err(limit_exceeded(format!(
-            "Maximum policy size of {INLINE_QUOTA} bytes exceeded for role {name}"
-        )));
-    }
-    role.inline.insert(policy.to_owned(), document.to_owned());
-    Ok(json!({}))
-}
-
-pub fn get_inline(world: &mut World, input: &Json) -> Answer {
-    let name = required(input, "RoleName")?;
-    let policy = required(input, "PolicyName")?;
-    let Some(document) = find(world, name)?.inline.get(policy) else {
-        return Err(no_such_entity(format!("The role policy with name {policy} cannot be found.")));
-    };
-    Ok(json!({ "RoleName": name, "PolicyName": policy, "PolicyDocument": encoded(document) }))
-}
-
-pub fn list_inline(world: &mut World, input: &Json) -> Answer {
-    let role = find(world, required(input, "RoleName")?)?;
-    Ok(listed(input, "PolicyNames", role.inline.keys().map(|name| json!(name)).collect()))
-}
-
-pub fn delete_inline(world: &mut World, input: &Json) -> Answer {
-    let policy = required(input, "PolicyName")?;
-    let role = modifiable(world, required(input, "RoleName")?)?;
-    match role.inline.remove(policy) {
-        Some(_) => Ok(json!({})),
-        None => Err(no_such_entity(format!("The role policy with name {policy} cannot be found."))),
-    }
 }
 
 pub fn tag(world: &mut World, input: &Json) -> Answer {

@@ -1,19 +1,19 @@
-//! Users, the account's alias and its summary: as far as clients look at them.
+//! Users.
 
 use super::*;
 use crate::service::tree::Output;
 
-fn find<'a>(world: &'a World, name: &str) -> Result<&'a User, ApiError> {
+pub(super) fn find<'a>(world: &'a World, name: &str) -> Result<&'a User, ApiError> {
     let user = world.iam.users.get(name);
     user.ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))
 }
 
-fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut User, ApiError> {
+pub(super) fn find_mut<'a>(world: &'a mut World, name: &str) -> Result<&'a mut User, ApiError> {
     let user = world.iam.users.get_mut(name);
     user.ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))
 }
 
-fn user_json(world: &World, user: &User) -> Json {
+pub(super) fn user_json(world: &World, user: &User) -> Json {
     json!({
         "Path": user.path,
         "UserName": user.name,
@@ -36,7 +36,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
     }
     let boundary = input.text("PermissionsBoundary").map(str::to_owned);
     if let Some(arn) = &boundary {
-        policies::must_exist(world, arn)?;
+        policies::boundary_must_exist(world, arn)?;
     }
     let tags = new_tags(input)?;
     let user = User {
@@ -46,15 +46,18 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         created: world.now,
         boundary,
         tags,
+        inline: BTreeMap::new(),
+        attached: BTreeSet::new(),
+        password: None,
     };
     let answer = json!({ "User": full(world, &user) });
     world.iam.users.insert(user.name.clone(), user);
     Ok(answer)
 }
 
-/// Without a name: the caller, who here is the account's root user.
+/// Without a name: the caller, who is the account's root user if none of its users.
 pub fn get(world: &mut World, input: &Json) -> Answer {
-    let Some(name) = input.text("UserName") else {
+    let Some(name) = keys::user_meant(world, input) else {
         return Ok(json!({ "User": {
             "Path": "/",
             "UserName": "root",
@@ -72,10 +75,56 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
     Ok(listed(input, "Users", users.map(|user| user_json(world, user)).collect()))
 }
 
-pub fn delete(world: &mut World, input: &Json) -> Answer {
+pub fn update(world: &mut World, input: &Json) -> Answer {
     let name = required(input, "UserName")?;
     find(world, name)?;
+    let new = input.text("NewUserName").unwrap_or(name);
+    let taken = world.iam.users.keys().any(|other| other.eq_ignore_ascii_case(new));
+    if !new.eq_ignore_ascii_case(name) && taken {
+        return Err(already_exists(format!("User with name {new} already exists.")));
+    }
+    let mut user = world.iam.users.remove(name).expect("found above");
+    new.clone_into(&mut user.name);
+    if let Some(path) = input.text("NewPath") {
+        user.path = path.to_owned();
+    }
+    for group in world.iam.groups.values_mut() {
+        if group.members.remove(name) {
+            group.members.insert(new.to_owned());
+        }
+    }
+    keys::rename(world, name, new);
+    world.iam.users.insert(new.to_owned(), user);
+    Ok(json!({}))
+}
+
+/// "You must delete the items attached to the user manually, or the deletion fails" (API reference).
+pub fn delete(world: &mut World, input: &Json) -> Answer {
+    let name = required(input, "UserName")?;
+    let user = find(world, name)?;
+    if world.iam.groups.values().any(|group| group.members.contains(name)) {
+        return Err(delete_conflict("Cannot delete entity, must remove users from group first."));
+    }
+    entity::must_be_bare((&user.inline, &user.attached))?;
+    if keys::of_user(world, name).next().is_some() {
+        return Err(delete_conflict("Cannot delete entity, must delete access keys first."));
+    }
+    if user.password.is_some() {
+        return Err(delete_conflict("Cannot delete entity, must delete login profile first."));
+    }
     world.iam.users.remove(name);
+    Ok(json!({}))
+}
+
+pub fn put_boundary(world: &mut World, input: &Json) -> Answer {
+    let arn = required(input, "PermissionsBoundary")?;
+    policies::boundary_must_exist(world, arn)?;
+    find_mut(world, required(input, "UserName")?)?.boundary = Some(arn.to_owned());
+    Ok(json!({}))
+}
+
+pub fn delete_boundary(world: &mut World, input: &Json) -> Answer {
+    find_mut(world, required(input, "UserName")?)?.boundary = None;
     Ok(json!({}))
 }
 
@@ -89,43 +138,4 @@ pub fn untag(world: &mut World, input: &Json) -> Answer {
 
 pub fn list_tags(world: &mut World, input: &Json) -> Answer {
     tags_page(input, &find(world, required(input, "UserName")?)?.tags)
-}
-
-/// "You can have only one account alias for each account": a new one takes the old one's place.
-pub fn create_alias(world: &mut World, input: &Json) -> Answer {
-    let alias = required(input, "AccountAlias")?;
-    if world.iam.aliases.contains(alias) {
-        return Err(already_exists(format!("The account alias {alias} already exists.")));
-    }
-    world.iam.aliases = BTreeSet::from([alias.to_owned()]);
-    Ok(json!({}))
-}
-
-pub fn delete_alias(world: &mut World, input: &Json) -> Answer {
-    let alias = required(input, "AccountAlias")?;
-    if world.iam.aliases.remove(alias) {
-        return Ok(json!({}));
-    }
-    Err(no_such_entity(format!("The account alias {alias} cannot be found.")))
-}
-
-pub fn list_aliases(world: &mut World, input: &Json) -> Answer {
-    Ok(listed(input, "AccountAliases", world.iam.aliases.iter().map(|alias| json!(alias)).collect()))
-}
-
-pub fn summary(world: &mut World, _input: &Json) -> Answer {
-    let iam = &world.iam;
-    Ok(json!({ "SummaryMap": {
-        "AttachedPoliciesPerRoleQuota": 10,
-        "InstanceProfiles": iam.profiles.len(),
-        "InstanceProfilesQuota": 1000,
-        "Policies": iam.policies.len(),
-        "PoliciesQuota": 1500,
-        "PolicySizeQuota": 6144,
-        "Roles": iam.roles.len(),
-        "RolesQuota": 1000,
-        "Users": iam.users.len(),
-        "UsersQuota": 5000,
-        "VersionsPerPolicyQuota": 5,
-    } }))
 }

@@ -6,7 +6,7 @@ mod streams;
 mod tests;
 
 use super::tree::Tags;
-use super::{Answer, ApiError, Input, Operations, page};
+use super::{Answer, ApiError, Input, Operations, page, page_start};
 use crate::World;
 use crate::world::Millis;
 use serde::{Deserialize, Serialize};

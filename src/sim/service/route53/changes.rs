@@ -32,6 +32,10 @@ pub fn change(world: &mut World, input: &Json) -> Answer {
     let mut records = zone.records.clone();
     let mut problems = Vec::new();
     for change in changes {
+        let name = change.get("ResourceRecordSet").and_then(|set| set.text("Name"));
+        if let Some(problem) = name.and_then(super::records::unsupported) {
+            return Err(ApiError::new("InvalidChangeBatch", problem));
+        }
         check_form(change)?;
         let action = change.text("Action").unwrap_or_default();
         let set = RecordSet::from_json(change.get("ResourceRecordSet").unwrap_or(&Json::Null));

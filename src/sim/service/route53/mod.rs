@@ -17,13 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// By id, without `/hostedzone/`.
-    zones: BTreeMap<String, Zone>,
+    pub(crate) zones: BTreeMap<String, Zone>,
     /// Change ids to when they were submitted.
     changes: BTreeMap<String, Change>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Zone {
+pub(crate) struct Zone {
     id: String,
     /// Normal form: lower case, escaped, with its final dot.
     name: String,
@@ -31,7 +31,7 @@ struct Zone {
     comment: Option<String>,
     /// Region and id of the VPCs of a private zone; a public one has none.
     vpcs: BTreeSet<(String, String)>,
-    name_servers: Vec<String>,
+    pub(crate) name_servers: Vec<String>,
     tags: Tags,
     /// In the order of `RecordSet::key`.
     records: Vec<RecordSet>,
@@ -60,6 +60,19 @@ struct Alias {
     zone_id: String,
     name: String,
     evaluate_target_health: bool,
+}
+
+/// Where an alias record of a public zone leads, or a CNAME; None if nothing has the name.
+pub fn alias_of(world: &World, name: &str) -> Option<String> {
+    let name = format!("{}.", name.trim_end_matches('.').to_lowercase());
+    let public = world.route53.zones.values().filter(|zone| zone.vpcs.is_empty());
+    let mut records = public.flat_map(|zone| &zone.records).filter(|record| record.name == name);
+    let target = records.find_map(|record| match (&record.alias, record.kind.as_str()) {
+        (Some(alias), _) => Some(alias.name.clone()),
+        (None, "CNAME") => record.values.first().cloned(),
+        _ => None,
+    });
+    target.map(|name| name.trim_end_matches('.').to_owned())
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -162,6 +175,9 @@ fn find_mut<'a>(world: &'a mut World, id: &str) -> Result<&'a mut Zone, ApiError
 /// Letters and digits in upper case behind a letter, as ids of Route 53 are.
 fn new_id(world: &mut World, letter: char) -> String {
     const ALPHABET: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    if let Some(foreseen) = world.foreseen("zone-id") {
+        return foreseen;
+    }
     let mut id = String::from(letter);
     for _ in 0..20 {
         id.push(char::from(ALPHABET[(world.random() % 36) as usize]));

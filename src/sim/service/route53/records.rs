@@ -62,10 +62,27 @@ impl RecordSet {
     }
 }
 
+/// Blanks and control characters stand in names only as escape codes (developer guide, "DNS domain name format").
+pub fn unsupported(name: &str) -> Option<String> {
+    let mut before = ' ';
+    for c in name.chars() {
+        if (c.is_whitespace() || c.is_control()) && before != '\\' {
+            return Some(format!(
+                "FATAL problem: UnsupportedCharacter (Value contains unsupported characters) encountered with '{c}'"
+            ));
+        }
+        before = c;
+    }
+    None
+}
+
 pub fn list(world: &mut World, input: &Json) -> Answer {
     let zone = find(world, input.text("HostedZoneId").unwrap_or_default())?;
     let kind = input.text("StartRecordType").unwrap_or_default();
     let identifier = input.text("StartRecordIdentifier").unwrap_or_default();
+    if let Some(problem) = input.text("StartRecordName").and_then(unsupported) {
+        return Err(ApiError::new("InvalidInput", problem));
+    }
     let start = input.text("StartRecordName").map(normal);
     if start.is_none() && !kind.is_empty() {
         return Err(ApiError::new("InvalidInput", "The input is not valid"));

@@ -170,6 +170,7 @@ fn private_zones_belong_to_vpcs() {
     let by_name =
         call(&mut world, "ListHostedZonesByName", json!({ "DNSName": "corp.test" })).expect("listed");
     assert_eq!(by_name["HostedZones"][0]["Name"], "corp.test.");
+    let id = id.as_str().expect("an id").trim_start_matches("/hostedzone/");
     let tags =
         json!({ "ResourceType": "hostedzone", "ResourceId": id, "AddTags": [{ "Key": "a", "Value": "b" }] });
     call(&mut world, "ChangeTagsForResource", tags).expect("tagged");

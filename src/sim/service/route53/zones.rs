@@ -257,6 +257,17 @@ fn tagged<'a>(world: &'a mut World, input: &Json, id: &str) -> Result<&'a mut Zo
         let message = format!("No health check exists with the specified ID {id}");
         return Err(ApiError::new("NoSuchHealthCheck", message).status(404));
     }
+    // Here the bare id is wanted, unlike elsewhere (moto's test that was verified against AWS).
+    if id.len() > 32 {
+        let message = format!(
+            "1 validation error detected: Value '{id}' at 'resourceId' failed to satisfy constraint: Member must \
+             have length less than or equal to 32"
+        );
+        return Err(ApiError::new("InvalidInput", message));
+    }
+    if id.contains('/') {
+        return Err(no_zone(id));
+    }
     find_mut(world, id)
 }
 

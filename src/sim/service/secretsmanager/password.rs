@@ -21,22 +21,23 @@ pub fn get(world: &mut World, input: &Json) -> Answer {
         (NUMBERS, "ExcludeNumbers"),
         (PUNCTUATION, "ExcludePunctuation"),
     ];
-    let mut kinds: Vec<Vec<char>> = kinds
+    let kinds: Vec<Vec<char>> = kinds
         .iter()
         .filter(|(_, without)| input.flag(without) != Some(true))
         .map(|(all, _)| all.chars().filter(|c| !excluded.contains(*c)).collect())
         .filter(|kind: &Vec<char>| !kind.is_empty())
         .collect();
-    if input.flag("IncludeSpace") == Some(true) {
-        kinds.push(vec![' ']);
-    }
     let required = input.flag("RequireEachIncludedType") != Some(false);
     if required && (length as usize) < kinds.len() {
         return Err(invalid_parameter(
             "Password length is too short based on the required types: each included type needs a character.",
         ));
     }
-    let all: Vec<char> = kinds.iter().flatten().copied().collect();
+    let mut all: Vec<char> = kinds.iter().flatten().copied().collect();
+    // A space may be among them, but is none of the types that must be (API reference).
+    if input.flag("IncludeSpace") == Some(true) {
+        all.push(' ');
+    }
     if all.is_empty() {
         return Err(invalid_parameter("The request excludes all characters."));
     }

@@ -11,9 +11,7 @@ use sha2::Sha256;
 pub fn send_to(world: &mut World, arn: &str, body: &str, group: Option<&str>) {
     let mut entry = json!({"MessageBody": body});
     if let Some(group) = group {
-        let id = world.uuid();
         entry["MessageGroupId"] = json!(group);
-        entry["MessageDeduplicationId"] = json!(id);
     }
     deliver(world, arn, &entry);
 }
@@ -66,6 +64,12 @@ fn accept(world: &mut World, name: &str, entry: &Json) -> Answer {
     if body.len() as i64 > most {
         let message =
             format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
+        return Err(error("InvalidParameterValue", message));
+    }
+    if let Some(seconds) = entry.int("DelaySeconds").filter(|seconds| !(0..=900).contains(seconds)) {
+        let message = format!(
+            "Value {seconds} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
+        );
         return Err(error("InvalidParameterValue", message));
     }
     let fifo = queue.is_fifo();
@@ -283,13 +287,18 @@ fn find<'a>(queue: &'a mut Queue, entry: &Json) -> Option<&'a mut Message> {
     queue.messages.iter_mut().find(|one| one.receipt.is_some() && one.receipt.as_deref() == receipt)
 }
 
+fn check_receipt(receipt: &str) -> Result<(), ApiError> {
+    if receipt.len() == 64 && receipt.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
+    Err(error("ReceiptHandleIsInvalid", message))
+}
+
 /// Deleting what is not there any more is no error.
 fn remove(world: &mut World, name: &str, entry: &Json) -> Answer {
     let receipt = entry.text("ReceiptHandle").unwrap_or_default();
-    if receipt.len() != 64 || !receipt.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
-        return Err(error("ReceiptHandleIsInvalid", message));
-    }
+    check_receipt(receipt)?;
     let queue = world.sqs.queues.get_mut(name).ok_or_else(no_queue)?;
     queue.messages.retain(|one| one.receipt.as_deref() != Some(receipt));
     Ok(json!({}))
@@ -307,6 +316,7 @@ pub fn delete_batch(world: &mut World, input: &Json) -> Answer {
 fn hide(world: &mut World, name: &str, entry: &Json) -> Answer {
     let now = world.now;
     let seconds = entry.int("VisibilityTimeout").unwrap_or(0);
+    check_receipt(entry.text("ReceiptHandle").unwrap_or_default())?;
     if !(0..=43_200).contains(&seconds) {
         let message = format!(
             "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200."

@@ -190,7 +190,7 @@ macro_rules! tables {
 
 tables! {
     "acm" "application-autoscaling" "autoscaling" "cloudtrail" "codedeploy" "dynamodb" "ec2" "ecr" "ecs"
-    "elasticloadbalancing" "events" "iam" "lambda" "logs" "monitoring" "route53" "s3" "secretsmanager"
+    "elasticloadbalancing" "events" "iam" "kms" "lambda" "logs" "monitoring" "route53" "s3" "secretsmanager"
     "servicediscovery" "sns" "sqs" "ssm" "sts" "tagging"
 }
 

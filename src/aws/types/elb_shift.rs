@@ -1,0 +1,291 @@
+//! Traffic of a listener or a rule moves in steps: each set, read back and watched; no group gets traffic
+//! before one of its targets is healthy; red gates take everything back.
+
+use super::elb_actions::{self, FORWARD, TARGET_GROUP_ARN, forward};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, RolloutStep, WAITS_FOR_A_PERSON, absent};
+use crate::rollout::settings::{OnFailure, Settings, Strategy};
+use crate::rollout::traffic::{self, Move, Weights};
+use crate::schema::Object;
+use crate::schema::duration::spoken;
+use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Action};
+use jiff::SignedDuration;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const OP: &str = "traffic shift";
+const EVERY: Duration = Duration::from_secs(5);
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A listener or a rule, as far as its actions are concerned.
+#[async_trait::async_trait(?Send)]
+pub trait Forwards {
+    async fn set(&self, actions: Vec<Action>) -> Result<(), AwsError>;
+    async fn read(&self) -> Result<Vec<Action>, AwsError>;
+    /// Sends all that changes, the actions among it.
+    async fn finish(&self) -> Result<(), AwsError>;
+}
+
+/// Of the last action, which alone may forward; None if it does something else, or is not known.
+fn weights(actions: &[Object]) -> Option<Weights> {
+    let last = actions.last()?;
+    if let Some(block) = last.block(&FORWARD) {
+        let group = |g: &Object| Some((g.get(&forward::ARN)?, g.get(&forward::WEIGHT).unwrap_or(1)));
+        return block.all(&forward::TARGET_GROUP).iter().map(group).collect();
+    }
+    Some([(last.get(&TARGET_GROUP_ARN)?, 1)].into())
+}
+
+/// The same with one group that is not known yet: it is about to be made.
+fn wanted_weights(actions: &[Object]) -> Option<Weights> {
+    let last = actions.last()?;
+    let unknown = last.value("target_group_arn").is_some_and(crate::value::Value::is_unknown);
+    weights(actions).or_else(|| unknown.then(|| [("(a new group)".to_owned(), 1)].into()))
+}
+
+/// `arn:…:targetgroup/green/abc` → `green`
+fn name(arn: &str) -> &str {
+    arn.split('/').rev().nth(1).unwrap_or(arn)
+}
+
+/// Whether a `rollout` block can be followed.
+pub fn check(settings: &Settings) -> Result<(), String> {
+    match settings.strategy {
+        Some(Strategy::Rolling) => Err("traffic moves by blue_green, linear or canary".to_owned()),
+        Some(Strategy::Linear) if settings.steps.is_empty() => {
+            Err("a linear shift needs its `step` blocks with weights".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The steps of a change of actions that gives groups other shares; empty if it does not.
+pub fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> Vec<RolloutStep> {
+    let Some((from, to)) = weights(live).zip(wanted_weights(want)) else { return Vec::new() };
+    if !traffic::moves(&from, &to) {
+        return Vec::new();
+    }
+    let growing: Vec<&str> = traffic::growing(&from, &to).into_iter().map(name).collect();
+    let growing = growing.join(", ");
+    let prove = RolloutStep::new("prove-healthy", format!("look whether {growing} can take traffic"))
+        .gate("each has a healthy target");
+    let mut steps = vec![prove];
+    for one in traffic::plan(settings, &from, &to) {
+        let mut gate = "read back as sent".to_owned();
+        if !one.hold.is_zero() {
+            gate += &format!(", held for {}", spoken(one.hold));
+        }
+        for named in settings.map(|s| &s.gates[..]).unwrap_or_default() {
+            gate += &format!(", gate {} is open", named.name);
+        }
+        let text = format!("move {} % of the traffic to {growing}", one.percent);
+        let step = RolloutStep::new(&format!("shift-{}", one.percent), text).gate(gate);
+        steps.push(step.expected(one.hold).back("all weights as they were, read back"));
+        if one.approve {
+            let text = format!("wait for a person at {} %", one.percent);
+            let step = RolloutStep::new(&format!("approve-{}", one.percent), text);
+            steps.push(step.gate("`cutover rollout continue`").back("all weights as they were, read back"));
+        }
+    }
+    steps
+}
+
+/// Runs one of [`steps`].
+pub async fn run(
+    aws: &Aws,
+    job: &Job<'_>,
+    (live, want): (&[Object], &[Object]),
+    step: &str,
+    of: &dyn Forwards,
+) -> Result<(), AwsError> {
+    let Some((from, to)) = weights(live).zip(weights(want)) else { return of.finish().await };
+    if step == "prove-healthy" {
+        return prove_healthy(aws, job, &from, &to).await;
+    }
+    let (kind, percent) = step.split_once('-').unwrap_or((step, ""));
+    let moves = traffic::plan(job.watch.settings(), &from, &to);
+    let Some(one) = moves.iter().find(|m| m.percent.to_string() == percent) else {
+        return Err(AwsError::failed(OP, "Internal", format!("there is no step {step}")));
+    };
+    let guarded = async {
+        match kind {
+            "approve" if !job.watch.is_approved(step) => Err(waits(one)),
+            "approve" => Ok(()),
+            _ => shift(aws, job, one, want, of).await,
+        }
+    };
+    match guarded.await {
+        Err(error) if error.is(&[RED]) => go_back(aws, job, live, &from, error, of).await,
+        result => result,
+    }
+}
+
+/// A gate is red: only within a shift, which then takes it back.
+const RED: &str = "GateRed";
+
+fn waits(one: &Move) -> AwsError {
+    let text = format!(
+        "at {} % it waits for a person: `cutover rollout continue`, or `cutover rollout rollback`",
+        one.percent
+    );
+    AwsError::failed(OP, WAITS_FOR_A_PERSON, text)
+}
+
+async fn shift(
+    aws: &Aws,
+    job: &Job<'_>,
+    one: &Move,
+    want: &[Object],
+    of: &dyn Forwards,
+) -> Result<(), AwsError> {
+    red(job).await?;
+    if one.percent >= 100.0 {
+        of.finish().await?;
+    } else {
+        of.set(elb_actions::actions(&weighted(want, &one.weights))).await?;
+    }
+    read_back(aws, job, &one.weights, of).await?;
+    let end = aws.clock.now() + SignedDuration::try_from(one.hold).unwrap_or(SignedDuration::MAX);
+    loop {
+        red(job).await?;
+        let left = end.duration_since(aws.clock.now());
+        if left <= SignedDuration::ZERO {
+            return Ok(());
+        }
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            let text = format!(
+                "interrupted at {} % of the traffic, which stays so; the next apply goes on",
+                one.percent
+            );
+            return Err(AwsError::failed(OP, "Interrupted", text));
+        }
+        let left = Duration::try_from(left).unwrap_or(EVERY);
+        (job.progress)(&format!("{} % of the traffic, held for {} more", one.percent, spoken(left)));
+        aws.clock.sleep(left.min(EVERY)).await;
+    }
+}
+
+async fn red(job: &Job<'_>) -> Result<(), AwsError> {
+    let Some(reason) = job.watch.red().await? else { return Ok(()) };
+    if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Continue) {
+        (job.progress)(&format!("{reason}; it goes on, as declared"));
+        return Ok(());
+    }
+    Err(AwsError::failed(OP, RED, reason))
+}
+
+async fn go_back(
+    aws: &Aws,
+    job: &Job<'_>,
+    live: &[Object],
+    from: &Weights,
+    error: AwsError,
+    of: &dyn Forwards,
+) -> Result<(), AwsError> {
+    let reason = error.message;
+    if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Hold) {
+        let text = format!("{reason}; the weights stay as they are, as declared (`on_failure = \"hold\"`)");
+        return Err(AwsError::failed(OP, "RolloutFailed", text));
+    }
+    (job.progress)(&format!("{reason}; going back"));
+    let back = async {
+        of.set(elb_actions::actions(live)).await?;
+        read_back(aws, job, from, of).await
+    };
+    match back.await {
+        Ok(()) => {
+            let text = format!("{reason}; all traffic is where it was before");
+            Err(AwsError::failed(OP, ROLLED_BACK, text))
+        }
+        Err(second) => {
+            let text = format!("{reason}; and the way back failed: {second}");
+            Err(AwsError::failed(OP, "RolloutFailed", text))
+        }
+    }
+}
+
+/// The wanted actions, with these weights in the last one.
+fn weighted(want: &[Object], weights: &Weights) -> Vec<Object> {
+    let mut actions = want.to_vec();
+    let Some(last) = actions.last_mut() else { return actions };
+    let mut block = last.block(&FORWARD).unwrap_or_default();
+    let groups = weights.iter().map(|(arn, weight)| {
+        let mut group = Object::new();
+        group.set(&forward::ARN, arn.as_str()).set(&forward::WEIGHT, *weight);
+        group
+    });
+    block.set_blocks(&forward::TARGET_GROUP, groups.collect());
+    last.put("target_group_arn", None);
+    last.set_blocks(&FORWARD, vec![block]);
+    actions
+}
+
+/// Answers lag behind: a few looks are allowed.
+async fn read_back(aws: &Aws, job: &Job<'_>, wanted: &Weights, of: &dyn Forwards) -> Result<(), AwsError> {
+    let serving = |weights: &Weights| -> Weights {
+        weights.iter().filter(|(_, weight)| **weight > 0).map(|(g, w)| (g.clone(), *w)).collect()
+    };
+    for _ in 0..10 {
+        let live = weights(&elb_actions::blocks(&of.read().await?)).unwrap_or_default();
+        let same = serving(&live).keys().eq(serving(wanted).keys())
+            && !traffic::moves(&live, wanted)
+            && !traffic::moves(wanted, &live);
+        if same {
+            job.watch.note(serde_json::json!({ "weights": live }), "read back as sent");
+            return Ok(());
+        }
+        (job.progress)("the weights do not show yet as sent");
+        aws.clock.sleep(EVERY).await;
+    }
+    Err(AwsError::failed(
+        OP,
+        "RolloutFailed",
+        "the weights do not show as they were sent: somebody else moves them",
+    ))
+}
+
+/// Every group that gets traffic anew has a healthy target; where nothing serves now, nothing can be lost.
+async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -> Result<(), AwsError> {
+    let serving: Vec<&str> = from.iter().filter(|(_, w)| **w > 0).map(|(g, _)| g.as_str()).collect();
+    let end = aws.clock.now() + PATIENCE;
+    loop {
+        let mut sick = None;
+        for group in traffic::growing(from, to).into_iter().filter(|g| !serving.contains(g)) {
+            if !healthy(aws, group).await? {
+                sick = Some(group);
+                break;
+            }
+        }
+        let Some(group) = sick else { return Ok(()) };
+        let mut serves = false;
+        for group in &serving {
+            serves |= healthy(aws, group).await?;
+        }
+        if !serves {
+            (job.progress)("nothing serves now: no traffic can be lost");
+            return Ok(());
+        }
+        let text = format!("target group {} has no healthy target", name(group));
+        if aws.clock.now() >= end {
+            let text =
+                format!("{text} after {} min: it gets no traffic, nothing was moved", PATIENCE.as_mins());
+            return Err(AwsError::failed(OP, "RolloutFailed", text));
+        }
+        (job.progress)(&text);
+        aws.clock.sleep(EVERY).await;
+    }
+}
+
+async fn healthy(aws: &Aws, group: &str) -> Result<bool, AwsError> {
+    let call = aws.elb.describe_target_health().target_group_arn(group).send().await;
+    let Some(answer) = absent(call.op("DescribeTargetHealth"), &["TargetGroupNotFound"])? else {
+        return Ok(false);
+    };
+    let good = |t: &sdk::TargetHealthDescription| {
+        let health = t.target_health();
+        // A function without health checks is never more than this.
+        let unchecked =
+            health.and_then(|h| h.reason()) == Some(&sdk::TargetHealthReasonEnum::HealthCheckDisabled);
+        unchecked || health.and_then(|h| h.state()) == Some(&sdk::TargetHealthStateEnum::Healthy)
+    };
+    Ok(answer.target_health_descriptions().iter().any(good))
+}

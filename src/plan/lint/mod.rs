@@ -1,0 +1,225 @@
+//! What is likely to go wrong when a plan is applied, told before anything runs. Only what the plan changes is
+//! looked at: a plan without changes has nothing to warn of.
+
+mod fleets;
+mod names;
+mod services;
+mod traffic;
+
+use super::{Action, Change};
+use crate::diag::{Diagnostic, Severity};
+use crate::rollout::settings::Accepted;
+use crate::schema::{Object, blocks_in};
+use crate::value::Value;
+use std::sync::Arc;
+
+/// One thing to look for.
+pub struct Lint {
+    /// Stable: people accept findings by it.
+    pub code: &'static str,
+    pub severity: Severity,
+    pub title: &'static str,
+    /// Why it matters, and what to do.
+    pub explanation: &'static str,
+    look: fn(&Look<'_>) -> Vec<Finding>,
+}
+
+pub static LINTS: &[Lint] = &[
+    Lint {
+        code: "CUT-001",
+        severity: Severity::Error,
+        title: "a rolling deployment that can never move",
+        explanation: "ECS may stop `desired − ⌈desired × minimum_healthy_percent⌉` old tasks and start \
+            `⌊desired × maximum_percent⌋ − desired` new ones. Where both are 0, for any count within the \
+            autoscaler's bounds, the deployment stands still for ever. Raise deployment_maximum_percent (200 is \
+            ECS's default), or lower deployment_minimum_healthy_percent.",
+        look: services::deadlock,
+    },
+    Lint {
+        code: "CUT-003",
+        severity: Severity::Warning,
+        title: "a size that something else decides",
+        explanation: "Application Auto Scaling owns a service's desired_count and managed scaling a group's \
+            desired_capacity: Cutover uses the declared value at creation only. A max_size below what runs now \
+            terminates instances at once, before anything else has replaced them. Leave the size out, or set \
+            the bounds of the autoscaler.",
+        look: fleets::sizes,
+    },
+    Lint {
+        code: "CUT-005",
+        severity: Severity::Error,
+        title: "a service that ECS cannot deploy blue/green",
+        explanation: "ECS moves traffic between two target groups on one listener rule: both groups must stand on \
+            that rule's forward action, the rule must do nothing but forward, groups of tasks with network mode \
+            awsvpc need target_type \"ip\", and the container and port of `load_balancer` must be in the task \
+            definition. Otherwise the deployment fails, or waits for ever.",
+        look: services::blue_green,
+    },
+    Lint {
+        code: "CUT-006",
+        severity: Severity::Warning,
+        title: "an instance refresh that replaces nothing, or terminates first",
+        explanation: "Instances that are protected from scale-in are left out unless \
+            `scale_in_protected_instances = \"Refresh\"`: the refresh succeeds and nothing is new. With \
+            max_healthy_percentage 100 AWS terminates instances before their replacements run; on few hosts that \
+            is a good part of the capacity. Set it to 110 or more.",
+        look: fleets::refresh,
+    },
+    Lint {
+        code: "CUT-007",
+        severity: Severity::Warning,
+        title: "an instance refresh without a way back",
+        explanation: "AWS rolls a refresh back only to a numbered template version: with `$Latest` or `$Default` \
+            there is none. Write `version = aws_launch_template.x.latest_version`.",
+        look: fleets::way_back,
+    },
+    Lint {
+        code: "CUT-008",
+        severity: Severity::Error,
+        title: "a replacement that keeps its fixed name",
+        explanation: "With create_before_destroy the new one is made while the old one still has the name, which \
+            AWS refuses; without it what uses the old one holds it, or is without it for a while. Use \
+            `name_prefix`, or put what forces the replacement into the name.",
+        look: names::kept_name,
+    },
+    Lint {
+        code: "CUT-009",
+        severity: Severity::Warning,
+        title: "permissions that go while they are used",
+        explanation: "A role's policy is removed while a service or group that runs with the role stays: tasks \
+            that start afterwards cannot pull their image or register. Remove the service first.",
+        look: names::permissions,
+    },
+    Lint {
+        code: "CUT-010",
+        severity: Severity::Warning,
+        title: "a deployment without a safety net",
+        explanation: "Neither a deployment_circuit_breaker nor alarms watch this service's deployment: tasks that \
+            fail are started again and again, until Cutover gives up and stops it. Enable the circuit breaker \
+            with rollback, or name alarms.",
+        look: services::safety_net,
+    },
+    Lint {
+        code: "CUT-011",
+        severity: Severity::Warning,
+        title: "user data that is not run",
+        explanation: "cloud-init runs user data as a script only if `#!` are its very first characters, and Linux \
+            takes a carriage return for a part of the command. A heredoc `<<-` keeps its indentation if one of \
+            its lines begins at the margin. Hosts then boot without joining their cluster.",
+        look: fleets::user_data,
+    },
+    Lint {
+        code: "CUT-012",
+        severity: Severity::Error,
+        title: "two resources that are one",
+        explanation: "Two resources are declared with the same name where AWS has one name: the second creation \
+            fails, or they overwrite each other for ever. Remove or rename one of them.",
+        look: names::twice,
+    },
+    Lint {
+        code: "CUT-013",
+        severity: Severity::Warning,
+        title: "a path that does not fit",
+        explanation: "Subnets of a load balancer must be in different availability zones. Tasks with dynamic host \
+            ports are reached on 32768–65535: a host's security group that opens only the container's port \
+            leaves all targets unhealthy. A service with launch_type EC2 passes by the capacity provider of its \
+            cluster: nothing starts hosts for it.",
+        look: traffic::paths,
+    },
+];
+
+pub fn find(code: &str) -> Option<&'static Lint> {
+    LINTS.iter().find(|lint| lint.code.eq_ignore_ascii_case(code))
+}
+
+/// Something found.
+pub struct Finding {
+    /// Of the resource it is about.
+    pub address: String,
+    pub text: String,
+}
+
+fn finding(subject: &Change, text: impl Into<String>) -> Finding {
+    Finding { address: subject.address.to_string(), text: text.into() }
+}
+
+/// All changes of a plan, those with nothing to do among them.
+pub struct Look<'p> {
+    changes: &'p [Arc<Change>],
+}
+
+impl<'p> Look<'p> {
+    /// What will be there afterwards.
+    fn all(&self, types: &'static [&'static str]) -> impl Iterator<Item = &'p Change> + use<'p> {
+        let of = |c: &&Change| !matches!(c.action, Action::Delete | Action::Forget);
+        self.changes.iter().map(|c| &**c).filter(of).filter(move |c| types.contains(&&*c.address.type_name))
+    }
+
+    /// The same, of which the plan makes or changes something.
+    fn changed(&self, types: &'static [&'static str]) -> impl Iterator<Item = &'p Change> + use<'p> {
+        let changes = |c: &&Change| matches!(c.action, Action::Create | Action::Update | Action::Replace);
+        self.all(types).filter(changes)
+    }
+}
+
+/// Looks for everything. What a guard accepts is told as accepted, with its reason.
+pub fn lint(changes: &[Arc<Change>], accepted: &[Accepted]) -> Vec<Diagnostic> {
+    if !changes.iter().any(|c| !c.is_nothing()) {
+        return Vec::new();
+    }
+    let look = Look { changes };
+    let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
+    LINTS.iter().flat_map(found).collect()
+}
+
+fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> Diagnostic {
+    let Finding { address, text } = finding;
+    let fits = |a: &&Accepted| {
+        a.code.eq_ignore_ascii_case(lint.code) && (a.only.is_empty() || a.only.contains(&address))
+    };
+    let (severity, help) = match accepted.iter().find(fits) {
+        Some(a) => (Severity::Warning, format!("accepted, because: {}", a.reason)),
+        None => (lint.severity, format!("`cutover explain {}` says more, and how to accept it", lint.code)),
+    };
+    let mut told =
+        Diagnostic::warning(lint.code, format!("{}: {text}", lint.title)).address(address).help(help);
+    told.severity = severity;
+    told
+}
+
+fn text(object: &Object, name: &str) -> Option<String> {
+    object.value(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn number(object: &Object, name: &str) -> Option<i64> {
+    object.value(name).and_then(Value::as_i64)
+}
+
+fn is_on(object: &Object, name: &str) -> bool {
+    object.value(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Blocks of one name; none where they are not known.
+fn blocks(object: &Object, name: &str) -> Vec<Object> {
+    object.value(name).map(blocks_in).unwrap_or_default().iter().filter_map(Object::of).collect()
+}
+
+fn texts(object: &Object, name: &str) -> Vec<String> {
+    let items = object.value(name).and_then(Value::as_slice).unwrap_or_default();
+    items.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_explained() {
+        assert!(LINTS.is_sorted_by_key(|lint| lint.code));
+        for lint in LINTS {
+            assert!(lint.explanation.ends_with('.') && lint.explanation.len() > 80, "{}", lint.code);
+            assert!(!lint.title.ends_with('.'), "{}", lint.code);
+            assert_eq!(find(&lint.code.to_lowercase()).map(|l| l.code), Some(lint.code));
+        }
+    }
+}
