@@ -9,7 +9,7 @@ use crate::sim::World;
 use crate::sim::faults::script::{self, Order};
 use crate::sim::faults::{CallFault, How, What};
 use crate::sim::server::FAULTS_PATH;
-use crate::sim::service::ecs::ImageBehaviour;
+use crate::sim::service::ecs::{ImageBehaviour, Work};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::Value as Json;
 use std::io::{Read, Write};
@@ -151,6 +151,12 @@ pub enum ImageCommand {
         /// Share of requests answered with a 5xx, 0 to 1
         #[arg(long, default_value_t = 0.0)]
         errors: f64,
+        /// Mean time in which a request is answered
+        #[arg(long, default_value = "50ms", value_name = "DURATION")]
+        latency: String,
+        /// Time of one CPU that a request takes, in milliseconds
+        #[arg(long, default_value_t = 5.0, value_name = "MILLISECONDS")]
+        cpu: f64,
     },
 }
 
@@ -174,9 +180,11 @@ pub fn run(command: FaultCommand) -> Result<Done, CliError> {
 }
 
 pub fn run_image(command: ImageCommand) -> Result<Done, CliError> {
-    let ImageCommand::Set { dir, image, boot, crash, unhealthy, errors } = command;
+    let ImageCommand::Set { dir, image, boot, crash, unhealthy, errors, latency, cpu } = command;
     let boot_ms = script::duration(&boot).map_err(wrong)?;
-    let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, errors };
+    let latency_ms = script::duration(&latency).map_err(wrong)? as f64;
+    let work = Work { errors, latency_ms, cpu_ms: cpu };
+    let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, work };
     let what = What::Image { image, behaviour };
     let told = what.to_string();
     declare(dir, vec![Order { after: None, lasts: None, what }])?;
@@ -213,7 +221,7 @@ fn what(kind: Kind) -> Result<What, CliError> {
 
 /// Works on the environment's world, which must not be in use by another command. One that is served is told
 /// through its port instead, where that is possible (`elsewhere`).
-fn with_world<R>(
+pub(super) fn with_world<R>(
     dir: PathBuf,
     change: impl FnOnce(&mut World) -> Result<R, CliError>,
     elsewhere: impl FnOnce(&str) -> Result<R, CliError>,
@@ -276,17 +284,23 @@ fn clear(dir: PathBuf, number: Option<u32>) -> Result<Done, CliError> {
     }
 }
 
-fn lines(answer: &str) -> Vec<String> {
+pub(super) fn lines(answer: &str) -> Vec<String> {
     answer.lines().map(str::to_owned).collect()
 }
 
 /// One request to the process that serves the world: it is on loopback and speaks plain HTTP.
 fn ask(endpoint: &str, method: &str, body: &str) -> Result<String, CliError> {
-    request(endpoint, method, FAULTS_PATH, body)
+    ask_at(endpoint, FAULTS_PATH, method, body, wrong)
 }
 
-/// One request to whoever serves the world.
-pub fn request(endpoint: &str, method: &str, path: &str, body: &str) -> Result<String, CliError> {
+/// As [`ask`], at another path; what is refused becomes an error by `refused`.
+pub(super) fn ask_at(
+    endpoint: &str,
+    path: &str,
+    method: &str,
+    body: &str,
+    refused: impl FnOnce(String) -> CliError,
+) -> Result<String, CliError> {
     let address = endpoint.trim_start_matches("http://");
     let told = |error| CliError::Io { what: format!("cannot ask the embedded AWS at {endpoint}"), error };
     let mut stream = TcpStream::connect(address).map_err(told)?;
@@ -298,5 +312,5 @@ pub fn request(endpoint: &str, method: &str, path: &str, body: &str) -> Result<S
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(told)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if head.starts_with("HTTP/1.1 200") { Ok(body.to_owned()) } else { Err(wrong(body.trim().to_owned())) }
+    if head.starts_with("HTTP/1.1 200") { Ok(body.to_owned()) } else { Err(refused(body.trim().to_owned())) }
 }

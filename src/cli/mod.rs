@@ -31,6 +31,7 @@ mod show;
 mod sim;
 mod state;
 mod surgery;
+mod traffic;
 mod validate;
 
 pub use error::CliError;

@@ -3,6 +3,7 @@ use super::cloud::{CloudKind, load_or_new, own_world};
 use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::fault::{self, FaultCommand, ImageCommand};
+use super::traffic::{self, TrafficCommand};
 use crate::sim::recorded;
 use crate::sim::service::iam::Enforcement;
 use crate::sim::{Sim, World, log, server};
@@ -79,6 +80,9 @@ enum Command {
     /// Say how the containers of an image behave
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Requests that come to its load balancers, and what became of them
+    #[command(subcommand)]
+    Traffic(TrafficCommand),
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -99,6 +103,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         Command::Events { dir, since } => events(dir, since),
         Command::Fault(command) => fault::run(command),
         Command::Image(command) => fault::run_image(command),
+        Command::Traffic(command) => traffic::run(command),
     }
 }
 

@@ -5,6 +5,7 @@ use super::World;
 use super::service::ec2::InstanceState;
 use super::service::ecs::index::Index;
 use super::service::ecs::model::TaskStatus;
+use super::service::{iam, kms};
 
 /// What is not as it must be; nothing, if all is well.
 pub fn broken(world: &World) -> Vec<String> {
@@ -14,6 +15,9 @@ pub fn broken(world: &World) -> Vec<String> {
     hosts(world, &mut found);
     tasks(world, &mut found);
     targets(world, &mut found);
+    found.0.extend(super::traffic::broken(world));
+    found.0.extend(iam::dangling(world));
+    found.0.extend(kms::dangling(world));
     found.0
 }
 

@@ -17,6 +17,9 @@ pub mod service;
 pub mod store;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_waiters;
+pub mod traffic;
 pub mod wire;
 pub mod world;
 

@@ -165,12 +165,12 @@ fn forward(world: &World, action: &Json) -> Answer {
         return Answer::of(503, "503 Service Temporarily Unavailable");
     }
     let (target, port) = &targets[(world.drawn_now(2) % targets.len() as u64) as usize];
-    match ecs::serves(world, target, *port) {
+    let behind = ecs::backend(world, target, *port);
+    let fails = ((world.drawn_now(3) % 1_000_000) as f64) < behind.work.errors * 1_000_000.0;
+    match behind.answers {
         None => Answer::of(502, "502 Bad Gateway"),
-        Some(errors) if (world.drawn_now(3) % 1_000_000) as f64 >= errors * 1_000_000.0 => {
-            Answer::of(200, "ok")
-        }
-        Some(_) => Answer::of(500, "500 Internal Server Error"),
+        Some(_) if fails => Answer::of(500, "500 Internal Server Error"),
+        Some(_) => Answer::of(200, "ok"),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
 use super::service::iam::Enforcement;
+use super::traffic::order;
 use super::wire::Called;
 use super::world::Millis;
 use crate::clock::Clock;
@@ -35,6 +36,9 @@ pub const FAULTS_PATH: &str = "/cutover/faults";
 
 /// What has happened in a world that is served, a JSON line an event; `?since=N` leaves out those before number N.
 pub const EVENTS_PATH: &str = "/cutover/events";
+/// Where `sim traffic` finds the requests to a world that is served: GET lists the streams, or with `?since=5m`
+/// reports what became of them; POST declares, DELETE clears.
+pub const TRAFFIC_PATH: &str = "/cutover/traffic";
 
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
@@ -161,6 +165,39 @@ impl<F: Fn(&Sim)> Server<F> {
         json(answer)
     }
 
+    fn traffic(&self, method: &Method, since: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
+        let now = self.now();
+        let answer = self.sim.with(|world| {
+            world.advance_to(now);
+            let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
+            let lines = match *method {
+                Method::DELETE => {
+                    let number = match text {
+                        "" => None,
+                        number => Some(number.parse().map_err(|_| format!("`{number}` is no number"))?),
+                    };
+                    return Ok(order::clear(world, number).to_string());
+                }
+                Method::POST => {
+                    order::carry_out(world, serde_json::from_str(text).map_err(|e| e.to_string())?)?
+                }
+                _ => match since {
+                    Some(since) => {
+                        let from = world.now - script::duration(since)?;
+                        order::report(world, from)
+                    }
+                    None => order::told(world),
+                },
+            };
+            Ok(lines.into_iter().map(|line| line + "\n").collect())
+        });
+        (self.changed)(&self.sim);
+        answer.map_or_else(
+            |why: String| plain(StatusCode::BAD_REQUEST, why),
+            |text| plain(StatusCode::OK, text),
+        )
+    }
+
     /// A new world begins in the present, however far the old one had run ahead.
     fn begin_anew(&self) {
         let present = self.clock.now();
@@ -186,6 +223,10 @@ impl<F: Fn(&Sim)> Server<F> {
             (&Method::POST, "/moto-api/reset-auth") => return Ok(self.enforce_after(&body)),
             (&Method::GET, EVENTS_PATH) => return Ok(self.events(parts.uri.query().unwrap_or_default())),
             (method, FAULTS_PATH) => return Ok(self.faults(method, &body)),
+            (method, TRAFFIC_PATH) => {
+                let since = parts.uri.query().and_then(|query| query.strip_prefix("since="));
+                return Ok(self.traffic(method, since, &body));
+            }
             _ => {}
         }
         let response = match self.sim.handle(self.now(), Request::from_parts(parts, body)) {
@@ -302,6 +343,29 @@ mod tests {
         assert!(answers[2].contains(r#""call":"AssumeRole","n":1,"#), "{}", answers[2]);
         assert!(answers[3].ends_with("\r\n\r\n"), "{}", answers[3]);
         assert!(answers[4].starts_with("HTTP/1.1 400"), "{}", answers[4]);
+    }
+
+    fn streams_are_set_listed_and_cleared() {
+        let request = |method: &str, path: &str, body: &str| {
+            let length = body.len();
+            format!(
+                "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            )
+        };
+        let requests = [
+            request("POST", TRAFFIC_PATH, r#"[{"balancer": "web", "rate": 250, "for": "1h"}]"#),
+            request("POST", TRAFFIC_PATH, r#"[{"balancer": "web"}]"#),
+            request("GET", TRAFFIC_PATH, ""),
+            request("GET", &format!("{TRAFFIC_PATH}?since=5m"), ""),
+            request("DELETE", TRAFFIC_PATH, "1"),
+        ];
+        let (answers, sim, _) = exchange(1.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[0].contains("250 requests/s to each rule of load balancer web"), "{}", answers[0]);
+        assert!(answers[1].starts_with("HTTP/1.1 400") && answers[1].contains("rate"), "{}", answers[1]);
+        assert!(answers[2].contains("250 requests/s") && answers[2].contains("otherwise"), "{}", answers[2]);
+        assert!(answers[3].starts_with("HTTP/1.1 200"), "{}", answers[3]);
+        assert!(answers[4].ends_with("\r\n\r\n1"), "{}", answers[4]);
+        assert!(sim.with(|world| world.traffic.streams().is_empty()));
     }
 
     #[test]

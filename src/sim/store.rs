@@ -33,7 +33,9 @@ fn know_suspects(world: &mut Json) {
             group["members"].as_object().map(|members| members.keys().cloned().map(Json::String).collect());
         group["suspects"] = Json::Array(members.unwrap_or_default());
     }
-    for other in world["elsewhere"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+    // Looking at what is absent by index would put a null there.
+    let others = world.get_mut("elsewhere").and_then(Json::as_object_mut);
+    for other in others.into_iter().flat_map(|all| all.values_mut()) {
         know_suspects(other);
     }
 }

@@ -4,6 +4,7 @@
 use super::faults::{CallFault, Fault, How, What, declare};
 use super::service::ecs::ImageBehaviour;
 use super::service::ecs::tests::{Net, balanced, call, define, fargate, ok, pass, pool};
+use super::traffic::{self, Scope};
 use super::world::{MINUTE, Millis, SECOND};
 use super::{World, invariants};
 use proptest::prelude::*;
@@ -23,6 +24,10 @@ enum Act {
     TakeSpot,
     NoCapacity,
     FailChecks,
+    /// Requests a second.
+    Send(u16),
+    /// Seconds that targets have for draining.
+    Drain(u8),
     Pass(u16),
 }
 
@@ -38,6 +43,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         Just(Act::TakeSpot),
         Just(Act::NoCapacity),
         Just(Act::FailChecks),
+        (0..2_000u16).prop_map(Act::Send),
+        (0..40u8).prop_map(Act::Drain),
         (1..900u16).prop_map(Act::Pass),
     ];
     prop::collection::vec(act, 1..25)
@@ -118,6 +125,18 @@ fn act(world: &mut World, act: &Act) {
             fault(world, 10 * MINUTE, What::NoCapacity { instance_type, zone });
         }
         Act::FailChecks => fault(world, 5 * MINUTE, What::UnhealthyTargets { group: "web".to_owned() }),
+        Act::Send(rate) => {
+            let order = json!([{"rate": rate, "client_errors": 0.01}]);
+            let orders = serde_json::from_value(order).expect("an order");
+            traffic::order::carry_out(world, orders).expect("declared");
+        }
+        Act::Drain(seconds) => {
+            let delay =
+                json!([{"Key": "deregistration_delay.timeout_seconds", "Value": seconds.to_string()}]);
+            let group = world.elbv2.groups.keys().next().cloned();
+            let input = json!({"TargetGroupArn": group, "Attributes": delay});
+            may(world, "elasticloadbalancing", "ModifyTargetGroupAttributes", input);
+        }
         Act::Pass(seconds) => pass(world, i64::from(*seconds) * SECOND),
     }
 }
@@ -145,6 +164,12 @@ proptest! {
         act(&mut world, &Act::WantHosts(3));
         act(&mut world, &Act::Release("v1"));
         pass(&mut world, 3 * 60 * MINUTE);
+        // Every request came to some end, and every one that was lost has its place and cause.
+        let now = world.now;
+        let sent = traffic::numbers(&mut world, &Scope::default(), 0, now);
+        let lost = traffic::losses(&mut world, &Scope::default(), 0, now);
+        prop_assert_eq!(sent.sent, sent.served() + sent.lost());
+        prop_assert_eq!(sent.lost(), lost.iter().map(|loss| loss.requests).sum::<u64>());
         for name in ["web", "job"] {
             let (running, desired) = running(&mut world, name);
             prop_assert_eq!(running, desired, "{}", name);

@@ -6,6 +6,7 @@ use super::service::{
     acm, appautoscaling, autoscaling, cloudtrail, cloudwatch, codedeploy, dynamodb, ec2, ecr, ecs, elbv2,
     events, iam, kms, lambda, logs, route53, s3, secretsmanager, servicediscovery, sns, sqs, ssm, sts,
 };
+use super::traffic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +33,7 @@ pub enum Event {
     Acm(acm::Event),
     Ecr(ecr::Event),
     Codedeploy(codedeploy::Event),
+    Traffic(traffic::Event),
     /// A declared fault begins, or ends.
     Fault {
         number: u32,
@@ -75,6 +77,9 @@ pub struct World {
     pub faults: Faults,
     #[serde(default)]
     pub log: EventLog,
+    /// What clients send, and what became of it.
+    #[serde(default)]
+    pub traffic: traffic::State,
 
     pub acm: acm::State,
     pub appautoscaling: appautoscaling::State,
@@ -149,6 +154,7 @@ impl World {
             elsewhere: BTreeMap::new(),
             faults: Faults::default(),
             log: EventLog::default(),
+            traffic: traffic::State::default(),
             acm: Default::default(),
             appautoscaling: Default::default(),
             autoscaling: Default::default(),
@@ -213,10 +219,13 @@ impl World {
 
     /// Runs everything that is due up to `time`, in order.
     pub fn advance_to(&mut self, time: Millis) {
-        while let Some((&key, _)) = self.queue.first_key_value() {
-            if key.0 > time {
-                break;
+        loop {
+            let due = self.queue.first_key_value().map(|(&key, _)| key).filter(|key| key.0 <= time);
+            // Whatever changed up to now holds until then; finding out what that means may schedule events.
+            if due.map_or(time, |key| key.0) > self.now && traffic::flush(self) {
+                continue;
             }
+            let Some(key) = due else { break };
             let event = self.queue.remove(&key).expect("it was first");
             self.now = self.now.max(key.0);
             self.events_run += 1;
@@ -247,6 +256,7 @@ impl World {
             Event::Acm(e) => acm::run(self, e),
             Event::Ecr(e) => ecr::run(self, e),
             Event::Codedeploy(e) => codedeploy::run(self, e),
+            Event::Traffic(e) => traffic::run(self, e),
             Event::Fault { number, begins } => faults::run(self, number, begins),
         }
     }

@@ -58,6 +58,15 @@ pub fn arns(world: &World, service: &str, table: &Table, row: &Row, input: &Json
     if service == "s3" {
         return s3(input);
     }
+    if (service, row.action) == ("elasticloadbalancing", "CreateLoadBalancer") {
+        let kind = match input.text("Type") {
+            Some("network") => "net",
+            Some("gateway") => "gwy",
+            _ => "app",
+        };
+        let name = input.text("Name").unwrap_or_default();
+        return vec![world.arn("elasticloadbalancing", &format!("loadbalancer/{kind}/{name}/*"))];
+    }
     let mut found = Vec::new();
     for wanted in &row.kinds {
         let Some(template) = table.arn(wanted.kind) else { continue };
@@ -288,4 +297,78 @@ pub fn ec2_arn(world: &World, id: &str) -> String {
     let arn = world.arn("ec2", &format!("{kind}/{id}"));
     // Images and snapshots are of no account.
     if matches!(kind, "image" | "snapshot") { arn.replace(&world.account, "") } else { arn }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::actions::table;
+    use super::*;
+    use serde_json::json;
+
+    fn of(service: &str, operation: &str, input: Json) -> Vec<String> {
+        let world = World::new("123456789012", "us-east-1", 1, 1_700_000_000_000);
+        let table = table(service).expect("a table");
+        let prefix = format!("arn:aws:{}:us-east-1:123456789012:", table.prefix);
+        let found = arns(&world, service, table, table.row(operation).expect("a row"), &input);
+        found.into_iter().map(|arn| arn.strip_prefix(&prefix).unwrap_or(&arn).to_owned()).collect()
+    }
+
+    #[test]
+    fn ecs_names_and_arns_are_the_same_resource() {
+        for cluster in ["main", "arn:aws:ecs:us-east-1:123456789012:cluster/main"] {
+            let update = json!({ "cluster": cluster, "service": "web", "taskDefinition": "web:3" });
+            assert_eq!(of("ecs", "UpdateService", update), ["service/main/web"]);
+            assert_eq!(of("ecs", "DescribeClusters", json!({ "clusters": [cluster] })), ["cluster/main"]);
+        }
+        assert_eq!(of("ecs", "CreateService", json!({ "serviceName": "web" })), ["service/default/web"]);
+        assert_eq!(
+            of("ecs", "RegisterTaskDefinition", json!({ "family": "web" })),
+            ["task-definition/web:*"]
+        );
+        assert_eq!(of("ecs", "ListClusters", json!({})), ["*"]);
+    }
+
+    #[test]
+    fn ec2_asks_for_each_kind_that_is_made_or_used() {
+        let subnet = of("ec2", "CreateSubnet", json!({ "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/24" }));
+        assert_eq!(subnet, ["subnet/*", "vpc/vpc-1"]);
+        assert_eq!(of("ec2", "CreateVpc", json!({})), ["vpc/*"]);
+        assert_eq!(of("ec2", "DescribeVpcs", json!({})), ["*"]);
+        let tags = json!({ "Resources": ["i-1", "ami-2"], "Tags": [] });
+        assert_eq!(of("ec2", "CreateTags", tags), ["instance/i-1", "arn:aws:ec2:us-east-1::image/ami-2"]);
+        let run = json!({ "ImageId": "ami-1", "SubnetId": "subnet-1", "SecurityGroupIds": ["sg-1", "sg-2"] });
+        let run = of("ec2", "RunInstances", run);
+        for arn in ["instance/*", "subnet/subnet-1", "security-group/sg-2", "network-interface/*"] {
+            assert!(run.iter().any(|one| one == arn), "{arn} in {run:?}");
+        }
+    }
+
+    #[test]
+    fn other_services_have_their_own_ways_to_name_things() {
+        let lb = json!({ "Name": "web", "Subnets": [] });
+        assert_eq!(of("elasticloadbalancing", "CreateLoadBalancer", lb), ["loadbalancer/app/web/*"]);
+        let arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/web/1/2";
+        assert_eq!(
+            of("elasticloadbalancing", "ModifyListener", json!({ "ListenerArn": arn })),
+            ["listener/app/web/1/2"]
+        );
+        let stream = json!({ "logGroupName": "/ecs/web", "logStreamName": "a" });
+        assert_eq!(of("logs", "PutLogEvents", stream), ["log-group:/ecs/web:log-stream:a"]);
+        assert_eq!(
+            of("logs", "CreateLogGroup", json!({ "logGroupName": "/ecs/web" })),
+            ["log-group:/ecs/web:log-stream:"]
+        );
+        assert_eq!(
+            of("ssm", "GetParameters", json!({ "Names": ["/a/b", "c"] })),
+            ["parameter/a/b", "parameter/c"]
+        );
+        assert_eq!(of("s3", "GetObject", json!({ "Bucket": "b", "Key": "k/l" })), ["arn:aws:s3:::b/k/l"]);
+        assert_eq!(
+            of("iam", "CreateRole", json!({ "RoleName": "r", "Path": "/x/" })),
+            ["arn:aws:iam::123456789012:role/x/r"]
+        );
+        assert_eq!(of("ecr", "PutImage", json!({ "repositoryName": "team/web" })), ["repository/team/web"]);
+        let zone = json!({ "Id": "/hostedzone/Z1" });
+        assert_eq!(of("route53", "GetHostedZone", zone), ["arn:aws:route53:::hostedzone/Z1"]);
+    }
 }

@@ -350,3 +350,19 @@ fn the_simulator_of_policies_evaluates_as_calls_are_checked() {
         .collect();
     assert_eq!(decisions, [&json!("allowed"), &json!("implicitDeny")]);
 }
+
+#[test]
+fn references_that_lead_nowhere_are_noticed() {
+    let mut world = world();
+    let ann = user(&mut world, "ann", ECS);
+    assert_eq!(crate::invariants::broken(&world), Vec::<String>::new());
+    // Through the API one must take away what refers to it first.
+    let refused =
+        refusal(call(&mut world, &Keys::default(), "iam", "DeleteUser", json!({ "UserName": "ann" })));
+    assert!(refused.contains("DeleteConflict"), "{refused}");
+    let mut saved = serde_json::to_value(&world).expect("plain data");
+    saved["iam"]["users"].as_object_mut().expect("users").clear();
+    let broken: World = serde_json::from_value(saved).expect("still a world");
+    let told = crate::invariants::broken(&broken).join("\n");
+    assert_eq!(told, format!("access key {} is of user ann, who is gone", ann.id));
+}

@@ -101,7 +101,7 @@ fn check(world: &World, what: &What) -> Result<(), String> {
             }
         }
         What::SpotInterruption { share: of } => share(*of),
-        What::Image { behaviour, .. } => share(behaviour.crash).and(share(behaviour.errors)),
+        What::Image { behaviour, .. } => share(behaviour.crash).and(share(behaviour.work.errors)),
         What::Edit { service, operation, .. } => {
             known_service(service).and(known_operation(service, operation))
         }
@@ -145,7 +145,7 @@ impl fmt::Display for What {
                 spoken(behaviour.boot_ms),
                 behaviour.crash * 100.0,
                 if behaviour.healthy { "healthy" } else { "unhealthy" },
-                behaviour.errors * 100.0
+                behaviour.work.errors * 100.0
             ),
             What::UnhealthyTargets { group } => write!(f, "targets of {group} fail their checks"),
             What::IamDelay { by } => write!(f, "new IAM roles and profiles are usable after {}", spoken(*by)),

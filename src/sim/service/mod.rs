@@ -30,6 +30,7 @@ pub mod sns;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+pub mod tagged;
 pub mod tagging;
 pub mod tree;
 

@@ -25,12 +25,18 @@ fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// Another service's operation; what it refuses is as if it were not there.
-fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
+pub(super) fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
     call(world, service, operation, input).unwrap_or_default()
 }
 
 /// Every page of a list.
-fn every(world: &mut World, service: &str, operation: &str, list: &str, token: (&str, &str)) -> Vec<Json> {
+pub(super) fn every(
+    world: &mut World,
+    service: &str,
+    operation: &str,
+    list: &str,
+    token: (&str, &str),
+) -> Vec<Json> {
     let mut found = Vec::new();
     let mut input = json!({});
     loop {
@@ -102,6 +108,7 @@ fn resources(world: &mut World) -> BTreeMap<String, Tags> {
             all.insert(arn, tags);
         }
     }
+    all.extend(super::tagged::all(world));
     all.retain(|_, tags| !tags.is_empty());
     all
 }
@@ -165,6 +172,13 @@ fn is_kind(arn: &str, wanted: &str) -> bool {
     let service = parts.nth(2).unwrap_or_default();
     let resource = parts.nth(2).unwrap_or_default();
     let kind = resource.split(['/', ':']).next().unwrap_or_default();
+    // The ARNs of some say nothing of their kind.
+    let kind = match service {
+        "s3" => "bucket",
+        "sns" => "topic",
+        "sqs" => "queue",
+        _ => kind,
+    };
     match wanted.split_once(':') {
         None => service == wanted,
         Some((of, name)) => service == of && kind == name.split('/').next().unwrap_or_default(),
@@ -282,6 +296,7 @@ fn each(world: &mut World, input: &Json, tags: Option<&Tags>, keys: &[&str]) -> 
     for arn in input.texts("ResourceARNList") {
         let result = match change(arn, tags, keys) {
             Some((service, operation, input)) => call(world, service, operation, &input),
+            None if super::tagged::is_known(arn) => super::tagged::change(world, arn, tags, keys),
             None => {
                 let message = format!("{arn} is of no service that this API can tag.");
                 Err(ApiError::new("InternalServiceException", message).status(500))

@@ -75,7 +75,7 @@ impl Malformed {
         };
         let message = match self {
             Malformed::Value { at, value, .. } if service.name == "monitoring" => {
-                format!("The value {value} for parameter {at} is invalid.")
+                format!("The value {value} for parameter {} is invalid.", with_members(&at))
             }
             Malformed::Document(why) => format!("The request cannot be read: {why}"),
             Malformed::Value { at, value, kind } => {
@@ -85,6 +85,18 @@ impl Malformed {
         };
         ApiError::new(code, message)
     }
+}
+
+/// `MetricData.1.Value` as CloudWatch names it, whatever the protocol: `MetricData.member.1.Value`.
+fn with_members(at: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in at.split('.') {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) && parts.last() != Some(&"member") {
+            parts.push("member");
+        }
+        parts.push(part);
+    }
+    parts.join(".")
 }
 
 fn kind_name(shape: &Shape) -> &'static str {

@@ -302,7 +302,7 @@ fn what_is_no_number_is_refused() {
     let wire = Cbor::Map(vec![(text("MetricData"), Cbor::Array(vec![datum]))]);
     let error = cbor::decode(service, input, &cbor::bytes(&wire)).unwrap_err().error(service, Protocol::Cbor);
     assert_eq!(error.code, "InvalidParameterValue");
-    assert_eq!(error.message, "The value NaN for parameter MetricData.1.Value is invalid.");
+    assert_eq!(error.message, "The value NaN for parameter MetricData.member.1.Value is invalid.");
 }
 
 #[test]

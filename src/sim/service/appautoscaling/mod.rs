@@ -1,15 +1,17 @@
 //! Application Auto Scaling: scalable targets (the desired count of ECS services), policies with their
 //! alarms, scheduled actions.
 //!
-//! No load is modelled yet, so that the alarms of target tracking see no data and stay quiet; scheduled
-//! actions, and bringing a count back between its bounds, do happen.
+//! Policies act when CloudWatch's alarms tell them.
 
+mod dynamic;
 mod policies;
 pub mod schedule;
 mod scheduled;
 mod targets;
 #[cfg(test)]
 mod tests;
+
+pub use dynamic::alarm_fired;
 
 use super::{ApiError, Input, Operations};
 use crate::World;
@@ -59,6 +61,9 @@ struct Policy {
     /// Names of the CloudWatch alarms that were made for it.
     alarms: Vec<String>,
     created: Millis,
+    /// When it last scaled, and whether out.
+    #[serde(default)]
+    scaled: Option<(Millis, bool)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

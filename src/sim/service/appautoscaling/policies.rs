@@ -49,7 +49,7 @@ fn metric(id: &Id, configuration: &Json) -> Option<Json> {
                 "Period": 60,
             }));
         }
-        _ => return None,
+        other => return elsewhere(id, other),
     };
     let (cluster, service) = id.service()?;
     Some(json!({
@@ -58,6 +58,35 @@ fn metric(id: &Id, configuration: &Json) -> Option<Json> {
         "Dimensions": [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}],
         "Statistic": "Average",
         "Period": 60,
+    }))
+}
+
+/// Of services that the embedded AWS does not have: their alarms never see data.
+fn elsewhere(id: &Id, metric: &str) -> Option<Json> {
+    let parts: Vec<&str> = id.resource.split(['/', ':']).collect();
+    let (namespace, name, statistic, dims): (_, _, _, &[(&str, usize)]) = match metric {
+        "SageMakerVariantInvocationsPerInstance" => {
+            let dims = &[("EndpointName", 1), ("VariantName", 3)];
+            ("AWS/SageMaker", "InvocationsPerInstance", "Sum", dims)
+        }
+        "DynamoDBReadCapacityUtilization" => {
+            ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "Sum", &[("TableName", 1)])
+        }
+        "DynamoDBWriteCapacityUtilization" => {
+            ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "Sum", &[("TableName", 1)])
+        }
+        "RDSReaderAverageCPUUtilization" => {
+            ("AWS/RDS", "CPUUtilization", "Average", &[("DBClusterIdentifier", 1)])
+        }
+        "LambdaProvisionedConcurrencyUtilization" => {
+            ("AWS/Lambda", "ProvisionedConcurrencyUtilization", "Maximum", &[("FunctionName", 1)])
+        }
+        _ => return None,
+    };
+    let dims: Option<Vec<Json>> =
+        dims.iter().map(|(name, at)| Some(json!({"Name": name, "Value": parts.get(*at)?}))).collect();
+    Some(json!({
+        "Namespace": namespace, "MetricName": name, "Dimensions": dims?, "Statistic": statistic, "Period": 60,
     }))
 }
 
@@ -144,6 +173,7 @@ pub(super) fn put_scaling_policy(world: &mut World, input: &Json) -> Answer {
         configuration: (member.to_owned(), configuration),
         alarms: before.as_ref().map(|one| one.alarms.clone()).unwrap_or_default(),
         created,
+        scaled: before.as_ref().and_then(|one| one.scaled),
     };
     if policy.kind == "TargetTrackingScaling" && !unchanged {
         let made = make_alarms(world, &policy)?;

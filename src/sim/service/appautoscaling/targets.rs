@@ -2,7 +2,7 @@
 
 use super::super::ecs;
 use super::super::{Answer, ApiError, Input};
-use super::{Activity, Event, Id, Target, not_found, paged, policies, scheduled, validation};
+use super::{Activity, Event, Id, Target, dynamic, not_found, paged, policies, scheduled, validation};
 use crate::World;
 use crate::world::{Event as WorldEvent, MINUTE};
 use serde_json::{Value as Json, json};
@@ -80,6 +80,7 @@ pub(super) fn register_scalable_target(world: &mut World, input: &Json) -> Answe
     }
     let arn = target.arn.clone();
     world.appautoscaling.targets.insert(key.clone(), target);
+    dynamic::look_again(world, &key);
     world.schedule(MINUTE, WorldEvent::Appautoscaling(Event::Clamp { target: key }));
     Ok(json!({"ScalableTargetARN": arn}))
 }
@@ -122,7 +123,10 @@ pub(super) fn set(world: &mut World, id: &Id, count: i64, cause: &str) {
 pub(super) fn describe_scalable_targets(world: &mut World, input: &Json) -> Answer {
     let resources = input.texts("ResourceIds");
     let found = world.appautoscaling.targets.values().filter(|target| target.id.matches(input, &resources));
+    let mut found: Vec<&Target> = found.collect();
+    found.sort_by_key(|target| target.created);
     let views = found
+        .into_iter()
         .map(|target| {
             let mut view = json!({
                 "MinCapacity": target.min,

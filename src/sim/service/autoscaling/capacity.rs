@@ -4,7 +4,7 @@ use super::activities::{self, New};
 use super::state::{Group, Lifecycle, Member};
 use super::{Event, choose, life, replace};
 use crate::World;
-use crate::service::{ApiError, ec2};
+use crate::service::{ApiError, cloudwatch, ec2};
 use crate::world::{self, MINUTE, Millis, SECOND};
 
 /// A change of capacity is acted upon some seconds later.
@@ -19,6 +19,7 @@ const BATCH: usize = 20;
 
 /// Reconciles a little later, once however often it is asked for.
 pub fn soon(world: &mut World, name: &str) {
+    cloudwatch::wake(world, &cloudwatch::Subject::AutoScalingGroup(name.to_owned()));
     after(world, name, NOTICED);
 }
 
@@ -60,81 +61,6 @@ pub fn reconcile(world: &mut World, name: &str) {
             after(world, name, WAITS);
         }
     }
-}
-
-/// Unhealthy instances leave; what that lacks is launched as usual.
-fn replace_unhealthy(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    if group.suspends("ReplaceUnhealthy") || group.suspends("Terminate") {
-        return;
-    }
-    let counts = |member: &&Member| member.lifecycle.counts();
-    let sick: Vec<(String, String)> = group
-        .members
-        .values()
-        .filter(counts)
-        .filter_map(|member| Some((member.id.clone(), member.unhealthy.clone()?)))
-        .collect();
-    for (id, why) in sick {
-        let cause = format!("At {} {why}", activities::at(world.now));
-        life::begin_leaving(world, name, &id, &cause);
-    }
-}
-
-/// MaxInstanceLifetime: one instance at a time.
-fn retire_expired(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    let Some(lifetime) = group.max_lifetime else { return };
-    let settled = group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    let oldest = group.members.values().min_by_key(|member| member.launched);
-    let Some(oldest) = oldest.filter(|member| settled && world.now - member.launched >= lifetime * SECOND)
-    else {
-        return;
-    };
-    let id = oldest.id.clone();
-    let cause = format!(
-        "At {} an instance was taken out of service in response to a max instance lifetime.",
-        activities::at(world.now)
-    );
-    life::begin_leaving(world, name, &id, &cause);
-}
-
-/// "This retains the same Auto Scaling group and replaces old instances with new ones, according to the
-/// specified subnets" (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): one
-/// at a time, and not while a refresh does it.
-fn retire_misplaced(world: &mut World, name: &str) {
-    let group = &world.autoscaling.groups[name];
-    let settled = || group.members.values().all(|member| member.lifecycle == Lifecycle::InService);
-    if !group.may_be_misplaced || !settled() || group.units() < group.desired || group.suspends("Terminate") {
-        return;
-    }
-    let Some(id) = misplaced(world, name) else {
-        let group = world.autoscaling.groups.get_mut(name).expect("seen above");
-        group.may_be_misplaced = group.suspends("AZRebalance") || group.refresh().is_some();
-        return;
-    };
-    let cause = format!(
-        "At {} an instance was taken out of service because its subnet is no longer one of the group's.",
-        activities::at(world.now)
-    );
-    life::begin_leaving(world, name, &id, &cause);
-}
-
-/// The oldest instance in a subnet that is not the group's any more, if the group has to see to it.
-pub fn misplaced(world: &World, name: &str) -> Option<String> {
-    let group = world.autoscaling.groups.get(name)?;
-    if !group.may_be_misplaced || group.subnets.is_empty() {
-        return None;
-    }
-    if group.suspends("AZRebalance") || group.refresh().is_some() {
-        return None;
-    }
-    let elsewhere = |member: &&Member| {
-        let instance = world.ec2.instances.get(&member.id);
-        instance.is_some_and(|instance| !group.subnets.contains(&instance.spec.subnet_id))
-    };
-    let found = group.members.values().filter(|member| !member.lifecycle.leaves()).filter(elsewhere);
-    found.min_by_key(|member| (member.launched, &member.id)).map(|member| member.id.clone())
 }
 
 fn grow(world: &mut World, name: &str, want: i64) {

@@ -183,6 +183,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         termination_policies: vec!["Default".to_owned()],
         tags: BTreeMap::new(),
         metrics: Default::default(),
+        tells: false,
         max_lifetime: None,
         rebalance: false,
         service_role: role,
@@ -400,12 +401,16 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
         });
     }
     group.deleting = true;
+    let policies = std::mem::take(&mut group.policies);
     (group.min, group.max, group.desired) = (0, 0, 0);
     group.hooks.clear();
     if let Some(refresh) = group.refresh_mut() {
         refresh.status = super::state::RefreshStatus::Cancelled;
     }
     let ids: Vec<String> = group.members.keys().cloned().collect();
+    for policy in policies.values() {
+        super::dynamic::forget_alarms(world, policy);
+    }
     let now = activities::at(world.now);
     for id in ids {
         let cause = format!(

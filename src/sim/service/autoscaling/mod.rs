@@ -8,6 +8,7 @@ mod activities;
 mod capacity;
 mod choose;
 mod configurations;
+mod dynamic;
 mod groups;
 mod hooks;
 mod life;
@@ -26,8 +27,10 @@ mod tests;
 mod tests_changes;
 #[cfg(test)]
 mod tests_replacing;
+mod told;
 mod traffic;
 
+pub use dynamic::alarm_fired;
 pub use state::State;
 
 use super::Operations;
@@ -50,6 +53,8 @@ pub enum Event {
     HookAnswered(String, String, String, bool),
     /// Carry a refresh on: group and refresh id.
     Refresh(String, String),
+    /// CloudWatch is told of a group.
+    Tell(String),
     /// A scheduled action's time has come.
     Scheduled(String, String),
 }
@@ -63,6 +68,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::HookExpires(group, id, token) => hooks::expires(world, &group, &id, &token),
         Event::HookAnswered(group, id, token, go_on) => hooks::answered(world, &group, &id, &token, go_on),
         Event::Refresh(group, id) => refresh_run::step(world, &group, &id),
+        Event::Tell(group) => told::tell(world, &group),
         Event::Scheduled(group, action) => policies::scheduled(world, &group, &action),
     }
 }

@@ -1,7 +1,8 @@
 //! Scaling policies and scheduled actions.
 
 use super::groups::{group_mut, invalid, no_group, paged};
-use super::{Event, activities, capacity};
+use super::state::Group;
+use super::{Event, activities, capacity, dynamic};
 use crate::World;
 use crate::service::appautoscaling::schedule;
 use crate::service::ec2::query::lean;
@@ -33,21 +34,20 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     kept["PolicyARN"] = json!(arn);
     kept["PolicyType"] = json!(kind);
     kept["Enabled"] = json!(input.flag("Enabled").unwrap_or(true));
-    // Target tracking makes its two alarms; their evaluation is not modelled.
-    let alarms: Vec<Json> = if kind == "TargetTrackingScaling" {
-        let alarm = |level: &str| {
-            let name = format!("TargetTracking-{}-Alarm{level}-{uuid}", group.name);
-            json!({"AlarmName": name, "AlarmARN": format!("arn:aws:cloudwatch:{region}:{account}:alarm:{name}")})
-        };
-        vec![alarm("High"), alarm("Low")]
-    } else {
-        vec![]
-    };
-    kept["Alarms"] = json!(alarms);
     if kind == "SimpleScaling" && kept.get("Cooldown").is_none() {
         kept["Cooldown"] = json!(group.cooldown);
     }
-    group.policies.insert(name, lean(kept));
+    let group = group.name.clone();
+    let alarms = match input.get("TargetTrackingConfiguration") {
+        Some(configuration) if kind == "TargetTrackingScaling" => {
+            dynamic::make_alarms(world, &group, &arn, configuration)?
+        }
+        _ => Vec::new(),
+    };
+    kept["Alarms"] = json!(alarms);
+    if let Some(before) = group_mut(world, input)?.policies.insert(name, lean(kept)) {
+        dynamic::forget_alarms(world, &before);
+    }
     Ok(json!({"PolicyARN": arn, "Alarms": alarms}))
 }
 
@@ -89,7 +89,10 @@ fn find(world: &World, input: &Json) -> Result<(String, String), ApiError> {
 
 pub fn delete(world: &mut World, input: &Json) -> Answer {
     let (group, policy) = find(world, input)?;
-    world.autoscaling.groups.get_mut(&group).expect("found above").policies.remove(&policy);
+    let found = world.autoscaling.groups.get_mut(&group).and_then(|group| group.policies.remove(&policy));
+    if let Some(policy) = found {
+        dynamic::forget_alarms(world, &policy);
+    }
     Ok(json!({}))
 }
 
@@ -104,15 +107,7 @@ pub fn execute(world: &mut World, input: &Json) -> Answer {
         .int("ScalingAdjustment")
         .or(kept.list("StepAdjustments").first().and_then(|s| s.int("ScalingAdjustment")));
     let step = step.unwrap_or(0);
-    let wanted = match kept.text("AdjustmentType") {
-        Some("ExactCapacity") => step,
-        Some("PercentChangeInCapacity") => {
-            let change = group.desired * step / 100;
-            let least = kept.int("MinAdjustmentMagnitude").unwrap_or(1);
-            group.desired + if change.abs() < least { least * step.signum() } else { change }
-        }
-        _ => group.desired + step,
-    };
+    let wanted = adjusted(group, kept, step);
     let (before, wanted) = (group.desired, wanted.clamp(group.min, group.max));
     if wanted != before {
         let why = format!(
@@ -122,6 +117,19 @@ pub fn execute(world: &mut World, input: &Json) -> Answer {
         capacity::set_desired(world, &name, wanted, why);
     }
     Ok(json!({}))
+}
+
+/// The capacity that an adjustment of a policy leads to, before the group's bounds.
+pub fn adjusted(group: &Group, policy: &Json, step: i64) -> i64 {
+    match policy.text("AdjustmentType") {
+        Some("ExactCapacity") => step,
+        Some("PercentChangeInCapacity") => {
+            let change = group.desired * step / 100;
+            let least = policy.int("MinAdjustmentMagnitude").unwrap_or(1);
+            group.desired + if change.abs() < least { least * step.signum() } else { change }
+        }
+        _ => group.desired + step,
+    }
 }
 
 fn millis(text: &str) -> Option<Millis> {

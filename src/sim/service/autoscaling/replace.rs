@@ -113,7 +113,10 @@ fn mark(world: &mut World, name: &str) {
             unbalanced(world, group).map(|id| (id, why, true))
         });
     if let Some((id, why, launch_first)) = found {
-        retire(world, &id, why, launch_first);
+        return retire(world, &id, why, launch_first);
+    }
+    if let Some(group) = world.autoscaling.groups.get_mut(name) {
+        group.may_be_misplaced &= group.suspends("AZRebalance") || group.refresh().is_some();
     }
 }
 
@@ -135,7 +138,8 @@ fn expired(world: &World, group: &Group) -> Option<String> {
 /// (CloudFormation User Guide, AWS::AutoScaling::AutoScalingGroup, VPCZoneIdentifier): not while a refresh does it.
 pub fn misplaced(world: &World, name: &str) -> Option<String> {
     let group = world.autoscaling.groups.get(name)?;
-    if group.subnets.is_empty() || group.suspends("AZRebalance") || group.refresh().is_some() {
+    let leaves_it = group.suspends("AZRebalance") || group.refresh().is_some();
+    if !group.may_be_misplaced || group.subnets.is_empty() || leaves_it {
         return None;
     }
     let elsewhere = |member: &&Member| {

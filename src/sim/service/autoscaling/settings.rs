@@ -1,7 +1,7 @@
 //! Suspended processes, metrics collection, notifications, the (empty) warm pool, and fixed lists.
 
 use super::groups::{group, group_mut, invalid, paged};
-use super::{activities, capacity};
+use super::{activities, capacity, told};
 use crate::World;
 use crate::service::ec2::query::lean;
 use crate::service::{Answer, Input};
@@ -18,7 +18,7 @@ const PROCESSES: [&str; 9] = [
     "ScheduledActions",
     "Terminate",
 ];
-const METRICS: [&str; 20] = [
+pub const METRICS: [&str; 20] = [
     "GroupAndWarmPoolDesiredCapacity",
     "GroupAndWarmPoolTotalCapacity",
     "GroupDesiredCapacity",
@@ -92,7 +92,10 @@ pub fn enable_metrics(world: &mut World, input: &Json) -> Answer {
     if input.text("Granularity") != Some("1Minute") {
         return Err(invalid("Valid metrics granularity type is: 1Minute."));
     }
-    group_mut(world, input)?.metrics.extend(metrics);
+    let group = group_mut(world, input)?;
+    group.metrics.extend(metrics);
+    let name = group.name.clone();
+    told::begin(world, &name);
     Ok(json!({}))
 }
 

@@ -12,6 +12,9 @@ pub struct State {
     pub group_of: BTreeMap<String, String>,
     /// Requests as given, by name.
     pub launch_configurations: BTreeMap<String, Json>,
+    /// When a policy last changed a group's capacity, and whether out.
+    #[serde(default)]
+    pub scaled: BTreeMap<String, (Millis, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +206,9 @@ pub struct Group {
     pub termination_policies: Vec<String>,
     pub tags: BTreeMap<String, Tag>,
     pub metrics: BTreeSet<String>,
+    /// CloudWatch is told of them each minute.
+    #[serde(default)]
+    pub tells: bool,
     pub max_lifetime: Option<i64>,
     pub rebalance: bool,
     pub service_role: String,

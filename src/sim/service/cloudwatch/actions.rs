@@ -30,7 +30,7 @@ pub(super) fn carry_out(world: &mut World, name: &str, old: AlarmState, reason: 
         AlarmState::Alarm => "AlarmActions",
         AlarmState::InsufficientData => "InsufficientDataActions",
     };
-    let enabled = alarm.settings.flag("ActionsEnabled") != Some(false);
+    let enabled = alarm.settings.flag("ActionsEnabled") != Some(false) && !react::is_suppressed(world, alarm);
     let targets: Vec<String> = match enabled {
         true => alarm.settings.texts(list).iter().map(|one| (*one).to_owned()).collect(),
         false => Vec::new(),

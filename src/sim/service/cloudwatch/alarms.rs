@@ -2,7 +2,6 @@
 
 use super::evaluate::{self, settle};
 use super::*;
-use crate::service::tree::Output;
 
 const METRIC_MEMBERS: [&str; 24] = [
     "ActionConfiguration",
@@ -77,6 +76,18 @@ fn check_metric(input: &Json) -> Result<(), ApiError> {
     if input.text("Statistic").is_none() == input.text("ExtendedStatistic").is_none() {
         return Err(validation("Either Statistic or ExtendedStatistic must be specified."));
     }
+    if let Some(text) = input.text("ExtendedStatistic")
+        && metrics::Statistic::parse(text).is_none()
+    {
+        let message = format!("The value {text} for parameter ExtendedStatistic is not supported.");
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
+    let few = input.text("EvaluateLowSampleCountPercentile").unwrap_or("ignore");
+    if !matches!(few, "evaluate" | "ignore") {
+        return Err(validation(format!(
+            "Option {few} is not supported. Supported options for parameter EvaluateLowSampleCountPercentile are evaluate and ignore."
+        )));
+    }
     let period = input.int("Period").unwrap_or_default();
     if !(matches!(period, 10 | 20 | 30) || (period > 0 && period % 60 == 0)) {
         return Err(validation("Period must be 10, 20, 30 or a multiple of 60"));
@@ -135,8 +146,9 @@ fn put(world: &mut World, input: &Json, kind: AlarmKind, settings: Json) -> Answ
         }
         Some(alarm) => {
             alarm.settings = settings;
+            alarm.seen = None;
             alarm.configured = now;
-            note(world, name, kind, "ConfigurationUpdate", format!("Alarm \"{name}\" updated"));
+            configured(world, name, kind, "Update", format!("Alarm \"{name}\" updated"));
         }
         None => {
             let alarm = Alarm {
@@ -150,21 +162,35 @@ fn put(world: &mut World, input: &Json, kind: AlarmKind, settings: Json) -> Answ
                 configured: now,
                 state_updated: now,
                 evaluated: now,
+                awake_until: now,
+                evaluates_at: None,
+                seen: None,
             };
             world.cloudwatch.alarms.insert(name.to_owned(), alarm);
-            note(world, name, kind, "ConfigurationUpdate", format!("Alarm \"{name}\" created"));
+            configured(world, name, kind, "Create", format!("Alarm \"{name}\" created"));
         }
     }
+    awake::index(world, name);
     Ok(json!({}))
 }
 
-pub fn note(world: &mut World, alarm: &str, kind: AlarmKind, item: &str, summary: String) {
+fn configured(world: &mut World, name: &str, kind: AlarmKind, what: &str, summary: String) {
+    let settings =
+        world.cloudwatch.alarms.get(name).map(|alarm| alarm_json(world, alarm)).unwrap_or_default();
+    let member = format!("{}dAlarm", what.to_lowercase());
+    let mut data = json!({ "version": "1.0", "type": what });
+    data[member.as_str()] = settings;
+    note(world, name, kind, "ConfigurationUpdate", summary, &data);
+}
+
+pub fn note(world: &mut World, alarm: &str, kind: AlarmKind, item: &str, summary: String, data: &Json) {
     let history = &mut world.cloudwatch.history;
     if history.len() >= KEPT_HISTORY {
         history.remove(0);
     }
     let item = item.to_owned();
-    history.push(HistoryItem { alarm: alarm.to_owned(), kind, at: world.now, item, summary });
+    let data = data.to_string();
+    history.push(HistoryItem { alarm: alarm.to_owned(), kind, at: world.now, item, summary, data });
 }
 
 fn alarm_json(world: &World, alarm: &Alarm) -> Json {
@@ -271,7 +297,9 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
 /// For services that keep alarms of their own: target tracking deletes its alarms with the policy.
 pub fn delete_alarm(world: &mut World, name: &str) {
     if let Some(alarm) = world.cloudwatch.alarms.remove(name) {
-        note(world, name, alarm.kind, "ConfigurationUpdate", format!("Alarm \"{name}\" deleted"));
+        let data = json!({ "version": "1.0", "type": "Delete" });
+        note(world, name, alarm.kind, "ConfigurationUpdate", format!("Alarm \"{name}\" deleted"), &data);
+        awake::index(world, name);
     }
 }
 
@@ -287,6 +315,8 @@ pub fn set_state(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("ResourceNotFound", format!("Alarm {name} does not exist")).status(404));
     }
     evaluate::transition(world, name, state, input.text("StateReason").unwrap_or_default(), data);
+    // It lasts until the next evaluation.
+    awake::keep_awake(world, name);
     Ok(json!({}))
 }
 
@@ -333,6 +363,7 @@ pub fn history(world: &mut World, input: &Json) -> Answer {
                 "Timestamp": World::timestamp(item.at),
                 "HistoryItemType": item.item,
                 "HistorySummary": item.summary,
+                "HistoryData": item.data,
             })
         })
         .collect();

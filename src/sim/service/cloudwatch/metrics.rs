@@ -1,7 +1,6 @@
-//! Metric data: put, kept for 15 days, read as statistics. Metric math is not evaluated.
+//! Metric data: put, kept for 15 days, read as statistics.
 
 use super::*;
-use crate::service::tree::Output;
 
 const KEPT: Millis = 15 * 24 * 60 * MINUTE;
 const KEPT_POINTS: usize = 25_000;
@@ -84,38 +83,55 @@ fn add(
 
 /// Alarms on this metric look at it when its period is over.
 fn wake_alarms(world: &mut World, namespace: &str, metric: &str, dims: &BTreeMap<String, String>) {
-    let watching: Vec<(String, Millis)> = world
-        .cloudwatch
-        .alarms
-        .values()
-        .filter(|alarm| {
-            alarm.settings.text("Namespace") == Some(namespace)
-                && alarm.settings.text("MetricName") == Some(metric)
-                && dimensions(alarm.settings.list("Dimensions")) == *dims
-        })
-        .map(|alarm| (alarm.name.clone(), alarm.settings.int("Period").unwrap_or(60) * SECOND))
-        .collect();
-    for (alarm, period) in watching {
-        let after = period - world.now.rem_euclid(period);
-        world.schedule(after, world::Event::Cloudwatch(Event::Evaluate { alarm }));
+    let watches = |one: &Json| {
+        one.text("Namespace") == Some(namespace)
+            && one.text("MetricName") == Some(metric)
+            && dimensions(one.list("Dimensions")) == *dims
+    };
+    let in_list = |alarm: &Alarm| {
+        let queries = alarm.settings.list("Metrics").iter();
+        queries.filter_map(|query| query.get("MetricStat")?.get("Metric")).any(watches)
+    };
+    let watching = world.cloudwatch.alarms.values().filter(|one| watches(&one.settings) || in_list(one));
+    let watching: Vec<String> = watching.map(|alarm| alarm.name.clone()).collect();
+    for alarm in watching {
+        awake::keep_awake(world, &alarm);
     }
 }
 
-/// The points of a metric, all units together unless one is asked for.
-pub fn matching(
-    state: &State,
-    namespace: &str,
-    metric: &str,
-    dimensions: &BTreeMap<String, String>,
-    unit: Option<&str>,
-) -> Vec<Point> {
-    let series = state.series.iter().filter(|series| {
-        series.namespace == namespace
-            && series.metric == metric
-            && series.dimensions == *dimensions
-            && unit.is_none_or(|unit| series.unit == unit)
+/// A metric, all units together unless one is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    pub namespace: String,
+    pub metric: String,
+    pub dimensions: BTreeMap<String, String>,
+    pub unit: Option<String>,
+}
+
+impl Query {
+    /// Of an API's Metric, or whatever has its members.
+    pub fn of(metric: &Json, unit: Option<&str>) -> Option<Query> {
+        Some(Query {
+            namespace: metric.text("Namespace")?.to_owned(),
+            metric: metric.text("MetricName")?.to_owned(),
+            dimensions: dimensions(metric.list("Dimensions")),
+            unit: unit.map(str::to_owned),
+        })
+    }
+}
+
+/// What was put, and what AWS's services publish themselves, in order of time.
+pub fn points(world: &World, query: &Query, from: Millis, to: Millis) -> Vec<Point> {
+    let series = world.cloudwatch.series.iter().filter(|series| {
+        series.namespace == query.namespace
+            && series.metric == query.metric
+            && series.dimensions == query.dimensions
+            && query.unit.as_ref().is_none_or(|unit| series.unit == *unit)
     });
     let mut points: Vec<Point> = series.flat_map(|series| series.points.iter().cloned()).collect();
+    if query.namespace.starts_with("AWS/") {
+        points.extend(published::points(world, query, from, to));
+    }
     points.sort_by_key(|point| point.at);
     points
 }
@@ -162,7 +178,7 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     }
     let entities = input.list("EntityMetricData").iter().flat_map(|entity| entity.list("MetricData"));
     let data: Vec<Json> = input.list("MetricData").iter().chain(entities).cloned().collect();
-    let parsed: Result<Vec<_>, _> = data.iter().map(|datum| points(world.now, datum)).collect();
+    let parsed: Result<Vec<_>, _> = data.iter().map(|datum| put_points(world.now, datum)).collect();
     for (datum, points) in data.iter().zip(parsed?) {
         for point in points {
             let unit = datum.text("Unit").unwrap_or("None");
@@ -173,7 +189,7 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     Ok(json!({}))
 }
 
-fn points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
+fn put_points(now: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let at = datum.text("Timestamp").and_then(millis).unwrap_or(now);
     let points = values(at, datum)?;
     // "Time stamps that are up to two weeks in the past and up to two hours into the future".
@@ -209,7 +225,7 @@ fn values(at: Millis, datum: &Json) -> Result<Vec<Point>, ApiError> {
     let counts: Vec<f64> = datum.list("Counts").iter().filter_map(Json::as_f64).collect();
     if !values.is_empty() && datum.get("Value").is_some() {
         return Err(ApiError::new(
-            "InvalidParameterCombination",
+            "InvalidParameterValue",
             "The parameters MetricData.member.1.Value and MetricData.member.1.Values are mutually exclusive \
              and you have specified both.",
         ));
@@ -250,7 +266,7 @@ fn whole_seconds(input: &Json) -> Result<(Millis, Millis), ApiError> {
 }
 
 /// Start of each period with data in `[start, end)`, and the statistic there.
-fn periods(
+pub fn periods(
     points: &[Point],
     (start, end): (Millis, Millis),
     period: Millis,
@@ -286,19 +302,12 @@ pub fn get_statistics(world: &mut World, input: &Json) -> Answer {
     }
     let period = input.int("Period").unwrap_or(60).max(1) * SECOND;
     let metric = input.text("MetricName").unwrap_or_default();
-    let points = matching(
-        &world.cloudwatch,
-        input.text("Namespace").unwrap_or_default(),
-        metric,
-        &dimensions(input.list("Dimensions")),
-        input.text("Unit"),
-    );
-    let unit = world
-        .cloudwatch
-        .series
-        .iter()
-        .find(|series| series.metric == metric)
-        .map(|series| series.unit.clone());
+    crate::traffic::flush(world);
+    let query = Query::of(input, input.text("Unit")).unwrap_or_default();
+    let points = points(world, &query, range.0, range.1);
+    let known = world.cloudwatch.series.iter().find(|series| series.metric == metric);
+    let published = || query.namespace.starts_with("AWS/").then(|| published::unit_of(metric).to_owned());
+    let unit = known.map(|series| series.unit.clone()).or_else(published);
     let mut found: BTreeMap<Millis, Json> = BTreeMap::new();
     for (member, extended) in [("Statistics", false), ("ExtendedStatistics", true)] {
         for name in input.texts(member) {
@@ -329,46 +338,46 @@ pub fn get_data(world: &mut World, input: &Json) -> Answer {
     if range.0 > range.1 {
         return Err(validation("The parameter EndTime must be greater than StartTime."));
     }
-    let mut results = Vec::new();
-    for query in input.list("MetricDataQueries") {
-        let id = query.text("Id").unwrap_or_default();
-        let Some(stat) = query.get("MetricStat") else {
+    crate::traffic::flush(world);
+    let queries = input.list("MetricDataQueries");
+    for (at, query) in queries.iter().enumerate() {
+        if query.get("MetricStat").is_none_or(Json::is_null) && query.text("Expression").is_none() {
+            let at = at + 1;
             return Err(validation(format!(
-                "The embedded AWS does not evaluate metric math (query {id}): give a MetricStat."
+                "The parameter MetricDataQueries.member.{at}.MetricStat is required.\n"
             )));
-        };
-        if query.flag("ReturnData") == Some(false) {
-            continue;
         }
-        let metric = stat.get("Metric").unwrap_or(&Json::Null);
-        let name = metric.text("MetricName").unwrap_or_default();
-        let text = stat.text("Stat").unwrap_or_default();
-        let statistic = Statistic::parse(text)
-            .ok_or_else(|| validation(format!("The value {text} for parameter Stat is not supported.")))?;
-        let points = matching(
-            &world.cloudwatch,
-            metric.text("Namespace").unwrap_or_default(),
-            name,
-            &dimensions(metric.list("Dimensions")),
-            stat.text("Unit"),
-        );
-        let period = stat.int("Period").unwrap_or(60).max(1) * SECOND;
-        let mut found = periods(&points, range, period, &statistic);
-        if input.text("ScanBy") != Some("TimestampAscending") {
-            found.reverse();
+    }
+    let period = queries.iter().filter_map(math::period).max().unwrap_or(MINUTE);
+    let found = math::results(world, queries, range.0, range.1, period).map_err(validation)?;
+    let mut results = Vec::new();
+    for query in queries.iter().filter(|query| query.flag("ReturnData") != Some(false)) {
+        let id = query.text("Id").unwrap_or_default();
+        for series in found.get(id).into_iter().flatten() {
+            results.push(result(query, series, input.text("ScanBy") == Some("TimestampAscending")));
         }
-        results.push(json!({
-            "Id": id,
-            "Label": query.text("Label").unwrap_or(name),
-            "Timestamps": found.iter().map(|(at, _)| World::timestamp(*at)).collect::<Vec<_>>(),
-            "Values": found.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
-            "StatusCode": "Complete",
-        }));
     }
     Ok(json!({ "MetricDataResults": results, "Messages": [] }))
 }
 
+fn result(query: &Json, series: &math::Series, ascending: bool) -> Json {
+    let id = query.text("Id").unwrap_or_default();
+    let own = if series.label.is_empty() { id } else { &series.label };
+    let mut found: Vec<(Millis, f64)> = series.values.iter().map(|(at, value)| (*at, *value)).collect();
+    if !ascending {
+        found.reverse();
+    }
+    json!({
+        "Id": id,
+        "Label": query.text("Label").unwrap_or(own),
+        "Timestamps": found.iter().map(|(at, _)| World::timestamp(*at)).collect::<Vec<_>>(),
+        "Values": found.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+        "StatusCode": "Complete",
+    })
+}
+
 pub fn list(world: &mut World, input: &Json) -> Answer {
+    crate::traffic::flush(world);
     let wanted = input.list("Dimensions");
     let fits = |series: &&Series| {
         input.text("Namespace").is_none_or(|namespace| series.namespace == namespace)
@@ -388,6 +397,22 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
         });
         if !all.contains(&metric) {
             all.push(metric);
+        }
+    }
+    let wanted_fits = |dims: &BTreeMap<String, String>| {
+        wanted.iter().all(|filter| {
+            let value = dims.get(filter.text("Name").unwrap_or_default());
+            value.is_some_and(|value| filter.text("Value").is_none_or(|wanted| value == wanted))
+        })
+    };
+    for (namespace, metric, dims) in published::list(world) {
+        if input.text("Namespace").is_none_or(|wanted| namespace == wanted)
+            && input.text("MetricName").is_none_or(|wanted| metric == wanted)
+            && wanted_fits(&dims)
+        {
+            all.push(json!({
+                "Namespace": namespace, "MetricName": metric, "Dimensions": dimensions_json(&dims),
+            }));
         }
     }
     if input.text("NextToken").is_some_and(|token| page_start(token).is_none()) {

@@ -2,29 +2,46 @@
 
 mod actions;
 mod alarms;
+mod awake;
 mod evaluate;
+mod gauges;
+mod insights;
+mod math;
+mod math_parse;
 mod metrics;
+mod published;
+mod react;
 mod rule;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_published;
 
-use super::tree::{Tags, tag_list, tags};
+use super::tree::{Output, Tags, tag_list, tags};
 use super::{Answer, ApiError, Input, Operations, page, page_start};
 use crate::World;
 use crate::world::{self, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use alarms::{delete_alarm, put_metric_alarm};
+pub use awake::{Subject, keep_awake, wake};
 pub use evaluate::alarm_state;
+pub use gauges::set as set_gauge;
 pub use metrics::record;
+pub use react::{Breach, Effect};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     pub(crate) alarms: BTreeMap<String, Alarm>,
     series: Vec<Series>,
     history: Vec<HistoryItem>,
+    /// Alarms by what they watch of AWS's own metrics. Derived.
+    #[serde(default)]
+    watchers: BTreeMap<String, BTreeSet<String>>,
+    #[serde(default)]
+    gauges: BTreeMap<String, gauges::Gauge>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +87,21 @@ pub(crate) struct Alarm {
     state_updated: Millis,
     /// Up to when the metric has been looked at.
     evaluated: Millis,
+    /// Until then it is looked at period by period, and next at this time.
+    #[serde(default)]
+    awake_until: Millis,
+    #[serde(default)]
+    evaluates_at: Option<Millis>,
+    /// Values of periods that are over, from when and up to when they are known.
+    #[serde(skip)]
+    seen: Option<Seen>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    from: Millis,
+    until: Millis,
+    values: BTreeMap<Millis, f64>,
 }
 
 impl Alarm {
@@ -105,11 +137,13 @@ struct HistoryItem {
     at: Millis,
     item: String,
     summary: String,
+    #[serde(default)]
+    data: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {
-    /// Data has come for a metric that this alarm watches.
+    /// It may have something new to see.
     Evaluate { alarm: String },
 }
 
@@ -134,7 +168,7 @@ pub const OPERATIONS: Operations = &[
 
 pub fn run(world: &mut World, event: Event) {
     match event {
-        Event::Evaluate { alarm } => evaluate::settle(world, &alarm),
+        Event::Evaluate { alarm } => awake::due(world, &alarm),
     }
 }
 

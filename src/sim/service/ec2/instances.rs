@@ -46,6 +46,7 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
     tell_state(world, id);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
+    elbv2::instance_running(world, id);
 }
 
 /// "EC2 Instance State-change Notification" on the event bus.

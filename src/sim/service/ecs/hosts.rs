@@ -170,6 +170,7 @@ pub(super) fn join(
     assign_provider(world, &arn, &groups_of(world, name));
     placement::room(world, name);
     super::scaling::wake_cluster(world, name);
+    super::told::hosts_changed(world, name);
     kick_daemons(world, name);
     tell::host(world, &arn, None);
     arn
@@ -249,6 +250,7 @@ fn remove(world: &mut World, arn: &str) {
         cluster.hosts.remove(arn);
     }
     super::scaling::wake_cluster(world, &host.cluster);
+    super::told::hosts_changed(world, &host.cluster);
     kick_daemons(world, &host.cluster);
 }
 
@@ -546,7 +548,9 @@ pub(super) fn take(world: &mut World, host: &str, task: &str, share: &Share) {
     found.ports.extend(share.ports.iter().copied());
     found.tasks.insert(task.to_owned());
     found.version += 1;
+    let cluster = found.cluster.clone();
     world.ecs.host_changed(host);
+    super::told::hosts_changed(world, &cluster);
     protect(world, host);
 }
 
@@ -563,6 +567,7 @@ pub(super) fn give_back(world: &mut World, host: &str, task: &str, share: &Share
     let (cluster, provider) = (found.cluster.clone(), found.provider.clone());
     world.ecs.host_changed(host);
     protect(world, host);
+    super::told::hosts_changed(world, &cluster);
     placement::room(world, &cluster);
     super::scaling::wake_provider(world, provider.as_deref());
 }

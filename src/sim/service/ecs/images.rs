@@ -16,14 +16,32 @@ pub struct ImageBehaviour {
     pub crash: f64,
     /// Whether health checks (of the container and of a load balancer) are answered well.
     pub healthy: bool,
+    /// What it makes of requests.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// How the application in a container answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Work {
     /// 0 to 1: the share of requests that are answered with an error of its own (5xx).
-    #[serde(default)]
     pub errors: f64,
+    /// Mean response time while there is little to do.
+    pub latency_ms: f64,
+    /// Time of one CPU that a request takes.
+    pub cpu_ms: f64,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Work { errors: 0.0, latency_ms: 50.0, cpu_ms: 5.0 }
+    }
 }
 
 impl Default for ImageBehaviour {
     fn default() -> Self {
-        ImageBehaviour { boot_ms: 5 * SECOND, crash: 0.0, healthy: true, errors: 0.0 }
+        ImageBehaviour { boot_ms: 5 * SECOND, crash: 0.0, healthy: true, work: Work::default() }
     }
 }
 
@@ -35,12 +53,6 @@ fn set<'w>(world: &'w World, image: &str) -> Option<&'w ImageBehaviour> {
 
 fn tag(image: &str) -> &str {
     image.rsplit_once('/').map_or(image, |(_, name)| name).split_once(':').map_or("", |(_, tag)| tag)
-}
-
-/// The share of requests that containers of the image answer with a 5xx.
-pub fn errors(world: &World, image: &str) -> f64 {
-    let by_tag = || if tag(image).contains("errors") { 0.5 } else { 0.0 };
-    set(world, image).map_or_else(by_tag, |set| set.errors)
 }
 
 /// What was set for the image, or what its tag says (`crash`, `unhealthy`, `slow`, `errors`), or the default with a
@@ -55,6 +67,6 @@ pub fn behaviour(world: &mut World, image: &str) -> ImageBehaviour {
         boot_ms: if tag.contains("slow") { boot_ms + 90 * SECOND } else { boot_ms },
         crash: if tag.contains("crash") { 1.0 } else { 0.0 },
         healthy: !tag.contains("unhealthy"),
-        errors: errors(world, image),
+        work: Work { errors: if tag.contains("errors") { 0.5 } else { 0.0 }, ..Work::default() },
     }
 }

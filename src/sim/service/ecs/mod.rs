@@ -10,6 +10,7 @@
 mod account;
 pub mod adopt;
 mod agent;
+mod backend;
 mod capacity;
 mod clusters;
 mod daemon;
@@ -41,6 +42,7 @@ pub mod tests;
 mod tests_roles;
 #[cfg(test)]
 mod tests_shifting;
+mod told;
 mod view;
 
 use super::{ApiError, Input, Operations};
@@ -49,7 +51,8 @@ use crate::world::{Event as WorldEvent, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-pub use images::ImageBehaviour;
+pub use backend::{Backend, answers, backend, running_count, vcpus_of};
+pub use images::{ImageBehaviour, Work};
 pub use model::State;
 pub use model::Tags;
 pub use task_sets::{is_task_set_steady, task_set_counts, task_set_settings};
@@ -66,6 +69,8 @@ pub enum Event {
     Task { task: String, generation: u64, step: tasks::Step },
     /// A capacity provider's reservation is compared with its target.
     Scale { provider: String, at: Millis },
+    /// CloudWatch is told of a cluster's hosts.
+    Tell { cluster: String },
 }
 
 pub fn run(world: &mut World, event: Event) {
@@ -74,6 +79,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::Look { service, at } => scheduler::look(world, &service, at),
         Event::Place { cluster, at } => placement::place_waiting(world, &cluster, at),
         Event::Task { task, generation, step } => tasks::step(world, &task, generation, step),
+        Event::Tell { cluster } => told::tell(world, &cluster),
         Event::Scale { provider, at } => scaling::evaluate(world, &provider, at),
     }
 }
@@ -166,30 +172,6 @@ pub fn drain_before_termination(world: &mut World, instance_id: &str) -> bool {
     hosts::drain_before_termination(world, instance_id)
 }
 
-/// How the application behind a target answers health checks on this port; None if nothing listens.
-/// `target` is an instance id or an IP address.
-pub fn answers(world: &World, target: &str, port: i64) -> Option<bool> {
-    listener(world, target, port)?.answers
-}
-
-/// The share of requests that what listens there answers with a 5xx; None if nothing answers.
-pub fn serves(world: &World, target: &str, port: i64) -> Option<f64> {
-    let container = listener(world, target, port).filter(|container| container.answers.is_some())?;
-    Some(images::errors(world, &container.image))
-}
-
-/// The container that listens behind a target on this port.
-fn listener<'w>(world: &'w World, target: &str, port: i64) -> Option<&'w model::Container> {
-    let task = world.ecs.tasks.get(world.ecs.listening.get(&format!("{target}:{port}"))?)?;
-    let on_host = task.interface.is_none();
-    task.containers.iter().find(|container| {
-        container
-            .bindings
-            .iter()
-            .any(|(inner, outer, _)| if on_host { *outer == port } else { *inner == port })
-    })
-}
-
 /// Application Auto Scaling sets a service's desired count.
 pub fn set_desired_count(world: &mut World, cluster: &str, service: &str, desired: i64) {
     let arn = world.arn("ecs", &format!("service/{cluster}/{service}"));
@@ -219,6 +201,7 @@ pub fn target_changed(world: &mut World, _group: &str, id: &str, port: Option<i6
 
 /// Asks the scheduler to look at a service, after a while at most.
 fn kick(world: &mut World, service: &str, after: Millis) {
+    crate::traffic::service_changed(world, service);
     let at = world.now + after;
     let Some(found) = world.ecs.services.get_mut(service) else { return };
     if found.looks_at.is_none_or(|planned| planned > at) {

@@ -54,6 +54,9 @@ pub struct Cluster {
     pub unplaced: BTreeSet<String>,
     pub waiting: BTreeSet<String>,
     pub places_at: Option<Millis>,
+    /// CloudWatch will be told of its hosts when the minute is over.
+    #[serde(default)]
+    pub tells: bool,
     /// Capacity providers are being attached or detached until then.
     pub busy_until: Millis,
 }
@@ -433,6 +436,8 @@ pub struct Container {
     pub health: ContainerHealth,
     /// The application in it answers: right or wrong; None while it boots or is gone.
     pub answers: Option<bool>,
+    #[serde(default)]
+    pub work: super::images::Work,
 }
 
 /// A task set of a service whose deployments someone else controls.

@@ -106,6 +106,8 @@ pub(super) fn evaluate(world: &mut World, arn: &str, at: Millis) {
     }
     let Some(desired) = group_desired(world, &provider) else { return };
     let needed = needed(world, &provider);
+    let there = world.ecs.index.fleet(&provider.name).map_or(0, |fleet| fleet.hosts.len());
+    super::told::reservation(world, &provider, needed, there);
     let wanted = (needed * 100 + provider.target_capacity - 1) / provider.target_capacity;
     if wanted > desired {
         let step = (wanted - desired).clamp(provider.min_step, provider.max_step);

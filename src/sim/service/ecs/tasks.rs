@@ -135,6 +135,7 @@ fn containers(world: &mut World, cluster: &str, task: &str, definition: &Json) -
             bindings: Vec::new(),
             health: if has_check { ContainerHealth::Unknown } else { ContainerHealth::None },
             answers: None,
+            work: images::Work::default(),
         });
     }
     made
@@ -391,9 +392,10 @@ fn booted(world: &mut World, arn: &str, at: usize) {
     let image =
         world.ecs.tasks.get(arn).and_then(|task| task.containers.get(at)).map(|one| one.image.clone());
     let Some(image) = image else { return };
-    let healthy = images::behaviour(world, &image).healthy;
+    let behaviour = images::behaviour(world, &image);
     if let Some(container) = world.ecs.tasks.get_mut(arn).and_then(|task| task.containers.get_mut(at)) {
-        container.answers = Some(healthy);
+        container.answers = Some(behaviour.healthy);
+        container.work = behaviour.work;
     }
     tell_balancers(world, arn);
 }

@@ -3,9 +3,13 @@
 use super::super::{ApiError, Input};
 use super::model::Balancer;
 use super::{listeners, targets, validation};
-use crate::World;
+use crate::{World, traffic};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// API reference, FixedResponseActionConfig.
+const CONTENT_TYPES: [&str; 5] =
+    ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidLoadBalancerAction", message)
@@ -83,7 +87,16 @@ fn one(world: &World, balancer: &Balancer, kind: &str, action: &Json) -> Result<
             }
             json!({"Type": kind, "RedirectConfig": full})
         }
-        "fixed-response" => json!({"Type": kind, "FixedResponseConfig": config("FixedResponseConfig")?}),
+        "fixed-response" => {
+            let config = config("FixedResponseConfig")?;
+            if let Some(wrong) = config.text("ContentType").filter(|one| !CONTENT_TYPES.contains(one)) {
+                return Err(invalid(format!(
+                    "The ContentType '{wrong}' must be one of: '{}'",
+                    CONTENT_TYPES.join("', '")
+                )));
+            }
+            json!({"Type": kind, "FixedResponseConfig": config})
+        }
         "authenticate-cognito" => {
             let full = with_defaults(config("AuthenticateCognitoConfig")?, &authentication);
             json!({"Type": kind, "AuthenticateCognitoConfig": full})
@@ -211,6 +224,7 @@ pub(super) fn refresh(world: &mut World) {
         state.groups.keys().filter(|group| uses.get(*group) != state.uses.get(*group)).cloned().collect();
     world.elbv2.uses = uses;
     listeners::tell_certificates(world);
+    traffic::rules_changed(world);
     for group in changed {
         targets::refresh_group(world, &group);
     }

@@ -208,7 +208,13 @@ pub(super) fn check_stickiness(input: &Json, protocol: &str) -> Result<(), ApiEr
     let message = match (protocol, kind) {
         ("GENEVE", "source_ip_dest_ip" | "source_ip_dest_ip_proto") => return Ok(()),
         // Its own attributes are not known here: they say so.
-        ("GENEVE", "app_cookie") => return Ok(()),
+        ("GENEVE", "app_cookie") => {
+            let key = input.list("Attributes").iter().filter_map(|attribute| attribute.text("Key"));
+            match key.into_iter().find(|key| key.starts_with("stickiness.app_cookie.")) {
+                Some(key) => format!("Target group attribute key '{key}' is not recognized"),
+                None => return Ok(()),
+            }
+        }
         ("GENEVE", _) => format!("'{kind}' must be one of [source_ip_dest_ip_proto, source_ip_dest_ip]"),
         ("HTTP" | "HTTPS", "lb_cookie" | "app_cookie") => return Ok(()),
         ("TLS", "source_ip") if enabled => {

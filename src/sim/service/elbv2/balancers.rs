@@ -153,6 +153,11 @@ fn check_name(name: &str, what: &str) -> Result<(), ApiError> {
         format!(
             "{what} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
         )
+    } else if what == "Target group" && (name.starts_with('-') || name.ends_with('-') || name.contains("--"))
+    {
+        format!(
+            "1 validation error detected: Value '{name}' at 'targetGroup.targetGroupArn.targetGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: (?!.*--)(?!^-)(?!.*-$)^[A-Za-z0-9-]+$"
+        )
     } else if name.starts_with('-') || name.ends_with('-') {
         format!("{what} name '{name}' cannot begin or end with a hyphen(-)")
     } else if what == "Load balancer" && name.starts_with("internal-") {
@@ -291,6 +296,7 @@ pub(super) fn became_active(world: &mut World, arn: &str) {
         let path = balancer.path.clone();
         world.tell("elasticloadbalancing", "balancer", &path, "active", None);
         targets::refresh_balancer(world, arn);
+        crate::traffic::rules_changed(world);
     }
 }
 

@@ -170,6 +170,14 @@ fn build(world: &World, input: &Json, name: &str) -> Result<Group, ApiError> {
         input.int("Port").ok_or_else(|| missing("A port"))?;
         input.text("VpcId").ok_or_else(|| missing("A VPC ID"))?;
     }
+    let refused = [("Port", "Port"), ("VpcId", "VPC ID"), ("Protocol", "Protocol")];
+    if let Some((_, words)) =
+        refused.iter().find(|(name, _)| lambda && input.get(*name).is_some_and(|one| !one.is_null()))
+    {
+        return Err(validation(format!(
+            "{words} cannot be specified for target groups with target type 'lambda'"
+        )));
+    }
     if let Some(vpc) = input.text("VpcId").filter(|_| !lambda)
         && !super::super::ecs::network::vpc_exists(world, vpc)
     {
@@ -187,7 +195,8 @@ fn build(world: &World, input: &Json, name: &str) -> Result<Group, ApiError> {
     if input.int("HealthCheckTimeoutSeconds").is_none() {
         // A short interval with the default timeout must not be refused: AWS lowers the default.
         let interval = input.int("HealthCheckIntervalSeconds").unwrap_or(check.interval);
-        check.timeout = check.timeout.min((interval - 1).max(2));
+        check.timeout =
+            check.timeout.min(if is_http(&check.protocol) { (interval - 1).max(2) } else { interval });
     }
     if http && check.protocol == "TCP" {
         return Err(validation(format!(
@@ -208,6 +217,7 @@ fn build(world: &World, input: &Json, name: &str) -> Result<Group, ApiError> {
         check,
         attributes: Default::default(),
         targets: Default::default(),
+        ended: Default::default(),
     })
 }
 
@@ -238,7 +248,12 @@ pub(super) fn create_target_group(world: &mut World, input: &Json) -> Answer {
     }
     let id = world.hex(16);
     group.arn = world.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}"));
-    let answer = json!({"TargetGroups": [view(world, &group)]});
+    let mut made = view(world, &group);
+    if let Some(members) = made.as_object_mut() {
+        // One that was just made is in no load balancer yet: not even the list is answered.
+        members.remove("LoadBalancerArns");
+    }
+    let answer = json!({"TargetGroups": [made]});
     world.elbv2.tags.insert(group.arn.clone(), new_tags);
     world.elbv2.groups.insert(group.arn.clone(), group);
     Ok(answer)
@@ -265,7 +280,7 @@ pub(super) fn describe_target_groups(world: &mut World, input: &Json) -> Answer 
     found.sort_by(|a, b| a.name.cmp(&b.name));
     let lacks_arn = arns.iter().any(|arn| !found.iter().any(|group| group.arn == *arn));
     let lacks_name = names.iter().any(|name| !found.iter().any(|group| group.name == *name));
-    if lacks_arn || lacks_name {
+    if lacks_arn || lacks_name || balancer.is_some() && found.is_empty() {
         return Err(ApiError::new("TargetGroupNotFound", "One or more target groups not found"));
     }
     let (found, next) = page(found, input.text("Marker"), page_size(input));
@@ -326,5 +341,7 @@ pub(super) fn modify_target_group_attributes(world: &mut World, input: &Json) ->
     attributes::check_stickiness(input, group.protocol.as_deref().unwrap_or_default())?;
     let changes = attributes::changes(input, &defaults, "Target group")?;
     group.attributes.extend(changes);
-    Ok(attributes::answer(&defaults, &group.attributes))
+    let answer = attributes::answer(&defaults, &group.attributes);
+    crate::traffic::group_changed(world, arn);
+    Ok(answer)
 }

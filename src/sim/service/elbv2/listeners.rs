@@ -91,6 +91,13 @@ pub(super) fn tell_certificates(world: &mut World) {
 
 /// Certificate, policy, ALPN and mutual TLS of a listener, from what was and what is asked.
 fn lay_security(world: &World, listener: &mut Listener, input: &Json) -> Result<(), ApiError> {
+    let given = input.get("Certificates").is_some_and(Json::is_array);
+    if listener.protocol == "HTTPS" && given && input.list("Certificates").is_empty() {
+        return Err(ApiError::new(
+            "InvalidConfigurationRequest",
+            "You must provide a list containing exactly one certificate if the listener protocol is HTTPS.",
+        ));
+    }
     if let Some(certificate) = input.list("Certificates").first() {
         let arn = certificate.text("CertificateArn").unwrap_or_default();
         if input.list("Certificates").len() > 1 {

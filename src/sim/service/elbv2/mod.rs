@@ -11,7 +11,7 @@ mod balancers;
 mod conditions;
 mod groups;
 mod listeners;
-mod model;
+pub mod model;
 mod reach;
 mod rules;
 mod shifting;
@@ -29,7 +29,10 @@ pub use model::State;
 pub use reach::{actions_for, balancer_named, takers};
 pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
-pub use targets::{app_changed, check_all, deregister, instance_gone, refusal, register, target_health};
+pub use targets::{
+    Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal, register,
+    rotation, target, target_health,
+};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {

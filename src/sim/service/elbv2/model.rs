@@ -65,6 +65,9 @@ pub struct Group {
     pub attributes: BTreeMap<String, String>,
     /// By `id:port`.
     pub targets: BTreeMap<String, Target>,
+    /// Targets whose instance was terminated.
+    #[serde(default)]
+    pub ended: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -71,7 +71,10 @@ pub(super) fn describe_ssl_policies(_world: &mut World, input: &Json) -> Answer 
     if let Some(missing) = names.iter().find(|name| !POLICIES.iter().any(|(policy, ..)| policy == *name)) {
         return Err(ApiError::new("SSLPolicyNotFound", format!("SSL policy '{missing}' not found")));
     }
-    let found = POLICIES.iter().filter(|(name, ..)| names.is_empty() || names.contains(name)).collect();
+    // In the order asked for, each once.
+    let mut found: Vec<&Policy> =
+        POLICIES.iter().filter(|(name, ..)| names.is_empty() || names.contains(name)).collect();
+    found.sort_by_key(|(name, ..)| names.iter().position(|asked| asked == name));
     let (found, next) = page(found, input.text("Marker"), page_size(input));
     let views: Vec<Json> = found.into_iter().map(view).collect();
     Ok(with_marker(json!({"SslPolicies": views}), next))

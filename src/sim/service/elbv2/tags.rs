@@ -42,6 +42,9 @@ fn exists(world: &World, arn: &str) -> Result<(), ApiError> {
         "listener-rule" => (state.rules.contains_key(arn), "RuleNotFound", "Rule"),
         _ => return Err(validation(format!("'{arn}' is not a valid load balancer ARN"))),
     };
+    if !found && kind == "targetgroup" {
+        return Err(ApiError::new(code, "One or more target groups not found"));
+    }
     if found { Ok(()) } else { Err(ApiError::new(code, format!("{what} '{arn}' not found"))) }
 }
 

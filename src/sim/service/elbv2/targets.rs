@@ -3,11 +3,12 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
-use crate::World;
 use crate::service::autoscaling;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
+use crate::{World, traffic};
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 /// The balancer's nodes learn of a new target after a moment; then the first check runs.
 const FIRST_CHECK: Millis = 5 * SECOND;
@@ -67,6 +68,7 @@ pub fn deregister(world: &mut World, group_arn: &str, id: &str, port: Option<i64
     target.health = Health::Draining;
     target.generation = generation;
     world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "draining", None);
+    traffic::target_leaves(world, group_arn, &key);
     let (group, target) = (group_arn.to_owned(), key);
     world.schedule(delay * SECOND, WorldEvent::Elbv2(Event::Drained { group, target, generation }));
 }
@@ -77,21 +79,54 @@ pub fn target_health(world: &World, group_arn: &str, id: &str, port: Option<i64>
     Some(state(world, group, target).0)
 }
 
-/// An instance that is shutting down answers no more; its registration goes at once.
+/// An instance that is shutting down answers no more; its registration goes at once. One that is stopped stays
+/// registered, and unused (both as moto's tests found them on AWS).
 pub fn instance_gone(world: &mut World, instance_id: &str) {
+    let lives = world.ec2.instances.get(instance_id).is_some_and(|one| one.state.lives());
     let registered = world.elbv2.registrations.get(instance_id).cloned().unwrap_or_default();
     for (group, key) in registered {
+        if lives {
+            traffic::target_leaves(world, &group, &key);
+            let generation = world.elbv2.next_generation();
+            let target = world.elbv2.groups.get_mut(&group).and_then(|group| group.targets.get_mut(&key));
+            if let Some(target) = target.filter(|target| target.health != Health::Draining) {
+                (target.health, target.checks_from, target.generation) = (Health::Initial, None, generation);
+            }
+            continue;
+        }
         forget(world, &group, &key);
+        if let Some(group) = world.elbv2.groups.get_mut(&group) {
+            group.ended.insert(key);
+        }
+    }
+}
+
+/// It runs (again): its checks begin.
+pub fn instance_running(world: &mut World, instance_id: &str) {
+    for (group, key) in world.elbv2.registrations.get(instance_id).cloned().unwrap_or_default() {
+        refresh_target(world, &group, &key);
+    }
+}
+
+/// What is said of an instance that cannot be a target now.
+fn stopped(world: &World, target: &Target) -> Option<&'static str> {
+    use crate::service::ec2::InstanceState;
+    match world.ec2.instances.get(&target.id)?.state {
+        InstanceState::Stopped | InstanceState::Stopping => Some("Target is in the stopped state"),
+        InstanceState::Terminated | InstanceState::ShuttingDown => Some("Target is in the terminated state"),
+        InstanceState::Pending | InstanceState::Running => None,
     }
 }
 
 /// `ecs` says: what answers behind this address or instance and port has changed.
 pub fn app_changed(world: &mut World, id: &str, port: i64) {
+    traffic::app_changed(world, id);
     let registered = world.elbv2.registrations.get(id).cloned().unwrap_or_default();
     for (group_arn, key) in registered {
         let concerned = world.elbv2.groups.get(&group_arn).is_some_and(|group| {
             group.targets.get(&key).is_some_and(|target| check_port(group, target) == port)
         });
+        traffic::group_changed(world, &group_arn);
         if concerned {
             decide(world, &group_arn, &key);
         }
@@ -99,6 +134,7 @@ pub fn app_changed(world: &mut World, id: &str, port: i64) {
 }
 
 fn forget(world: &mut World, group_arn: &str, key: &str) {
+    traffic::target_leaves(world, group_arn, key);
     let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
     let Some(target) = group.targets.remove(key) else { return };
     if let Some(set) = world.elbv2.registrations.get_mut(&target.id) {
@@ -178,11 +214,14 @@ pub fn check_all(world: &mut World) {
 }
 
 fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
+    traffic::group_changed(world, group_arn);
     let serving = serving(world, group_arn);
     let now = world.now;
+    let running = world.elbv2.groups.get(group_arn).and_then(|group| group.targets.get(key));
+    let running = running.is_some_and(|target| stopped(world, target).is_none());
     let Some(group) = world.elbv2.groups.get_mut(group_arn) else { return };
     let Some(target) = group.targets.get_mut(key) else { return };
-    match (serving, target.checks_from) {
+    match (serving && running, target.checks_from) {
         (true, None) => target.checks_from = Some(now + FIRST_CHECK),
         (false, Some(_)) => {
             target.checks_from = None;
@@ -227,6 +266,7 @@ fn decide(world: &mut World, group_arn: &str, key: &str) {
 }
 
 pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation: u64) {
+    traffic::group_changed(world, group_arn);
     let Some(group) = world.elbv2.groups.get(group_arn) else { return };
     let Some(target) = group.targets.get(key).filter(|target| target.generation == generation) else {
         return;
@@ -251,6 +291,74 @@ pub(super) fn drained(world: &mut World, group_arn: &str, key: &str, generation:
     }
 }
 
+/// A target as the balancer's nodes see it.
+#[derive(Debug)]
+pub struct SeenTarget {
+    pub id: String,
+    pub port: Option<i64>,
+    pub zone: Option<String>,
+    pub state: &'static str,
+    /// Its checks have come to a result: where too few are healthy, it gets requests all the same.
+    pub checked: bool,
+}
+
+/// A group as the balancer's nodes see it.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub arn: String,
+    /// By an active balancer.
+    pub in_use: bool,
+    pub targets: BTreeMap<String, SeenTarget>,
+    /// How long a target warms up, and how long a client sticks to one.
+    pub warms_up: Millis,
+    pub sticky: Millis,
+    /// `unhealthy_state_routing.minimum_healthy_targets`: count, and percentage.
+    least: (usize, Option<f64>),
+}
+
+impl Seen {
+    /// With fewer healthy targets than this, requests go to all.
+    pub fn least_healthy(&self, registered: usize) -> usize {
+        let share = self.least.1.map_or(0, |percent| (registered as f64 * percent / 100.0).ceil() as usize);
+        self.least.0.max(share)
+    }
+}
+
+pub fn target(world: &World, group_arn: &str, key: &str) -> Option<SeenTarget> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    Some(seen(world, group, group.targets.get(key)?))
+}
+
+fn seen(world: &World, group: &Group, target: &Target) -> SeenTarget {
+    let state = state(world, group, target).0;
+    let (id, port, zone) = (target.id.clone(), target.port, target.zone.clone());
+    SeenTarget { id, port, zone, state, checked: matches!(state, "healthy" | "unhealthy") }
+}
+
+/// None if there is no such group.
+pub fn rotation(world: &World, group_arn: &str) -> Option<Seen> {
+    let group = world.elbv2.groups.get(group_arn)?;
+    let number = |key: &str| group.attribute(key).parse::<i64>().unwrap_or(0);
+    let sticky =
+        match (group.attribute("stickiness.enabled").as_str(), group.attribute("stickiness.type").as_str()) {
+            ("true", "app_cookie") => number("stickiness.app_cookie.duration_seconds"),
+            ("true", _) => number("stickiness.lb_cookie.duration_seconds"),
+            _ => 0,
+        };
+    let least = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
+    Some(Seen {
+        arn: group_arn.to_owned(),
+        in_use: serving(world, group_arn),
+        targets: group.targets.iter().map(|(key, one)| (key.clone(), seen(world, group, one))).collect(),
+        warms_up: number("slow_start.duration_seconds") * SECOND,
+        sticky: sticky * SECOND,
+        least: (
+            number(&format!("{least}.count")).max(1) as usize,
+            group.attribute(&format!("{least}.percentage")).parse().ok(),
+        ),
+    })
+}
+
 /// State, reason and description as DescribeTargetHealth answers them.
 fn state(
     world: &World,
@@ -260,6 +368,9 @@ fn state(
     let say = |state, reason, text| (state, Some(reason), Some(text));
     if target.health == Health::Draining {
         return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
+    }
+    if let Some(how) = stopped(world, target) {
+        return say("unused", "Target.InvalidState", how);
     }
     let Some(users) = world.elbv2.uses.get(&group.arn) else {
         let text = "Target group is not configured to receive traffic from the load balancer";
@@ -333,6 +444,32 @@ fn described(world: &World, group: &Group, target: &Target) -> Json {
     })
 }
 
+/// A target that is not in the group; what a terminated instance was is draining for ever.
+fn unregistered(group: &Group, asked: &Json) -> Json {
+    let (id, port) = (asked.text("Id").unwrap_or_default(), asked.int("Port").or(group.port));
+    let mut target = asked.clone();
+    if let Some(port) = port {
+        target["Port"] = json!(port);
+    }
+    let health = match group.ended.contains(&key(id, port)) {
+        true => json!({
+            "State": "draining",
+            "Reason": "Target.DeregistrationInProgress",
+            "Description": "Target deregistration is in progress",
+        }),
+        false => json!({
+            "State": "unused",
+            "Reason": "Target.NotRegistered",
+            "Description": "Target is not registered to the target group",
+        }),
+    };
+    let mut view = json!({"Target": target, "TargetHealth": health});
+    if let Some(port) = group.check.port.parse().ok().or(port) {
+        view["HealthCheckPort"] = json!(port.to_string());
+    }
+    view
+}
+
 pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("TargetGroupArn").unwrap_or_default();
     let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
@@ -346,11 +483,7 @@ pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer 
                 let id = one.text("Id").unwrap_or_default();
                 match group.targets.get(&key(id, one.int("Port").or(group.port))) {
                     Some(target) => described(world, group, target),
-                    None => json!({"Target": one, "TargetHealth": {
-                        "State": "unused",
-                        "Reason": "Target.NotRegistered",
-                        "Description": "Target is not registered to the target group",
-                    }}),
+                    None => unregistered(group, one),
                 }
             })
             .collect()

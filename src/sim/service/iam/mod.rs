@@ -14,6 +14,7 @@ mod profiles;
 mod providers;
 mod roles;
 mod simulate;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -32,6 +33,7 @@ pub use authority::{
 pub use keys::{owner_of_key, used as key_used};
 pub use linked::ensure_service_linked_role;
 pub use providers::provider_of;
+pub use sound::dangling;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {

@@ -106,6 +106,16 @@ pub const OPERATIONS: Operations = &[
     ("VerifyMac", crypto::verify_mac),
 ];
 
+/// Aliases and grants of keys that are gone.
+pub fn dangling(world: &World) -> Vec<String> {
+    let kms = &world.kms;
+    let gone = |key: &String| !kms.keys.contains_key(key);
+    let aliases = kms.aliases.iter().filter(|(_, alias)| alias.key.as_ref().is_some_and(gone));
+    let aliases = aliases.map(|(name, _)| format!("{name} stands for a key that is gone"));
+    let grants = kms.grants.values().filter(|grant| gone(&grant.key));
+    aliases.chain(grants.map(|grant| format!("grant {} is of a key that is gone", grant.id))).collect()
+}
+
 fn key_arn(world: &World, id: &str) -> String {
     world.arn("kms", &format!("key/{id}"))
 }
