@@ -345,6 +345,7 @@ mod tests {
         assert!(answers[4].starts_with("HTTP/1.1 400"), "{}", answers[4]);
     }
 
+    #[test]
     fn streams_are_set_listed_and_cleared() {
         let request = |method: &str, path: &str, body: &str| {
             let length = body.len();

@@ -171,9 +171,10 @@ pub fn check_health(world: &mut World, name: &str) {
 fn elb_unhealthy(world: &World, name: &str, id: &str) -> bool {
     let group = &world.autoscaling.groups[name];
     group.health_check.contains("ELB")
-        && group.target_groups.iter().any(|target_group| {
-            elbv2::target_health(world, target_group, id, None).as_deref() == Some("unhealthy")
-        })
+        && group
+            .target_groups
+            .iter()
+            .any(|target_group| elbv2::target_health(world, target_group, id, None) == Some("unhealthy"))
 }
 
 /// In service, healthy for EC2 and, where the group asks them, for its load balancers.
@@ -191,7 +192,7 @@ pub fn healthy(world: &World, name: &str, member: &Member) -> bool {
             || group.target_groups.iter().all(|target_group| {
                 let health = elbv2::target_health(world, target_group, &member.id, None);
                 // A target group that no listener uses checks nothing.
-                matches!(health.as_deref(), Some("healthy" | "unused"))
+                matches!(health, Some("healthy" | "unused"))
             }))
 }
 
@@ -243,9 +244,10 @@ pub fn leave(world: &mut World, name: &str, id: &str) {
     let waited = world.now - started.map_or(world.now, |activity| activity.start);
     let deleting = group.deleting;
     if alive {
-        let draining = group.target_groups.iter().any(|target_group| {
-            elbv2::target_health(world, target_group, id, None).as_deref() == Some("draining")
-        });
+        let draining = group
+            .target_groups
+            .iter()
+            .any(|target_group| elbv2::target_health(world, target_group, id, None) == Some("draining"));
         if draining && !deleting {
             return look_again(world, name, id);
         }

@@ -162,9 +162,10 @@ pub(super) fn healthy_of(world: &World, arn: &str, deployment: &str) -> (i64, Op
 }
 
 fn tell_unhealthy(world: &mut World, service: &str, task: &Task) {
-    let unhealthy = task.targets.iter().find(|(group, id, port)| {
-        elbv2::target_health(world, group, id, Some(*port)).as_deref() == Some("unhealthy")
-    });
+    let unhealthy = task
+        .targets
+        .iter()
+        .find(|(group, id, port)| elbv2::target_health(world, group, id, Some(*port)) == Some("unhealthy"));
     let id = short(&task.arn).to_owned();
     match unhealthy {
         Some((group, target, port)) => {
