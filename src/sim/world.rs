@@ -3,8 +3,8 @@
 use super::faults::{self, Faults};
 use super::log::EventLog;
 use super::service::{
-    acm, appautoscaling, autoscaling, cloudwatch, ec2, ecr, ecs, elbv2, iam, kms, logs, route53,
-    secretsmanager, ssm, sts,
+    acm, appautoscaling, autoscaling, cloudtrail, cloudwatch, codedeploy, dynamodb, ec2, ecr, ecs, elbv2,
+    events, iam, kms, lambda, logs, route53, s3, secretsmanager, servicediscovery, sns, sqs, ssm, sts,
 };
 use super::traffic;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,7 @@ pub enum Event {
     Cloudwatch(cloudwatch::Event),
     Acm(acm::Event),
     Ecr(ecr::Event),
+    Codedeploy(codedeploy::Event),
     Traffic(traffic::Event),
     /// A declared fault begins, or ends.
     Fault {
@@ -99,6 +100,24 @@ pub struct World {
     pub secretsmanager: secretsmanager::State,
     pub ssm: ssm::State,
     pub sts: sts::State,
+    #[serde(default)]
+    pub cloudtrail: cloudtrail::State,
+    #[serde(default)]
+    pub codedeploy: codedeploy::State,
+    #[serde(default)]
+    pub dynamodb: dynamodb::State,
+    #[serde(default)]
+    pub events: events::State,
+    #[serde(default)]
+    pub lambda: lambda::State,
+    #[serde(default)]
+    pub s3: s3::State,
+    #[serde(default)]
+    pub servicediscovery: servicediscovery::State,
+    #[serde(default)]
+    pub sns: sns::State,
+    #[serde(default)]
+    pub sqs: sqs::State,
 }
 
 mod queue_as_list {
@@ -151,6 +170,15 @@ impl World {
             secretsmanager: Default::default(),
             ssm: Default::default(),
             sts: Default::default(),
+            cloudtrail: Default::default(),
+            codedeploy: Default::default(),
+            dynamodb: Default::default(),
+            events: Default::default(),
+            lambda: Default::default(),
+            s3: Default::default(),
+            servicediscovery: Default::default(),
+            sns: Default::default(),
+            sqs: Default::default(),
         };
         ec2::found(&mut world);
         iam::found(&mut world);
@@ -227,6 +255,7 @@ impl World {
             Event::Cloudwatch(e) => cloudwatch::run(self, e),
             Event::Acm(e) => acm::run(self, e),
             Event::Ecr(e) => ecr::run(self, e),
+            Event::Codedeploy(e) => codedeploy::run(self, e),
             Event::Traffic(e) => traffic::run(self, e),
             Event::Fault { number, begins } => faults::run(self, number, begins),
         }

@@ -11,7 +11,7 @@ pub use calls::{CallFault, Disturbance, How, Lost, on_call};
 pub use throttle::Buckets;
 
 use super::World;
-use super::service::{self, ec2, ecs};
+use super::service::{self, cloudtrail, ec2, ecs};
 use super::world::{Event, Millis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -218,7 +218,19 @@ fn end(world: &mut World, what: &What) {
 fn edit(world: &mut World, service: &str, operation: &str, input: &Json) {
     let handlers = service::operations(service).unwrap_or(&[]);
     let Some((_, handler)) = handlers.iter().find(|(name, _)| *name == operation) else { return };
-    if let Err(error) = handler(world, input) {
+    let answer = handler(world, input);
+    let caller = std::mem::replace(&mut world.caller, "SOMEBODYELSE".to_owned());
+    let request_id = world.request_id();
+    let made = cloudtrail::Call {
+        service,
+        operation,
+        request_id: &request_id,
+        agent: "console.amazonaws.com",
+        address: "198.51.100.7",
+    };
+    cloudtrail::record(world, &made, input, &answer);
+    world.caller = caller;
+    if let Err(error) = answer {
         tracing::warn!("somebody else's {service} {operation} failed: {}: {}", error.code, error.message);
     }
 }

@@ -8,16 +8,26 @@
 pub mod acm;
 pub mod appautoscaling;
 pub mod autoscaling;
+pub mod cloudtrail;
 pub mod cloudwatch;
+pub mod codedeploy;
+pub mod dynamodb;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
+pub mod events;
 pub mod iam;
 pub mod kms;
+pub mod lambda;
 pub mod logs;
+pub mod notify;
 pub mod route53;
+pub mod s3;
 pub mod secretsmanager;
+pub mod servicediscovery;
+pub mod sns;
+pub mod sqs;
 pub mod ssm;
 pub mod sts;
 pub mod tagged;
@@ -62,6 +72,11 @@ pub fn operations(service: &str) -> Option<Operations> {
         "acm" => acm::OPERATIONS,
         "application-autoscaling" => appautoscaling::OPERATIONS,
         "autoscaling" => autoscaling::OPERATIONS,
+        "cloudtrail" => cloudtrail::OPERATIONS,
+        "codedeploy" => codedeploy::OPERATIONS,
+        "dynamodb" => dynamodb::OPERATIONS,
+        "events" => events::OPERATIONS,
+        "lambda" => lambda::OPERATIONS,
         "monitoring" => cloudwatch::OPERATIONS,
         "ec2" => ec2::OPERATIONS,
         "ecr" => ecr::OPERATIONS,
@@ -72,11 +87,24 @@ pub fn operations(service: &str) -> Option<Operations> {
         "logs" => logs::OPERATIONS,
         "route53" => route53::OPERATIONS,
         "secretsmanager" => secretsmanager::OPERATIONS,
+        "s3" => s3::OPERATIONS,
+        "servicediscovery" => servicediscovery::OPERATIONS,
+        "sns" => sns::OPERATIONS,
+        "sqs" => sqs::OPERATIONS,
         "ssm" => ssm::OPERATIONS,
         "sts" => sts::OPERATIONS,
         "tagging" => tagging::OPERATIONS,
         _ => return None,
     })
+}
+
+/// An operation as one service calls it on another.
+pub fn call(world: &mut World, service: &str, operation: &str, input: &Json) -> Answer {
+    let all = operations(service).unwrap_or(&[]);
+    match all.iter().find(|(name, _)| *name == operation) {
+        Some((_, handler)) => handler(world, input),
+        None => Err(ApiError::new("InternalServiceException", format!("{service} has no {operation}"))),
+    }
 }
 
 /// Small readers of the value tree.

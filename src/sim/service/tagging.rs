@@ -4,7 +4,7 @@
 //! Known are the kinds of resources that AWS lists for it (Tagging API reference, "Services that support")
 //! and this world has; like there, a resource appears once it has or had a tag.
 
-use super::{Answer, ApiError, Input, Operations, operations, page};
+use super::{Answer, ApiError, Input, Operations, call, page};
 use crate::World;
 use crate::service::tree::Output;
 use serde_json::{Value as Json, json};
@@ -27,14 +27,6 @@ fn invalid(message: impl Into<String>) -> ApiError {
 /// Another service's operation; what it refuses is as if it were not there.
 pub(super) fn ask(world: &mut World, service: &str, operation: &str, input: &Json) -> Json {
     call(world, service, operation, input).unwrap_or_default()
-}
-
-fn call(world: &mut World, service: &str, operation: &str, input: &Json) -> Answer {
-    let all = operations(service).unwrap_or(&[]);
-    match all.iter().find(|(name, _)| *name == operation) {
-        Some((_, handler)) => handler(world, input),
-        None => Err(ApiError::new("InternalServiceException", format!("{service} has no {operation}"))),
-    }
 }
 
 /// Every page of a list.
@@ -145,16 +137,33 @@ fn others(world: &mut World) -> Vec<(Teller, Vec<String>)> {
     let certificates =
         texts(every(world, "acm", "ListCertificates", "CertificateSummaryList", big), "CertificateArn");
     let secrets = texts(every(world, "secretsmanager", "ListSecrets", "SecretList", big), "ARN");
+    let codedeploy = codedeploy(world);
     let ecs = || teller("ecs", "ListTagsForResource", "resourceArn", "tags", SMALL);
     vec![
         (ecs(), clusters),
         (ecs(), services),
         (ecs(), definitions),
+        (teller("codedeploy", "ListTagsForResource", "ResourceArn", "Tags", BIG), codedeploy),
         (teller("logs", "ListTagsForResource", "resourceArn", "tags", SMALL), groups),
         (teller("ecr", "ListTagsForResource", "resourceArn", "tags", BIG), repositories),
         (teller("acm", "ListTagsForCertificate", "CertificateArn", "Tags", BIG), certificates),
         (teller("secretsmanager", "DescribeSecret", "SecretId", "Tags", BIG), secrets),
     ]
+}
+
+/// ARNs of applications and deployment groups, which their service lists by name.
+fn codedeploy(world: &mut World) -> Vec<String> {
+    let small = ("nextToken", "nextToken");
+    let mut arns = Vec::new();
+    for name in every(world, "codedeploy", "ListApplications", "applications", small) {
+        let name = name.as_str().unwrap_or_default();
+        arns.push(world.arn("codedeploy", &format!("application:{name}")));
+        let groups = ask(world, "codedeploy", "ListDeploymentGroups", &json!({"applicationName": name}));
+        for group in groups.texts("deploymentGroups") {
+            arns.push(world.arn("codedeploy", &format!("deploymentgroup:{name}/{group}")));
+        }
+    }
+    arns
 }
 
 /// `ec2:instance` of an ARN: service, and kind where the ARN says it.
@@ -259,6 +268,10 @@ fn change(arn: &str, tags: Option<&Tags>, keys: &[&str]) -> Option<(&'static str
         "ecr" => {
             let input = json!({"resourceArn": arn, "tags": list(BIG), "tagKeys": keys});
             ("ecr", pick("TagResource", "UntagResource"), input)
+        }
+        "codedeploy" => {
+            let input = json!({"ResourceArn": arn, "Tags": list(BIG), "TagKeys": keys});
+            ("codedeploy", pick("TagResource", "UntagResource"), input)
         }
         "logs" => {
             let input = json!({"resourceArn": arn, "tags": tags, "tagKeys": keys});

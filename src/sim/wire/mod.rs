@@ -18,7 +18,7 @@ use self::model::{Operation, Protocol, Service, Shape, ShapeId};
 use super::World;
 use super::authority;
 use super::faults::{self, Disturbance, Lost};
-use super::service::{self, ApiError};
+use super::service::{self, ApiError, cloudtrail};
 use super::world::partition;
 use bytes::Bytes;
 use ciborium::Value as Cbor;
@@ -69,7 +69,8 @@ impl Malformed {
                 "InvalidParameterValue"
             }
             (_, Protocol::Query | Protocol::Ec2) => "MalformedInput",
-            (_, Protocol::Json | Protocol::Cbor) => "SerializationException",
+            (_, Protocol::Json | Protocol::Cbor | Protocol::RestJson) => "SerializationException",
+            (_, Protocol::RestXml) if service.name == "s3" => "MalformedXML",
             (_, Protocol::RestXml) => "InvalidInput",
         };
         let message = match self {
@@ -163,8 +164,8 @@ pub fn handle(world: &mut World, request: http::Request<Bytes>) -> Result<Respon
 /// Unless a fault is in the way.
 fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<Bytes>, Lost> {
     let request_id = world.request_id();
-    let (parts, body) = request.into_parts();
-    let body = plain_body(&parts, body);
+    let (mut parts, body) = request.into_parts();
+    let mut body = plain_body(&parts, body);
     world.caller = scope(&parts.headers).map(|s| s.access_key).unwrap_or_default();
     world.token = parts.headers.get("x-amz-security-token").and_then(|t| t.to_str().ok()).map(str::to_owned);
     let form = query::Form::parse(&body);
@@ -173,7 +174,12 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let message = format!("The embedded AWS has no service `{signed}`.");
         return Ok(unknown_service(&parts, &signed, &message, &request_id));
     };
-    let call = Call { service, protocol: protocol(service, &parts), request_id };
+    if service.name == "s3" {
+        rest::to_path_style(&mut parts);
+        body = rest::unframed(&parts, &body).map_or(body, Bytes::from);
+    }
+    let bodiless = parts.method == http::Method::HEAD;
+    let call = Call { service, protocol: protocol(service, &parts), request_id, bodiless };
     let name = call.operation_name(&parts, &form);
     let found = call.operation(&parts, &form);
     let disturbance = match &found {
@@ -318,6 +324,8 @@ struct Call {
     service: &'static Service,
     protocol: Protocol,
     request_id: String,
+    /// The answer to a HEAD request has no body, not even that of an error.
+    bodiless: bool,
 }
 
 impl Call {
@@ -326,7 +334,7 @@ impl Call {
         match self.protocol {
             Protocol::Query | Protocol::Ec2 => form.get("Action").unwrap_or("?").to_owned(),
             Protocol::Json | Protocol::Cbor => target(parts).map_or("?", |(_, name)| name).to_owned(),
-            Protocol::RestXml => match rest::find(self.service, parts) {
+            Protocol::RestXml | Protocol::RestJson => match rest::find(self.service, parts) {
                 Some(operation) => operation.name.to_owned(),
                 None => format!("{} {}", parts.method, parts.uri.path()),
             },
@@ -371,7 +379,32 @@ impl Call {
             let message = "Request would have succeeded, but DryRun flag is set.";
             return Err(ApiError::new("DryRunOperation", message).status(412));
         }
-        handler(world, &input)
+        let answer = handler(world, &input);
+        if mutates(operation.name) {
+            self.record(world, operation.name, parts, &input, &answer);
+        }
+        answer
+    }
+
+    /// For those who ask later who changed something.
+    fn record(
+        &self,
+        world: &mut World,
+        operation: &str,
+        parts: &Parts,
+        input: &Json,
+        answer: &Result<Json, ApiError>,
+    ) {
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let made = cloudtrail::Call {
+            service: self.service.name,
+            operation,
+            request_id: &self.request_id,
+            agent: header("user-agent").unwrap_or_default(),
+            // Nobody but this machine can reach the world.
+            address: header("x-forwarded-for").unwrap_or("127.0.0.1"),
+        };
+        cloudtrail::record(world, &made, input, answer);
     }
 
     fn decode(
@@ -385,7 +418,7 @@ impl Call {
             Protocol::Query | Protocol::Ec2 => {
                 query::decode(self.service, self.protocol, operation.input, form)
             }
-            Protocol::RestXml => rest::decode(self.service, operation, parts, body),
+            Protocol::RestXml | Protocol::RestJson => rest::decode(self.service, operation, parts, body),
             Protocol::Cbor => cbor::decode(self.service, operation.input, body),
             Protocol::Json => {
                 let text = if body.is_empty() { b"{}" } else { body };
@@ -402,14 +435,9 @@ impl Call {
     fn encode(&self, operation: &Operation, answer: &Json) -> Result<Response<Bytes>, ApiError> {
         let response = match self.protocol {
             Protocol::Query | Protocol::Ec2 => self.xml_answer(operation, answer),
-            Protocol::RestXml => rest::encode(self.service, operation, answer).map(|r| {
-                let empty = r.body().is_empty();
-                let mut response = r.map(Bytes::from);
-                if !empty {
-                    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-                }
-                response
-            }),
+            Protocol::RestXml | Protocol::RestJson => {
+                rest::encode(self.service, operation, answer).map(|response| self.typed(response))
+            }
             Protocol::Cbor => cbor::encode(self.service, operation.output, answer).map(cbor_response),
             Protocol::Json => match operation.output {
                 Some(output) => json::encode(self.service, output, answer, "")
@@ -427,6 +455,17 @@ impl Call {
         })?;
         self.add_request_id(&mut response);
         Ok(response)
+    }
+
+    /// What an answer is in, unless it is an object that says so itself.
+    fn typed(&self, response: Response<Vec<u8>>) -> Response<Bytes> {
+        let mut response = response.map(Bytes::from);
+        let xml = self.protocol == Protocol::RestXml;
+        if !response.body().is_empty() && !response.headers().contains_key(CONTENT_TYPE) {
+            let kind = HeaderValue::from_static(if xml { "text/xml" } else { "application/json" });
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+        }
+        response
     }
 
     fn xml_answer(&self, operation: &Operation, answer: &Json) -> Result<Response<Bytes>, Misshapen> {
@@ -467,14 +506,31 @@ impl Call {
             Protocol::Query => {
                 xml_response(error_document(self.service.namespace, code, message, fault, &self.request_id))
             }
+            // Of S3 alone an error is the whole document.
+            Protocol::RestXml if self.service.name == "s3" => {
+                xml_response(s3_error_document(code, message, &self.request_id))
+            }
             Protocol::RestXml => {
                 let namespace = rest::namespace(self.service);
                 xml_response(error_document(&namespace, code, message, fault, &self.request_id))
             }
             Protocol::Ec2 => xml_response(ec2_error_document(code, message, &self.request_id)),
             Protocol::Json => {
+                // SQS says its namespace too.
+                let full = if self.service.name == "sqs" {
+                    format!("com.amazonaws.sqs#{shape}")
+                } else {
+                    shape.to_owned()
+                };
                 let mut response =
-                    json_response(&self.json_type(), &json!({"__type": shape, "message": message}));
+                    json_response(&self.json_type(), &json!({"__type": full, "message": message}));
+                put(&mut response, "x-amzn-errortype", shape);
+                response
+            }
+            Protocol::RestJson => {
+                let kind = if status < 500 { "User" } else { "Service" };
+                let mut response =
+                    json_response("application/json", &json!({"Type": kind, "message": message}));
                 put(&mut response, "x-amzn-errortype", shape);
                 response
             }
@@ -485,7 +541,10 @@ impl Call {
             }
         };
         if self.service.query_compatible && matches!(self.protocol, Protocol::Json | Protocol::Cbor) {
-            put(&mut response, "x-amzn-query-error", &format!("{code};{fault}"));
+            put(&mut response, "x-amzn-query-error", &format!("{};{fault}", query_code(self.service, code)));
+        }
+        if self.bodiless || status == 304 {
+            *response.body_mut() = Bytes::new();
         }
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         self.add_request_id(&mut response);
@@ -499,6 +558,28 @@ impl Call {
     fn add_request_id(&self, response: &mut Response<Bytes>) {
         put(response, "x-amzn-requestid", &self.request_id);
     }
+}
+
+/// The code that an error had when the service spoke awsQuery. SQS's model no longer says it.
+fn query_code<'a>(service: &Service, code: &'a str) -> std::borrow::Cow<'a, str> {
+    let old = match (service.name, code) {
+        ("sqs", "QueueDoesNotExist") => "NonExistentQueue",
+        ("sqs", "QueueNameExists") => return "QueueAlreadyExists".into(),
+        (
+            "sqs",
+            "BatchEntryIdsNotDistinct"
+            | "BatchRequestTooLong"
+            | "EmptyBatchRequest"
+            | "InvalidBatchEntryId"
+            | "MessageNotInflight"
+            | "PurgeQueueInProgress"
+            | "QueueDeletedRecently"
+            | "TooManyEntriesInBatchRequest"
+            | "UnsupportedOperation",
+        ) => code,
+        _ => return code.into(),
+    };
+    format!("AWS.SimpleQueueService.{old}").into()
 }
 
 fn put(response: &mut Response<Bytes>, name: &'static str, value: &str) {
@@ -536,6 +617,16 @@ fn error_document(namespace: &str, code: &str, message: &str, fault: &str, reque
             w.leaf("Code", code);
             w.leaf("Message", message);
         });
+        w.leaf("RequestId", request_id);
+    });
+    writer.finish()
+}
+
+fn s3_error_document(code: &str, message: &str, request_id: &str) -> String {
+    let mut writer = xml::Writer::document();
+    writer.element("Error", |w| {
+        w.leaf("Code", code);
+        w.leaf("Message", message);
         w.leaf("RequestId", request_id);
     });
     writer.finish()

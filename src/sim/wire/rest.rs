@@ -2,7 +2,7 @@
 
 use super::model::{Kind, Operation, Place, Protocol, Service, ShapeId};
 use super::xml::{Element, Encoder, Writer};
-use super::{Malformed, Misshapen, scalar};
+use super::{Malformed, Misshapen, json, scalar};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};
@@ -17,12 +17,80 @@ pub fn find<'s>(service: &'s Service, parts: &http::request::Parts) -> Option<&'
         operation.method == parts.method.as_str()
             && labels(path, parts.uri.path()).is_some()
             && literals.iter().all(|(k, v)| query.iter().any(|(qk, qv)| qk == k && (v.is_empty() || qv == v)))
+            && (service.name != "s3" || said(service, operation, parts, &query).is_some())
     };
     let weight = |operation: &&Operation| {
         let (path, literals) = split_path(operation.path);
-        (path.split('/').filter(|s| !s.starts_with('{')).count(), literals.len())
+        let said = said(service, operation, parts, &query).unwrap_or(0);
+        (path.split('/').filter(|s| !s.starts_with('{')).count(), literals.len(), said)
     };
     service.operations.values().filter(fits).max_by_key(weight)
+}
+
+/// How many of the members that an operation needs stand in query and headers; None if one is missing. S3
+/// tells a copy from a put, and a part from an object, by these alone.
+fn said(
+    service: &Service,
+    operation: &Operation,
+    parts: &http::request::Parts,
+    query: &[(String, String)],
+) -> Option<usize> {
+    let mut count = 0;
+    for member in service.members(operation.input?).iter().filter(|member| member.required) {
+        let there = match member.place {
+            Place::Query => query.iter().any(|(name, _)| *name == member.wire),
+            Place::Header => parts.headers.contains_key(member.wire.as_ref()),
+            _ => continue,
+        };
+        if !there {
+            return None;
+        }
+        count += 1;
+    }
+    Some(count)
+}
+
+/// A bucket in the host's name goes to the front of the path: `bucket.s3.amazonaws.com/key`.
+pub fn to_path_style(parts: &mut http::request::Parts) {
+    let host = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or(parts.uri.host()).map(str::to_owned) else { return };
+    let name = host.split(':').next().unwrap_or_default();
+    let ends = [".localhost", ".s3.", ".s3-"].into_iter().filter_map(|mark| match mark {
+        ".localhost" => name.strip_suffix(mark).map(str::len),
+        _ => name.find(mark),
+    });
+    let Some(bucket) =
+        ends.min().map(|end| &name[..end]).filter(|bucket| !bucket.is_empty() && *bucket != "s3")
+    else {
+        return;
+    };
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("/{bucket}{}{query}", parts.uri.path()).parse() {
+        parts.uri = uri;
+    }
+}
+
+/// The body without the frames of `aws-chunked`: `SIZE[;chunk-signature=…]`, data, …, a last one of size 0.
+pub fn unframed(parts: &http::request::Parts, body: &[u8]) -> Option<Vec<u8>> {
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !header("x-amz-content-sha256").starts_with("STREAMING-")
+        && !header("content-encoding").contains("aws-chunked")
+    {
+        return None;
+    }
+    let mut plain = Vec::new();
+    let mut rest = body;
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n")?;
+        let head = std::str::from_utf8(&rest[..end]).ok()?;
+        let size = usize::from_str_radix(head.split(';').next()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(plain);
+        }
+        plain.extend(rest.get(end + 2..end + 2 + size)?);
+        rest = rest.get(end + 2 + size + 2..)?;
+    }
 }
 
 fn split_path(path: &'static str) -> (&'static str, Vec<(&'static str, &'static str)>) {
@@ -36,7 +104,9 @@ fn split_path(path: &'static str) -> (&'static str, Vec<(&'static str, &'static 
 fn labels(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut found = Vec::new();
-    let mut rest = path.trim_matches('/').split('/');
+    // A greedy label keeps the slashes at its end: they are part of S3's keys.
+    let path = if template.ends_with("+}") { path.strip_prefix('/')? } else { path.trim_matches('/') };
+    let mut rest = path.split('/');
     for segment in template.trim_matches('/').split('/') {
         let Some(label) = segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) else {
             if rest.next() != Some(segment) {
@@ -46,7 +116,7 @@ fn labels(template: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
         };
         if let Some(greedy) = label.strip_suffix('+') {
             let tail: Vec<_> = rest.by_ref().map(decode).collect();
-            found.push((greedy, tail.join("/")));
+            found.push((greedy, Some(tail.join("/")).filter(|text| !text.is_empty())?));
         } else {
             found.push((label, rest.next().filter(|s| !s.is_empty()).map(decode)?));
         }
@@ -70,11 +140,11 @@ pub fn decode(
     let query = query_pairs(parts);
     let has_body = service.members(input).iter().any(|m| m.place == Place::Body);
     let mut tree = Map::new();
-    if has_body && !body.is_empty() {
-        let element = Element::parse(body)?;
-        if let Json::Object(members) = super::xml::decode(service, input, &element, "")? {
-            tree = members;
-        }
+    if has_body
+        && !body.is_empty()
+        && let Json::Object(members) = document(service, input, body)?
+    {
+        tree = members;
     }
     for member in service.members(input) {
         let wire = member.wire.as_ref();
@@ -108,12 +178,21 @@ pub fn decode(
     Ok(Json::Object(tree))
 }
 
+/// A body in the form that the service speaks.
+fn document(service: &Service, id: ShapeId, body: &[u8]) -> Result<Json, Malformed> {
+    if service.protocols[0] == Protocol::RestJson {
+        let wire: Json = serde_json::from_slice(body).map_err(|e| Malformed::Document(e.to_string()))?;
+        return json::decode(service, id, &wire, "");
+    }
+    super::xml::decode(service, id, &Element::parse(body)?, "")
+}
+
 fn payload(service: &Service, id: ShapeId, body: &[u8]) -> Result<Option<Json>, Malformed> {
     Ok(match &service.shape(id).kind {
         Kind::Blob => Some(Json::String(STANDARD.encode(body))),
         Kind::Text => Some(Json::String(String::from_utf8_lossy(body).into_owned())),
         _ if body.is_empty() => None,
-        _ => Some(super::xml::decode(service, id, &Element::parse(body)?, "")?),
+        _ => Some(document(service, id, body)?),
     })
 }
 
@@ -164,7 +243,14 @@ pub fn encode(
             _ => {}
         }
     }
-    *answer.body_mut() = body(service, output, tree)?;
+    // A part of an object.
+    if service.name == "s3" && tree.get("ContentRange").is_some() {
+        *answer.status_mut() = http::StatusCode::PARTIAL_CONTENT;
+    }
+    *answer.body_mut() = match service.protocols[0] {
+        Protocol::RestJson => json_body(service, output, tree)?,
+        _ => body(service, output, tree)?,
+    };
     Ok(answer)
 }
 
@@ -198,12 +284,64 @@ fn body(service: &Service, output: ShapeId, tree: &Json) -> Result<Vec<u8>, Miss
             }
         }
         None if members.iter().all(|m| m.place != Place::Body) && !members.is_empty() => return Ok(vec![]),
-        None => (service.shape(output).name, output, tree),
+        None => (root(service, service.shape(output).name), output, tree),
     };
     let mut writer = Writer::document();
     let mut result = Ok(());
-    writer.root(name, &namespace(service), |w| result = encoder.members(w, id, tree, ""));
+    writer.root(name, &namespace(service), |w| match tree.get("LocationConstraint") {
+        // The one answer that is a text and no structure.
+        place if name == "LocationConstraint" => w.text(place.and_then(Json::as_str).unwrap_or_default()),
+        _ => result = encoder.members(w, id, tree, ""),
+    });
     result.map(|()| writer.finish().into_bytes())
+}
+
+fn json_body(service: &Service, output: ShapeId, tree: &Json) -> Result<Vec<u8>, Misshapen> {
+    let members = service.members(output);
+    if let Some(member) = members.iter().find(|m| m.place == Place::Payload) {
+        let value = tree.get(member.name).unwrap_or(&Json::Null);
+        let wrong = || Misshapen::new(member.name, service.shape(member.shape), value);
+        return match (&service.shape(member.shape).kind, value) {
+            (_, Json::Null) => Ok(vec![]),
+            (Kind::Blob, Json::String(text)) => STANDARD.decode(text).map_err(|_| wrong()),
+            (Kind::Text, Json::String(text)) => Ok(text.clone().into_bytes()),
+            _ => Ok(json::encode(service, member.shape, value, "")?.to_string().into_bytes()),
+        };
+    }
+    let elsewhere = |name: &str| members.iter().any(|m| m.name == name && m.place != Place::Body);
+    let mut inside = tree.clone();
+    if let Json::Object(fields) = &mut inside {
+        fields.retain(|name, _| !elsewhere(name));
+    }
+    Ok(json::encode(service, output, &inside, "")?.to_string().into_bytes())
+}
+
+/// S3 calls its documents otherwise than its model does (API reference, "Response Syntax" of each).
+fn root(service: &Service, shape: &'static str) -> &'static str {
+    if service.name != "s3" {
+        return shape;
+    }
+    match shape {
+        "ListBucketsOutput" => "ListAllMyBucketsResult",
+        "ListObjectsOutput" | "ListObjectsV2Output" => "ListBucketResult",
+        "ListObjectVersionsOutput" => "ListVersionsResult",
+        "ListPartsOutput" => "ListPartsResult",
+        "ListMultipartUploadsOutput" => "ListMultipartUploadsResult",
+        "DeleteObjectsOutput" => "DeleteResult",
+        "CreateMultipartUploadOutput" => "InitiateMultipartUploadResult",
+        "CompleteMultipartUploadOutput" => "CompleteMultipartUploadResult",
+        "GetBucketLocationOutput" => "LocationConstraint",
+        "GetBucketVersioningOutput" => "VersioningConfiguration",
+        "GetBucketTaggingOutput" | "GetObjectTaggingOutput" => "Tagging",
+        "GetBucketLifecycleConfigurationOutput" => "LifecycleConfiguration",
+        "GetBucketCorsOutput" => "CORSConfiguration",
+        "GetBucketAclOutput" => "AccessControlPolicy",
+        "GetBucketAccelerateConfigurationOutput" => "AccelerateConfiguration",
+        "GetBucketLoggingOutput" => "BucketLoggingStatus",
+        "GetBucketRequestPaymentOutput" => "RequestPaymentConfiguration",
+        "GetBucketWebsiteOutput" => "WebsiteConfiguration",
+        other => other,
+    }
 }
 
 /// The namespace of a rest-xml service's documents; botocore's models give it for requests only.

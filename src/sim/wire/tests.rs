@@ -34,7 +34,8 @@ fn decode_form(service: &str, operation: &str, body: &str) -> Json {
 
 fn encode_xml(service: &str, operation: &str, answer: &Json) -> String {
     let service = model::service(service).unwrap();
-    let call = Call { service, protocol: service.protocols[0], request_id: "r-1".to_owned() };
+    let call =
+        Call { service, protocol: service.protocols[0], request_id: "r-1".to_owned(), bodiless: false };
     text(&call.encode(&service.operations[operation], answer).unwrap())
 }
 
@@ -208,7 +209,7 @@ fn route53_answers_with_status_header_and_namespace() {
 fn every_protocol_has_its_form_of_error() {
     let error = |service: &str, protocol, error: &ApiError| {
         let service = model::service(service).unwrap();
-        Call { service, protocol, request_id: "r-1".to_owned() }.error(error)
+        Call { service, protocol, request_id: "r-1".to_owned(), bodiless: false }.error(error)
     };
     let response = error("iam", Protocol::Query, &ApiError::new("NoSuchEntity", "no <role>"));
     assert_eq!(response.status(), 404);
@@ -307,7 +308,7 @@ fn what_is_no_number_is_refused() {
 #[test]
 fn a_handlers_wrong_answer_is_a_500_that_says_where() {
     let service = model::service("ecs").unwrap();
-    let call = Call { service, protocol: Protocol::Json, request_id: "r-1".to_owned() };
+    let call = Call { service, protocol: Protocol::Json, request_id: "r-1".to_owned(), bodiless: false };
     let wrong = |tree| call.encode(&service.operations["DescribeServices"], &tree).unwrap_err();
     assert!(wrong(json!({"services": [{"desiredCount": "2"}]})).message.contains("desiredCount is 2"));
     let error = wrong(json!({"services": [{"colour": 1}]}));
@@ -339,7 +340,12 @@ fn requests_recorded_from_botocore_decode_to_what_they_were_made_from() {
         let (parts, body) = recorded(&case).into_parts();
         let form = query::Form::parse(&body);
         let service = model::service(&service_name(&parts, &form)).unwrap();
-        let call = Call { service, protocol: protocol(service, &parts), request_id: "r-1".to_owned() };
+        let call = Call {
+            service,
+            protocol: protocol(service, &parts),
+            request_id: "r-1".to_owned(),
+            bodiless: false,
+        };
         let operation = call.operation(&parts, &form).unwrap();
         assert_eq!(operation.name, case["operation"], "{line}");
         assert_eq!(call.decode(operation, &parts, &form, &body).unwrap(), case["input"], "{line}");

@@ -172,6 +172,10 @@ impl Writer {
         self.element(name, |w| w.escaped(text));
     }
 
+    pub fn text(&mut self, text: &str) {
+        self.escaped(text);
+    }
+
     fn escaped(&mut self, text: &str) {
         for c in text.chars() {
             match c {

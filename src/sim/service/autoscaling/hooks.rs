@@ -2,10 +2,10 @@
 
 use super::groups::{group, group_mut, invalid};
 use super::state::{Hold, Hook, Lifecycle};
-use super::{Event, activities, life};
+use super::{Event, activities, groups, life};
 use crate::World;
 use crate::service::ec2::query::lean;
-use crate::service::{Answer, ApiError, Input};
+use crate::service::{Answer, ApiError, Input, events, lambda, notify};
 use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -104,13 +104,69 @@ pub fn hold(world: &mut World, name: &str, id: &str, launching: bool) -> bool {
     let Some(hook) = open.find(|hook| !member.passed.contains(&hook.name)) else { return false };
     let until = now + hook.timeout * SECOND;
     let last = now + (hook.timeout * 100 * SECOND).min(LONGEST);
+    let called = hook.clone();
     member.hold = Some(Hold { hook: hook.name.clone(), token: token.clone(), until, last });
     let activity = member.activity.clone();
     let status = if launching { "MidLifecycleAction" } else { "MidTerminatingLifecycleAction" };
     activities::progress(group, &activity, status, 60);
-    let event = Event::HookExpires(name.to_owned(), id.to_owned(), token);
+    let event = Event::HookExpires(name.to_owned(), id.to_owned(), token.clone());
     world.schedule(until - now, world::Event::Autoscaling(event));
+    notify_target(world, name, id, &called, &token);
     true
+}
+
+/// Tells the hook's target and the event bus that an instance waits (User Guide, "Amazon EC2 Auto Scaling
+/// lifecycle hooks": the members of both). A function completes the action by its answer.
+fn notify_target(world: &mut World, group: &str, id: &str, hook: &Hook, token: &str) {
+    let warm = if hook.launching { ("EC2", "AutoScalingGroup") } else { ("AutoScalingGroup", "EC2") };
+    let mut detail = json!({
+        "LifecycleActionToken": token, "AutoScalingGroupName": group, "LifecycleHookName": hook.name,
+        "EC2InstanceId": id, "LifecycleTransition": if hook.launching { LAUNCHING } else { TERMINATING },
+        "Origin": warm.0, "Destination": warm.1,
+    });
+    if let Some(metadata) = &hook.metadata {
+        detail["NotificationMetadata"] = json!(metadata);
+    }
+    let resources = world.autoscaling.groups.get(group).map(|one| groups::arn(world, one));
+    let resources: Vec<String> = resources.into_iter().collect();
+    let kind = if hook.launching { "launch" } else { "terminate" };
+    let kind = format!("EC2 Instance-{kind} Lifecycle Action");
+    let told = detail.clone();
+    events::put(world, "aws.autoscaling", &kind, &resources, || told);
+    let Some(target) = &hook.target else { return };
+    let request = world.aside(World::uuid);
+    for (name, value) in [
+        ("Service", json!("AWS Auto Scaling")),
+        ("Time", World::timestamp(world.now)),
+        ("AccountId", json!(world.account)),
+        ("RequestId", json!(request)),
+    ] {
+        detail[name] = value;
+    }
+    if target.split(':').nth(2) != Some("lambda") {
+        let subject =
+            format!("Auto Scaling:  Lifecycle action '{}' for instance {id} in progress.", kind_of(hook));
+        return notify::send(world, target, Some(&subject), &detail);
+    }
+    let Some(reply) = lambda::ask(world, target, &detail) else { return };
+    if reply.answer != "IN_PROGRESS" {
+        let go_on = reply.answer == "SUCCEEDED";
+        let event = Event::HookAnswered(group.to_owned(), id.to_owned(), token.to_owned(), go_on);
+        world.schedule(reply.after, world::Event::Autoscaling(event));
+    }
+}
+
+fn kind_of(hook: &Hook) -> &'static str {
+    if hook.launching { "LAUNCHING" } else { "TERMINATING" }
+}
+
+/// The function that this hold called has answered.
+pub fn answered(world: &mut World, name: &str, id: &str, token: &str, go_on: bool) {
+    let group = world.autoscaling.groups.get(name);
+    let held = group.and_then(|group| group.members.get(id)).and_then(|member| member.hold.as_ref());
+    if held.is_some_and(|hold| hold.token == token) {
+        resolve(world, name, id, go_on);
+    }
 }
 
 pub fn expires(world: &mut World, name: &str, id: &str, token: &str) {

@@ -49,6 +49,8 @@ pub enum Event {
     Leave(String, String),
     /// A lifecycle hook's timeout, with the hold's token.
     HookExpires(String, String, String),
+    /// A function that a hook called has come to its end: token, and whether to go on.
+    HookAnswered(String, String, String, bool),
     /// Carry a refresh on: group and refresh id.
     Refresh(String, String),
     /// CloudWatch is told of a group.
@@ -64,6 +66,7 @@ pub fn run(world: &mut World, event: Event) {
         Event::Missing(group) => life::check_health(world, &group),
         Event::Leave(group, id) => life::leave(world, &group, &id),
         Event::HookExpires(group, id, token) => hooks::expires(world, &group, &id, &token),
+        Event::HookAnswered(group, id, token, go_on) => hooks::answered(world, &group, &id, &token, go_on),
         Event::Refresh(group, id) => refresh_run::step(world, &group, &id),
         Event::Tell(group) => told::tell(world, &group),
         Event::Scheduled(group, action) => policies::scheduled(world, &group, &action),

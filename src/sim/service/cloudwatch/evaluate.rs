@@ -152,6 +152,7 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     let Some(alarm) = world.cloudwatch.alarms.get_mut(name) else { return };
     let summary = format!("Alarm updated from {} to {}", alarm.state.text(), state.text());
     let kind = alarm.kind;
+    let before = (alarm.state, alarm.reason.clone(), alarm.state_updated);
     let told = |state: AlarmState, reason: &str, data: Option<&str>| {
         let data: Option<Json> = data.and_then(|text| serde_json::from_str(text).ok());
         json!({ "stateValue": state.text(), "stateReason": reason }).with("stateReasonData", data)
@@ -166,6 +167,9 @@ pub fn transition(world: &mut World, name: &str, state: AlarmState, reason: &str
     alarm.evaluated = now;
     alarms::note(world, name, kind, "StateUpdate", summary, &history);
     world.tell("monitoring", "alarm", name, state.text(), Some(reason));
+    if before.0 != state {
+        actions::carry_out(world, name, before.0, &before.1, before.2);
+    }
     react::transitioned(world, name);
     tell_parents(world, name);
 }

@@ -1,5 +1,6 @@
 //! CloudWatch: metrics, and the alarms that watch them.
 
+mod actions;
 mod alarms;
 mod awake;
 mod evaluate;

@@ -2,7 +2,7 @@
 //!
 //! "Alarms invoke actions for sustained state changes only"; but for Auto Scaling "the alarm continues to invoke
 //! the action once per minute that the alarm remains in the new state" (CloudWatch user guide, alarm actions).
-//! Topics and functions are told of in the history only.
+//! What topics and functions are told is in `actions`.
 
 use super::evaluate::Watch;
 use super::*;
@@ -41,7 +41,7 @@ fn scales(action: &str) -> bool {
 }
 
 /// An actions suppressor in ALARM keeps a composite alarm's actions back (API reference, PutCompositeAlarm).
-fn is_suppressed(world: &World, alarm: &Alarm) -> bool {
+pub(super) fn is_suppressed(world: &World, alarm: &Alarm) -> bool {
     let suppressor = alarm.settings.text("ActionsSuppressor").and_then(|one| alarms::find_ref(world, one));
     let suppressor = suppressor.and_then(|name| world.cloudwatch.alarms.get(name));
     suppressor.is_some_and(|one| one.state == AlarmState::Alarm)

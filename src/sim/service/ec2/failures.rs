@@ -3,8 +3,9 @@
 use super::state::InstanceState;
 use super::{Event, instances};
 use crate::World;
-use crate::service::{autoscaling, ecs};
+use crate::service::{autoscaling, ecs, events};
 use crate::world::{self, MINUTE, Millis};
+use serde_json::json;
 
 /// "A Spot Instance interruption notice is a warning that is issued two minutes before" (EC2 User Guide).
 const NOTICE: Millis = 2 * MINUTE;
@@ -33,6 +34,9 @@ pub fn interrupt_spot(world: &mut World, share: f64) {
         }
         world.schedule(NOTICE, world::Event::Ec2(Event::SpotTaken(id.clone())));
         world.tell("ec2", "instance", &id, "spot-interruption-notice", None);
+        let arn = world.arn("ec2", &format!("instance/{id}"));
+        let detail = || json!({"instance-id": id, "instance-action": "terminate"});
+        events::put(world, "aws.ec2", "EC2 Spot Instance Interruption Warning", &[arn], detail);
         ecs::spot_noticed(world, &id);
         autoscaling::spot_noticed(world, &id);
     }

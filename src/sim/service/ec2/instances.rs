@@ -10,7 +10,7 @@ use super::interfaces::{
 use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
 use crate::World;
-use crate::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, page};
+use crate::service::{Answer, ApiError, Input, autoscaling, ecs, elbv2, events, page};
 use crate::world::{self, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -43,9 +43,18 @@ pub fn running(world: &mut World, id: &str, boot: u32) {
         _ => return,
     }
     world.tell("ec2", "instance", id, "running", None);
+    tell_state(world, id);
     autoscaling::instance_running(world, id);
     ecs::instance_running(world, id);
     elbv2::instance_running(world, id);
+}
+
+/// "EC2 Instance State-change Notification" on the event bus.
+pub fn tell_state(world: &mut World, id: &str) {
+    let Some(state) = world.ec2.instances.get(id).map(|instance| instance.state.name()) else { return };
+    let arn = world.arn("ec2", &format!("instance/{id}"));
+    let detail = || json!({"instance-id": id, "state": state});
+    events::put(world, "aws.ec2", "EC2 Instance State-change Notification", &[arn], detail);
 }
 
 pub fn stopped(world: &mut World, id: &str, boot: u32) {
@@ -55,6 +64,7 @@ pub fn stopped(world: &mut World, id: &str, boot: u32) {
     {
         instance.state = InstanceState::Stopped;
         world.tell("ec2", "instance", id, "stopped", None);
+        tell_state(world, id);
     }
 }
 
@@ -70,6 +80,7 @@ pub fn terminate(world: &mut World, id: &str, code: &str, reason: &str) {
     world.tell("ec2", "instance", id, "shutting-down", Some(&format!("{code}: {reason}")));
     let after = SHUTS_DOWN + super::gateways::jitter(world, 30);
     world.schedule(after, world::Event::Ec2(Event::InstanceTerminated(id.to_owned())));
+    tell_state(world, id);
     ecs::instance_gone(world, id);
     elbv2::instance_gone(world, id);
     autoscaling::instance_gone(world, id);
@@ -88,6 +99,7 @@ pub fn terminated(world: &mut World, id: &str) {
     instance.others.clear();
     let volumes = std::mem::take(&mut instance.volumes);
     instance.public_ip = None;
+    tell_state(world, id);
     for eni in world.ec2.attached.get(id).cloned().unwrap_or_default() {
         let attachment = world.ec2.interfaces.get(&eni).and_then(|eni| eni.attachment.as_ref());
         if attachment.is_some_and(|attachment| attachment.delete_on_termination) {
@@ -475,6 +487,7 @@ pub fn stop_instances(world: &mut World, input: &Json) -> Answer {
         let boot = instance.boots;
         world.schedule(STOPS, world::Event::Ec2(Event::InstanceStopped(id.to_owned(), boot)));
         world.tell("ec2", "instance", id, "stopping", None);
+        tell_state(world, id);
         ecs::instance_gone(world, id);
         elbv2::instance_gone(world, id);
         autoscaling::instance_gone(world, id);
@@ -509,6 +522,7 @@ pub fn start_instances(world: &mut World, input: &Json) -> Answer {
         instance.checks_pass = now + after + 2 * MINUTE;
         let boot = instance.boots;
         world.schedule(after, world::Event::Ec2(Event::InstanceRunning(id.to_owned(), boot)));
+        tell_state(world, id);
     })
 }
 

@@ -318,6 +318,7 @@ pub fn launch_in(
         spot_notice: None,
     };
     world.ec2.instances.insert(id.clone(), instance);
+    super::instances::tell_state(world, &id);
     world.schedule(boots, world::Event::Ec2(Event::InstanceRunning(id.clone(), 1)));
     world.tell("ec2", "instance", &id, "pending", None);
     Ok(id)

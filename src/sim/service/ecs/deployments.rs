@@ -5,7 +5,7 @@ use super::super::cloudwatch::{self, AlarmState};
 use super::super::{Answer, ApiError, Input};
 use super::model::{Deployment, Revision, Rollout, Service, ServiceDeployment, Stage, TaskStatus};
 use super::settle::say;
-use super::{invalid, kick, missing, paged, put, services, shifting, time};
+use super::{invalid, kick, missing, paged, put, services, shifting, tell, time};
 use crate::World;
 use crate::world::{Millis, SECOND};
 use serde_json::{Value as Json, json};
@@ -157,6 +157,7 @@ pub(super) fn started(world: &mut World, service: &str) {
         record.status = "IN_PROGRESS".to_owned();
         record.started = Some(now);
         record.updated = now;
+        tell::deployment(world, service);
     }
 }
 
@@ -284,6 +285,7 @@ pub(super) fn fail(world: &mut World, arn: &str, cause: &Cause, rollback: bool) 
     say(world, arn, |name| {
         format!("(service {name}) (deployment {id}) deployment failed: {}", cause.event())
     });
+    tell::deployment(world, arn);
     if let Some(record) = record.as_ref().and_then(|arn| world.ecs.service_deployments.get_mut(arn)) {
         record.updated = now;
         if matches!(cause, Cause::Breaker) {
@@ -369,6 +371,7 @@ pub(super) fn complete(world: &mut World, arn: &str) {
         }
     }
     say(world, arn, |name| format!("(service {name}) (deployment {id}) deployment completed."));
+    tell::deployment(world, arn);
 }
 
 /// Running and pending tasks of a revision.

@@ -1,9 +1,8 @@
 //! Lifecycle hooks of service deployments: functions that are asked, and pauses for a person.
 //!
-//! No code runs here: how a function answers is read from its name. One with `fail` in it answers FAILED,
-//! `retry` says IN_PROGRESS twice before it succeeds, `hang` says so for ever; any other succeeds.
+//! No code runs here: how a function answers is declared with it (see `lambda`).
 
-use super::super::{Answer, ApiError, Input};
+use super::super::{Answer, ApiError, Input, lambda};
 use super::deployments::{self, Cause, no_service_deployment};
 use super::model::{HookRun, Stage};
 use super::{invalid, kick};
@@ -79,18 +78,19 @@ pub(super) enum Outcome {
     Failed(Cause),
 }
 
-fn answer(target: &str, calls: u32) -> &'static str {
-    let name = target.rsplit(":function:").next().unwrap_or(target);
-    match name {
-        _ if name.contains("fail") => "FAILED",
-        _ if name.contains("hang") => "IN_PROGRESS",
-        _ if name.contains("retry") && calls <= 2 => "IN_PROGRESS",
-        _ => "SUCCEEDED",
+/// What the function answers this time: as it is declared, or by its name if there is no such function.
+fn answer(world: &mut World, stage: Stage, service: &str, run: &HookRun) -> String {
+    let target = run.target.clone().unwrap_or_default();
+    let payload = json!({"executionDetails": {"serviceArn": service}, "executionId": run.id, "lifecycleStage": stage.text()});
+    match lambda::ask(world, &target, &payload) {
+        Some(reply) => reply.answer,
+        None => lambda::by_name(&target, run.calls.into()).to_owned(),
     }
 }
 
 /// Brings hooks up to date: calls functions that are due, ends what has taken too long.
-pub(super) fn run(now: Millis, stage: Stage, runs: &mut [HookRun]) -> Outcome {
+pub(super) fn run(world: &mut World, service: &str, stage: Stage, runs: &mut [HookRun]) -> Outcome {
+    let now = world.now;
     let mut next: Option<Millis> = None;
     for run in runs {
         if !matches!(run.status.as_str(), "AWAITING_ACTION" | "IN_PROGRESS") {
@@ -101,7 +101,7 @@ pub(super) fn run(now: Millis, stage: Stage, runs: &mut [HookRun]) -> Outcome {
         } else if run.kind != "PAUSE" && run.calls_at <= now {
             run.calls += 1;
             run.calls_at = now + AGAIN;
-            run.status = answer(run.target.as_deref().unwrap_or_default(), run.calls).to_owned();
+            run.status = answer(world, stage, service, run);
         }
         let who = run.target.clone().unwrap_or("PAUSE".to_owned());
         match run.status.as_str() {
@@ -153,4 +153,36 @@ pub(super) fn continue_service_deployment(world: &mut World, input: &Json) -> An
         kick(world, &service, 0);
     }
     Ok(json!({"serviceDeploymentArn": arn}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::ecs::tests::ok;
+
+    fn status(world: &mut World, target: &str) -> String {
+        let hook = json!({"hookTargetArn": target, "lifecycleStages": ["PRE_SCALE_UP"]});
+        let mut runs = open(world, &json!({"lifecycleHooks": [hook]}), Stage::PreScaleUp);
+        world.advance_to(world.now + RUN);
+        run(world, "service", Stage::PreScaleUp, &mut runs);
+        runs[0].status.clone()
+    }
+
+    #[test]
+    fn a_function_answers_as_it_is_declared_and_else_by_its_name() {
+        let mut world = World::new("123456789012", "us-east-1", 1, 1_700_000_000_000);
+        let trust = json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        ]});
+        let role = json!({"RoleName": "fn", "AssumeRolePolicyDocument": trust.to_string()});
+        let role = ok(&mut world, "iam", "CreateRole", role)["Role"]["Arn"].clone();
+        let input = json!({
+            "FunctionName": "gate", "Role": role, "Code": {}, "Tags": {"cutover:answers": "FAILED"},
+        });
+        let arn = ok(&mut world, "lambda", "CreateFunction", input)["FunctionArn"].clone();
+        let arn = arn.as_str().expect("an ARN");
+        assert_eq!(status(&mut world, arn), "FAILED");
+        assert_eq!(status(&mut world, &arn.replace("gate", "other")), "SUCCEEDED");
+        assert_eq!(status(&mut world, &arn.replace("gate", "hang")), "IN_PROGRESS");
+    }
 }

@@ -5,6 +5,7 @@ use super::model::{Host, TaskStatus};
 use super::tasks::Stop;
 use super::{
     Event, cluster_name, includes, invalid, kick, missing, network, paged, placement, short, tag_list, tasks,
+    tell,
 };
 use crate::World;
 use crate::service::autoscaling;
@@ -171,6 +172,7 @@ pub(super) fn join(
     super::scaling::wake_cluster(world, name);
     super::told::hosts_changed(world, name);
     kick_daemons(world, name);
+    tell::host(world, &arn, None);
     arn
 }
 
@@ -239,6 +241,7 @@ pub(super) fn gone(world: &mut World, instance_id: &str) {
 }
 
 fn remove(world: &mut World, arn: &str) {
+    tell::host(world, arn, Some("INACTIVE"));
     let Some(host) = world.ecs.hosts.remove(arn) else { return };
     world.ecs.host_changed(arn);
     world.tell("ecs", "container-instance", arn, "INACTIVE", Some(&host.instance_id));
@@ -258,6 +261,8 @@ fn set_draining(world: &mut World, arn: &str, draining: bool) {
     }
     host.draining = draining;
     host.version += 1;
+    tell::host(world, arn, None);
+    let Some(host) = world.ecs.hosts.get(arn) else { return };
     let (cluster, on_it) = (host.cluster.clone(), host.tasks.clone());
     world.ecs.host_changed(arn);
     world.tell("ecs", "container-instance", arn, if draining { "DRAINING" } else { "ACTIVE" }, None);

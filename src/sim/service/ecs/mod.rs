@@ -16,6 +16,7 @@ mod clusters;
 mod daemon;
 mod definitions;
 mod deployments;
+mod discovery;
 mod hooks;
 mod hosts;
 pub mod images;
@@ -34,6 +35,7 @@ mod tagging;
 mod task_api;
 mod task_sets;
 mod tasks;
+mod tell;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]
@@ -55,6 +57,7 @@ pub use backend::{Backend, answers, backend, running_count, vcpus_of};
 pub use images::{ImageBehaviour, Work};
 pub use model::State;
 pub use model::Tags;
+pub use task_sets::{is_task_set_steady, task_set_counts, task_set_settings};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Event {

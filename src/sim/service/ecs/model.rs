@@ -382,6 +382,9 @@ pub struct Task {
     pub containers: Vec<Container>,
     /// Target group, target id, port.
     pub targets: Vec<(String, String, i64)>,
+    /// Cloud Map services that it is an instance of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registered: Vec<String>,
     pub created: Millis,
     pub pull_started: Option<Millis>,
     pub pull_stopped: Option<Millis>,
@@ -480,6 +483,12 @@ impl Revision {
 impl Service {
     pub fn primary(&self) -> Option<&Deployment> {
         self.deployments.first()
+    }
+
+    /// The revision that serves: of the primary deployment, or of CodeDeploy's primary task set.
+    pub fn revision(&self) -> Option<&String> {
+        let set = self.task_sets.iter().find(|set| set.primary);
+        self.primary().map(|one| &one.revision).or(set.map(|set| &set.revision))
     }
 
     /// `ROLLING` and the like.

@@ -4,7 +4,7 @@
 use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
-use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets};
+use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets, tell};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
@@ -123,11 +123,21 @@ fn primary(world: &World, arn: &str) -> Option<String> {
 
 /// Stops tasks that never became healthy. One that was is replaced before it is stopped (see `replica`).
 fn retire_unhealthy(world: &mut World, arn: &str, seen: &[Seen]) -> bool {
+    retire(world, arn, seen, false)
+}
+
+/// Stops all unhealthy tasks, those too that once were healthy: task sets replace them afterwards.
+pub(super) fn stop_unhealthy(world: &mut World, arn: &str) {
+    let seen = survey(world, arn);
+    retire(world, arn, &seen, true);
+}
+
+fn retire(world: &mut World, arn: &str, seen: &[Seen], all: bool) -> bool {
     if let Some(wait) = seen.iter().filter(|one| one.wanted).filter_map(|one| one.grace_left).min() {
         kick(world, arn, wait);
     }
     let mut stopped = false;
-    for one in seen.iter().filter(|one| one.wanted && !one.proven) {
+    for one in seen.iter().filter(|one| one.wanted && (all || !one.proven)) {
         let Some((reason, task)) = one.sick.clone().zip(world.ecs.tasks.get(&one.arn).cloned()) else {
             continue;
         };
@@ -304,6 +314,7 @@ fn start(world: &mut World, arn: &str, deployment: &str, count: i64) -> i64 {
                         "(service {name}) was unable to place a task because no container instance met all of its requirements. {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
                     )
                 });
+                tell::service(world, arn, "ERROR", "SERVICE_TASK_PLACEMENT_FAILURE", Some(&why));
                 wait_for_room(world, arn);
                 break;
             }
@@ -523,6 +534,7 @@ fn finish(world: &mut World, arn: &str, seen: &[Seen]) {
     }
     if fresh || running {
         say(world, arn, |name| format!("(service {name}) has reached a steady state."));
+        tell::service(world, arn, "INFO", "SERVICE_STEADY_STATE", None);
     }
 }
 

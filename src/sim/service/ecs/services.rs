@@ -4,7 +4,7 @@ use super::super::{Answer, ApiError, Input};
 use super::model::{Revision, Service};
 use super::{
     capacity, clusters, definitions, deployments, includes, invalid, kick, missing, network, paged, shifting,
-    short,
+    short, task_sets,
 };
 use super::{cluster_name, tags_of, view};
 use crate::World;
@@ -316,7 +316,11 @@ pub(super) fn create_service(world: &mut World, input: &Json) -> Answer {
     if let Some(token) = token {
         world.ecs.tokens.insert(token, vec![arn.clone()]);
     }
-    deployments::begin(world, &arn, revision);
+    if world.ecs.services[&arn].controller.as_deref() == Some("CODE_DEPLOY") {
+        task_sets::first(world, &arn, revision);
+    } else {
+        deployments::begin(world, &arn, revision);
+    }
     Ok(json!({"service": view::service(world, &world.ecs.services[&arn], true)}))
 }
 
@@ -349,6 +353,23 @@ fn redeploys(input: &Json, before: &Revision, after: &Revision) -> bool {
         || resent.iter().any(|name| given(name))
 }
 
+/// CodeDeploy alone changes what a deployment carries out (API reference, UpdateService).
+fn check_code_deploy(before: &Revision, after: &Revision, force: bool) -> Result<(), ApiError> {
+    let refused = [
+        ("update task definition", after.task_definition != before.task_definition),
+        ("update network parameters", after.network != before.network),
+        ("update platform version", after.platform_version != before.platform_version),
+        ("update load balancers", after.load_balancers != before.load_balancers),
+        ("force a new deployment", force),
+    ];
+    match refused.iter().find(|(_, refused)| *refused) {
+        None => Ok(()),
+        Some((what, _)) => Err(invalid(format!(
+            "Unable to {what} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment."
+        ))),
+    }
+}
+
 pub(super) fn update_service(world: &mut World, input: &Json) -> Answer {
     let cluster = cluster_name(world, input)?.to_owned();
     let service = find(world, input, "service")?;
@@ -356,8 +377,7 @@ pub(super) fn update_service(world: &mut World, input: &Json) -> Answer {
         return Err(ApiError::new("ServiceNotActiveException", "Service was not ACTIVE."));
     }
     let arn = service.arn.clone();
-    let before =
-        service.primary().and_then(|one| world.ecs.revisions.get(&one.revision)).cloned().unwrap_or_default();
+    let before = service.revision().and_then(|one| world.ecs.revisions.get(one)).cloned().unwrap_or_default();
     let after = revision(world, input, &cluster, &before)?;
     let force = input.flag("forceNewDeployment") == Some(true);
     if (after.strategy != before.strategy || after.launch_type != before.launch_type) && !force {
@@ -365,11 +385,8 @@ pub(super) fn update_service(world: &mut World, input: &Json) -> Answer {
             "When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.",
         ));
     }
-    if service.controller.as_deref() == Some("CODE_DEPLOY") && after.task_definition != before.task_definition
-    {
-        return Err(invalid(
-            "Unable to update task definition on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new deployment.",
-        ));
+    if service.controller.as_deref() == Some("CODE_DEPLOY") {
+        check_code_deploy(&before, &after, force)?;
     }
     let starts = redeploys(input, &before, &after);
     if starts {
@@ -442,7 +459,7 @@ pub(super) fn delete_service(world: &mut World, input: &Json) -> Answer {
     if service.desired > 0 && !service.daemon && !force {
         return Err(invalid("The service cannot be stopped while it is scaled above 0."));
     }
-    if !service.task_sets.is_empty() && !force {
+    if !service.task_sets.is_empty() && !force && service.controller.as_deref() == Some("EXTERNAL") {
         return Err(invalid("The service cannot be stopped while it has task sets."));
     }
     let arn = service.arn.clone();

@@ -47,6 +47,7 @@ pub(super) fn failed(world: &mut World, task: &str) {
         counted.updated = now;
     }
     if over == 1 {
+        super::tell::service(world, &arn, "WARN", "SERVICE_TASK_START_IMPAIRED", None);
         say(world, &arn, |name| {
             format!(
                 "(service {name}) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."

@@ -259,7 +259,7 @@ fn step(world: &mut World, arn: &str, record: &str, mut shift: Shift) {
         shift.since = world.now;
         shift.hooks = hooks::open(world, &configuration, shift.stage);
     }
-    let outcome = hooks::run(world.now, shift.stage, &mut shift.hooks);
+    let outcome = hooks::run(world, arn, shift.stage, &mut shift.hooks);
     let until = shift.since + stay(&configuration, &shift);
     let now = world.now;
     if let Some(record) = world.ecs.service_deployments.get_mut(record) {

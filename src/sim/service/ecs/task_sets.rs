@@ -2,10 +2,11 @@
 
 use super::super::{Answer, ApiError, Input};
 use super::model::{Revision, Service, TaskSet, TaskStatus};
+use super::settle::say;
 use super::tasks::{self, Order, Stop};
 use super::{
-    capacity, clusters, definitions, invalid, kick, missing, placement, put, scheduler, services, tag_list,
-    tags_of, view,
+    capacity, clusters, definitions, invalid, kick, missing, placement, put, scheduler, services, short,
+    tag_list, tags_of, tell, view,
 };
 use crate::World;
 use crate::world::SECOND;
@@ -19,7 +20,6 @@ fn set_view(world: &World, service: &Service, set: &TaskSet) -> Json {
     let (running, pending) = view::counts(world, service, Some(&set.id));
     let revision = world.ecs.revisions.get(&set.revision).cloned().unwrap_or_default();
     let wanted = computed(service, set);
-    let steady = running == wanted && pending == 0;
     let mut one = json!({
         "id": set.id,
         "taskSetArn": set.arn,
@@ -35,13 +35,85 @@ fn set_view(world: &World, service: &Service, set: &TaskSet) -> Json {
         "loadBalancers": revision.load_balancers,
         "serviceRegistries": revision.registries,
         "scale": {"value": set.scale, "unit": "PERCENT"},
-        "stabilityStatus": if steady { "STEADY_STATE" } else { "STABILIZING" },
+        "stabilityStatus": if is_steady(world, service, set) { "STEADY_STATE" } else { "STABILIZING" },
         "stabilityStatusAt": World::timestamp(set.updated),
         "tags": tag_list(&set.tags),
     });
     view::lay_revision(&mut one, &revision);
     put(&mut one, "externalId", set.external_id.clone());
+    if service.controller.as_deref() == Some("CODE_DEPLOY") {
+        one["startedBy"] = json!("CODE_DEPLOY");
+    }
     one
+}
+
+/// As many tasks run as there shall be, none is on its way, and all are healthy (API reference, TaskSet).
+fn is_steady(world: &World, service: &Service, set: &TaskSet) -> bool {
+    let (running, pending) = view::counts(world, service, Some(&set.id));
+    let wanted = computed(service, set);
+    let healthy = scheduler::healthy_of(world, &service.arn, &set.id).0;
+    running == wanted && pending == 0 && healthy >= wanted
+}
+
+fn named<'a>(world: &'a World, service: &str, id: &str) -> Option<(&'a Service, &'a TaskSet)> {
+    let service = world.ecs.services.get(service)?;
+    Some((service, service.task_sets.iter().find(|set| set.id == id)?))
+}
+
+/// For CodeDeploy: whether a task set is steady; None if it is gone.
+pub fn is_task_set_steady(world: &World, service: &str, id: &str) -> Option<bool> {
+    let (service, set) = named(world, service, id)?;
+    Some(is_steady(world, service, set))
+}
+
+pub struct Counts {
+    pub status: &'static str,
+    pub desired: i64,
+    pub pending: i64,
+    pub running: i64,
+}
+
+pub fn task_set_counts(world: &World, service: &str, id: &str) -> Option<Counts> {
+    let (service, set) = named(world, service, id)?;
+    let (running, pending) = view::counts(world, service, Some(id));
+    let status = if set.primary { "PRIMARY" } else { "ACTIVE" };
+    Some(Counts { status, desired: computed(service, set), pending, running })
+}
+
+/// What another task set of the same service needs of this one, in CreateTaskSet's members.
+pub fn task_set_settings(world: &World, service: &str, id: &str) -> Option<Json> {
+    let (service, set) = named(world, service, id)?;
+    let revision = world.ecs.revisions.get(&set.revision)?;
+    let mut all = json!({"cluster": service.cluster, "serviceRegistries": revision.registries});
+    view::lay_revision(&mut all, revision);
+    Some(all)
+}
+
+/// The first task set of a service that CodeDeploy will deploy: it is the primary one, with all tasks.
+pub(super) fn first(world: &mut World, arn: &str, mut revision: Revision) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let tail = format!("{}/{}", service.cluster, service.name);
+    let random = world.random();
+    let number = world.ecs.next_number(random);
+    revision.arn = world.arn("ecs", &format!("service-revision/{tail}/{number}"));
+    revision.created = world.now;
+    let id = format!("ecs-svc/{}", world.ecs.next_number(random));
+    let set = TaskSet {
+        arn: world.arn("ecs", &format!("task-set/{tail}/{id}")),
+        id,
+        revision: revision.arn.clone(),
+        primary: true,
+        scale: 100.0,
+        external_id: None,
+        created: world.now,
+        updated: world.now,
+        tags: Default::default(),
+    };
+    world.ecs.revisions.insert(revision.arn.clone(), revision);
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.task_sets.push(set);
+    }
+    kick(world, arn, 2 * SECOND);
 }
 
 pub(super) fn views(world: &World, service: &Service) -> Json {
@@ -186,8 +258,9 @@ pub(super) fn describe_task_sets(world: &mut World, input: &Json) -> Answer {
     Ok(json!({"taskSets": found, "failures": failures}))
 }
 
-/// Every task set gets its share of the desired count.
+/// Every task set gets its share of the desired count, of tasks that are not known to be unhealthy.
 pub(super) fn look(world: &mut World, arn: &str) {
+    scheduler::stop_unhealthy(world, arn);
     let Some(service) = world.ecs.services.get(arn) else { return };
     for set in service.task_sets.clone() {
         let Some(service) = world.ecs.services.get(arn) else { return };
@@ -200,20 +273,50 @@ pub(super) fn look(world: &mut World, arn: &str) {
             .collect();
         live.sort();
         let wanted = computed(service, &set);
+        let mut begun = Vec::new();
         for _ in live.len() as i64..wanted {
-            if !start(world, arn, &set) {
-                break;
+            match start(world, arn, &set) {
+                Some(task) => begun.push(format!("(task {})", short(&task))),
+                None => break,
             }
+        }
+        if !begun.is_empty() {
+            let id = &set.id;
+            say(world, arn, |name| {
+                let (count, list) = (begun.len(), begun.join(" "));
+                format!("(service {name}, taskSet {id}) has started {count} tasks: {list}.")
+            });
         }
         for (_, task) in live.iter().take((live.len() as i64 - wanted).max(0) as usize) {
             tasks::stop(world, task, Stop::scheduler(Some(&set.id)));
         }
     }
+    settle(world, arn);
 }
 
-fn start(world: &mut World, arn: &str, set: &TaskSet) -> bool {
-    let Some(service) = world.ecs.services.get(arn) else { return false };
-    let Some(revision) = world.ecs.revisions.get(&set.revision) else { return false };
+/// Says once that all task sets are steady, and looks again when they may be.
+fn settle(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let sets = &service.task_sets;
+    let steady = !sets.is_empty() && sets.iter().all(|set| is_steady(world, service, set));
+    let wait = sets.iter().filter_map(|set| scheduler::healthy_of(world, arn, &set.id).1).min();
+    let was = service.steady;
+    if let Some(service) = world.ecs.services.get_mut(arn) {
+        service.steady = steady;
+    }
+    match wait.filter(|_| !steady) {
+        Some(wait) => kick(world, arn, wait),
+        None if steady && !was => {
+            say(world, arn, |name| format!("(service {name}) has reached a steady state."));
+            tell::service(world, arn, "INFO", "SERVICE_STEADY_STATE", None);
+        }
+        None => {}
+    }
+}
+
+fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
+    let service = world.ecs.services.get(arn)?;
+    let revision = world.ecs.revisions.get(&set.revision)?;
     let provider = scheduler::pick_provider(&revision.strategy, &Default::default());
     let fargate = revision.launch_type.as_deref() == Some("FARGATE")
         || provider.as_deref().is_some_and(capacity::is_fargate);
@@ -231,7 +334,7 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> bool {
                 if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
                     cluster.waiting.insert(arn.to_owned());
                 }
-                return false;
+                return None;
             }
         }
     };
@@ -251,6 +354,5 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> bool {
         tags: set.tags.clone(),
         host,
     };
-    tasks::create(world, order);
-    true
+    Some(tasks::create(world, order))
 }

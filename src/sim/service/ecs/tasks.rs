@@ -6,7 +6,7 @@ use super::definitions;
 use super::hosts;
 use super::model::{Container, ContainerHealth, Task, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
-use super::{Event, capacity, images, kick, network, placement};
+use super::{Event, capacity, discovery, images, kick, network, placement, tell};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
@@ -170,6 +170,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         memory,
         containers,
         targets: Vec::new(),
+        registered: Vec::new(),
         created: world.now,
         pull_started: None,
         pull_stopped: None,
@@ -205,6 +206,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
             schedule(world, &arn, PLACEMENT_TIMEOUT, Step::Unplaceable);
         }
     }
+    tell::task(world, &arn);
     arn
 }
 
@@ -335,6 +337,7 @@ fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mu
     if let Some(service) = service.filter(|_| status >= TaskStatus::Running) {
         kick(world, &service, SECOND);
     }
+    tell::task(world, arn);
 }
 
 fn start_containers(world: &mut World, arn: &str) {
@@ -363,6 +366,7 @@ fn start_containers(world: &mut World, arn: &str) {
         }
     }
     register_targets(world, arn);
+    discovery::register(world, arn);
     let delay = if world.ecs.tasks[arn].targets.is_empty() { 0 } else { 2 * SECOND };
     schedule(world, arn, delay, Step::Activated);
 }
@@ -402,6 +406,7 @@ fn health_checked(world: &mut World, arn: &str, at: usize) {
     };
     container.health =
         if container.answers == Some(true) { ContainerHealth::Healthy } else { ContainerHealth::Unhealthy };
+    discovery::tell_health(world, arn);
     settle(world, arn);
 }
 
@@ -507,6 +512,8 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
     if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
         cluster.unplaced.remove(arn);
     }
+    discovery::deregister(world, arn);
+    tell::task(world, arn);
     if let Some(service) = &service {
         kick(world, service, SECOND);
     }
@@ -522,6 +529,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
         task.status = TaskStatus::Deactivating;
     }
     world.tell("ecs", "task", arn, "DEACTIVATING", None);
+    tell::task(world, arn);
     for (group, id, port) in &targets {
         elbv2::deregister(world, group, id, Some(*port));
         if let Some(service) = &service {
@@ -557,6 +565,7 @@ fn terminate(world: &mut World, arn: &str) {
     task.status = TaskStatus::Stopping;
     task.generation += 1;
     world.tell("ecs", "task", arn, "STOPPING", None);
+    tell::task(world, arn);
     schedule(world, arn, hosts::STOPS_IN, Step::Terminated);
 }
 
@@ -571,6 +580,7 @@ fn terminated(world: &mut World, arn: &str) {
     task.version += 1;
     let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
     world.tell("ecs", "task", arn, "DEPROVISIONING", None);
+    tell::task(world, arn);
     schedule(world, arn, delay, Step::Deprovisioned);
 }
 
@@ -602,6 +612,7 @@ fn stopped(world: &mut World, arn: &str) {
     if let Some(service) = service {
         kick(world, &service, SECOND);
     }
+    tell::task(world, arn);
     schedule(world, arn, REMEMBERED, Step::Forgotten);
 }
 
@@ -625,6 +636,7 @@ pub(super) fn vanish(world: &mut World, arn: &str, why: Stop) {
     if was_wanted {
         world.ecs.task_unwanted(arn);
     }
+    discovery::deregister(world, arn);
     silence(world, arn);
     for (group, id, port) in targets {
         elbv2::deregister(world, &group, &id, Some(port));

@@ -74,7 +74,7 @@ fn deployment_view(world: &World, service: &Service, at: usize, deployment: &Dep
 
 pub(super) fn service(world: &World, service: &Service, tags: bool) -> Json {
     let (running, pending) = counts(world, service, None);
-    let current = service.primary().and_then(|one| world.ecs.revisions.get(&one.revision));
+    let current = service.revision().and_then(|revision| world.ecs.revisions.get(revision));
     let revision = current.cloned().unwrap_or_default();
     let rolling = service.is_rolling();
     let deployments: Vec<Json> = if rolling {

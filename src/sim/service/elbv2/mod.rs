@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use model::State;
 pub use reach::{actions_for, balancer_named, takers};
-pub use shifting::{Traffic, set_weights, traffic};
+pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{
     Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal, register,
@@ -104,6 +104,16 @@ pub const OPERATIONS: Operations = &[
 pub fn group_facts(world: &World, arn: &str) -> Option<(String, bool)> {
     let group = world.elbv2.groups.get(arn)?;
     Some((group.target_type.clone(), world.elbv2.uses.contains_key(arn)))
+}
+
+/// The ARN of the target group that has this name, or this ARN.
+pub fn group_named(world: &World, name: &str) -> Option<String> {
+    let found = world.elbv2.groups.values().find(|group| group.name == name || group.arn == name);
+    found.map(|group| group.arn.clone())
+}
+
+pub fn group_name(world: &World, arn: &str) -> Option<String> {
+    world.elbv2.groups.get(arn).map(|group| group.name.clone())
 }
 
 /// The load balancers of a group as CloudWatch names them (`app/name/id`), for capacity and metrics.

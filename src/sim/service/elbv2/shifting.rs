@@ -46,6 +46,12 @@ pub fn traffic(world: &World, arn: &str) -> Traffic {
     )
 }
 
+/// The rules of a listener that are tried before its default actions, and the listener itself for these.
+pub fn rules_of(world: &World, listener: &str) -> Vec<String> {
+    let rules = world.elbv2.rules_of(listener).filter(|rule| rule.priority.is_some());
+    rules.map(|rule| rule.arn.clone()).chain([listener.to_owned()]).collect()
+}
+
 /// Forwards to these groups with these weights from now on; everything else about the rule stays.
 pub fn set_weights(world: &mut World, arn: &str, weights: &[(String, i64)]) {
     let listener = listener_of(world, arn);

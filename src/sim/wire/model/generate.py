@@ -143,7 +143,9 @@ class Table:
     def shape_lines(self, name):
         shape = self.shapes[name]
         kind = shape["type"]
-        if self.type(name) != name:
+        composite = kind in ("structure", "list", "map")
+        # A scalar may be called as its type is (SNS's "boolean").
+        if self.type(name) != name or not composite and not self.constraints(name):
             return []
         fields = [kind, name]
         if kind == "list":

@@ -29,6 +29,7 @@ pub enum Protocol {
     /// awsJson 1.0 and 1.1.
     Json,
     RestXml,
+    RestJson,
     /// Smithy's RPC v2 over CBOR.
     Cbor,
 }
@@ -188,8 +189,9 @@ macro_rules! tables {
 }
 
 tables! {
-    "acm" "application-autoscaling" "autoscaling" "codedeploy" "ec2" "ecr" "ecs" "elasticloadbalancing" "iam" "kms"
-    "logs" "monitoring" "route53" "secretsmanager" "ssm" "sts" "tagging"
+    "acm" "application-autoscaling" "autoscaling" "cloudtrail" "codedeploy" "dynamodb" "ec2" "ecr" "ecs"
+    "elasticloadbalancing" "events" "iam" "kms" "lambda" "logs" "monitoring" "route53" "s3" "secretsmanager"
+    "servicediscovery" "sns" "sqs" "ssm" "sts" "tagging"
 }
 
 /// Shape ids by name, the unconstrained scalars first.
@@ -305,6 +307,7 @@ fn protocol(name: &str) -> Protocol {
         "ec2" => Protocol::Ec2,
         "json" => Protocol::Json,
         "rest-xml" => Protocol::RestXml,
+        "rest-json" => Protocol::RestJson,
         "smithy-rpc-v2-cbor" => Protocol::Cbor,
         _ => panic!("an unknown protocol: {name}"),
     }

@@ -1,0 +1,95 @@
+//! DynamoDB as far as state needs it: tables, single items with conditions, plain queries and scans. Indexes
+//! are kept as settings and cannot be asked; streams and backups are switches only.
+
+mod expression;
+mod items;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use super::tree::{Output, Tags, tag_list, tags};
+use super::{Answer, ApiError, Input, Operations};
+use crate::World;
+use crate::world::{Millis, SECOND};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    tables: BTreeMap<String, Table>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Table {
+    id: String,
+    /// The members of CreateTable.
+    settings: Json,
+    tags: Tags,
+    created: Millis,
+    /// Being created, changed or deleted until then.
+    busy_until: Millis,
+    deleting: bool,
+    /// Name of the attribute that says when an item ends, if switched on.
+    ttl: Option<String>,
+    backups: bool,
+    /// By the text of their key.
+    items: BTreeMap<String, Map<String, Json>>,
+}
+
+pub const OPERATIONS: Operations = &[
+    ("BatchGetItem", items::batch_get),
+    ("BatchWriteItem", items::batch_write),
+    ("CreateTable", tables::create),
+    ("DeleteItem", items::delete),
+    ("DeleteTable", tables::delete),
+    ("DescribeContinuousBackups", tables::describe_backups),
+    ("DescribeTable", tables::describe),
+    ("DescribeTimeToLive", tables::describe_ttl),
+    ("GetItem", items::get),
+    ("ListTables", tables::list),
+    ("ListTagsOfResource", tables::list_tags),
+    ("PutItem", items::put),
+    ("Query", items::query),
+    ("Scan", items::scan),
+    ("TagResource", tables::tag),
+    ("TransactWriteItems", items::transact_write),
+    ("UntagResource", tables::untag),
+    ("UpdateContinuousBackups", tables::update_backups),
+    ("UpdateItem", items::update),
+    ("UpdateTable", tables::update),
+    ("UpdateTimeToLive", tables::update_ttl),
+];
+
+fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationException", message)
+}
+
+/// Of a table's name or ARN.
+fn name_of(text: &str) -> &str {
+    text.rsplit_once(":table/").map_or(text, |(_, name)| name)
+}
+
+/// A table whose items can be used.
+fn table<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Table, ApiError> {
+    tables::forget(world);
+    let now = world.now;
+    let found = world.dynamodb.tables.get_mut(name_of(name));
+    let usable = |table: &&mut Table| !table.deleting && now >= table.created + tables::CREATION;
+    found
+        .filter(usable)
+        .ok_or_else(|| ApiError::new("ResourceNotFoundException", "Requested resource not found"))
+}
+
+impl Table {
+    /// Names of the partition key and of the sort key.
+    fn keys(&self) -> (String, Option<String>) {
+        let of = |kind: &str| {
+            let all = self.settings.list("KeySchema").iter();
+            let found =
+                all.filter(|one| one.text("KeyType") == Some(kind)).find_map(|one| one.text("AttributeName"));
+            found.map(str::to_owned)
+        };
+        (of("HASH").unwrap_or_default(), of("RANGE"))
+    }
+}

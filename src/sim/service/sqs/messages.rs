@@ -1,0 +1,352 @@
+//! Messages: sent, received, made visible again, deleted.
+
+use super::*;
+use crate::world::MINUTE;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use sha2::Sha256;
+
+/// Another service sends a message; a queue that is gone loses it.
+pub fn send_to(world: &mut World, arn: &str, body: &str, group: Option<&str>) {
+    let mut entry = json!({"MessageBody": body});
+    if let Some(group) = group {
+        entry["MessageGroupId"] = json!(group);
+    }
+    deliver(world, arn, &entry);
+}
+
+/// A message in SendMessage's members; what the queue refuses is lost.
+pub fn deliver(world: &mut World, arn: &str, entry: &Json) {
+    let name = arn.rsplit(':').next().unwrap_or_default().to_owned();
+    if world.sqs.queues.contains_key(&name) {
+        let _ = accept(world, &name, entry);
+    }
+}
+
+fn md5(text: &str) -> String {
+    hex::encode(Md5::digest(text.as_bytes()))
+}
+
+/// Developer Guide, "Calculating the MD5 message digest for message attributes".
+fn md5_of_attributes(attributes: &Json) -> Option<String> {
+    let all: BTreeMap<&String, &Json> =
+        attributes.as_object().filter(|all| !all.is_empty())?.iter().collect();
+    let mut whole = Vec::new();
+    for (name, value) in all {
+        let kind = value.text("DataType").unwrap_or_default();
+        let (mark, content) = match value.text("BinaryValue") {
+            Some(binary) => (2_u8, STANDARD.decode(binary).unwrap_or_default()),
+            None => (1, value.text("StringValue").unwrap_or_default().as_bytes().to_vec()),
+        };
+        for part in [name.as_bytes(), kind.as_bytes()] {
+            whole.extend((part.len() as u32).to_be_bytes());
+            whole.extend(part);
+        }
+        whole.push(mark);
+        whole.extend((content.len() as u32).to_be_bytes());
+        whole.extend(content);
+    }
+    Some(hex::encode(Md5::digest(&whole)))
+}
+
+fn accept(world: &mut World, name: &str, entry: &Json) -> Answer {
+    let now = world.now;
+    let id = world.uuid();
+    let body = entry.text("MessageBody").unwrap_or_default().to_owned();
+    let attributes = entry.get("MessageAttributes").cloned().unwrap_or_else(|| json!({}));
+    let queue = world.sqs.queues.get_mut(name).ok_or_else(no_queue)?;
+    queue.forget(now);
+    if body.is_empty() {
+        return Err(error("MissingParameter", "The request must contain the parameter MessageBody."));
+    }
+    let most = queue.number("MaximumMessageSize");
+    if body.len() as i64 > most {
+        let message =
+            format!("One or more parameters are invalid. Reason: Message must be shorter than {most} bytes.");
+        return Err(error("InvalidParameterValue", message));
+    }
+    if let Some(seconds) = entry.int("DelaySeconds").filter(|seconds| !(0..=900).contains(seconds)) {
+        let message = format!(
+            "Value {seconds} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
+    let fifo = queue.is_fifo();
+    let group = entry.text("MessageGroupId").map(str::to_owned);
+    let own = entry.text("MessageDeduplicationId").map(str::to_owned);
+    let by_content = queue.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true");
+    let deduplication =
+        own.or_else(|| (fifo && by_content).then(|| hex::encode(Sha256::digest(body.as_bytes()))));
+    if fifo && group.is_none() {
+        let message = "The request must contain the parameter MessageGroupId.";
+        return Err(error("MissingParameter", message));
+    }
+    if fifo && deduplication.is_none() {
+        let message = "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
+        return Err(error("InvalidParameterValue", message));
+    }
+    let answer = |id: &str, sequence: Option<&String>| {
+        json!({"MessageId": id, "MD5OfMessageBody": md5(&body)})
+            .with("MD5OfMessageAttributes", md5_of_attributes(&attributes))
+            .with("SequenceNumber", sequence.cloned())
+    };
+    // Sent again within five minutes it is not delivered again.
+    if let Some((_, id, sequence)) =
+        deduplication.as_ref().filter(|_| fifo).and_then(|one| queue.seen.get(one))
+    {
+        return Ok(answer(id, Some(sequence)));
+    }
+    queue.sequence += 1;
+    let sequence =
+        fifo.then(|| format!("{:020}", u128::from(queue.sequence) * 256 + 18_850_000_000_000_000_000_u128));
+    if let (Some(one), Some(sequence)) = (&deduplication, &sequence) {
+        queue.seen.insert(one.clone(), (now + 5 * MINUTE, id.clone(), sequence.clone()));
+    }
+    let delay = entry.int("DelaySeconds").unwrap_or_else(|| queue.number("DelaySeconds"));
+    let answer = answer(&id, sequence.as_ref());
+    queue.messages.push_back(Message {
+        id,
+        body: body.clone(),
+        attributes: attributes.clone(),
+        system: entry.get("MessageSystemAttributes").cloned().unwrap_or_else(|| json!({})),
+        sent: now,
+        visible: now + delay * SECOND,
+        first_received: None,
+        received: 0,
+        receipt: None,
+        group,
+        deduplication,
+        sequence,
+        source: None,
+    });
+    Ok(answer)
+}
+
+pub fn send(world: &mut World, input: &Json) -> Answer {
+    let name = name_of(world, input)?.to_owned();
+    accept(world, &name, input)
+}
+
+/// One to ten entries with different ids; each succeeds or fails by itself.
+fn batch(world: &mut World, input: &Json, act: fn(&mut World, &str, &Json) -> Answer) -> Answer {
+    let name = name_of(world, input)?.to_owned();
+    let entries = input.list("Entries");
+    if entries.is_empty() {
+        return Err(error("EmptyBatchRequest", "There should be at least one entry in the request."));
+    }
+    if entries.len() > 10 {
+        let message =
+            format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
+        return Err(error("TooManyEntriesInBatchRequest", message));
+    }
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut ids: Vec<&str> = Vec::new();
+    for entry in entries {
+        let id = entry.text("Id").unwrap_or_default();
+        if ids.contains(&id) {
+            return Err(error("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
+        }
+        ids.push(id);
+    }
+    for entry in entries {
+        match act(world, &name, entry) {
+            Ok(mut answer) => {
+                answer["Id"] = entry["Id"].clone();
+                done.push(answer);
+            }
+            Err(why) => failed.push(json!({
+                "Id": entry["Id"], "Code": why.code, "Message": why.message, "SenderFault": why.status < 500,
+            })),
+        }
+    }
+    Ok(json!({"Successful": done, "Failed": failed}))
+}
+
+pub fn send_batch(world: &mut World, input: &Json) -> Answer {
+    batch(world, input, accept)
+}
+
+pub fn receive(world: &mut World, input: &Json) -> Answer {
+    let now = world.now;
+    let name = name_of(world, input)?.to_owned();
+    let most = input.int("MaxNumberOfMessages").unwrap_or(1);
+    if !(1..=10).contains(&most) {
+        let message = format!(
+            "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
+    give_up(world, &name);
+    let receipts: Vec<String> = (0..most).map(|_| world.hex(64)).collect();
+    let sender = world.account.clone();
+    let queue = queue(world, input)?;
+    let hidden = input.int("VisibilityTimeout").unwrap_or_else(|| queue.number("VisibilityTimeout"));
+    let mut busy: Vec<String> = if queue.is_fifo() {
+        let flying = queue.messages.iter().filter(|one| one.visible > now && one.received > 0);
+        flying.filter_map(|one| one.group.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let mut taken = Vec::new();
+    let mut receipts = receipts.into_iter();
+    for message in &mut queue.messages {
+        // In a group nothing overtakes what is not there yet.
+        let waits = message.visible > now;
+        if let Some(group) = message.group.as_ref().filter(|_| message.sequence.is_some()) {
+            if busy.contains(group) {
+                continue;
+            }
+            if waits {
+                busy.push(group.clone());
+            }
+        }
+        if waits {
+            continue;
+        }
+        let Some(receipt) = receipts.next() else { break };
+        message.visible = now + hidden * SECOND;
+        message.received += 1;
+        message.first_received.get_or_insert(now);
+        message.receipt = Some(receipt);
+        taken.push(view(message, input, &sender));
+    }
+    Ok(json!({}).with("Messages", (!taken.is_empty()).then(|| json!(taken))))
+}
+
+/// Messages that were received too often go to the dead-letter queue.
+fn give_up(world: &mut World, name: &str) {
+    let (now, source) = (world.now, arn(world, name));
+    let Some(queue) = world.sqs.queues.get_mut(name) else { return };
+    let policy =
+        queue.attributes.get("RedrivePolicy").and_then(|text| serde_json::from_str::<Json>(text).ok());
+    let Some(policy) = policy else { return };
+    let most = queues::redrive_count(&policy);
+    let lost = |one: &Message| one.visible <= now && i64::from(one.received) >= most;
+    let going: Vec<Message> = queue.messages.iter().filter(|one| lost(one)).cloned().collect();
+    let target =
+        policy.text("deadLetterTargetArn").and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+    if going.is_empty() || !world.sqs.queues.contains_key(target) {
+        return;
+    }
+    if let Some(queue) = world.sqs.queues.get_mut(name) {
+        queue.messages.retain(|one| !lost(one));
+    }
+    if let Some(queue) = world.sqs.queues.get_mut(target) {
+        queue.messages.extend(going.into_iter().map(|one| Message {
+            source: Some(source.clone()),
+            receipt: None,
+            ..one
+        }));
+    }
+}
+
+fn view(message: &Message, input: &Json, sender: &str) -> Json {
+    let system = [input.texts("AttributeNames"), input.texts("MessageSystemAttributeNames")].concat();
+    let known = [
+        ("SenderId", Some(sender.to_owned())),
+        ("SentTimestamp", Some(message.sent.to_string())),
+        ("ApproximateReceiveCount", Some(message.received.to_string())),
+        ("ApproximateFirstReceiveTimestamp", message.first_received.map(|at| at.to_string())),
+        ("MessageGroupId", message.group.clone()),
+        ("MessageDeduplicationId", message.deduplication.clone()),
+        ("SequenceNumber", message.sequence.clone()),
+        ("DeadLetterQueueSourceArn", message.source.clone()),
+        (
+            "AWSTraceHeader",
+            message.system.get("AWSTraceHeader").and_then(|one| one.text("StringValue")).map(str::to_owned),
+        ),
+    ];
+    let wanted = |name: &str| system.contains(&"All") || system.contains(&name);
+    let attributes: BTreeMap<&str, String> = known
+        .into_iter()
+        .filter(|(name, _)| wanted(name))
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let names = input.texts("MessageAttributeNames");
+    let asked = |name: &str| {
+        names.iter().any(|one| match one.strip_suffix(".*") {
+            Some(prefix) => name.starts_with(prefix),
+            None => matches!(*one, "All") || *one == name,
+        })
+    };
+    let own = message.attributes.as_object().into_iter().flatten().filter(|(name, _)| asked(name));
+    let own: serde_json::Map<String, Json> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let own = Json::Object(own);
+    json!({
+        "MessageId": message.id, "ReceiptHandle": message.receipt, "Body": message.body,
+        "MD5OfBody": md5(&message.body),
+    })
+    .with("Attributes", (!attributes.is_empty()).then(|| json!(attributes)))
+    .with("MD5OfMessageAttributes", md5_of_attributes(&own))
+    .with("MessageAttributes", own.as_object().filter(|all| !all.is_empty()).map(|all| json!(all)))
+}
+
+fn find<'a>(queue: &'a mut Queue, entry: &Json) -> Option<&'a mut Message> {
+    let receipt = entry.text("ReceiptHandle");
+    queue.messages.iter_mut().find(|one| one.receipt.is_some() && one.receipt.as_deref() == receipt)
+}
+
+fn check_receipt(receipt: &str) -> Result<(), ApiError> {
+    if receipt.len() == 64 && receipt.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let message = format!("The input receipt handle \"{receipt}\" is not a valid receipt handle.");
+    Err(error("ReceiptHandleIsInvalid", message))
+}
+
+/// Deleting what is not there any more is no error.
+fn remove(world: &mut World, name: &str, entry: &Json) -> Answer {
+    let receipt = entry.text("ReceiptHandle").unwrap_or_default();
+    check_receipt(receipt)?;
+    let queue = world.sqs.queues.get_mut(name).ok_or_else(no_queue)?;
+    queue.messages.retain(|one| one.receipt.as_deref() != Some(receipt));
+    Ok(json!({}))
+}
+
+pub fn delete(world: &mut World, input: &Json) -> Answer {
+    let name = name_of(world, input)?.to_owned();
+    remove(world, &name, input)
+}
+
+pub fn delete_batch(world: &mut World, input: &Json) -> Answer {
+    batch(world, input, remove)
+}
+
+fn hide(world: &mut World, name: &str, entry: &Json) -> Answer {
+    let now = world.now;
+    let seconds = entry.int("VisibilityTimeout").unwrap_or(0);
+    check_receipt(entry.text("ReceiptHandle").unwrap_or_default())?;
+    if !(0..=43_200).contains(&seconds) {
+        let message = format!(
+            "Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and 43200."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
+    let queue = world.sqs.queues.get_mut(name).ok_or_else(no_queue)?;
+    let Some(message) = find(queue, entry) else {
+        let receipt = entry.text("ReceiptHandle").unwrap_or_default();
+        let message = format!(
+            "Value {receipt} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for visibility timeout change."
+        );
+        return Err(error("InvalidParameterValue", message));
+    };
+    if message.visible <= now {
+        let receipt = entry.text("ReceiptHandle").unwrap_or_default();
+        let message = format!(
+            "Value {receipt} for parameter ReceiptHandle is invalid. Reason: Message is not in flight."
+        );
+        return Err(error("MessageNotInflight", message));
+    }
+    message.visible = now + seconds * SECOND;
+    Ok(json!({}))
+}
+
+pub fn change_visibility(world: &mut World, input: &Json) -> Answer {
+    let name = name_of(world, input)?.to_owned();
+    hide(world, &name, input)
+}
+
+pub fn change_visibility_batch(world: &mut World, input: &Json) -> Answer {
+    batch(world, input, hide)
+}

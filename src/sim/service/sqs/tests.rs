@@ -1,0 +1,107 @@
+use super::*;
+use crate::service::call;
+use crate::world::MINUTE;
+
+fn world() -> World {
+    World::new("123456789012", "us-east-1", 1, 1_700_000_000_000)
+}
+
+fn ok(world: &mut World, operation: &str, input: Json) -> Json {
+    call(world, "sqs", operation, &input).unwrap_or_else(|error| panic!("{operation}: {error:?}"))
+}
+
+fn make(world: &mut World, name: &str, attributes: Json) -> Json {
+    ok(world, "CreateQueue", json!({"QueueName": name, "Attributes": attributes}))["QueueUrl"].clone()
+}
+
+fn bodies(world: &mut World, queue: &Json) -> Vec<String> {
+    let answer = ok(world, "ReceiveMessage", json!({"QueueUrl": queue, "MaxNumberOfMessages": 10}));
+    answer.list("Messages").iter().map(|one| one.text("Body").expect("a body").to_owned()).collect()
+}
+
+fn pass(world: &mut World, millis: Millis) {
+    world.advance_to(world.now + millis);
+}
+
+#[test]
+fn a_received_message_is_hidden_and_comes_back() {
+    let mut world = world();
+    let queue = make(&mut world, "jobs", json!({"VisibilityTimeout": "60"}));
+    ok(&mut world, "SendMessage", json!({"QueueUrl": queue, "MessageBody": "one"}));
+    ok(&mut world, "SendMessage", json!({"QueueUrl": queue, "MessageBody": "late", "DelaySeconds": 90}));
+    assert_eq!(bodies(&mut world, &queue), ["one"]);
+    assert!(bodies(&mut world, &queue).is_empty());
+    pass(&mut world, MINUTE);
+    let answer = ok(&mut world, "ReceiveMessage", json!({"QueueUrl": queue, "AttributeNames": ["All"]}));
+    assert_eq!(answer["Messages"][0]["Attributes"]["ApproximateReceiveCount"], "2");
+    let receipt = &answer["Messages"][0]["ReceiptHandle"];
+    ok(&mut world, "DeleteMessage", json!({"QueueUrl": queue, "ReceiptHandle": receipt}));
+    pass(&mut world, 2 * MINUTE);
+    assert_eq!(bodies(&mut world, &queue), ["late"]);
+}
+
+#[test]
+fn what_is_received_too_often_goes_to_the_dead_letter_queue() {
+    let mut world = world();
+    let dead = make(&mut world, "dead", json!({}));
+    let policy =
+        json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": "2"});
+    let queue =
+        make(&mut world, "jobs", json!({"VisibilityTimeout": "1", "RedrivePolicy": policy.to_string()}));
+    ok(&mut world, "SendMessage", json!({"QueueUrl": queue, "MessageBody": "bad"}));
+    for _ in 0..2 {
+        assert_eq!(bodies(&mut world, &queue), ["bad"]);
+        pass(&mut world, 2 * SECOND);
+    }
+    assert!(bodies(&mut world, &queue).is_empty());
+    assert_eq!(bodies(&mut world, &dead), ["bad"]);
+    let sources = ok(&mut world, "ListDeadLetterSourceQueues", json!({"QueueUrl": dead}));
+    assert_eq!(sources["queueUrls"], json!([queue]));
+}
+
+#[test]
+fn a_fifo_group_keeps_its_order_and_drops_repetitions() {
+    let mut world = world();
+    let queue =
+        make(&mut world, "jobs.fifo", json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"}));
+    let send = |world: &mut World, group: &str, body: &str| {
+        let input = json!({"QueueUrl": queue, "MessageBody": body, "MessageGroupId": group});
+        ok(world, "SendMessage", input)["MessageId"].clone()
+    };
+    let first = send(&mut world, "a", "1");
+    assert_eq!(send(&mut world, "a", "1"), first);
+    send(&mut world, "a", "2");
+    send(&mut world, "b", "3");
+    let one = ok(&mut world, "ReceiveMessage", json!({"QueueUrl": queue}));
+    assert_eq!(one["Messages"][0]["Body"], "1");
+    // Group a waits for its first message.
+    assert_eq!(bodies(&mut world, &queue), ["3"]);
+}
+
+#[test]
+fn digests_are_those_of_the_developer_guide_s_algorithm() {
+    let mut world = world();
+    let queue = make(&mut world, "jobs", json!({}));
+    let input = json!({"QueueUrl": queue, "MessageBody": "This is a test message", "MessageAttributes": {
+        "Name": {"DataType": "String", "StringValue": "x"}}});
+    let answer = ok(&mut world, "SendMessage", input);
+    assert_eq!(answer["MD5OfMessageBody"], "fafb00f5732ab283681e124bf8747ed1");
+    assert_eq!(answer["MD5OfMessageAttributes"].as_str().map(str::len), Some(32));
+}
+
+#[test]
+fn names_and_values_are_checked() {
+    let mut world = world();
+    let code =
+        |world: &mut World, input: Json| call(world, "sqs", "CreateQueue", &input).expect_err("refused").code;
+    assert_eq!(code(&mut world, json!({"QueueName": "a b"})), "InvalidParameterValue");
+    let fifo = json!({"QueueName": "a", "Attributes": {"FifoQueue": "true"}});
+    assert_eq!(code(&mut world, fifo), "InvalidParameterValue");
+    let slow = json!({"QueueName": "a", "Attributes": {"VisibilityTimeout": "50000"}});
+    assert_eq!(code(&mut world, slow), "InvalidAttributeValue");
+    let queue = make(&mut world, "a", json!({}));
+    let other = json!({"QueueName": "a", "Attributes": {"DelaySeconds": "5"}});
+    assert_eq!(code(&mut world, other), "QueueNameExists");
+    ok(&mut world, "DeleteQueue", json!({"QueueUrl": queue}));
+    assert_eq!(code(&mut world, json!({"QueueName": "a"})), "QueueDeletedRecently");
+}
