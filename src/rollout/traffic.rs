@@ -43,24 +43,28 @@ fn origin(live: &Weights, to: &Weights) -> Weights {
     let growing = growing(live, to);
     let rest: Weights =
         live.iter().filter(|(g, _)| !growing.contains(&g.as_str())).map(|(g, w)| (g.clone(), *w)).collect();
-    if rest.values().any(|weight| *weight > 0) { rest } else { live.clone() }
+    let served = rest.values().any(|weight| *weight > 0);
+    // A rollout of ours has brought all of them equally far; where it was something else, it begins here.
+    let ways = progress(&rest, live, to);
+    let together = ways.iter().all(|way| (way - ways[0]).abs() <= NEAR);
+    if served && together { rest } else { live.clone() }
 }
 
-/// How far the shares are on the way from `origin` to `to`, in percent.
-fn reached(origin: &Weights, live: &Weights, to: &Weights) -> f64 {
+/// How far each share that grows is on the way from `origin` to `to`, in percent.
+fn progress(origin: &Weights, live: &Weights, to: &Weights) -> Vec<f64> {
     let (origin, live, to) = (shares(origin), shares(live), shares(to));
     let of = |shares: &BTreeMap<&str, f64>, group: &str| shares.get(group).copied().unwrap_or(0.0);
     let done = to.keys().filter_map(|group| {
         let way = of(&to, group) - of(&origin, group);
         (way > 1e-9).then(|| (of(&live, group) - of(&origin, group)) / way * 100.0)
     });
-    done.fold(100.0, f64::min).clamp(0.0, 100.0)
+    done.collect()
 }
 
 /// The moves that are left. Without steps there is one: all at once.
 pub fn plan(settings: Option<&Settings>, live: &Weights, to: &Weights) -> Vec<Move> {
     let origin = origin(live, to);
-    let reached = reached(&origin, live, to);
+    let reached = progress(&origin, live, to).into_iter().fold(100.0, f64::min).clamp(0.0, 100.0);
     let portions = settings.map_or(&[][..], |s| &s.steps);
     let mut moves: Vec<Move> = portions
         .iter()

@@ -179,8 +179,16 @@ struct Web(TestEnvironment);
 impl Web {
     /// Blue serves, green runs beside it.
     fn with(blocks: &str) -> Self {
+        Self::after(&[], blocks)
+    }
+
+    /// The same, in a world to which this was done before.
+    fn after(command: &[&str], blocks: &str) -> Self {
         let web = Web(TestEnvironment::with_root(ROOT));
         web.0.write("root/rollout.hcl", blocks);
+        if !command.is_empty() {
+            web.0.run(command).ok();
+        }
         web.0.run(&["apply", "root", "--auto-approve"]).ok();
         web
     }
@@ -243,8 +251,7 @@ fn traffic_moves_in_steps_and_loses_nothing() {
 
 #[test]
 fn a_red_probe_takes_all_traffic_back() {
-    let web = Web::with(STEPS);
-    web.0.run(&["sim", "image", "set", "root", "repo/web:v2", "--errors", "1"]).ok();
+    let web = Web::after(&["sim", "image", "set", "root", "repo/web:v2", "--errors", "1"], STEPS);
     let ran = web.apply(&[]).exits(3);
     assert!(ran.stderr.contains("gate site: probe site had"), "{}", ran.all());
     assert!(ran.stderr.contains("all traffic is where it was before"), "{}", ran.all());

@@ -22,13 +22,14 @@ impl Walk<'_> {
             SteeringKind::Probe => settings::PROBE,
             SteeringKind::Guard => settings::GUARD,
         };
-        let mut diags = std::mem::take(&mut self.diags);
+        // Its own: mistakes elsewhere do not keep this block from being looked at as a whole.
+        let mut diags = Diagnostics::default();
         let root = ModulePath::root();
         let scope = self.scope(id, &root, Repeated::default());
         let object = desired(&schema, &steering.body, steering.header, &scope, &mut diags);
         self.check_probes(&steering.body, &mut diags);
         self.check_alone(name, steering, &mut diags);
-        self.diags = diags;
+        self.diags.extend(diags);
         self.steering.insert(name.clone(), object);
     }
 
