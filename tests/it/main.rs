@@ -9,6 +9,7 @@ mod console;
 mod diagnostics;
 mod environment;
 mod faults;
+mod findings;
 mod fmt;
 mod game_day;
 mod hostile;

@@ -7,6 +7,7 @@ mod services;
 mod traffic;
 
 use super::{Action, Change};
+use crate::addr::Address;
 use crate::diag::{Diagnostic, Severity};
 use crate::rollout::settings::Accepted;
 use crate::schema::{Object, blocks_in};
@@ -135,12 +136,12 @@ pub fn find(code: &str) -> Option<&'static Lint> {
 /// Something found.
 pub struct Finding {
     /// Of the resource it is about.
-    pub address: String,
+    pub address: Address,
     pub text: String,
 }
 
 fn finding(subject: &Change, text: impl Into<String>) -> Finding {
-    Finding { address: subject.address.to_string(), text: text.into() }
+    Finding { address: subject.address.clone(), text: text.into() }
 }
 
 /// All changes of a plan, those with nothing to do among them.
@@ -162,8 +163,9 @@ impl<'p> Look<'p> {
     }
 }
 
-/// Looks for everything. What a guard accepts is told as accepted, with its reason.
-pub fn lint(changes: &[Arc<Change>], accepted: &[Accepted]) -> Vec<Diagnostic> {
+/// Looks for everything; each with the resource it is about. What a guard accepts is told as accepted, with its
+/// reason.
+pub fn lint(changes: &[Arc<Change>], accepted: &[Accepted]) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
         return Vec::new();
     }
@@ -172,19 +174,20 @@ pub fn lint(changes: &[Arc<Change>], accepted: &[Accepted]) -> Vec<Diagnostic> {
     LINTS.iter().flat_map(found).collect()
 }
 
-fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> Diagnostic {
+fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> (Address, Diagnostic) {
     let Finding { address, text } = finding;
+    let name = address.to_string();
     let fits = |a: &&Accepted| {
-        a.code.eq_ignore_ascii_case(lint.code) && (a.only.is_empty() || a.only.contains(&address))
+        a.code.eq_ignore_ascii_case(lint.code) && (a.only.is_empty() || a.only.contains(&name))
     };
     let (severity, help) = match accepted.iter().find(fits) {
         Some(a) => (Severity::Warning, format!("accepted, because: {}", a.reason)),
         None => (lint.severity, format!("`cutover explain {}` says more, and how to accept it", lint.code)),
     };
-    let mut told =
-        Diagnostic::warning(lint.code, format!("{}: {text}", lint.title)).address(address).help(help);
+    let problem = format!("{}: {text}", lint.title);
+    let mut told = Diagnostic::warning(lint.code, problem).address(&address).help(help);
     told.severity = severity;
-    told
+    (address, told)
 }
 
 fn text(object: &Object, name: &str) -> Option<String> {

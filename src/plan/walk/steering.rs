@@ -140,7 +140,13 @@ impl Walk<'_> {
     pub(super) fn lint(&mut self) {
         let accepted: Vec<Accepted> = self.guards().into_iter().flat_map(|guard| guard.accepted).collect();
         let changes: Vec<_> = self.changes.values().cloned().collect();
-        self.diags.extend(lint(&changes, &accepted));
+        for (address, found) in lint(&changes, &accepted) {
+            let header = self.find_resource(&address).map(|(_, resource)| resource.header);
+            self.diags.push(match header {
+                Some(header) => found.at(header),
+                None => found,
+            });
+        }
     }
 }
 
