@@ -10,6 +10,12 @@ variable "green" {
   default     = false
 }
 
+variable "only" {
+  description = "The one group that the listener names; empty: both"
+  type        = string
+  default     = ""
+}
+
 variable "waited" {
   type    = string
   default = ""
@@ -70,17 +76,22 @@ resource "aws_lb_listener" "http" {
   port              = 80
 
   default_action {
-    type = "forward"
+    type             = "forward"
+    target_group_arn = var.only == "" ? null : aws_lb_target_group.web[var.only].arn
 
-    forward {
-      target_group {
-        arn    = aws_lb_target_group.web["blue"].arn
-        weight = var.green ? 0 : 1
-      }
+    dynamic "forward" {
+      for_each = var.only == "" ? [1] : []
 
-      target_group {
-        arn    = aws_lb_target_group.web["green"].arn
-        weight = var.green ? 1 : 0
+      content {
+        target_group {
+          arn    = aws_lb_target_group.web["blue"].arn
+          weight = var.green ? 0 : 1
+        }
+
+        target_group {
+          arn    = aws_lb_target_group.web["green"].arn
+          weight = var.green ? 1 : 0
+        }
       }
     }
   }
@@ -299,6 +310,17 @@ fn without_a_block_the_new_group_is_proven_healthy_first() {
     assert!(ran.stderr.contains("target group web-green has no healthy target"), "{}", ran.all());
     assert_eq!(web.weights(), (0, 1));
     web.nothing_left();
+}
+
+#[test]
+fn a_group_that_was_on_no_listener_stands_there_without_traffic_first() {
+    let web = Web::with("");
+    web.0.run(&["apply", "root", "--auto-approve", "--var", "only=blue"]).ok();
+    let ran = web.0.run(&["apply", "root", "--auto-approve", "--var", "only=green"]).ok();
+    // Its targets were checked by nobody before.
+    assert!(ran.stderr.contains("target group web-green has no healthy target"), "{}", ran.all());
+    assert_eq!(web.weights(), (0, 1));
+    web.0.run(&["plan", "root", "--detailed-exitcode", "--var", "only=green"]).exits(0);
 }
 
 fn asks_a_person() -> String {

@@ -99,6 +99,7 @@ pub async fn run(
 ) -> Result<(), AwsError> {
     let Some((from, to)) = weights(live).zip(weights(want)) else { return of.finish().await };
     if step == "prove-healthy" {
+        attach(aws, job, live, (&from, &to), of).await?;
         return prove_healthy(aws, job, &from, &to).await;
     }
     let (kind, percent) = step.split_once('-').unwrap_or((step, ""));
@@ -243,6 +244,27 @@ async fn read_back(aws: &Aws, job: &Job<'_>, wanted: &Weights, of: &dyn Forwards
     ))
 }
 
+/// Targets of a group that no listener names are never checked: a new group stands beside the old ones first,
+/// without traffic.
+async fn attach(
+    aws: &Aws,
+    job: &Job<'_>,
+    live: &[Object],
+    (from, to): (&Weights, &Weights),
+    of: &dyn Forwards,
+) -> Result<(), AwsError> {
+    let mut both = from.clone();
+    for group in to.keys() {
+        both.entry(group.clone()).or_insert(0);
+    }
+    // AWS takes five groups an action, and none if all weights are 0.
+    if both.len() == from.len() || both.len() > 5 || from.values().all(|weight| *weight == 0) {
+        return Ok(());
+    }
+    of.set(elb_actions::actions(&weighted(live, &both))).await?;
+    read_back(aws, job, &both, of).await
+}
+
 /// Every group that gets traffic anew has a healthy target; where nothing serves now, nothing can be lost.
 async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -> Result<(), AwsError> {
     let serving: Vec<&str> = from.iter().filter(|(_, w)| **w > 0).map(|(g, _)| g.as_str()).collect();
@@ -266,8 +288,15 @@ async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -
         }
         let text = format!("target group {} has no healthy target", name(group));
         if aws.clock.now() >= end {
-            let text =
-                format!("{text} after {} min: it gets no traffic, nothing was moved", PATIENCE.as_mins());
+            let text = format!("{text} after {} min", PATIENCE.as_mins());
+            if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Continue) {
+                (job.progress)(&format!("{text}; it goes on, as declared"));
+                return Ok(());
+            }
+            let text = format!(
+                "{text}: it gets no traffic, nothing was moved. Where its targets can only come later, a `rollout` \
+                 block with `on_failure = \"continue\"` moves it all the same"
+            );
             return Err(AwsError::failed(OP, "RolloutFailed", text));
         }
         (job.progress)(&text);
