@@ -13,6 +13,16 @@ variable "script" {
   default = "  #!/bin/bash\n"
 }
 
+variable "least" {
+  type    = number
+  default = 100
+}
+
+variable "image" {
+  type    = string
+  default = "web:1"
+}
+
 variable "maximum" {
   type    = number
   default = 200
@@ -37,7 +47,7 @@ resource "aws_ecs_cluster" "main" {
 
 resource "aws_ecs_task_definition" "web" {
   family                = "web"
-  container_definitions = jsonencode([{ name = "web", image = "web:1", memory = 128 }])
+  container_definitions = jsonencode([{ name = "web", image = var.image, memory = 128 }])
 }
 
 resource "aws_ecs_service" "web" {
@@ -45,6 +55,8 @@ resource "aws_ecs_service" "web" {
   cluster                    = aws_ecs_cluster.main.id
   task_definition            = aws_ecs_task_definition.web.arn
   deployment_maximum_percent = var.maximum
+
+  deployment_minimum_healthy_percent = var.least
 }
 
 resource "aws_appautoscaling_target" "web" {
@@ -113,6 +125,18 @@ guard "accepted" {
     // Of this resource only.
     env.write("root/guard.hcl", &guard.replace("group.b", "group.a"));
     assert!(said(&env, &["--var", "group=/ecs/web"]).contains("error[CUT-012]"));
+}
+
+#[test]
+fn what_a_guard_asks_to_be_kept_is_kept() {
+    let env = TestEnvironment::with_root(ROOT);
+    env.run(&["apply", "root", "--auto-approve", "--var", "least=50"]).ok();
+    env.write("root/guard.hcl", "guard \"all\" {\n  min_healthy = \"100%\"\n}\n");
+    let refused = env.run(&["plan", "root", "--var", "least=50", "--var", "image=web:2"]).exits(1);
+    assert!(refused.stderr.contains("error[CUT-014]"), "{}", refused.all());
+    assert!(refused.stderr.contains("it keeps 50 % of its tasks, 100 % are asked for"), "{}", refused.all());
+    let kept = env.run(&["plan", "root", "--var", "image=web:2"]).ok();
+    assert!(!kept.all().contains("CUT-014"), "{}", kept.all());
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod traffic;
 use super::{Action, Change};
 use crate::addr::Address;
 use crate::diag::{Diagnostic, Severity};
-use crate::rollout::settings::Accepted;
+use crate::rollout::settings::{Accepted, Guard};
 use crate::schema::{Object, blocks_in};
 use crate::value::Value;
 use std::sync::Arc;
@@ -127,6 +127,15 @@ pub static LINTS: &[Lint] = &[
             cluster: nothing starts hosts for it.",
         look: traffic::paths,
     },
+    Lint {
+        code: "CUT-014",
+        severity: Severity::Error,
+        title: "a rollout that keeps less than a guard asks for",
+        explanation: "A guard's min_healthy is the share of its capacity that every service and group keeps while it \
+            rolls. A service keeps deployment_minimum_healthy_percent of its tasks, a group \
+            min_healthy_percentage of its instances: raise them to the guard's, and the maximum above 100.",
+        look: services::kept,
+    },
 ];
 
 pub fn find(code: &str) -> Option<&'static Lint> {
@@ -147,6 +156,8 @@ fn finding(subject: &Change, text: impl Into<String>) -> Finding {
 /// All changes of a plan, those with nothing to do among them.
 pub struct Look<'p> {
     changes: &'p [Arc<Change>],
+    /// Percent of the capacity that guards ask to be kept.
+    min_healthy: Option<f64>,
 }
 
 impl<'p> Look<'p> {
@@ -165,11 +176,14 @@ impl<'p> Look<'p> {
 
 /// Looks for everything; each with the resource it is about. What a guard accepts is told as accepted, with its
 /// reason.
-pub fn lint(changes: &[Arc<Change>], accepted: &[Accepted]) -> Vec<(Address, Diagnostic)> {
+pub fn lint(changes: &[Arc<Change>], guards: &[Guard]) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
         return Vec::new();
     }
-    let look = Look { changes };
+    let accepted: Vec<Accepted> = guards.iter().flat_map(|guard| guard.accepted.clone()).collect();
+    let min_healthy = guards.iter().filter_map(|guard| guard.min_healthy).reduce(f64::max);
+    let look = Look { changes, min_healthy };
+    let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()
 }

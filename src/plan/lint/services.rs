@@ -129,6 +129,32 @@ fn type_problems(look: &Look<'_>, service: &Change, groups: &[String]) -> Vec<Fi
     found
 }
 
+/// What is kept of services and groups while this plan rolls them.
+pub(super) fn kept(look: &Look<'_>) -> Vec<Finding> {
+    let Some(asked) = look.min_healthy else { return Vec::new() };
+    let mut found = Vec::new();
+    let rolled = |c: &&Change| !c.rollout.is_empty();
+    for service in look.changed(SERVICE).filter(rolled).filter(|s| strategy(&s.after) == "ROLLING") {
+        let least = number(&service.after, "deployment_minimum_healthy_percent").unwrap_or(100);
+        if (least as f64) < asked {
+            found.push(finding(service, format!("it keeps {least} % of its tasks, {asked} % are asked for")));
+        }
+    }
+    for group in look.changed(&["aws_autoscaling_group"]).filter(rolled) {
+        let refresh = blocks(&group.after, "instance_refresh").into_iter().next();
+        let preferences = refresh.and_then(|r| blocks(&r, "preferences").into_iter().next());
+        // Without preferences AWS's refresh is started with 90.
+        let least = preferences.and_then(|p| number(&p, "min_healthy_percentage")).unwrap_or(90);
+        if (least as f64) < asked {
+            found.push(finding(
+                group,
+                format!("it keeps {least} % of its instances, {asked} % are asked for"),
+            ));
+        }
+    }
+    found
+}
+
 /// Names of the roles that a service's tasks run with.
 pub(super) fn roles(look: &Look<'_>) -> Vec<String> {
     let definitions = look.all(&["aws_ecs_task_definition"]);

@@ -9,7 +9,7 @@ use crate::graph::{ModuleId, Node};
 use crate::lang::syntax::Body;
 use crate::plan::lint::lint;
 use crate::plan::values::Repeated;
-use crate::rollout::settings::{self, Accepted, Guard, Probe, Settings};
+use crate::rollout::settings::{self, Guard, Probe, Settings};
 use crate::schema::Object;
 use crate::value::Value;
 use std::sync::Arc;
@@ -138,9 +138,9 @@ impl Walk<'_> {
 
     /// What is likely to go wrong with the changes, but for what guards accept.
     pub(super) fn lint(&mut self) {
-        let accepted: Vec<Accepted> = self.guards().into_iter().flat_map(|guard| guard.accepted).collect();
+        let guards = self.guards();
         let changes: Vec<_> = self.changes.values().cloned().collect();
-        for (address, found) in lint(&changes, &accepted) {
+        for (address, found) in lint(&changes, &guards) {
             let header = self.find_resource(&address).map(|(_, resource)| resource.header);
             self.diags.push(match header {
                 Some(header) => found.at(header),
