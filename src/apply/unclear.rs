@@ -4,7 +4,7 @@
 use super::Failure;
 use super::executor::Executor;
 use crate::aws::{AwsError, Existing, Job};
-use crate::diff::{Sides, diff};
+use crate::diff::{Sides, differing};
 use crate::plan::Change;
 use crate::plan::desired::derive_tags;
 use crate::provider::Made;
@@ -158,7 +158,7 @@ impl Executor<'_, '_> {
         let walk = self.walk.borrow();
         let Some(schema) = walk.provider.resource(&change.address.type_name) else { return Vec::new() };
         let sides = Sides { desired: want, applied, seen: None, live, salt: &walk.state.salt };
-        diff(schema.table, &sides).into_iter().map(|a| a.name).collect()
+        differing(schema.table, &sides)
     }
 
     /// A plain update; one that is unclear is compared again, and only what still differs is sent again.

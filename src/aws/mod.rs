@@ -12,7 +12,7 @@ pub use error::{AwsError, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, absent};
 pub use wait::{Poll, wait};
 
 use crate::clock::Clock;
-use crate::rollout::settings::Settings;
+use crate::rollout::settings::{OnFailure, Settings};
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::AlarmType;
@@ -100,6 +100,34 @@ pub struct Job<'a> {
     pub progress: &'a dyn Fn(&str),
     /// Looks on while a step of a rollout waits.
     pub watch: &'a dyn Watch,
+}
+
+/// A rollout must not go on.
+pub struct Red {
+    pub reason: String,
+    /// It stays as it is, for a person to look at, instead of going back.
+    pub stays: bool,
+}
+
+impl Job<'_> {
+    /// Asks who looks on. A rollout that shall go on whatever happens says so, and does.
+    pub async fn red(&self) -> Result<Option<Red>, AwsError> {
+        let red = self.watch.red().await?.filter(|reason| !self.goes_on(reason));
+        Ok(red.map(|reason| Red { reason, stays: self.on_failure() == OnFailure::Hold }))
+    }
+
+    /// Whether it goes on all the same, as declared; then that is told.
+    pub fn goes_on(&self, problem: &str) -> bool {
+        let goes_on = self.on_failure() == OnFailure::Continue;
+        if goes_on {
+            (self.progress)(&format!("{problem}; it goes on, as declared"));
+        }
+        goes_on
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        self.watch.settings().map(|settings| settings.on_failure).unwrap_or_default()
+    }
 }
 
 /// Who looks on while a rollout runs: its gates, its deadline, a person.

@@ -12,8 +12,6 @@ use crate::sim::server::FAULTS_PATH;
 use crate::sim::service::ecs::{ImageBehaviour, Work};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::Value as Json;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Subcommand)]
@@ -245,7 +243,7 @@ fn declare(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
     with_world(
         dir,
         |world| script::carry_out(world, orders).map_err(wrong),
-        |endpoint| ask(endpoint, "POST", &body).map(|answer| lines(&answer)),
+        |endpoint| ask(endpoint, FAULTS_PATH, "POST", &body, wrong).map(|answer| lines(&answer)),
     )
 }
 
@@ -253,7 +251,7 @@ fn list(dir: PathBuf) -> Result<Done, CliError> {
     let told = with_world(
         dir,
         |world| Ok(script::told(world)),
-        |endpoint| ask(endpoint, "GET", "").map(|answer| lines(&answer)),
+        |endpoint| ask(endpoint, FAULTS_PATH, "GET", "", wrong).map(|answer| lines(&answer)),
     )?;
     print(&told);
     Ok(Done::Ok)
@@ -269,18 +267,29 @@ fn print(lines: &[String]) {
 }
 
 fn clear(dir: PathBuf, number: Option<u32>) -> Result<Done, CliError> {
+    println!("{}", clear_at(dir, number, (FAULTS_PATH, "fault"), |world| world.faults.clear(number), wrong)?);
+    Ok(Done::Ok)
+}
+
+/// Takes back one `what`, or all; says how many there were.
+pub(super) fn clear_at(
+    dir: PathBuf,
+    number: Option<u32>,
+    (path, what): (&str, &str),
+    clear: impl FnOnce(&mut World) -> usize,
+    wrong: fn(String) -> CliError,
+) -> Result<String, CliError> {
     let body = number.map(|n| n.to_string()).unwrap_or_default();
     let cleared = with_world(
         dir,
-        |world| Ok(world.faults.clear(number)),
-        |endpoint| ask(endpoint, "DELETE", &body).map(|answer| answer.trim().parse().unwrap_or(0)),
+        |world| Ok(clear(world)),
+        |endpoint| {
+            ask(endpoint, path, "DELETE", &body, wrong).map(|answer| answer.trim().parse().unwrap_or(0))
+        },
     )?;
     match (cleared, number) {
-        (0, Some(number)) => Err(wrong(format!("there is no fault {number}"))),
-        _ => {
-            println!("{cleared} cleared.");
-            Ok(Done::Ok)
-        }
+        (0, Some(number)) => Err(wrong(format!("there is no {what} {number}"))),
+        _ => Ok(format!("{cleared} cleared.")),
     }
 }
 
@@ -288,29 +297,25 @@ pub(super) fn lines(answer: &str) -> Vec<String> {
     answer.lines().map(str::to_owned).collect()
 }
 
-/// One request to the process that serves the world: it is on loopback and speaks plain HTTP.
-fn ask(endpoint: &str, method: &str, body: &str) -> Result<String, CliError> {
-    ask_at(endpoint, FAULTS_PATH, method, body, wrong)
-}
-
-/// As [`ask`], at another path; what is refused becomes an error by `refused`.
-pub(super) fn ask_at(
+/// One request to the process that serves the world; what is refused becomes an error by `refused`.
+pub(super) fn ask(
     endpoint: &str,
     path: &str,
     method: &str,
     body: &str,
     refused: impl FnOnce(String) -> CliError,
 ) -> Result<String, CliError> {
-    let address = endpoint.trim_start_matches("http://");
-    let told = |error| CliError::Io { what: format!("cannot ask the embedded AWS at {endpoint}"), error };
-    let mut stream = TcpStream::connect(address).map_err(told)?;
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).map_err(told)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(told)?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    if head.starts_with("HTTP/1.1 200") { Ok(body.to_owned()) } else { Err(refused(body.trim().to_owned())) }
+    let told = |error: ureq::Error| CliError::Io {
+        what: format!("cannot ask the embedded AWS at {endpoint}"),
+        error: error.into_io(),
+    };
+    let agent =
+        ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+    let request = ureq::http::Request::builder().method(method).uri(format!("{endpoint}{path}"));
+    let request = request.body(body.to_owned()).map_err(|error| told(error.into()))?;
+    let mut answer =
+        agent.run(agent.configure_request(request).allow_non_standard_methods(true).build()).map_err(told)?;
+    // Everything that has happened in a world may be long.
+    let text = answer.body_mut().with_config().limit(u64::MAX).read_to_string().map_err(told)?;
+    if answer.status().is_success() { Ok(text) } else { Err(refused(text.trim().to_owned())) }
 }

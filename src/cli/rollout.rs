@@ -4,11 +4,11 @@ use super::Done;
 use super::apply::{ApplyArgs, carry_out};
 use super::environment::EnvironmentArgs;
 use super::error::CliError;
-use super::session::{Locked, Session, load_for_plan, load_state, with_walk_of};
+use super::session::{Locked, load_for_plan, load_state, with_walk_of};
 use crate::addr::Address;
 use crate::aws::{AwsError, Job, Unwatched};
+use crate::diff::{Sides, differing};
 use crate::plan::walk::{Purpose, Walk};
-use crate::schema::Object;
 use crate::state::journal::{Entry, fold};
 use crate::state::{OpenRollout, State, StateDir};
 use std::path::PathBuf;
@@ -157,7 +157,6 @@ fn rollback(choice: Choice) -> Result<Done, CliError> {
         session.environment.state.open_journal()?.append(&entry)?;
         fold(&mut walk.state, [entry]);
         session.environment.state.save(&walk.state)?;
-        let Session { .. } = session;
         println!("{address} is where it was before the rollout.");
         Ok(Done::Ok)
     })
@@ -172,7 +171,8 @@ async fn take_back(walk: &Walk<'_>, address: &Address, open: &OpenRollout) -> Re
     };
     let want = crate::state::object(&open.before, table).complete(table);
     let live = walk.live.get(address).cloned().flatten().unwrap_or_default();
-    let changed = differing(&want, &live, &walk.state.salt, table);
+    let salt = &walk.state.salt;
+    let changed = differing(table, &Sides { desired: &want, applied: None, seen: None, live: &live, salt });
     let name = address.to_string();
     let progress = |text: &str| eprintln!("{address}: {text}");
     let job = Job {
@@ -189,11 +189,6 @@ async fn take_back(walk: &Walk<'_>, address: &Address, open: &OpenRollout) -> Re
         return Ok(());
     }
     walk.provider.update(&open.provider, type_name, &job).await.map(drop)
-}
-
-fn differing(want: &Object, live: &Object, salt: &str, table: &'static crate::schema::Table) -> Vec<String> {
-    let sides = crate::diff::Sides { desired: want, applied: None, seen: None, live, salt };
-    crate::diff::diff(table, &sides).into_iter().map(|a| a.name).collect()
 }
 
 fn replay(dir: PathBuf, address: Option<&Address>, json: bool) -> Result<Done, CliError> {

@@ -227,7 +227,7 @@ fn events(dir: PathBuf, since: u64) -> Result<Done, CliError> {
             let path = format!("{}?since={since}", server::EVENTS_PATH);
             print!(
                 "{}",
-                fault::ask_at(&endpoint, &path, "GET", "", |why| CliError::usage(
+                fault::ask(&endpoint, &path, "GET", "", |why| CliError::usage(
                     why,
                     "`cutover sim events --help`"
                 ))?

@@ -2,7 +2,7 @@
 
 use super::Done;
 use super::error::CliError;
-use super::fault::{ask_at, lines, with_world};
+use super::fault::{self, clear_at, lines, with_world};
 use crate::sim::faults::script;
 use crate::sim::server::TRAFFIC_PATH;
 use crate::sim::traffic::Requests;
@@ -84,7 +84,7 @@ fn wrong(problem: String) -> CliError {
 }
 
 fn ask(endpoint: &str, path: &str, method: &str, body: &str) -> Result<Vec<String>, CliError> {
-    ask_at(endpoint, path, method, body, wrong).map(|answer| lines(&answer))
+    fault::ask(endpoint, path, method, body, wrong).map(|answer| lines(&answer))
 }
 
 fn set(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
@@ -97,17 +97,8 @@ fn set(dir: PathBuf, orders: Vec<Order>) -> Result<Vec<String>, CliError> {
 }
 
 fn clear(dir: PathBuf, number: Option<u32>) -> Result<Vec<String>, CliError> {
-    let body = number.map(|n| n.to_string()).unwrap_or_default();
-    let cleared = with_world(
-        dir,
-        |world| Ok(vec![order::clear(world, number).to_string()]),
-        |endpoint| ask(endpoint, TRAFFIC_PATH, "DELETE", &body),
-    )?;
-    let cleared = cleared.first().cloned().unwrap_or_default();
-    match (cleared.as_str(), number) {
-        ("0", Some(number)) => Err(wrong(format!("there is no stream {number}"))),
-        _ => Ok(vec![format!("{cleared} cleared.")]),
-    }
+    clear_at(dir, number, (TRAFFIC_PATH, "stream"), |world| order::clear(world, number), wrong)
+        .map(|told| vec![told])
 }
 
 fn report(dir: PathBuf, since: &str) -> Result<Vec<String>, CliError> {

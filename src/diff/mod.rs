@@ -45,6 +45,11 @@ pub fn diff(table: &'static Table, sides: &Sides<'_>) -> Vec<AttributeChange> {
     compared.filter_map(|row| attribute(row, sides)).collect()
 }
 
+/// Names of the attributes to change.
+pub fn differing(table: &'static Table, sides: &Sides<'_>) -> Vec<String> {
+    diff(table, sides).into_iter().map(|attribute| attribute.name).collect()
+}
+
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let desired =
         sides.desired.value(row.name).filter(|v| !row.is_absent(v) || row.also_attribute && !v.is_null());

@@ -64,6 +64,13 @@ impl Hook {
     }
 }
 
+/// Whether a rolling deployment of so many tasks may neither stop an old one nor start a new one.
+pub fn stands_still(desired: i64, min_percent: i64, max_percent: i64) -> bool {
+    let may_stop = desired - (desired * min_percent + 99) / 100;
+    let may_start = desired * max_percent / 100 - desired;
+    may_stop <= 0 && may_start <= 0
+}
+
 /// Whether AWS has finished with it.
 pub fn is_terminal(status: &str) -> bool {
     matches!(status, "SUCCESSFUL" | "STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED")

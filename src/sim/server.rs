@@ -1,6 +1,5 @@
 //! The embedded AWS on a loopback port, for the aws CLI, boto3 and other people's tests.
 
-use super::Sim;
 use super::faults::Lost;
 use super::faults::script::{self, Order};
 use super::request;
@@ -8,6 +7,7 @@ use super::service::iam::Enforcement;
 use super::traffic::order;
 use super::wire::Called;
 use super::world::Millis;
+use super::{Sim, World};
 use crate::clock::Clock;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -133,28 +133,50 @@ impl<F: Fn(&Sim)> Server<F> {
     }
 
     fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
-        let now = self.now();
-        let answer = self.sim.with(|world| {
-            world.advance_to(now);
-            let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
+        self.declared(body, |world, text| {
             if *method == Method::DELETE {
-                let number = match text {
-                    "" => None,
-                    number => Some(number.parse().map_err(|_| format!("`{number}` is no number"))?),
-                };
-                return Ok(world.faults.clear(number).to_string());
+                return Ok(vec![world.faults.clear(number(text)?).to_string()]);
             }
             let orders: Vec<Order> = match *method {
                 Method::POST => serde_json::from_str(text).map_err(|e| e.to_string())?,
                 _ => Vec::new(),
             };
-            Ok(script::carry_out(world, orders)?.into_iter().map(|line| line + "\n").collect())
+            script::carry_out(world, orders)
+        })
+    }
+
+    fn traffic(&self, method: &Method, since: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
+        self.declared(body, |world, text| {
+            Ok(match (method, since) {
+                (&Method::DELETE, _) => vec![order::clear(world, number(text)?).to_string()],
+                (&Method::POST, _) => {
+                    order::carry_out(world, serde_json::from_str(text).map_err(|e| e.to_string())?)?
+                }
+                (_, Some(since)) => {
+                    let from = world.now - script::duration(since)?;
+                    order::report(world, from)
+                }
+                (_, None) => order::told(world),
+            })
+        })
+    }
+
+    /// Looks at what is declared in the world, or changes it; the answer is a line each.
+    fn declared(
+        &self,
+        body: &[u8],
+        act: impl FnOnce(&mut World, &str) -> Result<Vec<String>, String>,
+    ) -> Response<Full<Bytes>> {
+        let now = self.now();
+        let answer = self.sim.with(|world| {
+            world.advance_to(now);
+            act(world, std::str::from_utf8(body).map_err(|e| e.to_string())?.trim())
         });
         (self.changed)(&self.sim);
-        answer.map_or_else(
-            |why: String| plain(StatusCode::BAD_REQUEST, why),
-            |text| plain(StatusCode::OK, text),
-        )
+        match answer {
+            Ok(lines) => plain(StatusCode::OK, lines.into_iter().map(|line| line + "\n").collect::<String>()),
+            Err(why) => plain(StatusCode::BAD_REQUEST, why),
+        }
     }
 
     /// Authority is enforced after so many calls, `inf` for never; what was so before.
@@ -168,39 +190,6 @@ impl<F: Fn(&Sim)> Server<F> {
         let before = before.calls_left().map_or("inf".to_owned(), |calls| calls.to_string());
         let answer = format!(r#"{{"status":"ok","PREVIOUS_INITIAL_NO_AUTH_ACTION_COUNT":"{before}"}}"#);
         json(answer)
-    }
-
-    fn traffic(&self, method: &Method, since: Option<&str>, body: &[u8]) -> Response<Full<Bytes>> {
-        let now = self.now();
-        let answer = self.sim.with(|world| {
-            world.advance_to(now);
-            let text = std::str::from_utf8(body).map_err(|e| e.to_string())?.trim();
-            let lines = match *method {
-                Method::DELETE => {
-                    let number = match text {
-                        "" => None,
-                        number => Some(number.parse().map_err(|_| format!("`{number}` is no number"))?),
-                    };
-                    return Ok(order::clear(world, number).to_string());
-                }
-                Method::POST => {
-                    order::carry_out(world, serde_json::from_str(text).map_err(|e| e.to_string())?)?
-                }
-                _ => match since {
-                    Some(since) => {
-                        let from = world.now - script::duration(since)?;
-                        order::report(world, from)
-                    }
-                    None => order::told(world),
-                },
-            };
-            Ok(lines.into_iter().map(|line| line + "\n").collect())
-        });
-        (self.changed)(&self.sim);
-        answer.map_or_else(
-            |why: String| plain(StatusCode::BAD_REQUEST, why),
-            |text| plain(StatusCode::OK, text),
-        )
     }
 
     fn request(&self, body: &[u8]) -> Response<Full<Bytes>> {
@@ -270,6 +259,14 @@ impl<F: Fn(&Sim)> Server<F> {
             }
         }
         Ok(response.map(Full::new))
+    }
+}
+
+/// Of what is to be cleared; None for all.
+fn number(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("`{number}` is no number")),
     }
 }
 
@@ -388,7 +385,7 @@ mod tests {
         assert!(answers[1].starts_with("HTTP/1.1 400") && answers[1].contains("rate"), "{}", answers[1]);
         assert!(answers[2].contains("250 requests/s") && answers[2].contains("otherwise"), "{}", answers[2]);
         assert!(answers[3].starts_with("HTTP/1.1 200"), "{}", answers[3]);
-        assert!(answers[4].ends_with("\r\n\r\n1"), "{}", answers[4]);
+        assert!(answers[4].ends_with("\r\n\r\n1\n"), "{}", answers[4]);
         assert!(sim.with(|world| world.traffic.streams().is_empty()));
     }
 

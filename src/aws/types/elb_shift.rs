@@ -2,11 +2,13 @@
 //! before one of its targets is healthy; red gates take everything back.
 
 use super::elb_actions::{self, FORWARD, TARGET_GROUP_ARN, forward};
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, RolloutStep, WAITS_FOR_A_PERSON, absent};
-use crate::rollout::settings::{OnFailure, Settings, Strategy};
+use crate::aws::{
+    Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, WAITS_FOR_A_PERSON, absent,
+};
+use crate::rollout::settings::{Settings, Strategy};
 use crate::rollout::traffic::{self, Move, Weights};
-use crate::schema::Object;
 use crate::schema::duration::spoken;
+use crate::schema::{Attr, Blocks, Object};
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Action};
 use jiff::SignedDuration;
 use std::sync::atomic::Ordering;
@@ -58,8 +60,33 @@ pub fn check(settings: &Settings) -> Result<(), String> {
     }
 }
 
+/// See [`crate::aws::AwsType::rollout`], of the type whose actions are `actions`.
+pub fn rollout(
+    actions: &Attr<Blocks>,
+    (live, want): (&Object, &Object),
+    changed: &[String],
+    settings: Option<&Settings>,
+) -> Vec<RolloutStep> {
+    match changed.iter().any(|name| name == actions.row.name) {
+        true => steps(&live.all(actions), &want.all(actions), settings),
+        false => Vec::new(),
+    }
+}
+
+/// See [`crate::aws::AwsType::run_step`].
+pub async fn run_step(
+    actions: &Attr<Blocks>,
+    aws: &Aws,
+    job: &Job<'_>,
+    step: &str,
+    of: &dyn Forwards,
+) -> Result<Option<String>, AwsError> {
+    let (live, want) = (job.live.all(actions), job.want.all(actions));
+    run(aws, job, (&live, &want), step, of).await.map(|()| None)
+}
+
 /// The steps of a change of actions that gives groups other shares; empty if it does not.
-pub fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> Vec<RolloutStep> {
+fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> Vec<RolloutStep> {
     let Some((from, to)) = weights(live).zip(wanted_weights(want)) else { return Vec::new() };
     if !traffic::moves(&from, &to) {
         return Vec::new();
@@ -90,7 +117,7 @@ pub fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> V
 }
 
 /// Runs one of [`steps`].
-pub async fn run(
+async fn run(
     aws: &Aws,
     job: &Job<'_>,
     (live, want): (&[Object], &[Object]),
@@ -110,18 +137,15 @@ pub async fn run(
     let guarded = async {
         match kind {
             "approve" if !job.watch.is_approved(step) => Err(waits(one)),
-            "approve" => Ok(()),
+            "approve" => Ok(None),
             _ => shift(aws, job, one, want, of).await,
         }
     };
-    match guarded.await {
-        Err(error) if error.is(&[RED]) => go_back(aws, job, live, &from, error, of).await,
-        result => result,
+    match guarded.await? {
+        Some(red) => go_back(aws, job, live, &from, red, of).await,
+        None => Ok(()),
     }
 }
-
-/// A gate is red: only within a shift, which then takes it back.
-const RED: &str = "GateRed";
 
 fn waits(one: &Move) -> AwsError {
     let text = format!(
@@ -131,14 +155,17 @@ fn waits(one: &Move) -> AwsError {
     AwsError::failed(OP, WAITS_FOR_A_PERSON, text)
 }
 
+/// Moves and holds; what red gate stopped it, if one did.
 async fn shift(
     aws: &Aws,
     job: &Job<'_>,
     one: &Move,
     want: &[Object],
     of: &dyn Forwards,
-) -> Result<(), AwsError> {
-    red(job).await?;
+) -> Result<Option<Red>, AwsError> {
+    if let Some(red) = job.red().await? {
+        return Ok(Some(red));
+    }
     if one.percent >= 100.0 {
         of.finish().await?;
     } else {
@@ -147,10 +174,12 @@ async fn shift(
     read_back(aws, job, &one.weights, of).await?;
     let end = aws.clock.now() + SignedDuration::try_from(one.hold).unwrap_or(SignedDuration::MAX);
     loop {
-        red(job).await?;
+        if let Some(red) = job.red().await? {
+            return Ok(Some(red));
+        }
         let left = end.duration_since(aws.clock.now());
         if left <= SignedDuration::ZERO {
-            return Ok(());
+            return Ok(None);
         }
         if INTERRUPTED.load(Ordering::Relaxed) {
             let text = format!(
@@ -165,25 +194,15 @@ async fn shift(
     }
 }
 
-async fn red(job: &Job<'_>) -> Result<(), AwsError> {
-    let Some(reason) = job.watch.red().await? else { return Ok(()) };
-    if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Continue) {
-        (job.progress)(&format!("{reason}; it goes on, as declared"));
-        return Ok(());
-    }
-    Err(AwsError::failed(OP, RED, reason))
-}
-
 async fn go_back(
     aws: &Aws,
     job: &Job<'_>,
     live: &[Object],
     from: &Weights,
-    error: AwsError,
+    Red { reason, stays }: Red,
     of: &dyn Forwards,
 ) -> Result<(), AwsError> {
-    let reason = error.message;
-    if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Hold) {
+    if stays {
         let text = format!("{reason}; the weights stay as they are, as declared (`on_failure = \"hold\"`)");
         return Err(AwsError::failed(OP, "RolloutFailed", text));
     }
@@ -289,8 +308,7 @@ async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -
         let text = format!("target group {} has no healthy target", name(group));
         if aws.clock.now() >= end {
             let text = format!("{text} after {} min", PATIENCE.as_mins());
-            if job.watch.settings().is_some_and(|s| s.on_failure == OnFailure::Continue) {
-                (job.progress)(&format!("{text}; it goes on, as declared"));
+            if job.goes_on(&text) {
                 return Ok(());
             }
             let text = format!(

@@ -328,10 +328,7 @@ impl AwsType for LbListener {
         changed: &[String],
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
-        match changed.iter().any(|c| c == "default_action") {
-            true => elb_shift::steps(&live.all(&DEFAULT_ACTION), &want.all(&DEFAULT_ACTION), settings),
-            false => Vec::new(),
-        }
+        elb_shift::rollout(&DEFAULT_ACTION, (live, want), changed, settings)
     }
 
     async fn run_step(
@@ -341,8 +338,7 @@ impl AwsType for LbListener {
         step: &str,
         _: Option<&str>,
     ) -> Result<Option<String>, AwsError> {
-        let (live, want) = (job.live.all(&DEFAULT_ACTION), job.want.all(&DEFAULT_ACTION));
-        elb_shift::run(aws, job, (&live, &want), step, &Shift { aws, job }).await.map(|()| None)
+        elb_shift::run_step(&DEFAULT_ACTION, aws, job, step, &Shift { aws, job }).await
     }
 }
 

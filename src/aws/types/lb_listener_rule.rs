@@ -292,10 +292,7 @@ impl AwsType for LbListenerRule {
         changed: &[String],
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
-        match changed.iter().any(|c| c == "action") {
-            true => elb_shift::steps(&live.all(&ACTION), &want.all(&ACTION), settings),
-            false => Vec::new(),
-        }
+        elb_shift::rollout(&ACTION, (live, want), changed, settings)
     }
 
     async fn run_step(
@@ -305,8 +302,7 @@ impl AwsType for LbListenerRule {
         step: &str,
         _: Option<&str>,
     ) -> Result<Option<String>, AwsError> {
-        let (live, want) = (job.live.all(&ACTION), job.want.all(&ACTION));
-        elb_shift::run(aws, job, (&live, &want), step, &Shift { aws, job }).await.map(|()| None)
+        elb_shift::run_step(&ACTION, aws, job, step, &Shift { aws, job }).await
     }
 }
 

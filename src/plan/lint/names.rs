@@ -21,30 +21,20 @@ const NAMED: &[(&str, &[&str])] = &[
     ("aws_ssm_parameter", &["name"]),
 ];
 
-fn provider(change: &Change) -> &str {
-    &change.provider
-}
-
 pub(super) fn twice(look: &Look<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (type_name, parts) in NAMED {
-        let mut first: BTreeMap<(String, Vec<String>), &Change> = BTreeMap::new();
-        for change in look.changes.iter().map(|c| &**c) {
-            let stays = !matches!(change.action, Action::Delete | Action::Forget);
-            if &*change.address.type_name != *type_name || !stays {
-                continue;
-            }
-            let Some(name) = parts.iter().map(|part| text(&change.after, part)).collect::<Option<Vec<_>>>()
-            else {
-                continue;
-            };
-            let key = (provider(change).to_owned(), name.clone());
-            if let Some(other) = first.insert(key, change)
-                && (other.action == Action::Create || change.action == Action::Create)
-            {
-                let text = format!("{} is also called {}", other.address, name.join("/"));
-                found.push(finding(change, text));
-            }
+    let mut first: BTreeMap<(&str, &str, Vec<String>), &Change> = BTreeMap::new();
+    for change in look.changes.iter().map(|c| &**c) {
+        let stays = !matches!(change.action, Action::Delete | Action::Forget);
+        let named = NAMED.iter().find(|(type_name, _)| *type_name == &*change.address.type_name);
+        let Some((type_name, parts)) = named.filter(|_| stays) else { continue };
+        let name = parts.iter().map(|part| text(&change.after, part)).collect::<Option<Vec<_>>>();
+        let Some(name) = name else { continue };
+        let called = name.join("/");
+        if let Some(other) = first.insert((type_name, &change.provider, name), change)
+            && (other.action == Action::Create || change.action == Action::Create)
+        {
+            found.push(finding(change, format!("{} is also called {called}", other.address)));
         }
     }
     found

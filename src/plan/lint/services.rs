@@ -2,6 +2,7 @@
 
 use super::{Finding, Look, blocks, finding, is_on, number, text, texts};
 use crate::plan::Change;
+use crate::rollout::ecs_deployment::stands_still;
 use crate::schema::Object;
 
 const SERVICE: &[&str] = &["aws_ecs_service"];
@@ -42,12 +43,8 @@ pub(super) fn deadlock(look: &Look<'_>) -> Vec<Finding> {
     for service in look.changed(SERVICE).filter(|s| rolls(&s.after) && strategy(&s.after) == "ROLLING") {
         let min = number(&service.after, "deployment_minimum_healthy_percent").unwrap_or(100);
         let max = number(&service.after, "deployment_maximum_percent").unwrap_or(200);
-        let stands_still = |desired: &i64| {
-            let may_stop = desired - (desired * min + 99) / 100;
-            let may_start = desired * max / 100 - desired;
-            may_stop <= 0 && may_start <= 0
-        };
-        if let Some(desired) = counts(look, service).into_iter().find(|count| stands_still(count)) {
+        if let Some(desired) = counts(look, service).into_iter().find(|count| stands_still(*count, min, max))
+        {
             let text = format!("with {min}–{max} % of {desired} tasks none may be stopped and none started");
             found.push(finding(service, text));
         }

@@ -5,10 +5,10 @@ use super::table::*;
 use super::versions;
 use crate::aws::types::ecs::{small, some};
 use crate::aws::types::timeouts;
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, absent};
 use crate::rollout::Decision;
 use crate::rollout::instance_refresh::{self, Observation};
-use crate::rollout::settings::{OnFailure, Settings, Strategy};
+use crate::rollout::settings::{Settings, Strategy};
 use crate::schema::Object;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, RefreshPreferences};
@@ -278,9 +278,9 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
             Decision::Wait(text) => (job.progress)(&text),
         }
         if given_up.is_none()
-            && let Some(reason) = job.watch.red().await?
+            && let Some(red) = job.red().await?
         {
-            given_up = give_up(aws, job, id, reason).await?;
+            given_up = Some(give_up(aws, job, id, red).await?);
         }
         aws.clock.sleep(EVERY).await;
     }
@@ -298,28 +298,20 @@ fn ended(status: &str, gate: String, reason: String) -> AwsError {
     AwsError::failed(START, code, text)
 }
 
-/// A gate is red: takes the refresh back as declared. The reason, if it was.
-async fn give_up(aws: &Aws, job: &Job<'_>, id: &str, reason: String) -> Result<Option<String>, AwsError> {
-    match job.watch.settings().map(|s| s.on_failure).unwrap_or_default() {
-        OnFailure::Continue => {
-            (job.progress)(&format!("{reason}; it goes on, as declared"));
-            Ok(None)
-        }
-        OnFailure::Hold => {
-            let call = aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(job.id).send().await;
-            absent(call.op("CancelInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
-            let text =
-                format!("{reason}; instance refresh {id} was cancelled and the instances stay as they are");
-            Err(AwsError::failed(START, "RolloutFailed", text))
-        }
-        OnFailure::Rollback => {
-            (job.progress)(&format!("{reason}; rolling the refresh back"));
-            let call =
-                aws.autoscaling.rollback_instance_refresh().auto_scaling_group_name(job.id).send().await;
-            absent(call.op("RollbackInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
-            Ok(Some(reason))
-        }
+/// A gate is red: takes the refresh back, for this reason, or stops it where it is.
+async fn give_up(aws: &Aws, job: &Job<'_>, id: &str, red: Red) -> Result<String, AwsError> {
+    let Red { reason, stays } = red;
+    if stays {
+        let call = aws.autoscaling.cancel_instance_refresh().auto_scaling_group_name(job.id).send().await;
+        absent(call.op("CancelInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
+        let text =
+            format!("{reason}; instance refresh {id} was cancelled and the instances stay as they are");
+        return Err(AwsError::failed(START, "RolloutFailed", text));
     }
+    (job.progress)(&format!("{reason}; rolling the refresh back"));
+    let call = aws.autoscaling.rollback_instance_refresh().auto_scaling_group_name(job.id).send().await;
+    absent(call.op("RollbackInstanceRefresh"), &["ActiveInstanceRefreshNotFound"])?;
+    Ok(reason)
 }
 
 async fn observe(

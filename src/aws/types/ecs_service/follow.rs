@@ -1,10 +1,9 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
 use super::Place;
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, absent};
 use crate::rollout::Decision;
 use crate::rollout::ecs_deployment::{self, Hook, Observation};
-use crate::rollout::settings::OnFailure;
 use aws_sdk_ecs::types as sdk;
 use aws_sdk_ecs::types::{ServiceDeployment, ServiceDeploymentBrief};
 use aws_smithy_types::DateTime;
@@ -136,19 +135,14 @@ fn failure(status: &str, message: String) -> AwsError {
 
 /// Why a gate says that the deployment must go back; one that shall stay as it is is an error.
 async fn red(job: &Job<'_>) -> Result<Option<String>, AwsError> {
-    let Some(reason) = job.watch.red().await? else { return Ok(None) };
-    match job.watch.settings().map(|s| s.on_failure).unwrap_or_default() {
-        OnFailure::Rollback => Ok(Some(reason)),
-        OnFailure::Continue => {
-            (job.progress)(&format!("{reason}; it goes on, as declared"));
-            Ok(None)
-        }
-        OnFailure::Hold => {
+    match job.red().await? {
+        Some(Red { reason, stays: true }) => {
             let text = format!(
                 "{reason}; the deployment goes on in ECS, nobody follows it (`on_failure = \"hold\"`)"
             );
             Err(AwsError::failed(OPERATION, "RolloutFailed", text))
         }
+        red => Ok(red.map(|red| red.reason)),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::aws::tags::{TAGS, TAGS_ALL};
 use crate::aws::types::ecs::{self, arn};
 use crate::aws::types::timeouts::TIMEOUTS;
+use crate::rollout::ecs_deployment::stands_still;
 use crate::schema::{Object, attributes};
 use crate::value::Value;
 
@@ -435,9 +436,7 @@ fn validate_percentages(want: &Object, problems: &mut Vec<(&'static str, String)
         return;
     };
     let Some(desired) = want.get(&DESIRED_COUNT).filter(|d| *d > 0 && !daemon(want)) else { return };
-    let may_stop = desired - (desired * min + 99) / 100;
-    let may_start = desired * max / 100 - desired;
-    if may_stop <= 0 && may_start <= 0 {
+    if stands_still(desired, min, max) {
         let text = format!(
             "with minimum {min} % and maximum {max} % of {desired} tasks, a deployment can neither stop an old \
              task nor start a new one"
