@@ -57,7 +57,8 @@ fn state(world: &World, volume: &Volume) -> &'static str {
 fn attachment_json(volume: &Volume, instance: &str) -> Json {
     json!({
         "InstanceId": instance, "VolumeId": volume.id, "Device": volume.device, "State": "attached",
-        "AttachTime": World::timestamp(volume.attached.unwrap_or(volume.created)),
+        // In whole seconds, unlike CreateTime (CLI reference, describe-volumes).
+        "AttachTime": World::timestamp(volume.attached.unwrap_or(volume.created) / 1000 * 1000),
         "DeleteOnTermination": volume.delete_on_termination,
     })
 }
@@ -148,8 +149,8 @@ fn check_settings(input: &Json) -> Result<(), ApiError> {
         );
     }
     if input.int("Throughput").is_some() && kind != "gp3" {
-        let message = format!("The parameter throughput is not supported for {kind} volumes.");
-        return fail("InvalidParameterDependency", message);
+        let message = format!("The throughput parameter is not supported for {kind} volumes.");
+        return fail("InvalidParameterCombination", message);
     }
     Ok(())
 }
@@ -213,8 +214,9 @@ pub fn detach_volume(world: &mut World, input: &Json) -> Answer {
         || input.text("Device").is_some_and(|device| device != volume.device);
     if elsewhere {
         let message = format!(
-            "The volume '{id}' is not attached to instance '{}' as that device",
-            wanted.unwrap_or(&instance)
+            "The volume {id} is not attached to instance {} as device {}",
+            wanted.unwrap_or(&instance),
+            input.text("Device").unwrap_or(&volume.device)
         );
         return fail("InvalidAttachment.NotFound", message);
     }

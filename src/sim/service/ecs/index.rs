@@ -24,7 +24,7 @@ pub type Room = BTreeMap<i64, BTreeMap<i64, BTreeSet<String>>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     cluster: String,
-    /// None while it is draining: nothing is placed there.
+    /// None while it is draining or without its agent: nothing is placed there.
     room: Option<(Class, i64, i64)>,
     provider: Option<String>,
     busy: bool,
@@ -92,7 +92,7 @@ impl Index {
     }
 
     fn add(&mut self, state: &State, host: &Host) {
-        let room = (!host.draining).then(|| {
+        let room = (!host.draining && !host.disconnected).then(|| {
             let class = Class {
                 provider: host.provider.clone(),
                 zone: host.zone.clone(),

@@ -11,7 +11,7 @@ use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// Stopped tasks can be described for an hour.
 const REMEMBERED: Millis = 60 * MINUTE;
@@ -141,6 +141,21 @@ fn containers(world: &mut World, cluster: &str, task: &str, definition: &Json) -
     made
 }
 
+/// Every container has its entry, also where nothing is overridden (CLI reference, describe-tasks).
+fn overrides(definition: &Json, given: Json) -> Json {
+    let mut all = if given.is_object() { given } else { json!({}) };
+    let mut listed = all.list("containerOverrides").to_vec();
+    for name in definition.list("containerDefinitions").iter().filter_map(|one| one.text("name")) {
+        if !listed.iter().any(|one| one.text("name") == Some(name)) {
+            listed.push(json!({"name": name}));
+        }
+    }
+    all["containerOverrides"] = json!(listed);
+    let accelerators = all.list("inferenceAcceleratorOverrides").to_vec();
+    all["inferenceAcceleratorOverrides"] = json!(accelerators);
+    all
+}
+
 /// Makes the task; it goes on by itself. The task definition must exist.
 pub(super) fn create(world: &mut World, order: Order) -> String {
     let id = world.hex(32);
@@ -179,7 +194,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         stopped: None,
         stop_code: None,
         stopped_reason: None,
-        overrides: order.overrides,
+        overrides: overrides(&body, order.overrides),
         execute_command: order.execute_command,
         tags: order.tags,
         version: 1,
