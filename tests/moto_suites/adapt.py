@@ -33,6 +33,9 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
             "only for tasks using the Fargate launch type"). It is left out.
   fargate   Task definitions for Fargate without network mode or size. AWS: ClientException (ECS Developer Guide,
             "Amazon ECS task definition differences for Fargate"). They are filled in.
+  registry  Cloud Map services with DNS records in an HTTP namespace. AWS: InvalidInput (API reference, CreateService:
+            DnsConfig is for DNS namespaces). Without records. Namespaces named without a dot, in a VPC that nobody
+            made: AWS: ValidationException (API model), InvalidInput. A name with a dot, a VPC.
   providers Capacity providers of a group that nobody made. AWS: ClientException. One is made.
 """
 
@@ -100,6 +103,8 @@ class Scene:
             self.stands(arguments["Name"], arguments["Name"].replace("_", "-"))
         if service == "ec2" and not arguments.get("DryRun"):
             self.set_scene(client, operation, arguments)
+        if service == "servicediscovery":
+            arguments = self.set_registry_scene(client, operation, dict(arguments))
         if service == "ecs":
             arguments = self.set_ecs_scene(client, operation, dict(arguments))
         answer = self.call(client, operation, replaced(arguments, self.ours) if self.ours else arguments)
@@ -128,6 +133,22 @@ class Scene:
         group = arguments.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn", "autoScalingGroupName/")
         if operation == "CreateCapacityProvider" and "autoScalingGroupName/" not in group:
             self.make_group(client.meta.region_name, group)
+        return arguments
+
+    def set_registry_scene(self, client, operation, arguments):
+        import boto3
+
+        name = arguments.get("Name", "")
+        if operation == "CreatePublicDnsNamespace" and "." not in name and name not in self.ours:
+            self.stands(name, f"{name.replace('_', '-')}.test")
+        vpc = arguments.get("Vpc")
+        if operation == "CreatePrivateDnsNamespace" and not vpc.startswith("vpc-") and vpc not in self.ours:
+            ec2 = boto3.client("ec2", client.meta.region_name)
+            self.stands(vpc, self.call(ec2, "CreateVpc", {"CidrBlock": "10.78.0.0/16"})["Vpc"]["VpcId"])
+        if operation == "CreateService" and "NamespaceId" in arguments and "DnsConfig" in arguments:
+            found = self.call(client, "ListNamespaces", {})["Namespaces"]
+            if any(one["Id"] == arguments["NamespaceId"] and one["Type"] == "HTTP" for one in found):
+                del arguments["DnsConfig"]
         return arguments
 
     def find_host(self, client, arguments):
