@@ -297,8 +297,11 @@ pub fn describe_images(world: &mut World, input: &Json) -> Answer {
         let aliases = [Some(image.owner), own];
         owners.is_empty() || owners.iter().any(|owner| aliases.contains(&Some(*owner)))
     };
-    // Those of one's own are never shared with oneself.
-    let users = input.texts("ExecutableUsers");
+    let users: Vec<&str> = input
+        .texts("ExecutableUsers")
+        .into_iter()
+        .map(|user| if user == "self" { world.account.as_str() } else { user })
+        .collect();
     let shared =
         |own: &&OwnImage| users.is_empty() || own.shared.iter().any(|who| users.contains(&who.as_str()));
     let public = users.is_empty() || users.contains(&"all");

@@ -141,16 +141,16 @@ fn images_are_found_by_those_who_may_launch_them() {
     let unit = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-cdef1234";
     let share = json!({
         "ImageId": image, "Attribute": "launchPermission", "OperationType": "add",
-        "UserIds": ["210987654321"], "OrganizationalUnitArns": [unit],
+        "UserIds": ["210987654321", "123456789012"], "OrganizationalUnitArns": [unit],
     });
     call(&mut world, "ModifyImageAttribute", share);
     let ask = json!({"ImageId": image, "Attribute": "launchPermission"});
     let shared = call(&mut world, "DescribeImageAttribute", ask);
     assert_eq!(
         shared["LaunchPermissions"],
-        json!([{"UserId": "210987654321"}, {"OrganizationalUnitArn": unit}])
+        json!([{"UserId": "210987654321"}, {"UserId": "123456789012"}, {"OrganizationalUnitArn": unit}])
     );
-    for (user, found) in [("210987654321", 1), ("111122223333", 0)] {
+    for (user, found) in [("210987654321", 1), ("111122223333", 0), ("self", 1)] {
         let answer = call(&mut world, "DescribeImages", json!({"ExecutableUsers": [user]}));
         assert_eq!(answer["Images"].as_array().map(Vec::len), Some(found), "{user}");
     }
@@ -177,4 +177,16 @@ fn times_are_filtered_by_as_they_are_answered() {
     let filter = json!({"Filters": [{"Name": "create-time", "Values": [at]}]});
     let found = call(&mut world, "DescribeVolumes", filter);
     assert_eq!(found["Volumes"][0]["VolumeId"], made.as_str());
+}
+
+#[test]
+fn an_encrypted_volume_has_the_account_s_key_for_ebs() {
+    let mut world = world();
+    let input = json!({"AvailabilityZone": "us-east-1a", "Size": 8, "Encrypted": true});
+    let made = call(&mut world, "CreateVolume", input.clone());
+    let key = made["KmsKeyId"].as_str().expect("a key").to_owned();
+    assert!(key.starts_with("arn:aws:kms:us-east-1:"), "{key}");
+    assert_eq!(call(&mut world, "CreateVolume", input)["KmsKeyId"], key.as_str());
+    let plain = call(&mut world, "CreateVolume", json!({"AvailabilityZone": "us-east-1a", "Size": 8}));
+    assert_eq!(plain["KmsKeyId"], Json::Null);
 }

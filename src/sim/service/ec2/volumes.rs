@@ -7,7 +7,7 @@ use super::query::{
 use super::state::{InstanceState, Modification, Volume};
 use super::zones::zones;
 use crate::World;
-use crate::service::{Answer, ApiError, Input};
+use crate::service::{Answer, ApiError, Input, kms};
 use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -25,14 +25,25 @@ pub fn new_volume<'a>(world: &'a mut World, ebs: &Json, zone: &str) -> &'a mut V
     let gp3 = kind == "gp3";
     let id = world.id("vol");
     let snapshot = ebs.text("SnapshotId").filter(|id| !id.is_empty());
-    let source = snapshot.and_then(|id| world.ec2.snapshots.get(id));
+    let source = snapshot.and_then(|id| world.ec2.snapshots.get(id)).cloned();
+    let encrypted = ebs.flag("Encrypted").unwrap_or(source.as_ref().is_some_and(|source| source.encrypted));
+    let given = ebs.text("KmsKeyId").map(str::to_owned);
+    let mut key = given.or_else(|| source.as_ref().and_then(|source| source.kms_key.clone()));
+    if encrypted && key.is_none() {
+        // The account's key for EBS (API reference, CreateVolume: KmsKeyId).
+        key = kms::managed_key(world, "ebs");
+    }
     let volume = Volume {
         id: id.clone(),
-        size: ebs.int("VolumeSize").or(ebs.int("Size")).or(source.map(|source| source.size)).unwrap_or(8),
+        size: ebs
+            .int("VolumeSize")
+            .or(ebs.int("Size"))
+            .or(source.as_ref().map(|source| source.size))
+            .unwrap_or(8),
         iops: ebs.int("Iops").or(gp3.then_some(3000)),
         throughput: ebs.int("Throughput").or(gp3.then_some(125)),
-        encrypted: ebs.flag("Encrypted").unwrap_or(source.is_some_and(|source| source.encrypted)),
-        kms_key: ebs.text("KmsKeyId").map(str::to_owned),
+        encrypted,
+        kms_key: key,
         snapshot: snapshot.map(str::to_owned),
         kind,
         zone: zone.to_owned(),
