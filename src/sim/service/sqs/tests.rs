@@ -105,3 +105,27 @@ fn names_and_values_are_checked() {
     ok(&mut world, "DeleteQueue", json!({"QueueUrl": queue}));
     assert_eq!(code(&mut world, json!({"QueueName": "a"})), "QueueDeletedRecently");
 }
+
+#[test]
+fn a_fifo_queue_takes_no_delay_of_one_message() {
+    let mut world = world();
+    let queue = make(&mut world, "a.fifo", json!({"FifoQueue": "true"}));
+    let entry = |delay: i64| {
+        json!({
+            "QueueUrl": queue, "MessageBody": "b", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+            "DelaySeconds": delay,
+        })
+    };
+    let error = crate::service::call(&mut world, "sqs", "SendMessage", &entry(5)).expect_err("refused");
+    assert!(error.message.ends_with("not valid for this queue type."), "{}", error.message);
+    ok(&mut world, "SendMessage", entry(0));
+}
+
+#[test]
+fn a_batch_has_an_entry() {
+    let mut world = world();
+    let queue = make(&mut world, "a", json!({}));
+    let input = json!({"QueueUrl": queue, "Entries": []});
+    let error = crate::service::call(&mut world, "sqs", "SendMessageBatch", &input).expect_err("refused");
+    assert_eq!(error.message, "There should be at least one SendMessageBatchRequestEntry in the request.");
+}
