@@ -275,7 +275,8 @@ fn run_plain(
     let mut untyped = false;
     for (i, value) in values.iter().enumerate() {
         let param = param(i);
-        if value.is_null() && !param.null {
+        // Behind an argument of unknown type Terraform looks at no other.
+        if value.is_null() && !param.null && !untyped {
             return Err(Failure::arg(i, format!("`{}` must not be null", param.name)));
         }
         untyped |= !param.dynamic && value_type_is_dynamic(value);
