@@ -95,10 +95,6 @@ pub fn contains(call: &Call) -> Result {
             format!("a list, set or tuple is required, but this is {}", list.ty().a_noun()),
         ));
     }
-    if call.args[1].is_null() {
-        // Terraform looks with index(), whose value may not be null.
-        return Err(Failure::arg(1, "`value` must not be null"));
-    }
     let mut undecided = call.args[1].is_unknown();
     for item in call.items(0) {
         match equal(item, &call.args[1]).as_bool() {
@@ -322,15 +318,22 @@ pub fn coalesce(call: &Call) -> Result {
 }
 
 pub fn coalescelist_type(args: &[Value]) -> Result<Type> {
-    let Some(first) = args.first() else { return Err(Failure::new("at least one list is required")) };
-    if args.iter().any(Value::is_unknown) {
-        return Ok(Type::Dynamic);
+    let Some(first) = args.first().map(Value::ty) else {
+        return Err(Failure::new("at least one list is required"));
+    };
+    let mut alike = true;
+    for arg in args {
+        // What comes before one that is not known yet must be lists all the same.
+        if arg.is_unknown() {
+            return Ok(Type::Dynamic);
+        }
+        let ty = arg.ty();
+        if !matches!(ty, Type::List(_) | Type::Tuple(_)) {
+            return Err(Failure::new("all arguments must be lists or tuples"));
+        }
+        alike &= ty == first;
     }
-    let types: Vec<Type> = args.iter().map(Value::ty).collect();
-    if !types.iter().all(|t| matches!(t, Type::List(_) | Type::Tuple(_))) {
-        return Err(Failure::new("all arguments must be lists or tuples"));
-    }
-    Ok(if types.iter().all(|t| *t == types[0]) { first.ty() } else { Type::Dynamic })
+    Ok(if alike { first } else { Type::Dynamic })
 }
 
 pub fn coalescelist(call: &Call) -> Result {
@@ -419,6 +422,9 @@ pub fn matchkeys(call: &Call) -> Result {
             values.len()
         );
         return Err(Failure::new(what));
+    }
+    if search.as_slice().is_some_and(<[_]>::is_empty) {
+        return Ok(list_of(call, Vec::new()));
     }
     if call.args[..2].iter().any(|v| !v.is_wholly_known()) {
         return Ok(Value::unknown(call.ty.clone()));

@@ -132,7 +132,7 @@ pub static FUNCTIONS: &[Function] = &[
     f(
         "contains",
         "Whether the list has the value",
-        &[p("list", Any), p("value", Any).null().unknown().dynamic()],
+        &[p("list", Any), p("value", Any).unknown().dynamic()],
         Bool,
         c::contains,
     ),
@@ -413,7 +413,7 @@ pub static FUNCTIONS: &[Function] = &[
         "transpose",
         "The map with keys and values changed over",
         &[p("values", MapListStr)],
-        Any,
+        MapListStr,
         map::transpose,
     ),
     f(
