@@ -6,7 +6,10 @@ use crate::value::{Kind, Map, Type, Value, convert};
 type Result = std::result::Result<Value, Failure>;
 
 fn to(call: &Call, ty: &Type) -> Result {
-    convert(&call.args[0], ty).map_err(|e| Failure::arg(0, e.to_string()))
+    let value = &call.args[0];
+    let converted = convert(value, ty).map_err(|e| Failure::arg(0, e.to_string()))?;
+    // Of an unknown value Terraform forgets here all that was known of it, but for its marks.
+    Ok(if value.is_unknown() { Value::unknown(ty.clone()).marked(value.marks) } else { converted })
 }
 
 pub fn tostring(call: &Call) -> Result {
