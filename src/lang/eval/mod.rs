@@ -362,7 +362,11 @@ impl<'s> Evaluator<'s> {
             Some(yes.ty())
         } else {
             let (a, b) = (yes.ty(), no.ty());
-            if a == b { Some(a) } else { unify(&[a, b]) }
+            match a == b || b == Type::Dynamic {
+                true => Some(b),
+                false if a == Type::Dynamic => Some(a),
+                false => unify(&[a, b]),
+            }
         };
         let Some(ty) = ty else {
             let diagnostic =
