@@ -64,7 +64,9 @@ fn without_ephemeral(value: &Value) -> Value {
     let mut marks = value.marks;
     if marks.ephemeral {
         marks.ephemeral = false;
-        return Value::null(value.ty()).marked(marks);
+        // An unknown one may come to be of another type than is known now.
+        let left = if value.is_unknown() { Value::unknown(value.ty()) } else { Value::null(value.ty()) };
+        return left.marked(marks);
     }
     let list = |items: &[Value]| items.iter().map(without_ephemeral).collect::<Vec<_>>();
     let map = |items: &Map| items.iter().map(|(k, v)| (k.clone(), without_ephemeral(v))).collect::<Map>();
