@@ -312,14 +312,22 @@ pub(super) fn condition(
 ) {
     let before = diags.error_count();
     let value = eval(&validation.condition, scope, diags);
-    if diags.error_count() > before || value.is_unknown() {
+    // A mistake in the message is one also where it is not needed.
+    let message = eval(&validation.error_message, scope, diags);
+    if diags.error_count() > before {
+        return;
+    }
+    if code != "invalid-variable" && (message.is_null() || convert(&message, &Type::String).is_err()) {
+        let d = Diagnostic::error("wrong-type", "an error message must be a string");
+        diags.push(d.label(validation.error_message.span, format!("this is {}", describe(&message))));
+    }
+    if value.is_unknown() {
         return;
     }
     let held = convert(&value, &Type::Bool).ok().and_then(|v| v.as_bool());
     match held {
         Some(true) => {}
         Some(false) => {
-            let message = eval(&validation.error_message, scope, diags);
             let text = match message.as_str() {
                 Some(_) if message.marks.sensitive => "(the message holds a sensitive value)".to_owned(),
                 Some(text) => text.to_owned(),
