@@ -84,7 +84,7 @@ fn convert_unmarked(value: &Value, to: &Type) -> Result<Value, ConvertError> {
         }
         (Kind::Set(e, items), Type::List(t)) => {
             if value.length_bounds().is_some_and(|(least, most)| least != most) {
-                return Ok(Value::unknown_not_null(Type::list(resolved(e, t))));
+                return Ok(Value::unknown(Type::list(resolved(e, t))));
             }
             collected(e, t, convert_items(items, t)?, Value::list)
         }

@@ -393,7 +393,11 @@ impl<'s> Evaluator<'s> {
             }
             return Value::dynamic();
         }
-        match convert(&result, &ty) {
+        let converted = match has_mixed_parts(&result, &ty) {
+            true => Err(ConvertError::new("its parts must be of one type, as the other result is of none yet")),
+            false => convert(&result, &ty),
+        };
+        match converted {
             Ok(result) => result.marked(marks),
             Err(error) => {
                 let diagnostic = unsuitable("conditional-types", &error, &result)
@@ -422,6 +426,20 @@ impl<'s> Evaluator<'s> {
                 None
             }
         }
+    }
+}
+
+/// Of a tuple or object that is to become a list or map of any: its parts are not converted then, for all
+/// that they could be: a quirk of cty.
+fn has_mixed_parts(value: &Value, ty: &Type) -> bool {
+    let differ = |parts: &mut dyn Iterator<Item = &Value>| {
+        let types: Vec<Type> = parts.map(Value::ty).filter(|ty| *ty != Type::Dynamic).collect();
+        types.iter().any(|ty| *ty != types[0])
+    };
+    match (&value.kind, ty) {
+        (Kind::Tuple(items), Type::List(element)) => **element == Type::Dynamic && differ(&mut items.iter()),
+        (Kind::Object(items), Type::Map(element)) => **element == Type::Dynamic && differ(&mut items.values()),
+        _ => false,
     }
 }
 
