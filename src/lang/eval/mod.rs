@@ -394,7 +394,9 @@ impl<'s> Evaluator<'s> {
             return Value::dynamic();
         }
         let converted = match has_mixed_parts(&result, &ty) {
-            true => Err(ConvertError::new("its parts must be of one type, as the other result is of none yet")),
+            true => {
+                Err(ConvertError::new("its parts must be of one type, as the other result is of none yet"))
+            }
             false => convert(&result, &ty),
         };
         match converted {
@@ -438,7 +440,9 @@ fn has_mixed_parts(value: &Value, ty: &Type) -> bool {
     };
     match (&value.kind, ty) {
         (Kind::Tuple(items), Type::List(element)) => **element == Type::Dynamic && differ(&mut items.iter()),
-        (Kind::Object(items), Type::Map(element)) => **element == Type::Dynamic && differ(&mut items.values()),
+        (Kind::Object(items), Type::Map(element)) => {
+            **element == Type::Dynamic && differ(&mut items.values())
+        }
         _ => false,
     }
 }
