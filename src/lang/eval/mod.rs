@@ -434,17 +434,17 @@ impl<'s> Evaluator<'s> {
 /// Of a tuple or object that is to become a list or map of any: its parts are not converted then, for all
 /// that they could be: a quirk of cty.
 fn has_mixed_parts(value: &Value, ty: &Type) -> bool {
-    let differ = |parts: &mut dyn Iterator<Item = &Value>| {
-        let types: Vec<Type> = parts.map(Value::ty).filter(|ty| *ty != Type::Dynamic).collect();
-        types.iter().any(|ty| *ty != types[0])
-    };
-    match (&value.kind, ty) {
-        (Kind::Tuple(items), Type::List(element)) => **element == Type::Dynamic && differ(&mut items.iter()),
-        (Kind::Object(items), Type::Map(element)) => {
-            **element == Type::Dynamic && differ(&mut items.values())
+    let types: Vec<Type> = match (&value.kind, ty) {
+        (Kind::Tuple(items), Type::List(element)) if **element == Type::Dynamic => {
+            items.iter().map(Value::ty).collect()
         }
-        _ => false,
-    }
+        (Kind::Object(items), Type::Map(element)) if **element == Type::Dynamic => {
+            items.values().map(Value::ty).collect()
+        }
+        _ => return false,
+    };
+    let mut known = types.iter().filter(|ty| **ty != Type::Dynamic);
+    known.next().is_some_and(|first| known.any(|ty| ty != first))
 }
 
 fn is_reference(expr: &Expr) -> bool {

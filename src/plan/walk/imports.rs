@@ -68,14 +68,16 @@ fn import_pairs(
     if value.marks.sensitive || value.marks.ephemeral {
         return for_each_pairs(expr, scope, diags, false);
     }
-    let key = |text: &Value| convert(text, &Type::String).ok().and_then(|v| v.as_str().map(Arc::from));
+    let key = |text: &Value| -> Option<Arc<str>> {
+        convert(text, &Type::String).ok().and_then(|v| v.as_str().map(Arc::from))
+    };
     match &value.kind {
         Kind::Null(_) => Some(BTreeMap::new()),
         Kind::List(_, items) | Kind::Tuple(items) => {
             Some(items.iter().enumerate().map(|(i, v)| (i.to_string().into(), v.clone())).collect())
         }
         Kind::Set(_, items) if items.iter().all(|v| v.is_wholly_known() && !v.is_null()) => {
-            let unnamed = |i: usize| Arc::from(i.to_string());
+            let unnamed = |i: usize| -> Arc<str> { i.to_string().into() };
             let pair = |(i, v): (usize, &Value)| (key(v).unwrap_or_else(|| unnamed(i)), v.clone());
             Some(items.iter().enumerate().map(pair).collect())
         }
