@@ -386,6 +386,7 @@ impl<'s> Evaluator<'s> {
         let Some(chosen) = value.as_bool() else { return undecided(value.marks, &yes, &no, ty) };
         // The other arm's marks count, too: not those within it.
         let marks = value.all_marks().union(yes.marks).union(no.marks);
+        let other = if chosen { no.ty() } else { yes.ty() };
         let (result, diags, arm) = if chosen { (yes, yes_diags, if_true) } else { (no, no_diags, if_false) };
         if !diags.is_empty() {
             for diagnostic in diags {
@@ -393,7 +394,7 @@ impl<'s> Evaluator<'s> {
             }
             return Value::dynamic();
         }
-        let converted = match has_mixed_parts(&result, &ty) {
+        let converted = match has_mixed_parts(&result, &ty, &other) {
             true => {
                 Err(ConvertError::new("its parts must be of one type, as the other result is of none yet"))
             }
@@ -431,16 +432,15 @@ impl<'s> Evaluator<'s> {
     }
 }
 
-/// Of a tuple or object that is to become a list or map of any: its parts are not converted then, for all
-/// that they could be: a quirk of cty.
-fn has_mixed_parts(value: &Value, ty: &Type) -> bool {
-    let types: Vec<Type> = match (&value.kind, ty) {
-        (Kind::Tuple(items), Type::List(element)) if **element == Type::Dynamic => {
-            items.iter().map(Value::ty).collect()
-        }
-        (Kind::Object(items), Type::Map(element)) if **element == Type::Dynamic => {
-            items.values().map(Value::ty).collect()
-        }
+/// Of a tuple or object that is to become a list or map of any, as `other` is one: its parts are not
+/// converted then, for all that they could be: a quirk of cty.
+fn has_mixed_parts(value: &Value, ty: &Type, other: &Type) -> bool {
+    if !matches!((ty, other), (Type::List(_), Type::List(_)) | (Type::Map(_), Type::Map(_))) {
+        return false;
+    }
+    let types: Vec<Type> = match (&value.kind, ty.element()) {
+        (Kind::Tuple(items), Some(Type::Dynamic)) => items.iter().map(Value::ty).collect(),
+        (Kind::Object(items), Some(Type::Dynamic)) => items.values().map(Value::ty).collect(),
         _ => return false,
     };
     let mut known = types.iter().filter(|ty| **ty != Type::Dynamic);
