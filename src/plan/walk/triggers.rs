@@ -88,10 +88,15 @@ fn trigger(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Tr
         });
     }
     let mut steps = steps.into_iter().peekable();
-    let (name, _) = steps.next()?;
+    let (mut name, _) = steps.next()?;
+    let mut type_name = type_name.clone();
+    if *type_name == *"resource" {
+        type_name = name.as_str()?.into();
+        (name, _) = steps.next()?;
+    }
     let key = DeclKey {
         mode: crate::addr::Mode::Managed,
-        type_name: type_name.clone(),
+        type_name,
         name: name.as_str()?.into(),
     };
     let instance =
