@@ -94,11 +94,7 @@ fn trigger(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Tr
         type_name = name.as_str()?.into();
         (name, _) = steps.next()?;
     }
-    let key = DeclKey {
-        mode: crate::addr::Mode::Managed,
-        type_name,
-        name: name.as_str()?.into(),
-    };
+    let key = DeclKey { mode: crate::addr::Mode::Managed, type_name, name: name.as_str()?.into() };
     let instance =
         steps.next_if(|(_, is_key)| *is_key).and_then(|(key, _)| match (key.as_str(), key.as_i64()) {
             (Some(text), _) => Some(InstanceKey::Key(text.into())),
