@@ -135,6 +135,9 @@ pub fn send(world: &mut World, input: &Json) -> Answer {
     accept(world, &name, input)
 }
 
+/// All messages of a batch together (API reference, SendMessageBatch: 1 MiB).
+const LONGEST_BATCH: usize = 1_048_576;
+
 /// One to ten entries with different ids; each succeeds or fails by itself.
 fn batch(
     world: &mut World,
@@ -154,10 +157,24 @@ fn batch(
             format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
         return Err(error("TooManyEntriesInBatchRequest", message));
     }
+    let size: usize = entries.iter().filter_map(|entry| entry.text("MessageBody")).map(str::len).sum();
+    if size > LONGEST_BATCH {
+        let message = format!(
+            "Batch requests cannot be longer than {LONGEST_BATCH} bytes. You have sent {size} bytes."
+        );
+        return Err(error("BatchRequestTooLong", message));
+    }
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     let mut ids: Vec<&str> = Vec::new();
     for entry in entries {
         let id = entry.text("Id").unwrap_or_default();
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if !plain || !(1..=80).contains(&id.len()) {
+            return Err(error(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
+            ));
+        }
         if ids.contains(&id) {
             return Err(error("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
         }
@@ -188,6 +205,12 @@ pub fn receive(world: &mut World, input: &Json) -> Answer {
     if !(1..=10).contains(&most) {
         let message = format!(
             "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
+    if let Some(wait) = input.int("WaitTimeSeconds").filter(|wait| !(0..=20).contains(wait)) {
+        let message = format!(
+            "Value {wait} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided."
         );
         return Err(error("InvalidParameterValue", message));
     }
