@@ -1,7 +1,7 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
 use crate::aws::types::timeouts;
-use crate::aws::{self, Aws, AwsError, Existing, Job, RolloutStep};
+use crate::aws::{self, Aws, AwsError, Between, Existing, Host, Job, RolloutStep};
 use crate::builtin::{self, BuiltinType, Context};
 use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
@@ -125,6 +125,11 @@ pub trait Provider {
         Ok(BTreeMap::new())
     }
 
+    /// Container instances of a cluster.
+    async fn hosts(&self, _provider: &str, _cluster: &str) -> Result<Vec<Host>, AwsError> {
+        Ok(Vec::new())
+    }
+
     fn rollout(
         &self,
         type_name: &str,
@@ -133,6 +138,16 @@ pub trait Provider {
         changed: &[String],
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep>;
+    /// See [`crate::aws::AwsType::between`].
+    fn between(
+        &self,
+        _type_name: &str,
+        _live: &Object,
+        _want: &Object,
+        _changed: &[String],
+    ) -> Option<Between> {
+        None
+    }
     async fn run_step(
         &self,
         provider: &str,
@@ -250,6 +265,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
         aws::alarm_states(&self.aws(provider)?, names).await
     }
 
+    async fn hosts(&self, provider: &str, cluster: &str) -> Result<Vec<Host>, AwsError> {
+        aws::hosts(&self.aws(provider)?, cluster).await
+    }
+
     fn rollout(
         &self,
         type_name: &str,
@@ -259,6 +278,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         of(type_name).rollout(live, want, changed, settings)
+    }
+
+    fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        of(type_name).between(live, want, changed)
     }
 
     async fn run_step(
@@ -501,6 +524,10 @@ impl Provider for Providers {
         self.owner("aws_cloudwatch_metric_alarm")?.alarms(provider, names).await
     }
 
+    async fn hosts(&self, provider: &str, cluster: &str) -> Result<Vec<Host>, AwsError> {
+        self.owner("aws_ecs_service")?.hosts(provider, cluster).await
+    }
+
     fn rollout(
         &self,
         type_name: &str,
@@ -511,6 +538,10 @@ impl Provider for Providers {
     ) -> Vec<RolloutStep> {
         let owner = self.owner(type_name);
         owner.map(|p| p.rollout(type_name, live, want, changed, settings)).unwrap_or_default()
+    }
+
+    fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        self.owner(type_name).ok()?.between(type_name, live, want, changed)
     }
 
     async fn run_step(

@@ -6,6 +6,7 @@
 
 pub mod duration;
 mod object;
+pub mod second_name;
 
 pub use object::{Object, Put, is_absent};
 
@@ -476,6 +477,9 @@ pub struct TypeSchema {
     /// Attributes of which AWS allows no two resources to have the same values (a name): a replacement that
     /// keeps them cannot be created before the old one is deleted, whatever was asked for.
     pub unique: &'static [&'static str],
+    /// So long may its `name` be. A replacement that keeps the name is then created first all the same, under a
+    /// second name (see [`second_name`]).
+    pub second_name: Option<usize>,
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
     /// Defaults that depend on other attributes; gets and completes desired.
@@ -501,12 +505,21 @@ impl TypeSchema {
             example: "",
             create_before_destroy: false,
             unique: &[],
+            second_name: None,
             validate: |_| Vec::new(),
             complete: |_| {},
             predict: |_| Vec::new(),
             predict_update: |_, _| Vec::new(),
             resolve_words: |_, _, _| {},
         }
+    }
+
+    /// Where the declared name is taken by the old one: what a replacement beside it is called.
+    pub fn free_name(&self, live: &Object, wanted: &Object) -> Option<String> {
+        let longest = self.second_name?;
+        let of = |object: &Object| object.value("name").and_then(|v| v.as_str().map(str::to_owned));
+        let (live, declared) = (of(live)?, of(wanted)?);
+        second_name::is_same(&live, &declared, longest).then(|| second_name::free(&live, &declared, longest))
     }
 
     /// Whether state must keep secrets of it encrypted.

@@ -59,6 +59,8 @@ pub(super) struct Executor<'w, 'a> {
     pub(super) outcome: RefCell<Outcome>,
     pub(super) prober: &'w dyn Prober,
     pub(super) probed: RefCell<BTreeMap<String, Probed>>,
+    /// What is live of those that were brought to a state between.
+    pub(super) between: RefCell<BTreeMap<Address, Object>>,
     intents: Cell<u64>,
 }
 
@@ -84,6 +86,7 @@ pub async fn apply(
         outcome: RefCell::default(),
         prober,
         probed: RefCell::default(),
+        between: RefCell::default(),
         intents: Cell::new(serial),
     };
     if executor.prepare() {
@@ -146,6 +149,7 @@ impl Executor<'_, '_> {
         match task {
             Task::Settle(node) => self.settle(node),
             Task::Unused(_) => Ok(()),
+            Task::Stage(i) => self.stage(&self.changes[*i]).await,
             Task::Make(i) => self.timed(&self.changes[*i], false).await,
             Task::Remove(i) => self.timed(&self.changes[*i], true).await,
         }
@@ -223,6 +227,14 @@ impl Executor<'_, '_> {
         Ok(())
     }
 
+    async fn stage(&self, change: &Change) -> Result<(), Failure> {
+        let result = self.bring_between(change).await;
+        if let Err(failure) = &result {
+            self.tell_failure(change.address.clone(), change.action, failure);
+        }
+        result
+    }
+
     async fn timed(&self, change: &Change, removing: bool) -> Result<(), Failure> {
         let action = if removing { Action::Delete } else { change.action };
         let address = change.address.clone();
@@ -232,19 +244,19 @@ impl Executor<'_, '_> {
         let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
         match &result {
             Ok(id) => (self.events)(Event::Done { address, action, id: id.clone(), seconds }),
-            Err(failure) => {
-                let error = match failure {
-                    Failure::Aws { error, .. } => error.to_string(),
-                    Failure::Config(diags) => {
-                        diags.iter().next().map(|d| d.summary.clone()).unwrap_or_default()
-                    }
-                    Failure::State(error) => error.to_string(),
-                    Failure::Skipped { .. } => String::new(),
-                };
-                (self.events)(Event::Failed { address, action, error });
-            }
+            Err(failure) => self.tell_failure(address, action, failure),
         }
         result.map(drop)
+    }
+
+    fn tell_failure(&self, address: Address, action: Action, failure: &Failure) {
+        let error = match failure {
+            Failure::Aws { error, .. } => error.to_string(),
+            Failure::Config(diags) => diags.iter().next().map(|d| d.summary.clone()).unwrap_or_default(),
+            Failure::State(error) => error.to_string(),
+            Failure::Skipped { .. } => String::new(),
+        };
+        (self.events)(Event::Failed { address, action, error });
     }
 
     /// Creates, updates or reads; returns the id.
@@ -260,14 +272,14 @@ impl Executor<'_, '_> {
         Ok(id)
     }
 
-    fn conditions(&self, moment: Moment, change: &Change) -> Result<(), Failure> {
+    pub(super) fn conditions(&self, moment: Moment, change: &Change) -> Result<(), Failure> {
         let mut found = Diagnostics::default();
         self.walk.borrow().conditions_again(moment, &change.address, &mut found);
         if found.has_errors() { Err(Failure::Config(found)) } else { Ok(()) }
     }
 
     /// Desired values with everything known; a mistake if something still is not.
-    fn wanted(&self, change: &Change) -> Result<Object, Failure> {
+    pub(super) fn wanted(&self, change: &Change) -> Result<Object, Failure> {
         let mut diags = Diagnostics::default();
         let walk = self.walk.borrow();
         let wanted = walk.desired_again(&change.address, &mut diags);

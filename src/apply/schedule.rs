@@ -2,8 +2,10 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
+use crate::plan::staging::{Move, is_staged, moves};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
+use petgraph::algo::has_path_connecting;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, Reversed};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub enum Task {
     /// Evaluate a declaration again: everything that it needs is real now.
     Settle(Node),
+    /// Bring it to the state between old and new in which traffic can move.
+    Stage(usize),
     /// Create, update, or read.
     Make(usize),
     /// Delete (the old one, in a replacement).
@@ -38,7 +42,9 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
     for (i, change) in changes.iter().enumerate() {
         builder.by_name.entry(without_keys(&change.address)).or_default().push(i);
     }
-    builder.making(graph);
+    let moves = moves(changes);
+    builder.making(graph, &moves);
+    builder.moving(&moves);
     builder.removing();
     builder.rollouts_first();
     builder.dag
@@ -74,7 +80,8 @@ impl Builder<'_> {
         }
     }
 
-    fn making(&mut self, graph: &Graph<'_>) {
+    fn making(&mut self, graph: &Graph<'_>, moves: &[Move]) {
+        let routes: BTreeSet<usize> = moves.iter().map(|one| one.route).collect();
         for node in graph.nodes() {
             self.task(Task::Settle(node.clone()));
             let making = match node {
@@ -82,14 +89,52 @@ impl Builder<'_> {
                 _ => Vec::new(),
             };
             for i in &making {
-                self.edge(Task::Make(*i), Task::Settle(node.clone()));
+                // What it is known by does not change: who was made from it need not wait until its traffic has
+                // moved.
+                match (routes.contains(i), is_staged(&self.changes[*i])) {
+                    (false, _) => self.edge(Task::Make(*i), Task::Settle(node.clone())),
+                    (true, true) => self.edge(Task::Stage(*i), Task::Settle(node.clone())),
+                    (true, false) => {}
+                }
+                if is_staged(&self.changes[*i]) {
+                    self.edge(Task::Stage(*i), Task::Make(*i));
+                }
             }
             for needed in graph.needs(node).cloned().collect::<Vec<_>>() {
                 self.edge(Task::Settle(needed.clone()), Task::Settle(node.clone()));
                 for i in &making {
                     self.edge(Task::Settle(needed.clone()), Task::Make(*i));
+                    if is_staged(&self.changes[*i]) {
+                        self.edge(Task::Settle(needed.clone()), Task::Stage(*i));
+                    }
                 }
             }
+        }
+    }
+
+    /// New target groups stand beside the old ones, then what serves in them is ready, then the traffic moves, then
+    /// what served in the old ones lets go of them.
+    fn moving(&mut self, moves: &[Move]) {
+        for Move { route, server } in moves {
+            let ready = match is_staged(&self.changes[*server]) {
+                true => Task::Stage(*server),
+                false => Task::Make(*server),
+            };
+            if is_staged(&self.changes[*route]) {
+                self.edge_unless_cycle(Task::Stage(*route), ready.clone());
+            }
+            self.edge_unless_cycle(ready.clone(), Task::Make(*route));
+            if is_staged(&self.changes[*server]) {
+                self.edge_unless_cycle(Task::Make(*route), Task::Make(*server));
+            }
+        }
+    }
+
+    /// Where the declarations already say the opposite, they hold.
+    fn edge_unless_cycle(&mut self, first: Task, then: Task) {
+        let (a, b) = (self.task(first.clone()), self.task(then.clone()));
+        if !has_path_connecting(&self.dag, b, a, None) {
+            self.edge(first, then);
         }
     }
 
@@ -226,7 +271,7 @@ pub fn addresses<'c>(
     changes: &'c [Arc<Change>],
 ) -> BTreeSet<&'c Address> {
     let of = |task: &Task| match task {
-        Task::Make(i) | Task::Remove(i) => Some(&changes[*i].address),
+        Task::Stage(i) | Task::Make(i) | Task::Remove(i) => Some(&changes[*i].address),
         Task::Settle(_) | Task::Unused(_) => None,
     };
     tasks.into_iter().filter_map(of).collect()

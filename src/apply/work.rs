@@ -4,8 +4,9 @@ use super::Event;
 use super::Failure;
 use super::executor::Executor;
 use crate::addr::Mode;
-use crate::aws::{AwsError, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
+use crate::aws::{AwsError, Between, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
 use crate::plan::desired::{derive_tags, updated};
+use crate::plan::walk::Moment;
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::Object;
@@ -93,38 +94,69 @@ impl Executor<'_, '_> {
 
     pub(super) async fn update(&self, change: &Change, want: Object) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
-        let live = change.before.clone().unwrap_or_default();
+        let between = self.between.borrow_mut().remove(&change.address);
+        let live = between.or_else(|| change.before.clone()).unwrap_or_default();
         let applied = self.applied(change);
         let names = self.differing(change, &want, applied.as_ref(), &live);
         let mut made = None;
         if !names.is_empty() {
-            let (token, _) = self.intent(change, journal::Action::Update, &want)?;
-            let address = change.address.to_string();
-            let progress = |text: &str| self.progress(&change.address, text);
-            let watcher = self.watcher(change);
-            let job = Job {
-                address: &address,
-                token: &token,
-                id: &id,
-                want: &want,
-                live: &live,
-                changed: &names,
-                progress: &progress,
-                watch: &watcher,
-            };
-            match self.send_update(change, &job, &live, &want, &names).await {
-                Ok(object) => made = object,
-                Err(error) => {
-                    self.record(&self.failed(change, &token, &error))?;
-                    return Err(self.aws(change, error));
-                }
-            }
+            made = self.send(change, &id, &live, &want, &names).await?;
             self.outcome.borrow_mut().updated += 1;
         } else if !self.is_asked(change) {
             made = Some(live);
         }
         self.store(change, &id, &want, made).await?;
         Ok(id)
+    }
+
+    /// Sends an update, with its intent and what came of it in the journal.
+    async fn send(
+        &self,
+        change: &Change,
+        id: &str,
+        live: &Object,
+        want: &Object,
+        names: &[String],
+    ) -> Result<Option<Object>, Failure> {
+        let (token, _) = self.intent(change, journal::Action::Update, want)?;
+        let address = change.address.to_string();
+        let progress = |text: &str| self.progress(&change.address, text);
+        let watcher = self.watcher(change);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id,
+            want,
+            live,
+            changed: names,
+            progress: &progress,
+            watch: &watcher,
+        };
+        match self.send_update(change, &job, live, want, names).await {
+            Ok(object) => Ok(object),
+            Err(error) => {
+                self.record(&self.failed(change, &token, &error))?;
+                Err(self.aws(change, error))
+            }
+        }
+    }
+
+    /// Before traffic moves: old and new both serve. What comes of it is what the update begins with.
+    pub(super) async fn bring_between(&self, change: &Change) -> Result<(), Failure> {
+        self.conditions(Moment::Before, change)?;
+        let want = self.wanted(change)?;
+        let live = change.before.clone().unwrap_or_default();
+        let names = self.differing(change, &want, self.applied(change).as_ref(), &live);
+        let provider = self.walk.borrow().provider;
+        let between = provider.between(&change.address.type_name, &live, &want, &names);
+        let Some(Between { want, changed, text }) = between else { return Ok(()) };
+        self.progress(&change.address, &text);
+        let id = change.id.clone().unwrap_or_default();
+        let made = self.send(change, &id, &live, &want, &changed).await?;
+        self.store(change, &id, &want, made).await?;
+        let now = self.walk.borrow().live.get(&change.address).cloned().flatten().unwrap_or_default();
+        self.between.borrow_mut().insert(change.address.clone(), now);
+        Ok(())
     }
 
     /// Whether there is something behind the resource that can be read: the small providers have only what

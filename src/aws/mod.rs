@@ -16,7 +16,8 @@ use crate::rollout::settings::{OnFailure, Settings};
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::AlarmType;
-use std::collections::BTreeMap;
+use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus, Resource};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -112,8 +113,13 @@ pub struct Red {
 impl Job<'_> {
     /// Asks who looks on. A rollout that shall go on whatever happens says so, and does.
     pub async fn red(&self) -> Result<Option<Red>, AwsError> {
-        let red = self.watch.red().await?.filter(|reason| !self.goes_on(reason));
-        Ok(red.map(|reason| Red { reason, stays: self.on_failure() == OnFailure::Hold }))
+        Ok(self.watch.red().await?.and_then(|reason| self.red_because(reason)))
+    }
+
+    /// For this reason; None if it goes on all the same.
+    pub fn red_because(&self, reason: String) -> Option<Red> {
+        let stays = self.on_failure() == OnFailure::Hold;
+        (!self.goes_on(&reason)).then_some(Red { reason, stays })
     }
 
     /// Whether it goes on all the same, as declared; then that is told.
@@ -200,6 +206,16 @@ impl RolloutStep {
     }
 }
 
+/// A state between live and wanted in which old and new both serve, so that traffic can move meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Between {
+    pub want: Object,
+    /// The attributes by which it differs from live.
+    pub changed: Vec<String>,
+    /// For people: `let tasks register in both target groups`.
+    pub text: String,
+}
+
 /// One AWS resource type. Values handed in were checked against the table; `read` hands back an object
 /// with every attribute of the table that AWS answers (undeclared ones too), `id` and, for types with
 /// tags, `tags_all` (see [`tags::read`]).
@@ -252,6 +268,11 @@ pub trait AwsType: Sync {
         Vec::new()
     }
 
+    /// What it is brought to before traffic moves from an old target group to a new one; None: it can go at once.
+    fn between(&self, _live: &Object, _want: &Object, _changed: &[String]) -> Option<Between> {
+        None
+    }
+
     /// Runs one step. `carried` is what earlier steps of this rollout returned (the refresh or deployment
     /// id), journalled, so that a restart goes on with it.
     async fn run_step(
@@ -272,6 +293,65 @@ pub trait AwsData: Sync {
 
     /// `want` is wholly known. The answer has every attribute of the table, declared ones included.
     async fn read(&self, aws: &Aws, want: &Object) -> Result<Object, AwsError>;
+}
+
+/// A container instance: what it has, and what of it is free.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// CPU units.
+    pub cpu: i64,
+    pub free_cpu: i64,
+    /// MiB.
+    pub memory: i64,
+    pub free_memory: i64,
+    /// Taken ones.
+    pub ports: BTreeSet<i64>,
+    /// The capacity provider that it came from.
+    pub provider: Option<String>,
+}
+
+impl Host {
+    fn of(instance: &ContainerInstance) -> Self {
+        let amount = |all: &[Resource], name: &str| {
+            all.iter().find(|r| r.name() == Some(name)).map_or(0, |r| i64::from(r.integer_value()))
+        };
+        let (whole, free) = (instance.registered_resources(), instance.remaining_resources());
+        let ports = free.iter().filter(|r| r.name() == Some("PORTS")).flat_map(|r| r.string_set_value());
+        Self {
+            cpu: amount(whole, "CPU"),
+            free_cpu: amount(free, "CPU"),
+            memory: amount(whole, "MEMORY"),
+            free_memory: amount(free, "MEMORY"),
+            ports: ports.filter_map(|port| port.parse().ok()).collect(),
+            provider: instance.capacity_provider_name().map(str::to_owned),
+        }
+    }
+}
+
+/// The active container instances of a cluster.
+pub async fn hosts(aws: &Aws, cluster: &str) -> Result<Vec<Host>, AwsError> {
+    let active = Some(ContainerInstanceStatus::Active);
+    Ok(container_instances(aws, cluster, active).await?.iter().map(Host::of).collect())
+}
+
+/// Container instances with a status; without one, the active and the draining ones.
+pub async fn container_instances(
+    aws: &Aws,
+    cluster: &str,
+    status: Option<ContainerInstanceStatus>,
+) -> Result<Vec<ContainerInstance>, AwsError> {
+    let call = aws.ecs.list_container_instances().cluster(cluster).set_status(status);
+    let pages = call.into_paginator().items().send();
+    let gone = &["ClusterNotFoundException"];
+    let arns: Option<Vec<String>> = absent(pages.try_collect().await.op("ListContainerInstances"), gone)?;
+    let mut found = Vec::new();
+    for batch in arns.unwrap_or_default().chunks(100) {
+        let call = aws.ecs.describe_container_instances().cluster(cluster);
+        let answer = call.set_container_instances(Some(batch.to_vec())).send().await;
+        let answer = answer.op("DescribeContainerInstances")?;
+        found.extend(answer.container_instances.unwrap_or_default());
+    }
+    Ok(found)
 }
 
 /// States of alarms by name: `OK`, `ALARM`, `INSUFFICIENT_DATA`. One that there is not is missing.

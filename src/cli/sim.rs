@@ -4,6 +4,7 @@ use super::environment::{Environment, EnvironmentArgs};
 use super::error::CliError;
 use super::fault::{self, FaultCommand, ImageCommand};
 use super::traffic::{self, TrafficCommand};
+use crate::sim::faults::script;
 use crate::sim::recorded;
 use crate::sim::service::iam::Enforcement;
 use crate::sim::{Sim, World, log, server};
@@ -74,6 +75,15 @@ enum Command {
         #[arg(long, default_value_t = 0, value_name = "NUMBER")]
         since: u64,
     },
+    /// Let time pass in it
+    Wait {
+        /// Directory of the environment
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// 90s, 5m, 1h30m
+        #[arg(value_name = "DURATION")]
+        duration: String,
+    },
     /// Let things go wrong in it: throttling, lost calls, lost zones, spot interruptions …
     #[command(subcommand)]
     Fault(FaultCommand),
@@ -101,10 +111,28 @@ pub fn run(args: Args) -> Result<Done, CliError> {
         Command::Export { dir, file } => export(dir, file),
         Command::Import { dir, file } => import(dir, file),
         Command::Events { dir, since } => events(dir, since),
+        Command::Wait { dir, duration } => wait(dir, &duration),
         Command::Fault(command) => fault::run(command),
         Command::Image(command) => fault::run_image(command),
         Command::Traffic(command) => traffic::run(command),
     }
+}
+
+fn wait(dir: PathBuf, duration: &str) -> Result<Done, CliError> {
+    let wrong = |problem| CliError::usage(problem, "write how long: 90s, 5m, 1h30m");
+    let millis = script::duration(duration).map_err(wrong)?;
+    fault::with_world(
+        dir,
+        |world| {
+            world.advance_to(world.now + millis);
+            Ok(())
+        },
+        |endpoint| {
+            let problem = format!("the world is served at {endpoint}, where time passes by itself");
+            Err(CliError::Conflict { problem, help: "wait, or end the server first".to_owned() })
+        },
+    )?;
+    Ok(Done::Ok)
 }
 
 pub fn environment(dir: PathBuf) -> Result<Environment, CliError> {

@@ -127,13 +127,13 @@ fn replace(base: &mut Body, over: Body) {
     base.blocks.extend(over.blocks);
 }
 
-/// A resource, module, variable or the like: as [`replace`], but `lifecycle` is merged by argument and
-/// `count` and `for_each` replace each other.
+/// A resource, module, variable or the like: as [`replace`], but `lifecycle` is merged by argument, and
+/// where one has `count` and the other `for_each`, the `count` holds, as in Terraform.
 fn declaration(base: &mut Block, mut over: Block) {
-    for (one, other) in [("count", "for_each"), ("for_each", "count")] {
-        if over.body.attribute(one).is_some() {
-            base.body.attributes.retain(|a| &*a.name.name != other);
-        }
+    if over.body.attribute("count").is_some() {
+        base.body.attributes.retain(|a| &*a.name.name != "for_each");
+    } else if base.body.attribute("count").is_some() {
+        over.body.attributes.retain(|a| &*a.name.name != "for_each");
     }
     let (lifecycles, rest): (Vec<Block>, Vec<Block>) =
         std::mem::take(&mut over.body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");

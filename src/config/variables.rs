@@ -207,7 +207,13 @@ impl Reader<'_> {
             }
             return;
         };
+        let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
         for member in members.iter().filter(|m| m.name.value != "//") {
+            if let Some(first) = seen.insert(&member.name.value, member.name.span) {
+                let d = Diagnostic::error("duplicate", format!("`{}` is given twice", member.name.value));
+                let d = d.label(member.name.span, "given again here").label(first, "first given here");
+                self.diags.push(d.help("remove one of them"));
+            }
             let expr = member.value.expr(Reading::Literal, self.diags);
             let span = member.name.span.to(member.value.span);
             self.found.insert(member.name.value.as_str().into(), Found::Expr { expr, span });

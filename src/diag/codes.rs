@@ -125,6 +125,7 @@ pub const CODES: &[&str] = &[
     "redundant-ignore",
     "required-version",
     "scoped-data",
+    "secret-message",
     "self-outside",
     "self-reference",
     "sensitive-output",

@@ -171,6 +171,18 @@ pub struct Traversal {
 }
 
 impl Traversal {
+    /// `aws_vpc.main` of `resource.aws_vpc.main`.
+    pub fn without_prefix(&self) -> Option<Traversal> {
+        const NOT_TYPES: [&str; 9] =
+            ["var", "local", "module", "data", "each", "count", "path", "terraform", "self"];
+        let first = self.attr(0).filter(|first| !NOT_TYPES.contains(first))?;
+        (&*self.root == "resource" && self.attr(1).is_some()).then(|| Traversal {
+            root: first.into(),
+            steps: self.steps[1..].to_vec(),
+            span: self.span,
+        })
+    }
+
     pub fn attr(&self, i: usize) -> Option<&str> {
         match self.steps.get(i) {
             Some(Step::Attr(name, _)) => Some(name),

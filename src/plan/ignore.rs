@@ -40,11 +40,20 @@ fn keep(want: &Value, live: Option<&Value>, steps: &[Step]) -> Value {
         Step::Index(key, _) => (key.as_str(), key.as_i64().and_then(|i| usize::try_from(i).ok())),
     };
     let kind = match (&want.kind, name, index) {
+        // As in Terraform the name of an attribute does not lead into a map, and a key takes all of an object.
+        (Kind::Map(..), Some(_), _) if matches!(step, Step::Attr(..)) => return want.clone(),
+        (Kind::Object(_), Some(_), _) if rest.is_empty() && matches!(step, Step::Index(..)) => {
+            return live.cloned().unwrap_or_else(|| want.clone());
+        }
         (Kind::Map(t, entries), Some(name), _) => {
             Kind::Map(t.clone(), Arc::new(with_entry(entries, name, live, rest)))
         }
         (Kind::Object(entries), Some(name), _) => {
-            Kind::Object(Arc::new(with_entry(entries, name, live, rest)))
+            let there = live.and_then(Value::as_map).and_then(|m| m.get(name));
+            let (Some(part), Some(there)) = (entries.get(name), there) else { return want.clone() };
+            let mut out = Entries::clone(entries);
+            out.insert(name.into(), keep(part, Some(there), rest));
+            Kind::Object(Arc::new(out))
         }
         (Kind::List(t, items), _, Some(i)) => {
             Kind::List(t.clone(), Arc::new(with_item(items, i, live, rest)))
@@ -127,7 +136,7 @@ fn unknown(path: &Traversal, table: &Table, type_name: &str) -> Diagnostic {
 mod tests {
     use super::*;
     use crate::diag::Span;
-    use crate::value::from_json;
+    use crate::value::{Type, convert, from_json};
     use serde_json::json;
 
     fn ignored(
@@ -145,13 +154,26 @@ mod tests {
 
     #[test]
     fn one_key_of_a_map_stays_as_it_is_live() {
+        let map = |json: serde_json::Value| {
+            convert(&from_json(&json), &Type::map(Type::Number)).expect("a map of numbers")
+        };
+        let step = [Step::Index("x".into(), Span::default())];
+        let ignored =
+            |want, live| crate::value::to_json(&keep(&map(want), Some(&map(live)), &step)).expect("known");
+        assert_eq!(ignored(json!({"x": 1, "y": 1}), json!({"x": 2, "y": 2})), json!({"x": 2, "y": 1}));
+        assert_eq!(ignored(json!({"x": 1, "y": 1}), json!({"y": 2})), json!({"y": 1}));
+        assert_eq!(ignored(json!({"y": 1}), json!({"x": 2, "y": 2})), json!({"x": 2, "y": 1}));
+    }
+
+    #[test]
+    fn an_attribute_stays_as_it_is_live_where_there_is_one() {
         let steps = [json!("x")];
         assert_eq!(
             ignored(json!({"x": 1, "y": 1}), json!({"x": 2, "y": 2}), &steps),
             json!({"x": 2, "y": 1})
         );
-        assert_eq!(ignored(json!({"x": 1, "y": 1}), json!({"y": 2}), &steps), json!({"y": 1}));
-        assert_eq!(ignored(json!({"y": 1}), json!({"x": 2, "y": 2}), &steps), json!({"x": 2, "y": 1}));
+        assert_eq!(ignored(json!({"x": 1, "y": 1}), json!({"y": 2}), &steps), json!({"x": 1, "y": 1}));
+        assert_eq!(ignored(json!({"y": 1}), json!({"x": 2, "y": 2}), &steps), json!({"y": 1}));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod keys;
 pub mod lint;
 pub mod repeat;
 pub mod small_map;
+pub mod staging;
 pub mod steps;
 pub mod values;
 pub mod walk;

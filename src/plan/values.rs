@@ -141,7 +141,13 @@ impl Scope for ModuleScope<'_> {
                 }
                 _ => Err(Diagnostic::error("unknown-name", "`terraform` has only `workspace`").at(t.span)),
             },
-            _ => self.declared(t),
+            _ => match t.without_prefix() {
+                Some(plain) => {
+                    let found = self.declared(&plain)?;
+                    Ok(Resolved { steps_used: found.steps_used + 1, value: found.value })
+                }
+                None => self.declared(t),
+            },
         }
     }
 

@@ -211,7 +211,8 @@ impl<'a> Walk<'a> {
             self.orphans();
             self.narrow();
             if self.purpose == Purpose::Plan {
-                self.lint();
+                self.stage();
+                self.lint().await;
             }
             self.warn_of_forgotten();
         }

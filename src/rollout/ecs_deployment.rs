@@ -125,9 +125,16 @@ pub fn decide(seen: &Observation, now: Timestamp) -> Decision {
 
 /// Events by which ECS says that it cannot go on: lack of capacity or of permission.
 fn is_trouble(event: &str) -> bool {
-    ["unable to place", "unable to stop or start", "unable to consistently", "was unable to", "unhealthy in"]
-        .iter()
-        .any(|sign| event.contains(sign))
+    const SIGNS: &[&str] = &[
+        "unable to place",
+        "unable to stop or start",
+        "unable to consistently",
+        "was unable to",
+        "unhealthy in",
+        "InsufficientInstanceCapacity",
+        "Could not launch",
+    ];
+    SIGNS.iter().any(|sign| event.contains(sign))
 }
 
 /// Events that every deployment has and that explain nothing.

@@ -4,6 +4,7 @@
 pub mod ecs_deployment;
 pub mod freeze;
 pub mod gates;
+pub mod hosts;
 pub mod instance_refresh;
 pub mod settings;
 pub mod traffic;

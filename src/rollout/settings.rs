@@ -158,8 +158,12 @@ fn check_rollout(want: &Object) -> Vec<(&'static str, String)> {
     if strategy.as_deref() == Some("canary") && steps.is_empty() {
         problems.push(("strategy", "a canary needs at least one `step` with its weight".to_owned()));
     }
-    if matches!(strategy.as_deref(), Some("rolling" | "blue_green")) && !steps.is_empty() {
-        problems.push(("step", "only linear and canary rollouts have steps with weights".to_owned()));
+    let at_once = strategy.as_deref() == Some("blue_green");
+    let all_only = at_once && weights.iter().all(|weight| *weight >= 100.0);
+    if (at_once || strategy.as_deref() == Some("rolling")) && !steps.is_empty() && !all_only {
+        let text =
+            "only linear and canary rollouts have steps with weights; blue_green has one of 100, to hold it";
+        problems.push(("step", text.to_owned()));
     }
     for gate in want.all(&rollout::GATE) {
         let known = |name: &str| gate.value(name).is_some_and(|v| !v.is_null());

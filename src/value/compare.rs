@@ -1,8 +1,9 @@
 //! Equality with unknowns, and the order in which sets keep their elements.
 
-use super::{Kind, Marks, Type, Value, convertible, quote};
+use super::{Kind, Marks, Type, Value, quote};
 use std::cmp::Ordering;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// `a == b`: a bool or, when it cannot be told yet, an unknown one. Never converts: a number is not
 /// equal to the string that reads like it. Nulls of all types are equal.
@@ -57,7 +58,7 @@ fn compare_compound(a: &Value, b: &Value) -> Option<bool> {
     let (ta, tb) = (a.ty(), b.ty());
     let undecided = |v: &Value| v.any(&mut |v| matches!(&v.kind, Kind::Unknown(u) if u.ty == Type::Dynamic));
     if undecided(a) || undecided(b) {
-        return if convertible(&ta, &tb) || convertible(&tb, &ta) { None } else { Some(false) };
+        return if conforms(&ta, &tb) || conforms(&tb, &ta) { None } else { Some(false) };
     }
     if ta != tb {
         return Some(false);
@@ -89,6 +90,26 @@ fn compare_compound(a: &Value, b: &Value) -> Option<bool> {
             parts.into_iter().all(|p| p == Some(true)).then_some(true)
         }
         _ => Some(false),
+    }
+}
+
+/// Whether `given` is `want` but for what is `any` in that.
+fn conforms(given: &Type, want: &Type) -> bool {
+    match (given, want) {
+        (_, Type::Dynamic) => true,
+        (Type::Object(g), Type::Object(w)) => {
+            let attribute = |(name, want): (&Arc<str>, &Type)| {
+                g.attributes.get(name).is_some_and(|given| conforms(given, want))
+            };
+            g.attributes.len() == w.attributes.len() && w.attributes.iter().all(attribute)
+        }
+        (Type::Tuple(g), Type::Tuple(w)) => {
+            g.len() == w.len() && g.iter().zip(w.iter()).all(|(given, want)| conforms(given, want))
+        }
+        (Type::List(g), Type::List(w)) | (Type::Set(g), Type::Set(w)) | (Type::Map(g), Type::Map(w)) => {
+            conforms(g, w)
+        }
+        _ => given == want,
     }
 }
 

@@ -80,24 +80,29 @@ fn convert_unmarked(value: &Value, to: &Type) -> Result<Value, ConvertError> {
         }
         (Kind::List(e, items), Type::List(t)) => {
             let items = convert_items(items, t)?;
-            finish(e, t, items, Value::list)
+            collected(e, t, items, Value::list)
         }
         (Kind::Set(e, items), Type::List(t)) => {
             if value.length_bounds().is_some_and(|(least, most)| least != most) {
-                return Ok(Value::unknown_not_null(Type::list(resolved(e, t))));
+                return Ok(Value::unknown(Type::list(resolved(e, t))));
             }
-            finish(e, t, convert_items(items, t)?, Value::list)
+            collected(e, t, convert_items(items, t)?, Value::list)
         }
         (Kind::List(e, items) | Kind::Set(e, items), Type::Set(t)) => {
-            finish(e, t, convert_items(items, t)?, Value::set)
+            collected(e, t, convert_items(items, t)?, Value::set)
         }
         (Kind::Tuple(items), Type::List(t)) => {
             let wanted = element_type(items.iter().map(Value::ty), t, "list")?;
-            finish(&wanted, &wanted, convert_items(items, &wanted)?, Value::list)
+            let mut items = convert_items(items, &wanted)?;
+            // What came out of an `any` inside may still differ.
+            if wanted.has_dynamic() && !items.is_empty() {
+                items = convert_items(&items, &agreed(items.iter())?)?;
+            }
+            collected(&wanted, &wanted, items, Value::list)
         }
         (Kind::Tuple(items), Type::Set(t)) => {
             let wanted = element_type(items.iter().map(Value::ty), t, "set")?;
-            finish(&wanted, &wanted, convert_items(items, &wanted)?, Value::set)
+            collected(&wanted, &wanted, convert_items(items, &wanted)?, Value::set)
         }
         (Kind::Tuple(items), Type::Tuple(types)) => {
             if items.len() != types.len() {
@@ -116,11 +121,11 @@ fn convert_unmarked(value: &Value, to: &Type) -> Result<Value, ConvertError> {
         }
         (Kind::Map(e, items), Type::Map(t)) => {
             let items = convert_entries(items, |_| t)?;
-            finish_map(e, t, items)
+            collected_map(e, t, items)
         }
         (Kind::Object(items), Type::Map(t)) => {
             let wanted = element_type(items.values().map(Value::ty), t, "map")?;
-            finish_map(&wanted, &wanted, convert_entries(items, |_| &wanted)?)
+            collected_map(&wanted, &wanted, convert_entries(items, |_| &wanted)?)
         }
         (Kind::Object(items), Type::Object(o)) => convert_to_object(items, o),
         (Kind::Map(_, items), Type::Object(o)) => convert_to_object(items, o),
@@ -175,57 +180,87 @@ fn element_type(
     if types.is_empty() {
         return Ok(Type::Dynamic);
     }
-    let unmixed = || ConvertError::new(format!("all elements of a {collection} must have the same type"));
     match unify(&types) {
-        Some(Type::Dynamic) if types.iter().any(|t| *t != Type::Dynamic) => {
-            // Some element's type is not known yet; nothing of it can be said before.
-            Ok(Type::Dynamic)
-        }
-        Some(ty) => Ok(ty),
-        None => Err(unmixed()),
+        Some(ty) if ty != Type::Dynamic || collection == "map" || all_dynamic(&types) => Ok(ty),
+        _ => Err(ConvertError::new(format!("all elements of a {collection} must have the same type"))),
     }
 }
 
+fn all_dynamic(types: &[Type]) -> bool {
+    types.iter().all(|t| *t == Type::Dynamic)
+}
+
 /// A list or set of converted items. Where the wanted type has an `any` inside, the items' own types
-/// decide; they must then agree.
-fn finish(
+/// decide; they must then be the same.
+fn collected(
     from: &Type,
     wanted: &Type,
     items: Vec<Value>,
     make: fn(Type, Vec<Value>) -> Value,
 ) -> Result<Value, ConvertError> {
+    if items.is_empty() {
+        // Even of nothing, the type must fit.
+        check_type(from, wanted)?;
+        return Ok(make(resolved(from, wanted), items));
+    }
     if !wanted.has_dynamic() {
         return Ok(make(wanted.without_optional(), items));
     }
-    if items.is_empty() {
-        return Ok(make(resolved(from, wanted), items));
-    }
-    let types: Vec<Type> = items.iter().map(Value::ty).collect();
-    let element = agreed(&types)?;
-    if element == Type::Dynamic && types.iter().any(|t| *t != Type::Dynamic) {
-        let ty = make(Type::Dynamic, Vec::new()).ty();
-        return Ok(Value::unknown_not_null(ty));
-    }
-    Ok(make(element.clone(), convert_items(&items, &element)?))
+    let element = one_type(items.iter())?;
+    let items = items.into_iter().map(|v| of_type(v, &element)).collect();
+    Ok(make(element, items))
 }
 
-fn finish_map(from: &Type, wanted: &Type, items: Map) -> Result<Value, ConvertError> {
+fn collected_map(from: &Type, wanted: &Type, mut items: Map) -> Result<Value, ConvertError> {
+    if items.is_empty() {
+        check_type(from, wanted)?;
+        return Ok(Value::map(resolved(from, wanted), items));
+    }
     if !wanted.has_dynamic() {
         return Ok(Value::map(wanted.without_optional(), items));
     }
-    if items.is_empty() {
-        return Ok(Value::map(resolved(from, wanted), items));
+    // Not so tuples: a quirk of cty.
+    if matches!(wanted, Type::List(_) | Type::Set(_) | Type::Map(_) | Type::Object(_)) {
+        let element = agreed(items.values())?;
+        items = convert_entries(&items, |_| &element)?;
     }
-    let types: Vec<Type> = items.values().map(Value::ty).collect();
-    let element = agreed(&types)?;
-    if element == Type::Dynamic && types.iter().any(|t| *t != Type::Dynamic) {
-        return Ok(Value::unknown_not_null(Type::map(Type::Dynamic)));
-    }
-    Ok(Value::map(element.clone(), convert_entries(&items, |_| &element)?))
+    let element = one_type(items.values())?;
+    let items = items.into_iter().map(|(k, v)| (k, of_type(v, &element))).collect();
+    Ok(Value::map(element, items))
 }
 
-fn agreed(types: &[Type]) -> Result<Type, ConvertError> {
-    unify(types).ok_or_else(|| ConvertError::new("all elements of a collection must have the same type"))
+fn mixed() -> ConvertError {
+    ConvertError::new("all elements of a collection must have the same type")
+}
+
+fn agreed<'v>(items: impl Iterator<Item = &'v Value>) -> Result<Type, ConvertError> {
+    let types: Vec<Type> = items.map(Value::ty).collect();
+    unify(&types).ok_or_else(mixed)
+}
+
+/// The type that all of them are of, those aside whose type is not known.
+fn one_type<'v>(items: impl Iterator<Item = &'v Value>) -> Result<Type, ConvertError> {
+    let mut found = Type::Dynamic;
+    for ty in items.map(Value::ty) {
+        if found == Type::Dynamic {
+            found = ty;
+        } else if ty != Type::Dynamic && ty != found {
+            return Err(mixed());
+        }
+    }
+    Ok(found)
+}
+
+/// What is null or unknown and of no type yet is of its neighbours' type.
+fn of_type(value: Value, ty: &Type) -> Value {
+    let kind = match &value.kind {
+        Kind::Null(Type::Dynamic) => Kind::Null(ty.clone()),
+        Kind::Unknown(u) if u.ty == Type::Dynamic => {
+            Kind::Unknown(Box::new(Unknown { ty: ty.clone(), ..(**u).clone() }))
+        }
+        _ => return value,
+    };
+    Value { kind, marks: value.marks }
 }
 
 fn convert_unknown(u: &Unknown, to: &Type) -> Result<Value, ConvertError> {
@@ -290,11 +325,11 @@ fn resolved(from: &Type, to: &Type) -> Type {
 /// Whether values of `from` can be converted to `to` as far as types tell (a string may still turn out
 /// not to read as a number).
 pub fn convertible(from: &Type, to: &Type) -> bool {
-    let all_to = |types: Vec<Type>, element: &Type| {
+    let all_to = |types: Vec<Type>, element: &Type, map: bool| {
         if *element != Type::Dynamic {
             return types.iter().all(|t| convertible(t, element));
         }
-        types.is_empty() || unify(&types).is_some()
+        types.is_empty() || unify(&types).is_some_and(|ty| ty != Type::Dynamic || map || all_dynamic(&types))
     };
     match (from, to) {
         (_, Type::Dynamic) | (Type::Dynamic, _) => true,
@@ -304,8 +339,8 @@ pub fn convertible(from: &Type, to: &Type) -> bool {
         (Type::List(f) | Type::Set(f), Type::List(t) | Type::Set(t)) | (Type::Map(f), Type::Map(t)) => {
             convertible(f, t)
         }
-        (Type::Tuple(items), Type::List(t) | Type::Set(t)) => all_to(items.to_vec(), t),
-        (Type::Object(o), Type::Map(t)) => all_to(o.attributes.values().cloned().collect(), t),
+        (Type::Tuple(items), Type::List(t) | Type::Set(t)) => all_to(items.to_vec(), t, false),
+        (Type::Object(o), Type::Map(t)) => all_to(o.attributes.values().cloned().collect(), t, true),
         (Type::Tuple(f), Type::Tuple(t)) => {
             f.len() == t.len() && f.iter().zip(t.iter()).all(|(f, t)| convertible(f, t))
         }

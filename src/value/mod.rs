@@ -14,7 +14,7 @@ mod types;
 
 pub use answer::{answer_json, exact_json, shape_json};
 pub use compare::{equal, order};
-pub use convert::{ConvertError, convert, convertible, unify};
+pub use convert::{ConvertError, convert, unify};
 pub use describe::{describe, quote};
 pub use json::{from_json, json_text, parse_json, to_json};
 pub use number::{Number, NumberError};

@@ -20,6 +20,7 @@ mod others;
 mod provider_schema;
 mod rollouts;
 mod scenarios;
+mod strategies;
 mod terraform;
 mod terraform_ways;
 mod tidy;

@@ -1,7 +1,7 @@
 //! `aws_alb` and its kin: older names of the `aws_lb` types, which many configurations still use.
 
 use super::{lb, lb_listener, lb_listener_rule, lb_target_group};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, RolloutStep};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, RolloutStep};
 use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
@@ -138,6 +138,10 @@ impl AwsType for Alias {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         self.of.rollout(live, want, changed, settings)
+    }
+
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        self.of.between(live, want, changed)
     }
 
     async fn run_step(

@@ -3,12 +3,13 @@
 
 use super::elb_actions::{self, FORWARD, TARGET_GROUP_ARN, forward};
 use crate::aws::{
-    Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, WAITS_FOR_A_PERSON, absent,
+    Aws, AwsError, Between, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, WAITS_FOR_A_PERSON, absent,
 };
 use crate::rollout::settings::{Settings, Strategy};
 use crate::rollout::traffic::{self, Move, Weights};
 use crate::schema::duration::spoken;
 use crate::schema::{Attr, Blocks, Object};
+use crate::value::Value;
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Action};
 use jiff::SignedDuration;
 use std::sync::atomic::Ordering;
@@ -37,11 +38,25 @@ fn weights(actions: &[Object]) -> Option<Weights> {
     Some([(last.get(&TARGET_GROUP_ARN)?, 1)].into())
 }
 
-/// The same with one group that is not known yet: it is about to be made.
+/// The same with groups that are not known yet: they are about to be made.
 fn wanted_weights(actions: &[Object]) -> Option<Weights> {
     let last = actions.last()?;
-    let unknown = last.value("target_group_arn").is_some_and(crate::value::Value::is_unknown);
-    weights(actions).or_else(|| unknown.then(|| [("(a new group)".to_owned(), 1)].into()))
+    let unknown = |o: &Object, name: &str| o.value(name).is_some_and(Value::is_unknown);
+    if unknown(last, "target_group_arn") {
+        return Some([("(a new group)".to_owned(), 1)].into());
+    }
+    let groups = last.block(&FORWARD).map(|block| block.all(&forward::TARGET_GROUP)).unwrap_or_default();
+    let mut new = 0;
+    let weight = |group: &Object| {
+        let weight = group.get(&forward::WEIGHT).unwrap_or(1);
+        let arn = group.get(&forward::ARN).or_else(|| {
+            new += 1;
+            let which = if new == 1 { "(a new group)".to_owned() } else { format!("(new group {new})") };
+            unknown(group, "arn").then_some(which)
+        });
+        Some((arn?, weight))
+    };
+    if groups.is_empty() { weights(actions) } else { groups.iter().map(weight).collect() }
 }
 
 /// `arn:…:targetgroup/green/abc` → `green`
@@ -71,6 +86,30 @@ pub fn rollout(
         true => steps(&live.all(actions), &want.all(actions), settings),
         false => Vec::new(),
     }
+}
+
+/// See [`crate::aws::AwsType::between`]: groups that are to get traffic stand beside those that have it.
+pub fn between(actions: &Attr<Blocks>, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+    let name = actions.row.name;
+    let (old, new) = (live.all(actions), want.all(actions));
+    let (from, to) = weights(&old).zip(wanted_weights(&new)).filter(|_| changed.iter().any(|c| c == name))?;
+    let both = beside(&from, &to)?;
+    let added: Vec<&str> = to.keys().filter(|g| !from.contains_key(*g)).map(|g| self::name(g)).collect();
+    let mut between = live.clone();
+    between.set_blocks(actions, weighted(&old, &both));
+    let text = format!("stand {} beside what serves now, without traffic", added.join(", "));
+    Some(Between { want: between, changed: vec![name.to_owned()], text })
+}
+
+/// The shares as they are, with every group that is to get one added at weight 0. None where nothing is added, or
+/// AWS would refuse it: it takes five groups an action, and none if all weights are 0.
+fn beside(from: &Weights, to: &Weights) -> Option<Weights> {
+    let mut both = from.clone();
+    for group in to.keys() {
+        both.entry(group.clone()).or_insert(0);
+    }
+    let fits = both.len() > from.len() && both.len() <= 5 && from.values().any(|weight| *weight > 0);
+    fits.then_some(both)
 }
 
 /// See [`crate::aws::AwsType::run_step`].
@@ -189,7 +228,9 @@ async fn shift(
             return Err(AwsError::failed(OP, "Interrupted", text));
         }
         let left = Duration::try_from(left).unwrap_or(EVERY);
-        (job.progress)(&format!("{} % of the traffic, held for {} more", one.percent, spoken(left)));
+        // A line a minute.
+        let minutes = left.as_secs().div_ceil(60);
+        (job.progress)(&format!("{} % of the traffic, held for {minutes} min more", one.percent));
         aws.clock.sleep(left.min(EVERY)).await;
     }
 }
@@ -272,14 +313,7 @@ async fn attach(
     (from, to): (&Weights, &Weights),
     of: &dyn Forwards,
 ) -> Result<(), AwsError> {
-    let mut both = from.clone();
-    for group in to.keys() {
-        both.entry(group.clone()).or_insert(0);
-    }
-    // AWS takes five groups an action, and none if all weights are 0.
-    if both.len() == from.len() || both.len() > 5 || from.values().all(|weight| *weight == 0) {
-        return Ok(());
-    }
+    let Some(both) = beside(from, to) else { return Ok(()) };
     of.set(elb_actions::actions(&weighted(live, &both))).await?;
     read_back(aws, job, &both, of).await
 }

@@ -7,7 +7,7 @@ use super::timeouts::{self, TIMEOUTS_CREATE_UPDATE};
 use super::{elb_actions, elb_owner};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::types::ecs::small;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, RolloutStep, absent};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, RolloutStep, absent};
 use crate::rollout::settings::Settings;
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use crate::value::Value;
@@ -329,6 +329,10 @@ impl AwsType for LbListener {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         elb_shift::rollout(&DEFAULT_ACTION, (live, want), changed, settings)
+    }
+
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        elb_shift::between(&DEFAULT_ACTION, live, want, changed)
     }
 
     async fn run_step(

@@ -4,7 +4,7 @@ use super::ecs::{arn, patiently, small, some};
 use super::elb_shift::{self, Forwards};
 use super::{elb, elb_actions, elb_owner};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, RolloutStep, absent};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, RolloutStep, absent};
 use crate::rollout::settings::Settings;
 use crate::schema::{Attr, Blocks, ID, Object, StrSet, TypeSchema, attributes};
 use crate::value::Value;
@@ -293,6 +293,10 @@ impl AwsType for LbListenerRule {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         elb_shift::rollout(&ACTION, (live, want), changed, settings)
+    }
+
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        elb_shift::between(&ACTION, live, want, changed)
     }
 
     async fn run_step(

@@ -4,7 +4,7 @@ use super::ecs::{patiently, small};
 use super::elb::{self, Keyed};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
-use crate::schema::{ID, Object, TypeSchema, attributes};
+use crate::schema::{ID, Object, TypeSchema, attributes, second_name};
 use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, TargetGroup, TargetGroupAttribute};
@@ -88,7 +88,8 @@ mod state {
 
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
-    NAME: Str = optional_computed("name").replaces().check(elb::check_name).conflicts_with(&["name_prefix"]);
+    NAME: Str = optional_computed("name").replaces().check(elb::check_name).conflicts_with(&["name_prefix"])
+        .same(same_name);
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().check(elb::check_name_prefix);
     PORT: Int = optional("port").replaces().range(1, 65_535).owned_elsewhere(is_lambda);
     PROTOCOL: Str = optional("protocol").replaces().owned_elsewhere(is_lambda)
@@ -146,8 +147,18 @@ resource "aws_lb_target_group" "web" {
 "#,
     validate,
     unique: &["name"],
+    // What it is on, and what registers in it, must leave the old one first.
+    create_before_destroy: true,
+    second_name: Some(LONGEST_NAME),
     ..TypeSchema::new("aws_lb_target_group", &TABLE)
 };
+
+const LONGEST_NAME: usize = 32;
+
+fn same_name(live: &Value, want: &Value) -> bool {
+    let pair = live.as_str().zip(want.as_str());
+    pair.is_some_and(|(live, want)| second_name::is_same(live, want, LONGEST_NAME))
+}
 
 fn same_case(live: &Value, want: &Value) -> bool {
     matches!((live.as_str(), want.as_str()), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))

@@ -6,7 +6,7 @@ use super::super::functions::{
 use super::super::syntax::{Expr, Ident};
 use super::{Env, Evaluator, unsuitable};
 use crate::diag::{Diagnostic, Span, nearest};
-use crate::value::{Kind, Marks, Type, Value, convert};
+use crate::value::{ConvertError, Kind, Marks, Type, Value, convert};
 
 /// An argument with the expression it came from (several of one expression after `list...`).
 struct Argument<'e> {
@@ -166,7 +166,14 @@ impl Evaluator<'_> {
         let mut out = Vec::with_capacity(args.len());
         for (i, argument) in args.into_iter().enumerate() {
             let ty = function.param(i).map_or(Type::Dynamic, |p| p.ty.ty());
-            match convert(&argument.value, &ty) {
+            let converted = match convert(&argument.value, &ty) {
+                Ok(_) if keeps_elements(&argument.value, &ty) => {
+                    let what = format!("{} is required, but not all of this set is known", ty.a_noun());
+                    Err(ConvertError::new(what))
+                }
+                converted => converted,
+            };
+            match converted {
                 Ok(value) => out.push(Argument { value, expr: argument.expr }),
                 Err(error) => {
                     let diagnostic = unsuitable("invalid-argument", &error, &argument.value)
@@ -275,7 +282,8 @@ fn run_plain(
     let mut untyped = false;
     for (i, value) in values.iter().enumerate() {
         let param = param(i);
-        if value.is_null() && !param.null {
+        // Behind an argument of unknown type Terraform looks at no other.
+        if value.is_null() && !param.null && !untyped {
             return Err(Failure::arg(i, format!("`{}` must not be null", param.name)));
         }
         untyped |= !param.dynamic && value_type_is_dynamic(value);
@@ -305,6 +313,14 @@ fn run_plain(
 
 fn refined(value: Value, function: &Function) -> Value {
     if function.nullable { value } else { value.refined_not_null() }
+}
+
+/// A set that may yet turn out smaller keeps the type of its elements on its way to a list, and so misses
+/// what the parameter takes: a quirk of cty.
+fn keeps_elements(value: &Value, ty: &Type) -> bool {
+    let (Kind::Set(element, _), Type::List(wanted)) = (&value.kind, ty) else { return false };
+    let undecided = value.length_bounds().is_some_and(|(least, most)| least != most);
+    undecided && **wanted != Type::Dynamic && *element != **wanted
 }
 
 fn value_type_is_dynamic(value: &Value) -> bool {

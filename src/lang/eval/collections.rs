@@ -145,7 +145,12 @@ impl Evaluator<'_> {
 
     fn for_item(&mut self, f: &ForExpr, env: &Env, out: &mut ForOutput) {
         if let Some(condition) = &f.condition {
-            let Some(include) = self.for_condition(condition, env) else {
+            let value = self.expr(condition, env);
+            // After an element that is not known yet, Terraform asks no longer what the conditions are.
+            if !out.known && (value.is_null() || convert(&value, &Type::Bool).is_err()) {
+                return;
+            }
+            let Some(include) = self.condition(&value, condition, "`if` clause", env) else {
                 out.known = false;
                 return;
             };
@@ -166,6 +171,11 @@ impl Evaluator<'_> {
         };
         let key = self.expr(key_expr, env);
         out.marks = out.marks.union(key.marks);
+        // Nor are keys looked at any longer then; the value of an unknown key is not evaluated at all.
+        if key.is_unknown() || !out.known && (key.is_null() || convert(&key, &Type::String).is_err()) {
+            out.known = false;
+            return;
+        }
         let text = self.key(&key, key_expr, "object", env);
         let value = self.expr(&f.value, env);
         let Some(text) = text else {

@@ -1,6 +1,6 @@
 //! Type expressions and the defaults of their optional attributes.
 
-use super::super::syntax::{Expr, ExprKind};
+use super::super::syntax::{Expr, ExprKind, TemplatePart};
 use super::references::literal_text;
 use super::{Scope, eval};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
@@ -141,12 +141,14 @@ fn read_object<'e>(
     let mut defaults = Defaults::default();
     for (key, value) in items {
         let name: Arc<str> = match &key.kind {
-            ExprKind::Template(parts) => literal_text(parts).map(Arc::from),
-            ExprKind::Root(name) => Some(name.clone()),
-            ExprKind::Literal(value) => value.as_str().map(Arc::from),
+            // A bare name is all of the key; in quotes there is none.
+            ExprKind::Template(parts) => match &parts[..] {
+                [TemplatePart::Literal(name, span)] if *span == key.span => Some(name.clone()),
+                _ => None,
+            },
             _ => None,
         }
-        .ok_or_else(|| invalid(key, "the name of an attribute must be constant"))?;
+        .ok_or_else(|| invalid(key, "the name of an attribute is written as it is, without quotes"))?;
         if object.attributes.contains_key(&name) {
             return Err(invalid(key, format!("the attribute `{name}` is declared twice")));
         }

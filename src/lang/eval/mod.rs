@@ -362,7 +362,11 @@ impl<'s> Evaluator<'s> {
             Some(yes.ty())
         } else {
             let (a, b) = (yes.ty(), no.ty());
-            if a == b { Some(a) } else { unify(&[a, b]) }
+            match a == b || b == Type::Dynamic {
+                true => Some(b),
+                false if a == Type::Dynamic => Some(a),
+                false => unify(&[a, b]),
+            }
         };
         let Some(ty) = ty else {
             let diagnostic =
@@ -382,6 +386,7 @@ impl<'s> Evaluator<'s> {
         let Some(chosen) = value.as_bool() else { return undecided(value.marks, &yes, &no, ty) };
         // The other arm's marks count, too: not those within it.
         let marks = value.all_marks().union(yes.marks).union(no.marks);
+        let other = if chosen { no.ty() } else { yes.ty() };
         let (result, diags, arm) = if chosen { (yes, yes_diags, if_true) } else { (no, no_diags, if_false) };
         if !diags.is_empty() {
             for diagnostic in diags {
@@ -389,7 +394,13 @@ impl<'s> Evaluator<'s> {
             }
             return Value::dynamic();
         }
-        match convert(&result, &ty) {
+        let converted = match has_mixed_parts(&result, &ty, &other) {
+            true => {
+                Err(ConvertError::new("its parts must be of one type, as the other result is of none yet"))
+            }
+            false => convert(&result, &ty),
+        };
+        match converted {
             Ok(result) => result.marked(marks),
             Err(error) => {
                 let diagnostic = unsuitable("conditional-types", &error, &result)
@@ -419,6 +430,21 @@ impl<'s> Evaluator<'s> {
             }
         }
     }
+}
+
+/// Of a tuple or object that is to become a list or map of any, as `other` is one: its parts are not
+/// converted then, for all that they could be: a quirk of cty.
+fn has_mixed_parts(value: &Value, ty: &Type, other: &Type) -> bool {
+    if !matches!((ty, other), (Type::List(_), Type::List(_)) | (Type::Map(_), Type::Map(_))) {
+        return false;
+    }
+    let types: Vec<Type> = match (&value.kind, ty.element()) {
+        (Kind::Tuple(items), Some(Type::Dynamic)) => items.iter().map(Value::ty).collect(),
+        (Kind::Object(items), Some(Type::Dynamic)) => items.values().map(Value::ty).collect(),
+        _ => return false,
+    };
+    let mut known = types.iter().filter(|ty| **ty != Type::Dynamic);
+    known.next().is_some_and(|first| known.any(|ty| ty != first))
 }
 
 fn is_reference(expr: &Expr) -> bool {

@@ -137,15 +137,14 @@ fn apply(op: BinaryOp, left: &Value, right: &Value) -> Result<Value, Failure> {
     Ok(result.marked(marks))
 }
 
-/// What can be told of numbers that are not known, but for their bounds.
+/// What can be told of numbers that are not known, but for their bounds. Terraform takes the bounds for
+/// exclusive ones: `length(unknown) >= 0` stays unknown.
 fn compared(op: BinaryOp, left: &Value, right: &Value) -> Option<bool> {
     let ((least, most), (low, high)) = (left.number_bounds()?, right.number_bounds()?);
     let decided = |surely: bool, never: bool| if surely { Some(true) } else { never.then_some(false) };
     match op {
-        BinaryOp::Less => decided(most < low, least >= high),
-        BinaryOp::LessEqual => decided(most <= low, least > high),
-        BinaryOp::Greater => decided(least > high, most <= low),
-        BinaryOp::GreaterEqual => decided(least >= high, most < low),
+        BinaryOp::Less | BinaryOp::LessEqual => decided(most < low, least > high),
+        BinaryOp::Greater | BinaryOp::GreaterEqual => decided(least > high, most < low),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub fn references(expr: &Expr) -> Vec<Traversal> {
     let mut finder = Finder { bound: Vec::new(), free_only: true, found: Vec::new() };
     finder.expr(expr);
-    finder.found
+    finder.found.into_iter().map(|t| t.without_prefix().unwrap_or(t)).collect()
 }
 
 /// Those of [`references`] and those that start at bound names.

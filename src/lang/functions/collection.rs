@@ -37,16 +37,15 @@ pub fn length(call: &Call) -> Result {
 
 // --- Elements -------------------------------------------------------------------------------------
 
-fn wrapped(index: i64, count: usize) -> Result<usize> {
-    if index < 0 {
-        return Err(
-            Failure::new("the index must not be negative").help("use list[length(list) - 1] for the last")
-        );
+/// Negative ones count from the end, but only in lists: for tuples Terraform takes the remainder as it is.
+fn wrapped(index: i64, count: usize, tuple: bool) -> Result<usize> {
+    let length = i64::try_from(count).ok().filter(|length| *length > 0);
+    let length = length.ok_or_else(|| Failure::new("an empty list has no elements"))?;
+    if tuple && index % length < 0 {
+        return Err(Failure::new("the index must not be negative, for this is a tuple")
+            .help("use tolist() first, or list[length(list) - 1] for the last"));
     }
-    if count == 0 {
-        return Err(Failure::new("an empty list has no elements"));
-    }
-    Ok((index as u64 % count as u64) as usize)
+    usize::try_from(index.rem_euclid(length)).map_err(|_| Failure::new("there is no such element"))
 }
 
 pub fn element_type(args: &[Value]) -> Result<Type> {
@@ -56,7 +55,7 @@ pub fn element_type(args: &[Value]) -> Result<Type> {
             Some(_) => {
                 let index =
                     args[1].as_i64().ok_or_else(|| Failure::inside(1, "a whole number is required"))?;
-                Ok(types[wrapped(index, types.len())?].clone())
+                Ok(types[wrapped(index, types.len(), true)?].clone())
             }
             None => Ok(Type::Dynamic),
         },
@@ -68,7 +67,8 @@ pub fn element_type(args: &[Value]) -> Result<Type> {
 
 pub fn element(call: &Call) -> Result {
     let items = call.items(0);
-    let found = items[wrapped(call.whole(1)?, items.len())?].clone();
+    let tuple = matches!(call.args[0].kind, Kind::Tuple(_));
+    let found = items[wrapped(call.whole(1)?, items.len(), tuple)?].clone();
     Ok(found.marked(call.args[0].marks))
 }
 
@@ -95,11 +95,7 @@ pub fn contains(call: &Call) -> Result {
             format!("a list, set or tuple is required, but this is {}", list.ty().a_noun()),
         ));
     }
-    if call.args[1].is_null() {
-        // Terraform looks with index(), whose value may not be null.
-        return Err(Failure::arg(1, "`value` must not be null"));
-    }
-    let mut undecided = call.args[1].is_unknown();
+    let mut undecided = false;
     for item in call.items(0) {
         match equal(item, &call.args[1]).as_bool() {
             Some(true) => return Ok(Value::bool(true)),
@@ -322,15 +318,22 @@ pub fn coalesce(call: &Call) -> Result {
 }
 
 pub fn coalescelist_type(args: &[Value]) -> Result<Type> {
-    let Some(first) = args.first() else { return Err(Failure::new("at least one list is required")) };
-    if args.iter().any(Value::is_unknown) {
-        return Ok(Type::Dynamic);
+    let Some(first) = args.first().map(Value::ty) else {
+        return Err(Failure::new("at least one list is required"));
+    };
+    let mut alike = true;
+    for arg in args {
+        // What comes before one that is not known yet must be lists all the same.
+        if arg.is_unknown() {
+            return Ok(Type::Dynamic);
+        }
+        let ty = arg.ty();
+        if !matches!(ty, Type::List(_) | Type::Tuple(_)) {
+            return Err(Failure::new("all arguments must be lists or tuples"));
+        }
+        alike &= ty == first;
     }
-    let types: Vec<Type> = args.iter().map(Value::ty).collect();
-    if !types.iter().all(|t| matches!(t, Type::List(_) | Type::Tuple(_))) {
-        return Err(Failure::new("all arguments must be lists or tuples"));
-    }
-    Ok(if types.iter().all(|t| *t == types[0]) { first.ty() } else { Type::Dynamic })
+    Ok(if alike { first } else { Type::Dynamic })
 }
 
 pub fn coalescelist(call: &Call) -> Result {
@@ -419,6 +422,9 @@ pub fn matchkeys(call: &Call) -> Result {
             values.len()
         );
         return Err(Failure::new(what));
+    }
+    if search.as_slice().is_some_and(<[_]>::is_empty) {
+        return Ok(list_of(call, Vec::new()));
     }
     if call.args[..2].iter().any(|v| !v.is_wholly_known()) {
         return Ok(Value::unknown(call.ty.clone()));

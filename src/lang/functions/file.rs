@@ -94,6 +94,9 @@ pub fn fileset(call: &Call) -> Result {
         pattern = rest;
     }
     let pattern = pattern.trim_start_matches("./");
+    if pattern.split('/').any(|part| part.matches('{').count() != part.matches('}').count()) {
+        return Err(Failure::inside(1, "this is not a file pattern: braces must close before the next `/`"));
+    }
     let matcher =
         matcher(pattern).map_err(|e| Failure::inside(1, format!("this is not a file pattern: {e}")))?;
     let deepest = if pattern.contains("**") { usize::MAX } else { pattern.matches('/').count() + 1 };
@@ -257,7 +260,14 @@ fn is_identifier(name: &str) -> bool {
 
 pub fn templatefile(call: &Call) -> Result {
     let text = read_text(call.scope, call.str(0))?;
-    render(call.str(0), &text, &call.args[1], call.scope)
+    not_null(render(call.str(0), &text, &call.args[1], call.scope)?)
+}
+
+fn not_null(value: Value) -> Result {
+    match value.is_null() {
+        true => Err(Failure::new("the template gives null, which is no text")),
+        false => Ok(value),
+    }
 }
 
 /// The first argument must be a reference: a template written in place would already be evaluated.
@@ -279,7 +289,7 @@ pub fn templatestring(values: &[Value], args: &[Expr], scope: &dyn Scope) -> Res
         .help("a template in quotes is evaluated in its place, without templatestring()"));
     }
     let Some(text) = template.as_str() else { return Ok(Value::dynamic().marked(marks)) };
-    Ok(render("template", text, variables, scope)?.marked(marks))
+    Ok(not_null(render("template", text, variables, scope)?)?.marked(marks))
 }
 
 /// `local.templates["a"]`: steps from a name.

@@ -219,8 +219,9 @@ impl Verb {
 
     fn string_text(&self, text: &str) -> String {
         let cut: String = match self.precision {
-            Some(p) => text.graphemes(true).take(p).collect(),
-            None => text.to_owned(),
+            // A precision of 0 is none: a quirk of cty.
+            Some(p) if p > 0 => text.graphemes(true).take(p).collect(),
+            _ => text.to_owned(),
         };
         if self.mode == 'q' { json_text(&Value::string(cut)).unwrap_or_default() } else { cut }
     }

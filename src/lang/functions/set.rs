@@ -87,11 +87,11 @@ pub fn setproduct(call: &Call) -> Result {
     let marks = call.args.iter().fold(crate::value::Marks::NONE, |m, v| m.union(v.marks));
     let element = call.ty.element().cloned().unwrap_or(Type::Dynamic);
     let bounds: Vec<_> = call.args.iter().map(|v| v.length_bounds().unwrap_or((0, usize::MAX))).collect();
-    let empty = bounds.contains(&(0, 0));
-    if !empty && (call.args.iter().any(Value::is_unknown) || bounds.iter().any(|(least, most)| least != most))
-    {
+    // Even where an empty one among them decides it: Terraform looks at the unknown first.
+    if call.args.iter().any(Value::is_unknown) || bounds.iter().any(|(least, most)| least != most) {
         return Ok(Value::unknown(call.ty.clone()).marked(marks));
     }
+    let empty = bounds.contains(&(0, 0));
     let total = bounds
         .iter()
         .try_fold(1usize, |n, (_, count)| n.checked_mul(*count))
@@ -110,6 +110,16 @@ pub fn setproduct(call: &Call) -> Result {
         rows = longer;
     }
     let items: Vec<Value> = rows.into_iter().map(Value::tuple).collect();
+    let element = match items.first().filter(|_| element.has_dynamic()) {
+        Some(first) => {
+            let ty = first.ty();
+            if items.iter().any(|item| item.ty() != ty) {
+                return Err(Failure::new("all elements must have types that go together"));
+            }
+            ty
+        }
+        None => element,
+    };
     let value = match call.ty {
         Type::Set(_) => Value::set(element, items),
         _ => Value::list(element, items),

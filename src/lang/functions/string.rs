@@ -97,15 +97,15 @@ pub fn chomp(call: &Call) -> Result {
 }
 
 pub fn indent(call: &Call) -> Result {
-    const WIDEST: i64 = 10_000;
-    let spaces = call.whole(0)?;
-    if !(0..=WIDEST).contains(&spaces) {
-        return Err(Failure::inside(0, format!("the number of spaces must be from 0 to {WIDEST}")));
-    }
+    let spaces = usize::try_from(call.whole(0)?)
+        .map_err(|_| Failure::inside(0, "the number of spaces must not be negative"))?;
     let text = call.str(1);
-    let added = text.matches('\n').count().checked_mul(spaces as usize);
-    text_length(added.and_then(|added| added.checked_add(text.len())))?;
-    Ok(Value::string(text.replace('\n', &format!("\n{}", " ".repeat(spaces as usize)))))
+    let lines = text.matches('\n').count();
+    if lines == 0 {
+        return Ok(call.args[1].clone());
+    }
+    text_length(lines.checked_mul(spaces).and_then(|added| added.checked_add(text.len())))?;
+    Ok(Value::string(text.replace('\n', &format!("\n{}", " ".repeat(spaces)))))
 }
 
 pub fn join(call: &Call) -> Result {

@@ -129,13 +129,7 @@ pub static FUNCTIONS: &[Function] = &[
     f("compact", "The list without nulls and empty strings", &[p("list", ListStr)], ListStr, c::compact),
     g("concat", "The lists one after the other", &[], c::concat_type, c::concat)
         .rest(p("seqs", Any).marked()),
-    f(
-        "contains",
-        "Whether the list has the value",
-        &[p("list", Any), p("value", Any).null().unknown().dynamic()],
-        Bool,
-        c::contains,
-    ),
+    f("contains", "Whether the list has the value", &[p("list", Any), p("value", Any)], Bool, c::contains),
     g(
         "csvdecode",
         "The rows of CSV text as objects",
@@ -413,7 +407,7 @@ pub static FUNCTIONS: &[Function] = &[
         "transpose",
         "The map with keys and values changed over",
         &[p("values", MapListStr)],
-        Any,
+        MapListStr,
         map::transpose,
     ),
     f(

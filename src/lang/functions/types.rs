@@ -6,7 +6,10 @@ use crate::value::{Kind, Map, Type, Value, convert};
 type Result = std::result::Result<Value, Failure>;
 
 fn to(call: &Call, ty: &Type) -> Result {
-    convert(&call.args[0], ty).map_err(|e| Failure::arg(0, e.to_string()))
+    let value = &call.args[0];
+    let converted = convert(value, ty).map_err(|e| Failure::arg(0, e.to_string()))?;
+    // Of an unknown value Terraform forgets here all that was known of it, but for its marks.
+    Ok(if value.is_unknown() { Value::unknown(ty.clone()).marked(value.marks) } else { converted })
 }
 
 pub fn tostring(call: &Call) -> Result {
@@ -61,7 +64,9 @@ fn without_ephemeral(value: &Value) -> Value {
     let mut marks = value.marks;
     if marks.ephemeral {
         marks.ephemeral = false;
-        return Value::null(value.ty()).marked(marks);
+        // An unknown one may come to be of another type than is known now.
+        let left = if value.is_unknown() { Value::unknown(value.ty()) } else { Value::null(value.ty()) };
+        return left.marked(marks);
     }
     let list = |items: &[Value]| items.iter().map(without_ephemeral).collect::<Vec<_>>();
     let map = |items: &Map| items.iter().map(|(k, v)| (k.clone(), without_ephemeral(v))).collect::<Map>();

@@ -4,14 +4,17 @@
 mod fleets;
 mod names;
 mod services;
+mod surge;
 mod traffic;
 
 use super::{Action, Change};
 use crate::addr::Address;
+use crate::aws::Host;
 use crate::diag::{Diagnostic, Severity};
 use crate::rollout::settings::{Accepted, Guard};
 use crate::schema::{Object, blocks_in};
 use crate::value::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One thing to look for.
@@ -37,6 +40,16 @@ pub static LINTS: &[Lint] = &[
         look: services::deadlock,
     },
     Lint {
+        code: "CUT-002",
+        severity: Severity::Warning,
+        title: "a deployment that finds no room",
+        explanation: "New tasks are started before old ones stop: all of them in a blue/green, linear or canary \
+            deployment, at least one in a rolling one with a minimum of 100 %. They need CPU, memory and fixed ports \
+            on the hosts that run, or on those that the group may still start. Otherwise the deployment waits \
+            until it is given up. Raise the group's max_size, or let ECS stop some tasks first.",
+        look: surge::fits,
+    },
+    Lint {
         code: "CUT-003",
         severity: Severity::Warning,
         title: "a size that something else decides",
@@ -45,6 +58,15 @@ pub static LINTS: &[Lint] = &[
             terminates instances at once, before anything else has replaced them. Leave the size out, or set \
             the bounds of the autoscaler.",
         look: fleets::sizes,
+    },
+    Lint {
+        code: "CUT-004",
+        severity: Severity::Warning,
+        title: "traffic that something else moves",
+        explanation: "A service that ECS deploys blue/green, linear or canary owns the forward action of its \
+            production and test rules: ECS moves their weights, and goes by them. Changing the action here takes \
+            traffic out of its hands, in the middle of a deployment if one runs. Deploy the service instead.",
+        look: traffic::owned,
     },
     Lint {
         code: "CUT-005",
@@ -158,6 +180,8 @@ pub struct Look<'p> {
     changes: &'p [Arc<Change>],
     /// Percent of the capacity that guards ask to be kept.
     min_healthy: Option<f64>,
+    /// Container instances by cluster, of those whose services are deployed.
+    hosts: &'p BTreeMap<String, Vec<Host>>,
 }
 
 impl<'p> Look<'p> {
@@ -176,13 +200,17 @@ impl<'p> Look<'p> {
 
 /// Looks for everything; each with the resource it is about. What a guard accepts is told as accepted, with its
 /// reason.
-pub fn lint(changes: &[Arc<Change>], guards: &[Guard]) -> Vec<(Address, Diagnostic)> {
+pub fn lint(
+    changes: &[Arc<Change>],
+    guards: &[Guard],
+    hosts: &BTreeMap<String, Vec<Host>>,
+) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
         return Vec::new();
     }
     let accepted: Vec<Accepted> = guards.iter().flat_map(|guard| guard.accepted.clone()).collect();
     let min_healthy = guards.iter().filter_map(|guard| guard.min_healthy).reduce(f64::max);
-    let look = Look { changes, min_healthy };
+    let look = Look { changes, min_healthy, hosts };
     let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()

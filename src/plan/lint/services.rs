@@ -7,13 +7,13 @@ use crate::schema::Object;
 
 const SERVICE: &[&str] = &["aws_ecs_service"];
 
-fn strategy(service: &Object) -> String {
+pub(super) fn strategy(service: &Object) -> String {
     let block = blocks(service, "deployment_configuration").into_iter().next();
     block.and_then(|b| text(&b, "strategy")).unwrap_or_else(|| "ROLLING".to_owned())
 }
 
 /// Whether ECS itself deploys it, and always to a number of tasks.
-fn rolls(service: &Object) -> bool {
+pub(super) fn rolls(service: &Object) -> bool {
     let controller = blocks(service, "deployment_controller").into_iter().next();
     let native = controller.and_then(|c| text(&c, "type")).is_none_or(|kind| kind == "ECS");
     native && text(service, "scheduling_strategy").as_deref() != Some("DAEMON")

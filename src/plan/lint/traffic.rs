@@ -14,6 +14,27 @@ pub(super) fn paths(look: &Look<'_>) -> Vec<Finding> {
     found
 }
 
+/// Rules whose weights ECS moves, changed by this plan.
+pub(super) fn owned(look: &Look<'_>) -> Vec<Finding> {
+    const ROUTES: &[&str] = &["aws_lb_listener_rule", "aws_alb_listener_rule"];
+    let mut owners: BTreeMap<String, &Change> = BTreeMap::new();
+    for service in look.all(&["aws_ecs_service"]) {
+        let balancers = blocks(&service.after, "load_balancer");
+        for advanced in balancers.iter().flat_map(|b| blocks(b, "advanced_configuration")) {
+            let rules = ["production_listener_rule", "test_listener_rule"];
+            owners.extend(rules.iter().filter_map(|name| Some((text(&advanced, name)?, service))));
+        }
+    }
+    let mut found = Vec::new();
+    for route in look.changed(ROUTES).filter(|r| r.attributes.iter().any(|a| a.name == "action")) {
+        let owner = text(&route.after, "arn").and_then(|arn| owners.get(&arn).copied());
+        if let Some(service) = owner {
+            found.push(finding(route, format!("ECS moves its traffic, for {}", service.address)));
+        }
+    }
+    found
+}
+
 /// Two subnets of one balancer in one zone.
 fn zones(look: &Look<'_>) -> Vec<Finding> {
     let zone_of: BTreeMap<String, String> = look

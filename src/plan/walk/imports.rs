@@ -16,8 +16,10 @@ use crate::plan::values::{Expansion, ModuleScope, Repeated};
 use crate::plan::{Action, Reason};
 use crate::schema::Object;
 use crate::state::Resource;
-use crate::value::{Type, Value, convert};
+use crate::value::{Kind, Type, Value, convert};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// One resource to be imported.
 struct Wanted {
@@ -52,6 +54,34 @@ impl Scope for ImportScope<'_> {
 
     fn plan_timestamp(&self) -> Option<jiff::Timestamp> {
         self.root.plan_timestamp()
+    }
+}
+
+/// What an import block repeats over: beside what resources do also lists and any set, with their index or
+/// value as the key, and null, which is nothing.
+fn import_pairs(
+    expr: &Expr,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+) -> Option<BTreeMap<Arc<str>, Value>> {
+    let value = eval(expr, scope, &mut Diagnostics::default());
+    if value.marks.sensitive || value.marks.ephemeral {
+        return for_each_pairs(expr, scope, diags, false);
+    }
+    let key = |text: &Value| -> Option<Arc<str>> {
+        convert(text, &Type::String).ok().and_then(|v| v.as_str().map(Arc::from))
+    };
+    match &value.kind {
+        Kind::Null(_) => Some(BTreeMap::new()),
+        Kind::List(_, items) | Kind::Tuple(items) => {
+            Some(items.iter().enumerate().map(|(i, v)| (i.to_string().into(), v.clone())).collect())
+        }
+        Kind::Set(_, items) if items.iter().all(|v| v.is_wholly_known() && !v.is_null()) => {
+            let unnamed = |i: usize| -> Arc<str> { i.to_string().into() };
+            let pair = |(i, v): (usize, &Value)| (key(v).unwrap_or_else(|| unnamed(i)), v.clone());
+            Some(items.iter().enumerate().map(pair).collect())
+        }
+        _ => for_each_pairs(expr, scope, diags, false),
     }
 }
 
@@ -95,7 +125,7 @@ impl<'a> Walk<'a> {
             None => vec![Repeated::default()],
             Some(expr) => {
                 let scope = ImportScope { root: self.scope(0, &root, Repeated::default()) };
-                let Some(pairs) = for_each_pairs(expr, &scope, diags, false) else { return };
+                let Some(pairs) = import_pairs(expr, &scope, diags) else { return };
                 let each = |(k, v)| Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) };
                 pairs.into_iter().map(each).collect()
             }
@@ -174,11 +204,8 @@ impl<'a> Walk<'a> {
             );
             return None;
         }
-        if value.contains_sensitive() || value.all_marks().ephemeral {
-            fail(
-                "the import id cannot be sensitive or ephemeral",
-                "it is shown in the plan and kept in the state; take `nonsensitive(…)` of it",
-            );
+        if value.all_marks().ephemeral {
+            fail("the import id cannot be ephemeral", "it is shown in the plan and kept in the state");
             return None;
         }
         match &import.id {

@@ -10,7 +10,7 @@ use crate::graph::ModuleId;
 use crate::lang::eval::{Scope, convert_to_constraint, eval};
 use crate::plan::repeat::{expand, unknown_instance};
 use crate::plan::values::{Expansion, Repeated};
-use crate::value::{Type, Value, convert};
+use crate::value::{Marks, Type, Value, convert};
 use std::sync::Arc;
 
 impl Walk<'_> {
@@ -312,16 +312,31 @@ pub(super) fn condition(
 ) {
     let before = diags.error_count();
     let value = eval(&validation.condition, scope, diags);
-    if diags.error_count() > before || value.is_unknown() {
+    // A mistake in the message is one also where it is not needed.
+    let message = eval(&validation.error_message, scope, diags);
+    if diags.error_count() > before {
+        return;
+    }
+    if code != "invalid-variable" && (message.is_null() || convert(&message, &Type::String).is_err()) {
+        let d = Diagnostic::error("wrong-type", "an error message must be a string");
+        diags.push(d.label(validation.error_message.span, format!("this is {}", describe(&message))));
+    }
+    if code != "invalid-variable" && message.all_marks() != Marks::NONE {
+        let kind = if message.contains_sensitive() { "a sensitive" } else { "an ephemeral" };
+        let d = Diagnostic::warning("secret-message", format!("the error message holds {kind} value"));
+        let d = d.at(validation.error_message.span);
+        diags.push(d.help("it will not be shown; tell what is wrong without the value"));
+    }
+    if value.is_unknown() {
         return;
     }
     let held = convert(&value, &Type::Bool).ok().and_then(|v| v.as_bool());
     match held {
         Some(true) => {}
         Some(false) => {
-            let message = eval(&validation.error_message, scope, diags);
             let text = match message.as_str() {
                 Some(_) if message.marks.sensitive => "(the message holds a sensitive value)".to_owned(),
+                Some(_) if message.marks.ephemeral => "(the message holds an ephemeral value)".to_owned(),
                 Some(text) => text.to_owned(),
                 None => "(the message is not known yet)".to_owned(),
             };

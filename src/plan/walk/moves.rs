@@ -222,7 +222,8 @@ impl Walk<'_> {
         path.len() >= names.len() && names.iter().rev().zip(path).all(|(a, (b, _))| **a == *b)
     }
 
-    /// `x` becomes `x[0]` when `count` is added, and back, for resources and modules alike.
+    /// `x` becomes `x[0]` when `count` is added, and back. As in Terraform only resources do so: what is in
+    /// a module that gets a `count` is moved by a `moved` block.
     fn implied_moves(
         &self,
         taken: &BTreeSet<Address>,
@@ -232,11 +233,7 @@ impl Walk<'_> {
         for address in taken {
             let mut target = address.clone();
             let mut at = Some(0);
-            for (i, (name, key)) in address.module.0.iter().enumerate() {
-                let call = at.and_then(|id| self.graph.modules[id].module.calls.get(name));
-                if let Some(call) = call {
-                    target.module.0[i].1 = implied_key(key, &call.repetition);
-                }
+            for (name, _) in &address.module.0 {
                 at = at.and_then(|id| self.graph.modules[id].children.get(name).copied());
             }
             let declared = DeclKey {

@@ -197,6 +197,10 @@ impl Walk<'_> {
                 change.id = Some(old.id.clone());
                 ignore_changes(&mut wanted, &live, &resource.lifecycle, schema.table);
                 self.compare(instance, &mut change, live, &wanted, applied.as_ref(), old);
+                if let Some(name) = replacements_name(schema, &change, &wanted) {
+                    change.after.put("name", Some(name.as_str().into()));
+                    wanted.put("name", Some(name.into()));
+                }
             }
             (Some(_), None) => {
                 change.reason = Some(Reason::Vanished);
@@ -254,7 +258,8 @@ impl Walk<'_> {
         };
         if change.action == Action::Replace {
             let first = change.create_before_destroy || self.can_stand_beside(&change.attributes);
-            change.create_before_destroy = first && !clashes(schema, &live, wanted);
+            let possible = schema.free_name(&live, wanted).is_some() || !clashes(schema, &live, wanted);
+            change.create_before_destroy = first && possible;
         }
         change.after = match change.action {
             Action::Replace => created(schema, wanted),
@@ -320,6 +325,10 @@ impl Walk<'_> {
             complete_tags(&mut wanted, schema.table, &settings, applied.as_ref());
             if let Some(Some(live)) = self.live.get(address) {
                 ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);
+            }
+            let name = self.changes.get(address).and_then(|c| replacements_name(schema, c, &wanted));
+            if let Some(name) = name {
+                wanted.put("name", Some(name.into()));
             }
         }
         Some((wanted, settings))
@@ -388,6 +397,12 @@ impl Walk<'_> {
             *slot = value;
         }
     }
+}
+
+/// The name of one that is created while the old one of the same name still stands.
+fn replacements_name(schema: &TypeSchema, change: &Change, wanted: &Object) -> Option<String> {
+    let beside = change.action == Action::Replace && change.create_before_destroy;
+    schema.free_name(change.before.as_ref().filter(|_| beside)?, wanted)
 }
 
 /// The instances to visit; one stand-in where their number is unknown.

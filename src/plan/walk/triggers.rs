@@ -88,12 +88,13 @@ fn trigger(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Tr
         });
     }
     let mut steps = steps.into_iter().peekable();
-    let (name, _) = steps.next()?;
-    let key = DeclKey {
-        mode: crate::addr::Mode::Managed,
-        type_name: type_name.clone(),
-        name: name.as_str()?.into(),
-    };
+    let (mut name, _) = steps.next()?;
+    let mut type_name = type_name.clone();
+    if *type_name == *"resource" {
+        type_name = name.as_str()?.into();
+        (name, _) = steps.next()?;
+    }
+    let key = DeclKey { mode: crate::addr::Mode::Managed, type_name, name: name.as_str()?.into() };
     let instance =
         steps.next_if(|(_, is_key)| *is_key).and_then(|(key, _)| match (key.as_str(), key.as_i64()) {
             (Some(text), _) => Some(InstanceKey::Key(text.into())),

@@ -178,9 +178,8 @@ fn reason(change: &Change, walk: &Walk<'_>) -> Option<&'static str> {
         false => "delete_because_no_module",
     };
     Some(match (change.action, change.reason.as_ref()?) {
-        (Action::Delete, Reason::NotDeclared) => gone("delete_because_no_resource_config"),
+        (Action::Delete | Action::Forget, Reason::NotDeclared) => "delete_because_no_resource_config",
         (Action::Delete, Reason::NoInstance) => gone(no_instance(change, walk)),
-        (Action::Forget, Reason::NotDeclared) => "delete_because_no_resource_config",
         (Action::Delete, Reason::WrongRepetition) => gone("delete_because_wrong_repetition"),
         (Action::Delete, Reason::NoMoveTarget) => "delete_because_no_move_target",
         (Action::Read, Reason::ConfigUnknown) => "read_because_config_unknown",

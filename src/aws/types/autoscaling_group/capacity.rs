@@ -83,7 +83,7 @@ pub async fn wait_for_capacity(
     });
     match result.await {
         Err(e) if e.is(&["Timeout"]) => {
-            let reasons = refreshing::failures(aws, group, Some(began)).await?;
+            let reasons = refreshing::launch_failures(aws, group, Some(began)).await?;
             let reasons: Vec<String> = reasons.into_iter().take(3).map(|r| format!("\n  - {r}")).collect();
             Err(AwsError { message: format!("{}{}", e.message, reasons.concat()), ..e })
         }

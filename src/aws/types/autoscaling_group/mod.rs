@@ -3,14 +3,17 @@
 
 mod capacity;
 mod convert;
+mod joining;
 mod refreshing;
 mod settings;
 mod table;
 mod versions;
 
+pub use refreshing::launch_failures;
+
 use super::ecs::{patiently, small, some};
 use super::timeouts;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, tags, wait};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, tags, wait};
 use crate::rollout::settings::Settings;
 use crate::schema::{ID, Object, TypeSchema};
 use crate::value::{Type, Value};
@@ -207,6 +210,26 @@ impl AwsType for AutoscalingGroup {
 
     fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
         refreshing::tune(want, settings)
+    }
+
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        const NAME: &str = "target_group_arns";
+        if !changed.iter().any(|c| c == NAME) {
+            return None;
+        }
+        let items =
+            |o: &Object| o.value(NAME).and_then(Value::as_slice).map(<[Value]>::to_vec).unwrap_or_default();
+        let (old, mut both) = (items(live), items(want));
+        let wanted = both.len();
+        both.extend(old.iter().filter(|arn| !items(want).contains(arn)).cloned());
+        let known = want.value(NAME).is_some_and(Value::is_wholly_known);
+        if known && (both.len() == wanted || both.len() == old.len()) {
+            return None;
+        }
+        let mut between = live.clone();
+        between.put(NAME, Some(Value::set(Type::String, both)));
+        let text = "register the instances in the old and the new target group".to_owned();
+        Some(Between { want: between, changed: vec![NAME.to_owned()], text })
     }
 
     fn rollout(

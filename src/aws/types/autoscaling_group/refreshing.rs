@@ -1,11 +1,12 @@
 //! Instance refreshes of a group: started with the desired configuration, re-attached to, observed.
 
 use super::convert;
+use super::joining::Joining;
 use super::table::*;
 use super::versions;
 use crate::aws::types::ecs::{small, some};
 use crate::aws::types::timeouts;
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, Poll, ROLLED_BACK, Red, absent, wait};
 use crate::rollout::Decision;
 use crate::rollout::instance_refresh::{self, Observation};
 use crate::rollout::settings::{Settings, Strategy};
@@ -245,6 +246,7 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
     let mut since = aws.clock.now();
     let mut key = None;
     let mut given_up: Option<String> = None;
+    let mut joining = Joining::of(aws, job.id).await?;
     loop {
         let Some(r) = describe(aws, job.id, id).await? else {
             let text = format!("AWS does not know instance refresh {id} any more");
@@ -257,12 +259,18 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
         }
         let seen = observe(aws, job.id, &r, since).await?;
         let decision = instance_refresh::decide(&seen, aws.clock.now());
+        joining.look(aws).await?;
         job.watch.note(
-            serde_json::json!({ "refresh": seen.status, "percent": seen.percent, "reason": seen.reason }),
+            serde_json::json!({
+                "refresh": seen.status, "percent": seen.percent, "reason": seen.reason,
+                "hosts": joining.hosts.to_string(),
+            }),
             &decision.to_string(),
         );
+        let ended_well = decision == Decision::Done;
         match decision {
-            Decision::Done => return Ok(()),
+            Decision::Done if joining.hosts.are_settled() => return Ok(()),
+            Decision::Done => (job.progress)(&format!("all instances are replaced; {}", joining.hosts)),
             Decision::Failed(reason) => {
                 return Err(ended(&seen.status, given_up.unwrap_or_default(), reason));
             }
@@ -278,12 +286,69 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
             Decision::Wait(text) => (job.progress)(&text),
         }
         if given_up.is_none()
-            && let Some(red) = job.red().await?
+            && let Some(red) = red(aws, job, &joining).await?
         {
+            if ended_well {
+                return Err(replace_back(aws, job, red).await);
+            }
             given_up = Some(give_up(aws, job, id, red).await?);
         }
         aws.clock.sleep(EVERY).await;
     }
+}
+
+/// Why it must not go on: what its hosts do, its gates, its deadline.
+async fn red(aws: &Aws, job: &Job<'_>, joining: &Joining) -> Result<Option<Red>, AwsError> {
+    match joining.hosts.red(aws.clock.now()).and_then(|reason| job.red_because(reason)) {
+        None => job.red().await,
+        red => Ok(red),
+    }
+}
+
+/// AWS rolls back no refresh that has ended: the way back is another one, to what ran before.
+async fn replace_back(aws: &Aws, job: &Job<'_>, Red { reason, stays }: Red) -> AwsError {
+    let failed = |text: String| AwsError::failed(START, "RolloutFailed", text);
+    if stays {
+        return failed(format!(
+            "{reason}; the instances stay as they are, as declared (`on_failure = \"hold\"`)"
+        ));
+    }
+    (job.progress)(&format!("{reason}; replacing the instances back"));
+    match refresh_to_live(aws, job).await {
+        Ok(()) => AwsError::failed(START, ROLLED_BACK, format!("{reason}; all instances were replaced back")),
+        Err(second) => failed(format!("{reason}; and the way back failed: {second}")),
+    }
+}
+
+async fn refresh_to_live(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+    let Some(before) = desired_configuration(aws, job.live).await? else {
+        return Err(AwsError::failed(
+            START,
+            "RolloutFailed",
+            "what a launch configuration was cannot be had back",
+        ));
+    };
+    let safe = RefreshPreferences::builder()
+        .min_healthy_percentage(SAFE_MIN as i32)
+        .max_healthy_percentage(SAFE_MAX as i32)
+        .skip_matching(true)
+        .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh);
+    let call = aws.autoscaling.start_instance_refresh().auto_scaling_group_name(job.id);
+    let call = call.desired_configuration(before).preferences(safe.build()).send().await;
+    let id = call.op(START)?.instance_refresh_id.unwrap_or_default();
+    let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 48 * 60);
+    wait(aws, START, EVERY, deadline, job.progress, async || {
+        let seen = describe(aws, job.id, &id).await?;
+        let status = seen.as_ref().and_then(|r| r.status()).map_or("gone", |s| s.as_str());
+        match status {
+            "Successful" => Ok(Poll::Ready(())),
+            "Pending" | "InProgress" | "Baking" => Ok(Poll::Pending(format!("the way back is {status}"))),
+            other => {
+                Err(AwsError::failed(START, "RolloutFailed", format!("instance refresh {id} is {other}")))
+            }
+        }
+    })
+    .await
 }
 
 async fn describe(aws: &Aws, group: &str, id: &str) -> Result<Option<InstanceRefresh>, AwsError> {
@@ -330,7 +395,8 @@ async fn observe(
             + pause(p.instance_warmup())
     });
     let began = r.start_time().copied();
-    let failures = if status == "Successful" { Vec::new() } else { failures(aws, group, began).await? };
+    let failures =
+        if status == "Successful" { Vec::new() } else { launch_failures(aws, group, began).await? };
     Ok(Observation {
         id: r.instance_refresh_id().unwrap_or_default().to_owned(),
         status,
@@ -344,7 +410,7 @@ async fn observe(
 }
 
 /// Messages of the group's failed scaling activities since `began`, newest first.
-pub async fn failures(
+pub async fn launch_failures(
     aws: &Aws,
     group: &str,
     began: Option<aws_smithy_types::DateTime>,

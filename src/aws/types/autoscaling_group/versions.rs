@@ -134,19 +134,23 @@ pub async fn needed(
     if ids.is_empty() { Ok(Templates::default()) } else { templates(aws, ids).await }
 }
 
-/// The version to show for a group: that of an instance that was left behind if there is one, else the
-/// pointer, in the words of the configuration if `$Latest` or `$Default` means just that number.
+/// The version to show for a group: the pointer, in the words of the configuration if `$Latest` or `$Default` means
+/// just that number. Where instances run others, all of them, `1 and 2`: then it is no version that one could want,
+/// whichever a refresh that was left in the middle came from or led to.
 pub fn effective(g: &AutoScalingGroup, known: &Object, templates: &Templates) -> Option<String> {
     let spec = pointer(g)?;
     let id = spec.launch_template_id().unwrap_or_default();
     let points_to = templates.number(id, spec.version()).or(spec.version().map(str::to_owned))?;
-    let behind = g.instances().iter().find_map(|i| {
+    let of = |i: &sdk::Instance| {
         let running = i.lifecycle_state() == Some(&sdk::LifecycleState::InService);
         let t = i.launch_template().filter(|t| running && t.launch_template_id() == Some(id))?;
-        t.version().filter(|v| *v != points_to).map(str::to_owned)
-    });
-    if behind.is_some() {
-        return behind;
+        t.version().map(str::to_owned)
+    };
+    let mut all: Vec<String> = g.instances().iter().filter_map(of).chain([points_to.clone()]).collect();
+    all.sort_by_key(|version| version.parse::<i64>().unwrap_or(0));
+    all.dedup();
+    if all.len() > 1 {
+        return Some(all.join(" and "));
     }
     let words = declared(known).and_then(|(_, version)| version).filter(|v| v.starts_with('$'));
     match words {
@@ -189,7 +193,7 @@ mod tests {
     #[test]
     fn latest_does_not_hide_instances_that_were_left_behind() {
         let latest = known("$Latest");
-        assert_eq!(effective(&group("$Latest", &["4", "3"]), &latest, &four()).as_deref(), Some("3"));
+        assert_eq!(effective(&group("$Latest", &["4", "3"]), &latest, &four()).as_deref(), Some("3 and 4"));
         assert_eq!(effective(&group("$Latest", &["4", "4"]), &latest, &four()).as_deref(), Some("$Latest"));
         assert_eq!(effective(&group("4", &["4"]), &latest, &four()).as_deref(), Some("$Latest"));
         assert_eq!(effective(&group("3", &["3"]), &latest, &four()).as_deref(), Some("3"));
@@ -197,7 +201,9 @@ mod tests {
 
     #[test]
     fn a_refresh_that_was_cancelled_half_way_shows() {
-        assert_eq!(effective(&group("4", &["4", "3"]), &known("4"), &four()).as_deref(), Some("3"));
+        assert_eq!(effective(&group("4", &["4", "3"]), &known("4"), &four()).as_deref(), Some("3 and 4"));
+        // The pointer moves when the refresh has ended.
+        assert_eq!(effective(&group("3", &["4", "3"]), &known("3"), &four()).as_deref(), Some("3 and 4"));
         assert_eq!(effective(&group("4", &["4"]), &known("4"), &four()).as_deref(), Some("4"));
     }
 

@@ -1,6 +1,6 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
-use super::Place;
+use super::{Place, capacity};
 use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, absent};
 use crate::rollout::Decision;
 use crate::rollout::ecs_deployment::{self, Hook, Observation};
@@ -225,6 +225,11 @@ async fn observe(
     let failed_tasks = breaker.map_or(0, |b| b.failure_count());
     let troubled = failed_tasks > 0 || !matches!(status.as_str(), "PENDING" | "IN_PROGRESS" | "SUCCESSFUL");
     let stalled = aws.clock.now().duration_since(memory.since) > SignedDuration::from_mins(2);
+    let mut told = if status == "SUCCESSFUL" { Vec::new() } else { events(aws, place, began).await? };
+    // Tasks that wait for a host have no events: what keeps hosts away does.
+    if stalled && counts.1 < counts.0 {
+        told.extend(capacity::failures(aws, place, began).await?);
+    }
     Ok(Observation {
         id: arn.to_owned(),
         reason: reason(&d),
@@ -238,7 +243,7 @@ async fn observe(
         threshold: breaker.map_or(0, |b| b.threshold()),
         last_progress: memory.since,
         patience: SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX) + pauses(&d),
-        events: if status == "SUCCESSFUL" { Vec::new() } else { events(aws, place, began).await? },
+        events: told,
         stopped: if troubled || stalled { stopped_tasks(aws, place, began).await? } else { Vec::new() },
         status,
     })

@@ -1,6 +1,7 @@
 //! `aws_ecs_service`: keeps tasks running behind load balancers. A new task definition, or anything else
 //! that makes ECS deploy, is a rollout: we follow our own deployment, by its id, to its end.
 
+mod capacity;
 mod convert;
 mod follow;
 mod table;
@@ -9,7 +10,7 @@ mod tuned;
 use super::ecs::{self, small, some};
 use super::{appautoscaling_target, timeouts};
 use crate::aws::tags;
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, RolloutStep, absent, wait};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, absent, wait};
 use crate::rollout::settings::Settings;
 use crate::schema::{Attr, ID, Object, Str, TypeSchema};
 use crate::value::Value;
@@ -232,6 +233,25 @@ impl AwsType for EcsService {
         steps
     }
 
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        // Where ECS itself moves traffic it has both groups already.
+        if !changed.iter().any(|c| c == "load_balancer") || !native(want) || moves_traffic(want) {
+            return None;
+        }
+        let (mut both, new) = (want.all(&LOAD_BALANCER), want.all(&LOAD_BALANCER));
+        let group = |block: &Object| block.value("target_group_arn").cloned();
+        let left = live.all(&LOAD_BALANCER).into_iter();
+        both.extend(left.filter(|old| !new.iter().any(|block| group(block) == group(old))));
+        // ECS takes five groups a service.
+        if both.len() == new.len() || both.len() > 5 || new.is_empty() {
+            return None;
+        }
+        let mut between = want.clone();
+        between.set_blocks(&LOAD_BALANCER, both);
+        let text = "let new tasks register in the old and the new target group".to_owned();
+        Some(Between { want: between, changed: changed.to_vec(), text })
+    }
+
     async fn run_step(
         &self,
         aws: &Aws,
@@ -272,6 +292,11 @@ impl AwsType for EcsService {
             other => Err(AwsError::failed(other, "Internal", "aws_ecs_service has no such step")),
         }
     }
+}
+
+/// Whether ECS itself moves the traffic of a deployment from one target group to another.
+fn moves_traffic(want: &Object) -> bool {
+    want.all(&LOAD_BALANCER).iter().any(|block| block.has("advanced_configuration"))
 }
 
 /// `canary: 10 % of the traffic for 3 min, then all of it; bakes 2 min`; AWS's defaults where nothing is said.

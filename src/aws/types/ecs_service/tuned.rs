@@ -32,7 +32,20 @@ pub fn tune(want: &mut Object, settings: &Settings) -> Result<(), String> {
         Strategy::Canary => canary(&mut block, &settings.steps)?,
         Strategy::Linear => linear(&mut block, &settings.steps)?,
     }
+    bake(&mut block, &settings.steps)?;
     want.set_blocks(&DEPLOYMENT_CONFIGURATION, vec![block.complete(&deployment::TABLE)]);
+    Ok(())
+}
+
+/// What is held with all of the traffic moved is ECS's bake time: the old tasks still stand.
+fn bake(block: &mut Object, steps: &[Portion]) -> Result<(), String> {
+    let Some(last) = steps.iter().find(|step| step.weight >= 100.0 && !step.hold.is_zero()) else {
+        return Ok(());
+    };
+    if block.has("bake_time_in_minutes") {
+        return Err("the service declares its own `bake_time_in_minutes`: keep one of the two".to_owned());
+    }
+    block.set(&deployment::BAKE_TIME, minutes(last));
     Ok(())
 }
 

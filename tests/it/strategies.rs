@@ -1,0 +1,392 @@
+//! Every strategy of a rollout, and what goes wrong meanwhile: each scenario is a file in fixtures/rollouts.
+
+use crate::environment::{Ran, TestEnvironment, ran, repository};
+use crate::scenarios::changes;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What becomes of every rollout in these, at least.
+const CASES: &[&str] = &[
+    "alarm",
+    "bad-image",
+    "edited",
+    "killed",
+    "lost-zone",
+    "no-capacity",
+    "spot-interruption",
+    "succeeds",
+    "throttling",
+    "unhealthy-targets",
+];
+
+/// One file of fixtures/rollouts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// What goes wrong, and what comes of it.
+    #[allow(dead_code, reason = "for readers")]
+    about: String,
+    /// Commands of Cutover before the release.
+    #[serde(default)]
+    given: Vec<String>,
+    /// More arguments of the release.
+    #[serde(default)]
+    with: String,
+    /// Our process is killed when it says this.
+    killed_at: Option<String>,
+    #[serde(flatten)]
+    released: Expected,
+    /// The same command again, when what went wrong is over.
+    then: Option<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    /// None where it was killed.
+    exit: Option<i32>,
+    #[serde(default)]
+    says: Vec<String>,
+    /// Requests, of 50 a second, from the release to 20 minutes after it.
+    #[serde(default)]
+    lost_at_most: u64,
+    /// `old`, `new`; `both` only where it was killed in the middle.
+    serves: String,
+    /// What the next plan of the release still changes.
+    #[serde(default)]
+    remains: Vec<String>,
+}
+
+/// A strategy's environment: applied, with requests coming in.
+struct Strategy {
+    name: &'static str,
+    /// Whether hosts are released, not tasks.
+    hosts: bool,
+    base: TestEnvironment,
+}
+
+impl Strategy {
+    fn new(name: &'static str, shared: &[&str]) -> Self {
+        let base = TestEnvironment::with_root("");
+        let from = repository().join("fixtures/rollouts");
+        for file in shared {
+            let text = std::fs::read_to_string(from.join(file)).expect("a shared file");
+            base.write(&format!("root/{file}"), &text);
+        }
+        for file in
+            files(&from.join(name), &["tf"]).into_iter().chain(files(&from.join(name), &["rollout.hcl"]))
+        {
+            let text = std::fs::read_to_string(from.join(name).join(&file)).expect("readable");
+            base.write(&format!("root/{file}"), &text);
+        }
+        let this = Self { name, hosts: name.starts_with("hosts"), base };
+        World { env: &this.base, hosts: this.hosts }.run("apply . --auto-approve").ok();
+        World { env: &this.base, hosts: this.hosts }.run("sim traffic set . 50").ok();
+        this
+    }
+
+    fn cases(&self) -> Vec<String> {
+        let dir = repository().join("fixtures/rollouts").join(self.name);
+        let all = files(&dir, &["hcl"]).into_iter().filter(|f| f != "rollout.hcl");
+        all.map(|f| f.trim_end_matches(".hcl").to_owned()).collect()
+    }
+
+    /// Each in a copy of the same world; what was not as the file says.
+    fn all(&self) {
+        let only = std::env::var("CUTOVER_TEST_SCENARIO").ok();
+        let mut wrong = Vec::new();
+        let cases = self.cases();
+        for case in cases.iter().filter(|case| only.as_ref().is_none_or(|only| only == *case)) {
+            if let Err(why) = self.scenario(case) {
+                wrong.push(format!("== {}/{case}.hcl\n{why}", self.name));
+            }
+        }
+        println!("counted: {} scenarios of {}", cases.len(), self.name);
+        let missing: Vec<&&str> = CASES.iter().filter(|case| !cases.iter().any(|c| c == **case)).collect();
+        assert!(missing.is_empty(), "{} lacks {missing:?}", self.name);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    fn copy(&self) -> TestEnvironment {
+        let env = TestEnvironment::new();
+        for entry in walkdir::WalkDir::new(self.base.path()) {
+            let entry = entry.expect("readable");
+            let to = env.path().join(entry.path().strip_prefix(self.base.path()).expect("inside"));
+            if entry.file_type().is_dir() {
+                std::fs::create_dir_all(to).expect("made");
+            } else {
+                std::fs::copy(entry.path(), to).expect("copied");
+            }
+        }
+        env
+    }
+
+    fn read(&self, case: &str) -> Result<Scenario, String> {
+        let path = repository().join("fixtures/rollouts").join(self.name).join(format!("{case}.hcl"));
+        let text = std::fs::read_to_string(&path).expect("readable");
+        hcl::from_str(&text).map_err(|e| format!("not a scenario: {e}"))
+    }
+
+    /// What Terraform does for the same release: its calls, one after the other, and then it is done.
+    fn as_terraform_does(&self, case: &str) -> Came {
+        let env = self.copy();
+        let world = World { env: &env, hosts: self.hosts };
+        for command in self.read(case).expect("a scenario").given {
+            world.run(&command).ok();
+        }
+        let path = repository().join("fixtures/rollouts").join(self.name).join("terraform.json");
+        let text = std::fs::read_to_string(path).expect("readable");
+        let phases: Vec<Json> = serde_json::from_str(&text).expect("lists of calls");
+        let began = world.now();
+        for calls in phases {
+            env.write("root/terraform.json", &world.with_ids(calls.to_string()));
+            world.run("sim fault script . terraform.json").ok();
+            world.run("sim wait . 5s").ok();
+        }
+        world.run("sim wait . 1h").ok();
+        Came { lost: world.lost_since(began).0, serves: world.serves() }
+    }
+
+    fn scenario(&self, case: &str) -> Result<Came, String> {
+        let scenario = self.read(case)?;
+        let env = self.copy();
+        let world = World { env: &env, hosts: self.hosts };
+        for command in &scenario.given {
+            world.run(command).ok();
+        }
+        let began = world.now();
+        let release = format!("--var release=v2 {}", scenario.with);
+        let apply = &format!("apply . --auto-approve {release}");
+        let ran = match &scenario.killed_at {
+            Some(words) => world.kill_at(apply, words),
+            None => world.run(apply),
+        };
+        let mut came = world.is_as(&scenario.released, &ran, &release, began)?;
+        if let Some(then) = &scenario.then {
+            world.run("sim fault clear .").ok();
+            let began = world.now();
+            let ran = world.run(apply);
+            let after = world.is_as(then, &ran, &release, began).map_err(|why| format!("then: {why}"))?;
+            if scenario.killed_at.is_some() {
+                came = Came { lost: came.lost + after.lost, serves: after.serves };
+            }
+        }
+        Ok(came)
+    }
+}
+
+/// What came of a release.
+struct Came {
+    lost: u64,
+    serves: String,
+}
+
+fn files(dir: &Path, ends: &[&str]) -> Vec<String> {
+    let listed = std::fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    let names = listed.map(|e| e.expect("readable").file_name().to_string_lossy().into_owned());
+    let all: BTreeSet<String> = names.filter(|n| ends.iter().any(|end| n.ends_with(end))).collect();
+    all.into_iter().collect()
+}
+
+struct World<'e> {
+    env: &'e TestEnvironment,
+    hosts: bool,
+}
+
+impl World<'_> {
+    fn command(&self, words: &str) -> Command {
+        let args: Vec<&str> = words.split_whitespace().collect();
+        let mut command = self.env.command(&args);
+        command.current_dir(self.env.path().join("root"));
+        command
+    }
+
+    fn run(&self, words: &str) -> Ran {
+        ran(self.command(words).output().expect("the binary runs"))
+    }
+
+    /// Without any warning.
+    fn kill_at(&self, words: &str, said: &str) -> Ran {
+        let mut command = self.command(words);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+        let mut heard = String::new();
+        while !heard.contains(said) && lines.read_line(&mut heard).expect("readable") > 0 {}
+        child.kill().expect("killed");
+        let code = child.wait().expect("ended").code().unwrap_or(-1);
+        lines.read_to_string(&mut heard).expect("readable");
+        Ran { code, stdout: String::new(), stderr: heard }
+    }
+
+    fn json(&self) -> Json {
+        serde_json::from_str(&self.env.read("root/.cutover/world.json")).expect("JSON")
+    }
+
+    /// With ids of resources for `${their.address}`, and ARNs of target groups for `${group:name}`.
+    fn with_ids(&self, mut calls: String) -> String {
+        let state: Json = serde_json::from_str(&self.env.read("root/.cutover/state.json")).expect("JSON");
+        for (address, resource) in state["resources"].as_object().expect("resources") {
+            let id = resource["id"].as_str().expect("an id");
+            calls = calls.replace(&format!("${{{}}}", address.replace('"', "'")), id);
+        }
+        for group in values(&self.json()["elbv2"]["groups"]) {
+            let of = |name: &str| group[name].as_str().expect("text").to_owned();
+            calls = calls.replace(&format!("${{group:{}}}", of("name")), &of("arn"));
+        }
+        assert!(!calls.contains("${"), "there is no such resource: {calls}");
+        calls
+    }
+
+    fn now(&self) -> i64 {
+        self.json()["now"].as_i64().expect("a time")
+    }
+
+    /// How many requests, and where and why.
+    fn lost_since(&self, began: i64) -> (u64, String) {
+        let seconds = (self.now() - began) / 1000;
+        let report = self.run(&format!("sim traffic report . --since {seconds}s")).ok().stdout;
+        (lost(&report), report)
+    }
+
+    fn is_as(&self, expected: &Expected, ran: &Ran, release: &str, began: i64) -> Result<Came, String> {
+        let mut wrong = Vec::new();
+        let exit = expected.exit.unwrap_or(-1);
+        if ran.code != exit {
+            wrong.push(format!("exit {} instead of {exit}", ran.code));
+        }
+        for words in expected.says.iter().filter(|words| !ran.stderr.contains(words.as_str())) {
+            wrong.push(format!("it does not say {words:?}"));
+        }
+        self.run("sim wait . 20m").ok();
+        let (lost, report) = self.lost_since(began);
+        if lost > expected.lost_at_most {
+            wrong.push(format!("{lost} requests were lost\n{report}"));
+        }
+        let serves = self.serves();
+        if serves != expected.serves {
+            wrong.push(format!("{serves} serves instead of {}", expected.serves));
+        }
+        let plan = self.run(&format!("plan . --format json {release}")).ok().json();
+        let remains: BTreeSet<String> = changes(&plan).into_iter().map(|(address, _)| address).collect();
+        if !remains.iter().eq(expected.remains.iter()) {
+            wrong.push(format!("the next plan changes {remains:?} instead of {:?}", expected.remains));
+        }
+        if wrong.is_empty() {
+            Ok(Came { lost, serves })
+        } else {
+            Err(format!("{}\n{}", wrong.join("\n"), ran.stderr))
+        }
+    }
+
+    /// Which release gets the traffic.
+    fn serves(&self) -> String {
+        let world = self.json();
+        let releases = if self.hosts { releases_of_hosts(&world) } else { releases_of_tasks(&world) };
+        match &releases.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["v1"] => "old".to_owned(),
+            ["v2"] => "new".to_owned(),
+            [] => "nothing".to_owned(),
+            _ => "both".to_owned(),
+        }
+    }
+}
+
+/// `web: 100 sent, 90 served, 10 lost`
+fn lost(report: &str) -> u64 {
+    let counts =
+        report.lines().filter_map(|line| line.strip_suffix(" lost")?.rsplit(' ').next()?.parse::<u64>().ok());
+    counts.sum()
+}
+
+fn values(all: &Json) -> impl Iterator<Item = &Json> {
+    all.as_object().into_iter().flat_map(|all| all.values())
+}
+
+/// By the images of tasks in the target groups that get requests.
+fn releases_of_tasks(world: &Json) -> BTreeSet<String> {
+    let actions = values(&world["elbv2"]["rules"]).chain(values(&world["elbv2"]["listeners"]));
+    let groups = actions.flat_map(|one| one["actions"].as_array().into_iter().flatten()).flat_map(|action| {
+        let single = action["TargetGroupArn"].as_str().map(|arn| (arn, 1));
+        let several = action["ForwardConfig"]["TargetGroups"].as_array().into_iter().flatten();
+        let several: Vec<(&str, i64)> = several
+            .filter_map(|g| Some((g["TargetGroupArn"].as_str()?, g["Weight"].as_i64().unwrap_or(1))))
+            .collect();
+        if several.is_empty() { single.into_iter().collect() } else { several }
+    });
+    let serving: BTreeSet<&str> = groups.filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect();
+    let tasks = values(&world["ecs"]["tasks"]).filter(|task| {
+        let mut targets = task["targets"].as_array().into_iter().flatten();
+        task["status"] == "Running" && targets.any(|t| t[0].as_str().is_some_and(|arn| serving.contains(arn)))
+    });
+    let images = tasks.filter_map(|task| task["containers"][0]["image"].as_str()?.rsplit(':').next());
+    images.map(str::to_owned).collect()
+}
+
+/// By what instances in service were launched with.
+fn releases_of_hosts(world: &Json) -> BTreeSet<String> {
+    let members = values(&world["autoscaling"]["groups"]).flat_map(|group| values(&group["members"]));
+    let serving = members.filter(|member| member["lifecycle"] == "InService");
+    let data = serving
+        .filter_map(|member| world["ec2"]["instances"][member["id"].as_str()?]["spec"]["user_data"].as_str());
+    data.filter_map(|data| data.split("release ").nth(1)?.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn ecs_rolling() {
+    Strategy::new("ecs-rolling", &["base.tf"]).all();
+}
+
+#[test]
+fn ecs_blue_green() {
+    Strategy::new("ecs-blue-green", &["base.tf", "ecs-native.tf"]).all();
+}
+
+#[test]
+fn ecs_linear() {
+    Strategy::new("ecs-linear", &["base.tf", "ecs-native.tf"]).all();
+}
+
+#[test]
+fn ecs_canary() {
+    Strategy::new("ecs-canary", &["base.tf", "ecs-native.tf"]).all();
+}
+
+#[test]
+fn traffic_canary() {
+    Strategy::new("traffic-canary", &["base.tf"]).all();
+}
+
+#[test]
+fn target_group() {
+    Strategy::new("target-group", &["base.tf"]).all();
+}
+
+#[test]
+fn hosts_refresh() {
+    Strategy::new("hosts-refresh", &["base.tf"]).all();
+}
+
+/// The table that the README shows: what comes of the same releases when they are sent and not followed.
+#[test]
+fn side_by_side() {
+    let mut table = String::from(
+        "| release | what goes wrong | Terraform: lost, then serves | Cutover: lost, then serves |\n| --- | --- | --- | --- |\n",
+    );
+    for name in ["ecs-rolling", "traffic-canary", "target-group", "hosts-refresh"] {
+        let strategy = Strategy::new(name, &["base.tf"]);
+        for case in strategy.cases().iter().filter(|case| !["killed", "edited"].contains(&case.as_str())) {
+            let theirs = strategy.as_terraform_does(case);
+            let ours = strategy.scenario(case).unwrap_or_else(|why| panic!("{name}/{case}: {why}"));
+            let told = |came: &Came| format!("{}, {}", came.lost, came.serves);
+            table +=
+                &format!("| {name} | {} | {} | {} |\n", case.replace('-', " "), told(&theirs), told(&ours));
+        }
+    }
+    println!("{table}");
+    insta::assert_snapshot!(table);
+}
