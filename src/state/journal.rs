@@ -87,6 +87,11 @@ pub enum Entry {
         seen: Json,
         decision: String,
     },
+    /// A rollout begins a step.
+    Rolling {
+        address: Address,
+        rollout: Box<OpenRollout>,
+    },
     /// A rollout waits for a person.
     Paused {
         address: Address,
@@ -135,7 +140,7 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
         }
         match entry {
             Entry::Begin { .. } | Entry::Watched { .. } | Entry::End => {}
-            Entry::Paused { address, rollout } => {
+            Entry::Rolling { address, rollout } | Entry::Paused { address, rollout } => {
                 state.rollouts.insert(address, *rollout);
             }
             Entry::Approved { address } => {
@@ -182,6 +187,7 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             Entry::Deleted { address } => {
                 open.remove(&address);
                 state.resources.remove(&address);
+                state.rollouts.remove(&address);
             }
             Entry::DeposedDeleted { address, id } => {
                 open.remove(&address);

@@ -97,6 +97,21 @@ fn architecture(world: &World, task: &Task) -> String {
     of_host.or(asked).unwrap_or_else(|| "x86_64".to_owned())
 }
 
+/// Every container has its entry, also where nothing is overridden (CLI reference, describe-tasks).
+fn overrides(task: &Task) -> Json {
+    let mut all = if task.overrides.is_object() { task.overrides.clone() } else { json!({}) };
+    let mut listed = all.list("containerOverrides").to_vec();
+    for name in task.containers.iter().map(|one| one.name.as_str()) {
+        if !listed.iter().any(|one| one.text("name") == Some(name)) {
+            listed.push(json!({"name": name}));
+        }
+    }
+    all["containerOverrides"] = json!(listed);
+    let accelerators = all.list("inferenceAcceleratorOverrides").to_vec();
+    all["inferenceAcceleratorOverrides"] = json!(accelerators);
+    all
+}
+
 pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
     let containers: Vec<Json> =
         (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
@@ -116,7 +131,7 @@ pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
         "lastStatus": task.status.text(),
         "launchType": task.launch_type,
         "memory": task.memory.to_string(),
-        "overrides": task.overrides,
+        "overrides": overrides(task),
         "tags": if tags { tag_list(&task.tags) } else { json!([]) },
         "taskArn": task.arn,
         "taskDefinitionArn": task.definition,
