@@ -92,7 +92,7 @@ fn hosts(world: &World, found: &mut Found) {
     found.check(ecs.index == Index::of(ecs), || "the index of ECS is not what its state says".to_owned());
     for (arn, host) in &ecs.hosts {
         let instance = &host.instance_id;
-        found.check(ecs.host_of.get(instance) == Some(arn), || {
+        found.check(host.disconnected || ecs.host_of.get(instance) == Some(arn), || {
             format!("{instance} does not know its host {arn}")
         });
         // Those that somebody registered by hand need not be instances.

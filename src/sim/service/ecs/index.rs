@@ -71,7 +71,7 @@ pub type Room = BTreeMap<i64, BTreeMap<i64, BTreeSet<String>>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     cluster: String,
-    /// None while it is draining: nothing is placed there.
+    /// None while it is draining or without its agent: nothing is placed there.
     room: Option<(Shared, i64, i64)>,
     provider: Option<String>,
     busy: bool,
@@ -198,7 +198,7 @@ impl Index {
     }
 
     fn add(&mut self, state: &State, host: &Host) {
-        let room = (!host.draining).then(|| {
+        let room = (!host.draining && !host.disconnected).then(|| {
             let class = self.shared(&host.cluster, Class::of(host));
             (class, host.cpu - host.used_cpu, host.used_memory)
         });
@@ -242,12 +242,12 @@ impl Index {
             return false;
         }
         let left = match &mut place.room {
-            Some((class, cpu, memory)) if !host.draining && class.0.has(host) => {
+            Some((class, cpu, memory)) if !host.draining && !host.disconnected && class.0.has(host) => {
                 let now = (host.cpu - host.used_cpu, host.used_memory);
                 let before = (std::mem::replace(cpu, now.0), std::mem::replace(memory, now.1));
                 (before != now).then(|| (class.clone(), before, now))
             }
-            None if host.draining => None,
+            None if host.draining || host.disconnected => None,
             _ => return false,
         };
         let was_busy = std::mem::replace(&mut place.busy, is_busy(state, host));

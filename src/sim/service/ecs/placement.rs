@@ -194,6 +194,7 @@ pub(super) fn choose(world: &World, ask: &Ask) -> Option<String> {
     for (host, neighbours) in search.candidates(world) {
         let asked = host.cluster == ask.cluster
             && !host.draining
+            && !host.disconnected
             && (ask.provider.is_none() || host.provider.as_deref() == ask.provider);
         if !asked || !search.takes(host, neighbours) {
             continue;
@@ -205,6 +206,21 @@ pub(super) fn choose(world: &World, ask: &Ask) -> Option<String> {
         }
     }
     best.map(|host| host.arn.clone())
+}
+
+/// What the one host asked for lacks, as API failures name it.
+pub(super) fn lacks(world: &World, ask: &Ask) -> Option<&'static str> {
+    let needs = definitions::needs(world, ask.definition)?;
+    let host = world.ecs.hosts.get(ask.only?)?;
+    let here = world.ecs.index.neighbours(ask.cluster, ask.group);
+    let here = here.and_then(|all| all.get(&host.arn)).copied().unwrap_or(0);
+    Some(match lack(host, &needs, ask, here)? {
+        Lack::Cpu => "RESOURCE:CPU",
+        Lack::Memory => "RESOURCE:MEMORY",
+        Lack::Port => "RESOURCE:PORTS",
+        Lack::Interface => "RESOURCE:ENI",
+        Lack::Attribute => "ATTRIBUTE",
+    })
 }
 
 /// Why there is no host (the end of an event's sentence). Of each class only the emptiest hosts are looked at.

@@ -8,7 +8,7 @@ use super::{capacity, daemon, deployments, kick, placement, shifting, short, tas
 use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
-use serde_json::json;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One task as the scheduler sees it.
@@ -415,7 +415,7 @@ fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result
         platform_version: fargate.then(|| platform(revision.platform_version.as_deref())),
         provider,
         network: revision.network.clone(),
-        overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+        overrides: Json::Null,
         execute_command: service.execute_command,
         tags: propagated(world, service, &revision.task_definition),
         host,
@@ -434,7 +434,7 @@ fn scales(world: &World, provider: &str) -> bool {
     capacity::get(world, provider).is_some_and(|provider| provider.managed_scaling)
 }
 
-fn propagated(world: &World, service: &Service, definition: &str) -> super::Tags {
+pub(super) fn propagated(world: &World, service: &Service, definition: &str) -> super::Tags {
     let mut tags = match service.propagate_tags.as_str() {
         "SERVICE" => service.tags.clone(),
         "TASK_DEFINITION" => world.ecs.definition(definition).map(|one| one.tags.clone()).unwrap_or_default(),

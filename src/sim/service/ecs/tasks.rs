@@ -11,7 +11,7 @@ use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// Stopped tasks can be described for an hour.
 const REMEMBERED: Millis = 60 * MINUTE;
@@ -143,6 +143,21 @@ fn containers(world: &mut World, cluster: &str, task: &str, definition: &str) ->
     made
 }
 
+/// Every container has its entry, also where nothing is overridden (CLI reference, describe-tasks).
+fn overrides(definition: &Json, given: Json) -> Json {
+    let mut all = if given.is_object() { given } else { json!({}) };
+    let mut listed = all.list("containerOverrides").to_vec();
+    for name in definition.list("containerDefinitions").iter().filter_map(|one| one.text("name")) {
+        if !listed.iter().any(|one| one.text("name") == Some(name)) {
+            listed.push(json!({"name": name}));
+        }
+    }
+    all["containerOverrides"] = json!(listed);
+    let accelerators = all.list("inferenceAcceleratorOverrides").to_vec();
+    all["inferenceAcceleratorOverrides"] = json!(accelerators);
+    all
+}
+
 /// Makes the task; it goes on by itself. The task definition must exist.
 pub(super) fn create(world: &mut World, order: Order) -> String {
     let id = world.hex(32);
@@ -150,6 +165,9 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
     let needs = definitions::needs(world, &order.definition);
     let (cpu, memory) = needs.as_ref().map_or((0, 0), |needs| (needs.cpu, needs.memory));
     let containers = containers(world, &order.cluster, &id, &order.definition);
+    let nothing = Json::Null;
+    let body = world.ecs.definition(&order.definition).map_or(&nothing, |one| &one.body);
+    let overrides = overrides(body, order.overrides);
     let task = Task {
         arn: arn.clone(),
         cluster: order.cluster.clone(),
@@ -180,7 +198,7 @@ pub(super) fn create(world: &mut World, order: Order) -> String {
         stopped: None,
         stop_code: None,
         stopped_reason: None,
-        overrides: order.overrides,
+        overrides,
         execute_command: order.execute_command,
         tags: order.tags,
         version: 1,
