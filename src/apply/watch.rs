@@ -92,7 +92,7 @@ impl Watch for Watcher<'_, '_, '_> {
 
     fn is_approved(&self, step: &str) -> bool {
         let walk = self.executor.walk.borrow();
-        walk.state.rollouts.get(&self.change.address).is_some_and(|open| open.approved && open.step == step)
+        walk.state.rollouts.get(&self.change.address).is_some_and(|open| open.agreed.as_deref() == Some(step))
     }
 
     fn in_service(&self, now: i64, of: i64) {

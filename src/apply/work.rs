@@ -259,8 +259,7 @@ impl Executor<'_, '_> {
             carried,
             waits: false,
             before: open.map_or(before, |open| open.before.clone()),
-            // What a person agreed to is this step, and it once.
-            approved: open.is_some_and(|open| open.approved && open.step == step.name),
+            agreed: open.and_then(|open| open.agreed.clone()),
         }
     }
 
@@ -276,7 +275,7 @@ impl Executor<'_, '_> {
         let waits = error.is(&[WAITS_FOR_A_PERSON]);
         let written = if waits || error.is(GOES_ON) {
             let open = self.open_rollout(change, job, step, carried);
-            let rollout = Box::new(OpenRollout { waits, approved: false, ..open });
+            let rollout = Box::new(OpenRollout { waits, agreed: None, ..open });
             self.record(&Entry::Paused { address: change.address.clone(), rollout })
         } else {
             self.close(change)

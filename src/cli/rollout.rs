@@ -75,7 +75,7 @@ fn status(state: &State, json: bool) -> Result<Done, CliError> {
             .iter()
             .map(|(address, open)| {
                 serde_json::json!({ "address": address, "since": open.since, "step": open.step,
-                                    "text": open.text, "waits": open.waits, "approved": open.approved })
+                                    "text": open.text, "waits": open.waits, "approved": open.agreed.is_some() })
             })
             .collect();
         println!("{}", serde_json::to_string_pretty(&list).expect("plain data"));

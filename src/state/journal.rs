@@ -145,7 +145,7 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             }
             Entry::Approved { address } => {
                 if let Some(rollout) = state.rollouts.get_mut(&address) {
-                    rollout.approved = true;
+                    rollout.agreed = Some(rollout.step.clone());
                 }
             }
             Entry::RolledOut { address } => {

@@ -54,8 +54,9 @@ pub struct OpenRollout {
     pub waits: bool,
     /// What was live before it began: the way back.
     pub before: BTreeMap<String, Json>,
-    /// A person has agreed to go on.
-    pub approved: bool,
+    /// The step beyond which a person has agreed to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<String>,
 }
 
 impl State {
