@@ -54,7 +54,7 @@ pub struct Outcome {
 
 pub(super) struct Executor<'w, 'a> {
     pub(super) walk: RefCell<&'w mut Walk<'a>>,
-    changes: Vec<Arc<Change>>,
+    pub(super) changes: Vec<Arc<Change>>,
     journal: RefCell<&'w mut dyn Record>,
     pub(super) events: &'w dyn Fn(Event),
     pub(super) clock: Clock,

@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
-use crate::plan::staging::{Move, is_staged, moves};
+use crate::plan::staging::{Move, is_staged, moves, on_hosts};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::algo::has_path_connecting;
@@ -45,6 +45,10 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
     let moves = moves(changes);
     builder.making(graph, &moves);
     builder.moving(&moves);
+    for (group, service) in on_hosts(changes) {
+        let begins = if is_staged(&changes[service]) { Task::Stage(service) } else { Task::Make(service) };
+        builder.edge_unless_cycle(Task::Make(group), begins);
+    }
     builder.removing();
     builder.rollouts_first();
     builder.dag

@@ -95,6 +95,12 @@ impl Watch for Watcher<'_, '_, '_> {
         walk.state.rollouts.get(&self.change.address).is_some_and(|open| open.agreed.as_deref() == Some(step))
     }
 
+    fn is_changing(&self, id: &str, attribute: &str) -> bool {
+        let changes =
+            |c: &Change| c.id.as_deref() == Some(id) && c.attributes.iter().any(|a| a.name == attribute);
+        self.executor.changes.iter().any(|c| changes(c))
+    }
+
     fn in_service(&self, now: i64, of: i64) {
         let fewer = self.least.get().is_none_or(|(least, of)| now * of.max(1) < least * of.max(1));
         if fewer {

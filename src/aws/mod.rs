@@ -153,6 +153,11 @@ pub trait Watch {
         true
     }
 
+    /// Whether the same plan changes this attribute of the resource with this id.
+    fn is_changing(&self, _id: &str, _attribute: &str) -> bool {
+        false
+    }
+
     /// So many are in service now, of how many.
     fn in_service(&self, _now: i64, _of: i64) {}
 

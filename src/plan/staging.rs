@@ -5,6 +5,7 @@ use super::{Action, Change};
 use crate::aws::RolloutStep;
 use crate::provider::Provider;
 use crate::state::without_keys;
+use crate::value::{Kind, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -58,6 +59,52 @@ pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
         }
     }
     moves
+}
+
+/// Groups and services that both roll out in one cluster: (group, service). Hosts first: what is deployed then starts on
+/// new ones, and stays there.
+pub fn on_hosts(changes: &[Arc<Change>]) -> Vec<(usize, usize)> {
+    let text =
+        |change: &Change, name: &str| change.after.value(name).and_then(|v| v.as_str().map(str::to_owned));
+    let of =
+        |kind: &'static str| changes.iter().enumerate().filter(move |(_, c)| &*c.address.type_name == kind);
+    let rolls = |change: &Change| change.action == Action::Update && !change.rollout.is_empty();
+    let mut pairs = Vec::new();
+    for (group, g) in of("aws_autoscaling_group").filter(|(_, g)| rolls(g)) {
+        let Some(arn) = text(g, "arn") else { continue };
+        let provides =
+            |p: &Change| p.after.value("auto_scaling_group_provider").is_some_and(|v| names(v, &arn));
+        let providers: Vec<String> = of("aws_ecs_capacity_provider")
+            .filter(|(_, p)| provides(p))
+            .filter_map(|(_, p)| text(p, "name"))
+            .collect();
+        let attached = |a: &Change| {
+            let listed = a.after.value("capacity_providers");
+            listed.is_some_and(|listed| providers.iter().any(|provider| names(listed, provider)))
+        };
+        let clusters: BTreeSet<String> = of("aws_ecs_cluster_capacity_providers")
+            .filter(|(_, a)| attached(a))
+            .filter_map(|(_, a)| text(a, "cluster_name"))
+            .collect();
+        let inside = |s: &Change| {
+            text(s, "cluster").is_some_and(|c| clusters.contains(c.rsplit('/').next().unwrap_or(&c)))
+        };
+        pairs.extend(
+            of("aws_ecs_service").filter(|(_, s)| rolls(s) && inside(s)).map(|(service, _)| (group, service)),
+        );
+    }
+    pairs
+}
+
+/// Whether this text stands somewhere in a value.
+fn names(value: &Value, wanted: &str) -> bool {
+    match &value.kind {
+        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
+            items.iter().any(|v| names(v, wanted))
+        }
+        Kind::Map(_, items) | Kind::Object(items) => items.values().any(|v| names(v, wanted)),
+        _ => value.as_str() == Some(wanted),
+    }
 }
 
 /// The changes that take part in a move and have a state between, with the step that brings them there.

@@ -31,7 +31,7 @@ const ROWS: &[(u32, &str, &[&str])] = &[
     (
         7,
         "tasks bounce between doomed hosts, or drain for days",
-        &["hosts-refresh/unhealthy-targets", "tasks_that_move_are_no_standstill"],
+        &["hosts-refresh/unhealthy-targets", "hosts_and_tasks_of_a_cluster_never_roll_at_once"],
     ),
     (8, "the engine fights the autoscaler", &["row_08_what_the_autoscaler_decides_is_not_set_back"]),
     (9, "the engine reverts what CI deployed", &["row_09_a_revision_that_ci_deployed_stays"]),
@@ -221,4 +221,73 @@ resource "aws_vpc_security_group_ingress_rule" "http" {
     env.run(&["drift", "root", "--detailed-exitcode"]).exits(0);
     env.run(&["apply", "root", "--auto-approve"]).ok();
     env.run(&["plan", "root", "--detailed-exitcode"]).exits(0);
+}
+
+#[test]
+fn row_14_rules_change_places() {
+    let root = r#"
+variable "order" {
+  type    = list(number)
+  default = [10, 20, 30]
+}
+
+resource "aws_vpc" "main" {
+  cidr_block = "10.0.0.0/16"
+}
+
+resource "aws_subnet" "main" {
+  for_each          = { a = 0, b = 1 }
+  vpc_id            = aws_vpc.main.id
+  cidr_block        = "10.0.${each.value}.0/24"
+  availability_zone = "us-east-1${each.key}"
+}
+
+resource "aws_lb" "web" {
+  name     = "web"
+  internal = true
+  subnets  = [for subnet in aws_subnet.main : subnet.id]
+}
+
+resource "aws_lb_listener" "http" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 80
+
+  default_action {
+    type = "fixed-response"
+
+    fixed_response {
+      content_type = "text/plain"
+      status_code  = "404"
+    }
+  }
+}
+
+resource "aws_lb_listener_rule" "path" {
+  count        = 3
+  listener_arn = aws_lb_listener.http.arn
+  priority     = var.order[count.index]
+
+  action {
+    type = "fixed-response"
+
+    fixed_response {
+      content_type = "text/plain"
+      status_code  = "200"
+    }
+  }
+
+  condition {
+    path_pattern {
+      values = ["/${count.index}"]
+    }
+  }
+}
+"#;
+    let env = TestEnvironment::with_root(root);
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    for order in ["[20, 10, 30]", "[30, 20, 10]", "[10, 30, 20]"] {
+        let given = format!("order={order}");
+        env.run(&["apply", "root", "--auto-approve", "--var", &given]).ok();
+        env.run(&["plan", "root", "--detailed-exitcode", "--var", &given]).exits(0);
+    }
 }

@@ -375,6 +375,58 @@ fn hosts_refresh() {
     Strategy::new("hosts-refresh", &["base.tf"]).all();
 }
 
+#[test]
+fn hosts_and_tasks_of_a_cluster_never_roll_at_once() {
+    let hosts = Strategy::new("hosts-refresh", &["base.tf"]);
+    let env = hosts.copy();
+    let main = env.read("root/main.tf").replace("image     = \"v1\"", "image     = var.release");
+    env.write("root/main.tf", &main);
+    let world = World { env: &env, hosts: true };
+    let began = world.now();
+    let ran = world.run("apply . --auto-approve --var release=v2").ok();
+    let at = |words: &str| ran.stderr.find(words).unwrap_or_else(|| panic!("no {words:?} in\n{}", ran.all()));
+    assert!(
+        at("aws_autoscaling_group.hosts: changed") < at("aws_ecs_service.web: changing"),
+        "{}",
+        ran.all()
+    );
+    assert_eq!(world.lost_since(began).0, 0);
+    assert_eq!(world.serves(), "new");
+    assert_eq!(releases_of_tasks(&world.json()), ["v2".to_owned()].into());
+}
+
+#[test]
+fn a_deployment_that_finds_no_room_is_told_before() {
+    let rolling = Strategy::new("ecs-rolling", &["base.tf"]);
+    let env = rolling.copy();
+    let world = World { env: &env, hosts: false };
+    let plan = "plan . --var release=v2";
+    assert!(!world.run(plan).ok().all().contains("CUT-002"), "there is room for four more hosts");
+    env.write(
+        "root/base.tf",
+        &env.read("root/base.tf").replace("max_size            = 8", "max_size            = 4"),
+    );
+    let told = world.run(plan).ok();
+    for words in ["CUT-002", "it starts 1 task beside the 4 that run, and there is room for 0"] {
+        assert!(told.all().contains(words), "{words}\n{}", told.all());
+    }
+}
+
+#[test]
+fn traffic_that_ecs_moves_is_told_before() {
+    let native = Strategy::new("ecs-blue-green", &["base.tf", "ecs-native.tf"]);
+    let env = native.copy();
+    let world = World { env: &env, hosts: false };
+    let rule = env.read("root/ecs-native.tf");
+    let green = rule
+        .find("      target_group {\n        arn    = aws_lb_target_group.web[\"green\"]")
+        .expect("green");
+    let end = green + rule[green..].find("}\n").expect("its end") + 2;
+    env.write("root/ecs-native.tf", &[&rule[..green], &rule[end..]].concat());
+    let told = world.run("plan .");
+    assert!(told.all().contains("CUT-004"), "{}", told.all());
+}
+
 /// The table that the README shows: what comes of the same releases when they are sent and not followed.
 #[test]
 fn side_by_side() {

@@ -363,7 +363,11 @@ async fn next_priority(aws: &Aws, listener: &str) -> Result<i32, AwsError> {
 }
 
 /// One call; if another rule has the priority, the error names that rule.
+/// Who changes places must know where all others are.
+static PLACES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 async fn set_priority(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+    let _alone = PLACES.lock().await;
     let Some(priority) = small(job.want.get(&PRIORITY)) else { return Ok(()) };
     let pair = sdk::RulePriorityPair::builder().rule_arn(job.id).priority(priority).build();
     let result = aws.elb.set_rule_priorities().rule_priorities(pair).send().await.op("SetRulePriorities");
@@ -372,6 +376,9 @@ async fn set_priority(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
             let rules = rules_of(aws, &job.want.need(&LISTENER_ARN)).await?;
             let text = priority.to_string();
             let holder = rules.iter().find(|r| r.priority() == Some(&text)).and_then(|r| r.rule_arn());
+            if let Some(holder) = holder.filter(|holder| job.watch.is_changing(holder, "priority")) {
+                return change_places(aws, job, holder, &rules).await;
+            }
             let message = match holder {
                 Some(holder) => format!("{}: {holder} has it", e.message),
                 None => e.message.clone(),
@@ -380,6 +387,26 @@ async fn set_priority(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
         }
         other => other.map(drop),
     }
+}
+
+/// A rule of this plan that is about to leave the priority takes ours: both in one call, so that no request meets
+/// neither.
+async fn change_places(aws: &Aws, job: &Job<'_>, holder: &str, rules: &[Rule]) -> Result<(), AwsError> {
+    let priority = |arn: &str| {
+        let rule = rules.iter().find(|r| r.rule_arn() == Some(arn));
+        rule.and_then(|r| r.priority()).and_then(|text| text.parse::<i32>().ok())
+    };
+    let pair = |arn: &str, priority: Option<i32>| {
+        sdk::RulePriorityPair::builder().rule_arn(arn).set_priority(priority).build()
+    };
+    let pairs = vec![pair(job.id, priority(holder)), pair(holder, priority(job.id))];
+    aws.elb
+        .set_rule_priorities()
+        .set_rule_priorities(Some(pairs))
+        .send()
+        .await
+        .op("SetRulePriorities")
+        .map(drop)
 }
 
 fn conditions(blocks: &[Object]) -> Vec<RuleCondition> {

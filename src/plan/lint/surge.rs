@@ -34,12 +34,11 @@ fn lacks(look: &Look<'_>, service: &Change) -> Option<Finding> {
         return None;
     }
     let ports = if size.ports.is_empty() { "" } else { " and a port of the host" };
+    let tasks = if needed == 1 { "1 task".to_owned() } else { format!("{needed} tasks") };
     let text = format!(
-        "it starts {needed} tasks beside the {running} that run, and there is room for {placed}: each takes {} CPU \
-         units, {} MiB{ports}, and the group may have {} more",
-        size.cpu,
-        size.memory,
-        crate::render::counted(room, "host"),
+        "it starts {tasks} beside the {running} that run, and there is room for {placed}: each takes {} CPU \
+         units, {} MiB{ports}; hosts that the group may still start: {room}",
+        size.cpu, size.memory,
     );
     Some(finding(service, text))
 }
