@@ -5,7 +5,6 @@ pub mod ignore;
 pub mod keys;
 pub mod lint;
 pub mod repeat;
-pub mod small_map;
 pub mod staging;
 pub mod steps;
 pub mod values;
