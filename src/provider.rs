@@ -138,6 +138,10 @@ pub trait Provider {
         changed: &[String],
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep>;
+    /// See [`crate::aws::AwsType::resume`].
+    fn resume(&self, _type_name: &str, _want: &Object) -> Vec<RolloutStep> {
+        Vec::new()
+    }
     /// See [`crate::aws::AwsType::between`].
     fn between(
         &self,
@@ -278,6 +282,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         of(type_name).rollout(live, want, changed, settings)
+    }
+
+    fn resume(&self, type_name: &str, want: &Object) -> Vec<RolloutStep> {
+        of(type_name).resume(want)
     }
 
     fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
@@ -538,6 +546,10 @@ impl Provider for Providers {
     ) -> Vec<RolloutStep> {
         let owner = self.owner(type_name);
         owner.map(|p| p.rollout(type_name, live, want, changed, settings)).unwrap_or_default()
+    }
+
+    fn resume(&self, type_name: &str, want: &Object) -> Vec<RolloutStep> {
+        self.owner(type_name).map(|owner| owner.resume(type_name, want)).unwrap_or_default()
     }
 
     fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {

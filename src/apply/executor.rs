@@ -1,6 +1,6 @@
 use super::probes::{Probed, Prober};
 use super::schedule::{Schedule, Task, schedule};
-use super::{Event, Failure};
+use super::{Event, Failure, RolledOut};
 use crate::addr::{Address, Mode};
 use crate::aws::AwsError;
 use crate::clock::Clock;
@@ -46,6 +46,8 @@ pub struct Outcome {
     pub open: Vec<Entry>,
     /// What the probes were answered.
     pub probes: BTreeMap<String, Probed>,
+    /// Rollouts that ended, well or not.
+    pub rolled: Vec<RolledOut>,
     /// Someone asked to stop before all was done.
     pub interrupted: bool,
 }

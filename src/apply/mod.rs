@@ -59,6 +59,15 @@ pub enum Event {
     },
 }
 
+/// How a rollout came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RolledOut {
+    pub address: Address,
+    pub seconds: u64,
+    /// The fewest of its tasks, targets or instances that were seen in service, of how many.
+    pub least: Option<(i64, i64)>,
+}
+
 /// Why something could not be applied.
 #[derive(Debug)]
 pub enum Failure {

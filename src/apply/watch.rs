@@ -1,6 +1,7 @@
 //! Looks on while a rollout runs: its gates, its deadline, a person's agreement; every look and what came of
 //! it goes to the journal.
 
+use super::RolledOut;
 use super::executor::Executor;
 use crate::aws::{AwsError, Watch};
 use crate::plan::Change;
@@ -10,7 +11,7 @@ use crate::state::journal::Entry;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 pub(super) struct Watcher<'e, 'w, 'a> {
@@ -22,6 +23,16 @@ pub(super) struct Watcher<'e, 'w, 'a> {
     before: BTreeMap<String, Answers>,
     /// What was written last: the same again is no news.
     last: RefCell<(Json, String)>,
+    /// The fewest that were in service, of how many.
+    least: Cell<Option<(i64, i64)>>,
+}
+
+impl Watcher<'_, '_, '_> {
+    /// What is told of it in the end.
+    pub(super) fn ended(&self) -> RolledOut {
+        let seconds = self.executor.clock.now().duration_since(self.began).as_secs().unsigned_abs();
+        RolledOut { address: self.change.address.clone(), seconds, least: self.least.get() }
+    }
 }
 
 impl<'w, 'a> Executor<'w, 'a> {
@@ -33,6 +44,7 @@ impl<'w, 'a> Executor<'w, 'a> {
             began: self.begin_of(change),
             before: self.answers(),
             last: RefCell::default(),
+            least: Cell::default(),
         }
     }
 
@@ -80,7 +92,14 @@ impl Watch for Watcher<'_, '_, '_> {
 
     fn is_approved(&self, step: &str) -> bool {
         let walk = self.executor.walk.borrow();
-        walk.state.rollouts.get(&self.change.address).is_some_and(|open| open.approved && open.step == step)
+        walk.state.rollouts.get(&self.change.address).is_some_and(|open| open.agreed.as_deref() == Some(step))
+    }
+
+    fn in_service(&self, now: i64, of: i64) {
+        let fewer = self.least.get().is_none_or(|(least, of)| now * of.max(1) < least * of.max(1));
+        if fewer {
+            self.least.set(Some((now, of)));
+        }
     }
 
     fn note(&self, seen: Json, decision: &str) {

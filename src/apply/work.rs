@@ -20,6 +20,9 @@ fn current_id<'i>(change: &Change, id: &'i str, live: &'i Object) -> &'i str {
     if change.action == Action::Update && shown && !live.id().is_empty() { live.id() } else { id }
 }
 
+/// Codes of errors by which we stop to look on at what AWS goes on with.
+const GOES_ON: &[&str] = &["Interrupted", "Timeout"];
+
 fn unwritten() -> AwsError {
     AwsError::failed("journal", "Internal", "the journal cannot be written")
 }
@@ -102,6 +105,8 @@ impl Executor<'_, '_> {
         if !names.is_empty() {
             made = self.send(change, &id, &live, &want, &names).await?;
             self.outcome.borrow_mut().updated += 1;
+        } else if !change.rollout.is_empty() {
+            self.resume(change, &id, &want, &live).await?;
         } else if !self.is_asked(change) {
             made = Some(live);
         }
@@ -132,7 +137,11 @@ impl Executor<'_, '_> {
             progress: &progress,
             watch: &watcher,
         };
-        match self.send_update(change, &job, live, want, names).await {
+        let sent = self.send_update(change, &job, live, want, names).await;
+        if !change.rollout.is_empty() {
+            self.outcome.borrow_mut().rolled.push(watcher.ended());
+        }
+        match sent {
             Ok(object) => Ok(object),
             Err(error) => {
                 self.record(&self.failed(change, &token, &error))?;
@@ -188,11 +197,25 @@ impl Executor<'_, '_> {
                 "not all that its gates look at is known",
             ));
         }
+        self.run_steps(change, job, &steps, None).await?;
+        Ok(None)
+    }
+
+    /// One after the other; where it is, is in the journal before it is there.
+    async fn run_steps(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        steps: &[RolloutStep],
+        mut carried: Option<String>,
+    ) -> Result<(), AwsError> {
         let of = steps.len();
-        let mut carried: Option<String> = None;
         for (i, step) in steps.iter().enumerate() {
             let (address, number) = (change.address.clone(), i + 1);
             let begun = self.clock.now();
+            let rolling = self.open_rollout(change, job, step, carried.clone());
+            let entry = Entry::Rolling { address: address.clone(), rollout: Box::new(rolling) };
+            self.record(&entry).map_err(|_| unwritten())?;
             (self.events)(Event::StepStarted {
                 address: address.clone(),
                 number,
@@ -200,7 +223,7 @@ impl Executor<'_, '_> {
                 text: step.text.clone(),
             });
             carried = match self.step_once(change, job, &step.name, carried.as_deref()).await {
-                Err(error) => return Err(self.stopped(change, job, step, error)),
+                Err(error) => return Err(self.stopped(change, job, (step, carried), error)),
                 Ok(carried) => carried,
             };
             let entry = Entry::Step {
@@ -213,32 +236,80 @@ impl Executor<'_, '_> {
             let seconds = self.clock.now().duration_since(begun).as_secs().unsigned_abs();
             (self.events)(Event::StepDone { address, number, of, seconds });
         }
-        self.close(change).map_err(|_| unwritten())?;
-        Ok(None)
+        self.close(change).map_err(|_| unwritten())
     }
 
-    /// A rollout did not get through this step: one that waits for a person stays open in the state.
-    fn stopped(&self, change: &Change, job: &Job<'_>, step: &RolloutStep, error: AwsError) -> AwsError {
-        let written = match error.is(&[WAITS_FOR_A_PERSON]) {
-            false => self.close(change),
-            true => {
-                let walk = self.walk.borrow();
-                let open = walk.state.rollouts.get(&change.address);
-                let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-                let before = table.map(|table| walk.state.stored(job.live, table)).unwrap_or_default();
-                let rollout = OpenRollout {
-                    provider: change.provider.clone(),
-                    since: open.map_or_else(|| self.clock.now().to_string(), |open| open.since.clone()),
-                    step: step.name.clone(),
-                    text: step.text.clone(),
-                    before: open.map_or(before, |open| open.before.clone()),
-                    approved: false,
-                };
-                drop(walk);
-                self.record(&Entry::Paused { address: change.address.clone(), rollout: Box::new(rollout) })
-            }
+    /// As it is at this step; when it began and from what stays as it was.
+    fn open_rollout(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        step: &RolloutStep,
+        carried: Option<String>,
+    ) -> OpenRollout {
+        let walk = self.walk.borrow();
+        let open = walk.state.rollouts.get(&change.address);
+        let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
+        let before = table.map(|table| walk.state.stored(job.live, table)).unwrap_or_default();
+        OpenRollout {
+            provider: change.provider.clone(),
+            since: open.map_or_else(|| self.clock.now().to_string(), |open| open.since.clone()),
+            step: step.name.clone(),
+            text: step.text.clone(),
+            carried,
+            waits: false,
+            before: open.map_or(before, |open| open.before.clone()),
+            agreed: open.and_then(|open| open.agreed.clone()),
+        }
+    }
+
+    /// A rollout did not get through this step: one that waits for a person, or goes on in AWS without us, stays
+    /// open in the state.
+    fn stopped(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        (step, carried): (&RolloutStep, Option<String>),
+        error: AwsError,
+    ) -> AwsError {
+        let waits = error.is(&[WAITS_FOR_A_PERSON]);
+        let written = if waits || error.is(GOES_ON) {
+            let open = self.open_rollout(change, job, step, carried);
+            let rollout = Box::new(OpenRollout { waits, agreed: None, ..open });
+            self.record(&Entry::Paused { address: change.address.clone(), rollout })
+        } else {
+            self.close(change)
         };
         if written.is_err() { unwritten() } else { error }
+    }
+
+    /// A rollout that another run began, and that leads where it shall: it is followed to its end.
+    async fn resume(&self, change: &Change, id: &str, want: &Object, live: &Object) -> Result<(), Failure> {
+        let open = self.walk.borrow().state.rollouts.get(&change.address).cloned();
+        let Some(open) = open else { return Ok(()) };
+        let (token, _) = self.intent(change, journal::Action::Update, want)?;
+        let address = change.address.to_string();
+        let progress = |text: &str| self.progress(&change.address, text);
+        let watcher = self.watcher(change);
+        let job = Job {
+            address: &address,
+            token: &token,
+            id,
+            want,
+            live,
+            changed: &[],
+            progress: &progress,
+            watch: &watcher,
+        };
+        let carried = open.carried;
+        let followed = self.run_steps(change, &job, &change.rollout, carried).await;
+        self.outcome.borrow_mut().rolled.push(watcher.ended());
+        if let Err(error) = followed {
+            self.record(&self.failed(change, &token, &error))?;
+            return Err(self.aws(change, error));
+        }
+        self.outcome.borrow_mut().updated += 1;
+        Ok(())
     }
 
     fn close(&self, change: &Change) -> Result<(), Failure> {

@@ -153,6 +153,9 @@ pub trait Watch {
         true
     }
 
+    /// So many are in service now, of how many.
+    fn in_service(&self, _now: i64, _of: i64) {}
+
     /// Keeps what was seen and what came of it, for whoever asks later why.
     fn note(&self, _seen: serde_json::Value, _decision: &str) {}
 }
@@ -265,6 +268,11 @@ pub trait AwsType: Sync {
         _changed: &[String],
         _settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
+        Vec::new()
+    }
+
+    /// The steps by which an update that another run sent is followed to its end; empty where what is live says all.
+    fn resume(&self, _want: &Object) -> Vec<RolloutStep> {
         Vec::new()
     }
 

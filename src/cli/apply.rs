@@ -6,7 +6,7 @@ use super::planning::{LockArgs, PlanningArgs};
 use super::saved::Saved;
 use super::session::{Locked, Session, load_checked, load_for_plan, with_walk_of};
 use crate::apply::probes::Probed;
-use crate::apply::{self, Event, Failure, Outcome};
+use crate::apply::{self, Event, Failure, Outcome, RolledOut};
 use crate::aws::{ROLLED_BACK, WAITS_FOR_A_PERSON};
 use crate::diag::render::render_text;
 use crate::plan::walk::options::Options;
@@ -195,6 +195,9 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
         done.truncate(done.len() - 1);
         done += &format!(", {n} {what}.");
     }
+    for rolled in &outcome.rolled {
+        eprintln!("{}", told_of_rollout(rolled));
+    }
     for (name, probed) in &outcome.probes {
         eprintln!("{}", told(name, probed));
     }
@@ -230,6 +233,17 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
         print_outputs(&walk.plan(), walk);
     }
     Done::Ok
+}
+
+/// `rollout of aws_ecs_service.web: 3 min 31 s, never fewer than 4 of 4 in service`
+fn told_of_rollout(rolled: &RolledOut) -> String {
+    let least = rolled.least.map(|(least, of)| format!(", never fewer than {least} of {of} in service"));
+    format!(
+        "rollout of {}: {}{}",
+        rolled.address,
+        render::duration(rolled.seconds),
+        least.unwrap_or_default()
+    )
 }
 
 /// `probe site: 118 of 120 answers good (98.3 %), last bad one HTTP 502`

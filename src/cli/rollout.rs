@@ -75,7 +75,7 @@ fn status(state: &State, json: bool) -> Result<Done, CliError> {
             .iter()
             .map(|(address, open)| {
                 serde_json::json!({ "address": address, "since": open.since, "step": open.step,
-                                    "text": open.text, "approved": open.approved })
+                                    "text": open.text, "waits": open.waits, "approved": open.agreed.is_some() })
             })
             .collect();
         println!("{}", serde_json::to_string_pretty(&list).expect("plain data"));
@@ -85,9 +85,13 @@ fn status(state: &State, json: bool) -> Result<Done, CliError> {
         println!("No rollout stands still.");
     }
     for (address, open) in &state.rollouts {
-        println!("{address}: {} (begun {})", open.text, open.since);
+        let how = if open.waits { "" } else { "under way without us: " };
+        println!("{address}: {how}{} (begun {})", open.text, open.since);
     }
-    if !state.rollouts.is_empty() {
+    if state.rollouts.values().any(|open| !open.waits) {
+        println!("\nThe next `cutover apply` follows what is under way.");
+    }
+    if state.rollouts.values().any(|open| open.waits) {
         println!("\n`cutover rollout continue`, `rollback` or `abort` says how it goes on.");
     }
     Ok(Done::Ok)

@@ -23,6 +23,11 @@ use std::path::Path;
 /// (case, why ours differs, what shows that it is right)
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     (
+        "rev_import_missing_inst",
+        "an import that cannot be does not hide what else is planned",
+        "Terraform reports the same error and lists no changes",
+    ),
+    (
         "prepost",
         "`self` in a precondition is one mistake, told once",
         "Terraform reports it while validating and again while evaluating, both at line 6",

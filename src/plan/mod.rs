@@ -57,6 +57,8 @@ pub enum Reason {
     Tainted,
     /// `replace_triggered_by`.
     Triggered,
+    /// A rollout that an earlier run began has not been followed to its end.
+    UnderWay,
     /// `--replace`.
     Requested,
     /// The old one of an unfinished replacement.

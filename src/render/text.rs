@@ -1,7 +1,7 @@
 //! A plan on a terminal.
 
 use super::value::{Line, declared, filled, hcl, lines};
-use super::{Palette, counted};
+use super::{Palette, counted, duration};
 use crate::addr::Mode;
 use crate::diff::{AttributeChange, Cause};
 use crate::plan::steps::{NumberedStep, rollouts};
@@ -24,6 +24,9 @@ pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
             out += &format!("  {number}. {}", step.text);
             if *address != rollout.address {
                 out += &palette.dim(&format!("  ({address})"));
+            }
+            if let Some(seconds) = step.expected_seconds.filter(|seconds| *seconds > 0) {
+                out += &palette.dim(&format!("  (at least {})", duration(seconds)));
             }
             out.push('\n');
             if let Some(gate) = &step.gate {
@@ -143,6 +146,7 @@ pub fn headline(change: &Change) -> String {
         Some(Reason::Tainted) => ": it is tainted",
         Some(Reason::Triggered) => ": replace_triggered_by",
         Some(Reason::Requested) => ": --replace",
+        Some(Reason::UnderWay) => ": an earlier run began it and did not follow it to its end",
         Some(Reason::Deposed) => ": what is left of an unfinished replacement",
         Some(Reason::WrongRepetition) => ": it has another kind of instance key now",
         Some(Reason::NoMoveTarget) => ": nothing declares the address that it moved to",

@@ -20,6 +20,8 @@ pub struct Observation {
     /// Tasks of the target revision.
     pub requested: i32,
     pub running: i32,
+    /// Running tasks of the revisions before it.
+    pub old: i32,
     pub pending: i32,
     /// Failed tasks that the circuit breaker counted, and its threshold.
     pub failed_tasks: i32,

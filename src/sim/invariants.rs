@@ -5,6 +5,7 @@ use super::World;
 use super::service::ec2::InstanceState;
 use super::service::ecs::index::Index;
 use super::service::ecs::model::TaskStatus;
+use super::service::elbv2::model::Health;
 use super::service::{iam, kms};
 
 /// What is not as it must be; nothing, if all is well.
@@ -91,7 +92,7 @@ fn hosts(world: &World, found: &mut Found) {
     found.check(ecs.index == Index::of(ecs), || "the index of ECS is not what its state says".to_owned());
     for (arn, host) in &ecs.hosts {
         let instance = &host.instance_id;
-        found.check(ecs.host_of.get(instance) == Some(arn), || {
+        found.check(host.disconnected || ecs.host_of.get(instance) == Some(arn), || {
             format!("{instance} does not know its host {arn}")
         });
         // Those that somebody registered by hand need not be instances.
@@ -164,6 +165,12 @@ fn targets(world: &World, found: &mut Found) {
             found.check(known, || format!("target {key} of {} is not registered", group.name));
             let dead = target.id.starts_with("i-") && !lives(world, &target.id);
             found.check(!dead, || format!("target {key} of {} is no instance any more", group.name));
+            let state = world.ec2.instances.get(&target.id).map(|one| one.state);
+            let stands = matches!(state, Some(InstanceState::Stopping | InstanceState::Stopped));
+            let checked = matches!(target.health, Health::Healthy | Health::Unhealthy);
+            found.check(!stands || !checked, || {
+                format!("target {key} of {} is stopped and checked", group.name)
+            });
         }
     }
     for (id, places) in &elb.registrations {

@@ -6,7 +6,7 @@
 
 use super::World;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -127,35 +127,48 @@ fn shorten(path: &Path) -> io::Result<()> {
     std::fs::write(path, rest)
 }
 
+/// One line. The members stand in the order of their names, as in every JSON object here.
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    n: u64,
+    region: &'a str,
+    service: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
 impl World {
     /// A thing of a service is something now.
     pub fn tell(&mut self, service: &str, kind: &str, id: &str, is: &str, why: Option<&str>) {
-        if self.log.keep > 0 {
-            let mut line = json!({"service": service, "kind": kind, "id": id, "is": is});
-            if let Some(why) = why {
-                line["why"] = json!(why);
-            }
-            self.write(line);
-        }
+        let (id, is, kind) = (Some(id), Some(is), Some(kind));
+        self.write(Line { service, kind, id, is, why, ..Line::default() });
     }
 
     /// Somebody made a call that may have changed something.
     pub(crate) fn tell_call(&mut self, service: &str, operation: &str, error: Option<&str>) {
-        if self.log.keep > 0 {
-            let mut line = json!({"service": service, "call": operation});
-            if let Some(error) = error {
-                line["error"] = json!(error);
-            }
-            self.write(line);
-        }
+        self.write(Line { service, call: Some(operation), error, ..Line::default() });
     }
 
-    fn write(&mut self, mut line: Json) {
-        line["n"] = json!(self.log.next);
-        line["at"] = World::timestamp(self.now);
-        line["region"] = json!(self.region);
+    fn write(&mut self, line: Line) {
+        if self.log.keep == 0 {
+            return;
+        }
+        let at = World::instant(self.now);
+        let line = Line { at, n: self.log.next, region: &self.region, ..line };
+        let text = serde_json::to_string(&line).expect("texts and a number can be written as JSON");
         self.log.next += 1;
-        self.log.lines.push_back(line.to_string());
+        self.log.lines.push_back(text);
         self.log.forget_oldest();
     }
 }

@@ -358,7 +358,11 @@ impl World {
 
     /// RFC 3339 text of a time: how the value tree carries timestamps.
     pub fn timestamp(millis: Millis) -> Json {
-        Json::String(jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default())
+        Json::String(World::instant(millis))
+    }
+
+    pub(crate) fn instant(millis: Millis) -> String {
+        jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default()
     }
 }
 

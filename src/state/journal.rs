@@ -88,6 +88,11 @@ pub enum Entry {
         seen: Json,
         decision: String,
     },
+    /// A rollout begins a step.
+    Rolling {
+        address: Address,
+        rollout: Box<OpenRollout>,
+    },
     /// A rollout waits for a person.
     Paused {
         address: Address,
@@ -136,12 +141,12 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
         }
         match entry {
             Entry::Begin { .. } | Entry::Watched { .. } | Entry::End => {}
-            Entry::Paused { address, rollout } => {
+            Entry::Rolling { address, rollout } | Entry::Paused { address, rollout } => {
                 state.rollouts.insert(address, *rollout);
             }
             Entry::Approved { address } => {
                 if let Some(rollout) = state.rollouts.get_mut(&address) {
-                    rollout.approved = true;
+                    rollout.agreed = Some(rollout.step.clone());
                 }
             }
             Entry::RolledOut { address } => {
@@ -183,6 +188,7 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             Entry::Deleted { address } => {
                 open.remove(&address);
                 state.resources.remove(&address);
+                state.rollouts.remove(&address);
             }
             Entry::DeposedDeleted { address, id } => {
                 open.remove(&address);

@@ -41,19 +41,25 @@ pub struct State {
     pub key: Option<StateKey>,
 }
 
-/// A rollout that waits for a person.
+/// A rollout that is not through: under way, perhaps without us, or waiting for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRollout {
     pub provider: String,
     /// When it began.
     pub since: String,
-    /// The step that it waits at, and what that says.
+    /// The step that it is at, what that says, and what the steps before it carried: a deployment's ARN.
     pub step: String,
     pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<String>,
+    /// For a person.
+    #[serde(default)]
+    pub waits: bool,
     /// What was live before it began: the way back.
     pub before: Attributes,
-    /// A person has agreed to go on.
-    pub approved: bool,
+    /// The step beyond which a person has agreed to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<String>,
 }
 
 impl State {

@@ -265,11 +265,20 @@ fn a_bad_image_fails_the_apply_with_the_reason_and_traffic_stays_where_it_was() 
 }
 
 #[test]
-fn a_pause_shows_as_waiting_for_a_person_and_is_waited_for() {
+fn a_pause_waits_for_a_person_who_agrees_later() {
     let web = Web::serving("BLUE_GREEN");
     let paused = ["--var", "pause=true"];
-    let ran = web.run("apply", "v2", &[&["--auto-approve"], &paused[..]].concat()).ok();
-    states(&ran, &["post scale up", "paused: waits for a person until", "then continue", "--hook-id"]);
+    let ran = web.run("apply", "v2", &[&["--auto-approve"], &paused[..]].concat()).exits(4);
+    states(&ran, &["paused at post scale up, it waits for a person until", "cutover rollout continue"]);
+    assert_eq!(web.weights(), (100, 0));
+    let status = web.env.run(&["rollout", "status", "root"]).ok();
+    states(&status, &["aws_ecs_service.web: follow that deployment to its end"]);
+    // Another apply waits as well.
+    web.run("apply", "v2", &[&["--auto-approve"], &paused[..]].concat()).exits(4);
+    let mut go_on =
+        vec!["rollout", "continue", "root", "--var", "image=repo/web:v2", "--var", "strategy=BLUE_GREEN"];
+    go_on.extend(paused);
+    web.env.run(&go_on).ok();
     assert_eq!(web.weights(), (0, 100));
     let plan = web.run("plan", "v2", &[&["--detailed-exitcode"], &paused[..]].concat());
     assert_eq!(plan.code, 0, "{}", plan.all());

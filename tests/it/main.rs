@@ -17,6 +17,7 @@ mod lifecycle;
 mod moto;
 mod moving;
 mod others;
+mod pains;
 mod provider_schema;
 mod rollouts;
 mod scenarios;

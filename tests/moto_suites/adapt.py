@@ -23,7 +23,20 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
   policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors).
   key policies  No JSON. AWS: MalformedPolicyDocumentException (KMS, CreateKey, errors). Each
             stands for a policy there can be.
-  time      moto's world has no delays. After a change, time passes in the world before the next question.
+  time      moto's world has no delays. After a change, time passes in the world before the next question. Tasks
+            that were run, started or stopped are answered as they are then.
+  hosts     Container instances registered with their identity document alone. An agent also says how large its
+            host is (API reference, RegisterContainerInstance: totalResources): as large as moto's. An instance that
+            is registered in two clusters: an agent serves one (`ECS_CLUSTER`). Each gets an instance.
+  attributes of no container instance: PutAttributes takes a target each. They are put on all of the cluster's.
+  platforms A platform version for a service on EC2. AWS: InvalidParameterException (API reference, CreateService:
+            "only for tasks using the Fargate launch type"). It is left out.
+  fargate   Task definitions for Fargate without network mode or size. AWS: ClientException (ECS Developer Guide,
+            "Amazon ECS task definition differences for Fargate"). They are filled in.
+  registry  Cloud Map services with DNS records in an HTTP namespace. AWS: InvalidInput (API reference, CreateService:
+            DnsConfig is for DNS namespaces). Without records. Namespaces named without a dot, in a VPC that nobody
+            made: AWS: ValidationException (API model), InvalidInput. A name with a dot, a VPC.
+  providers Capacity providers of a group that nobody made. AWS: ClientException. One is made.
 """
 
 import ipaddress
@@ -68,6 +81,8 @@ class Scene:
         self.pause = pause
         self.theirs = {}
         self.ours = {}
+        # Instance → the cluster it is registered in.
+        self.hosts = {}
 
     def stands(self, theirs, ours):
         self.ours[theirs] = ours
@@ -88,10 +103,92 @@ class Scene:
             self.stands(arguments["Name"], arguments["Name"].replace("_", "-"))
         if service == "ec2" and not arguments.get("DryRun"):
             self.set_scene(client, operation, arguments)
+        if service == "servicediscovery":
+            arguments = self.set_registry_scene(client, operation, dict(arguments))
+        if service == "ecs":
+            arguments = self.set_ecs_scene(client, operation, dict(arguments))
         answer = self.call(client, operation, replaced(arguments, self.ours) if self.ours else arguments)
         if self.pause and CHANGES.match(operation):
             time.sleep(self.pause)
+            if service == "ecs" and operation in ("RunTask", "StartTask", "StopTask"):
+                answer = self.look_again(client, arguments, answer)
         return replaced(answer, self.theirs) if self.theirs else answer
+
+    def set_ecs_scene(self, client, operation, arguments):
+        if operation == "RegisterContainerInstance":
+            self.find_host(client, arguments)
+        if operation == "PutAttributes":
+            wanted = {"cluster": arguments["cluster"]} if "cluster" in arguments else {}
+            hosts = self.call(client, "ListContainerInstances", wanted)["containerInstanceArns"]
+            arguments["attributes"] = [
+                {"targetId": host, **one}
+                for one in arguments["attributes"]
+                for host in ([one["targetId"]] if "targetId" in one else hosts)
+            ]
+        if operation == "CreateService" and not arguments.get("capacityProviderStrategy"):
+            if arguments.get("launchType", "EC2") == "EC2":
+                arguments.pop("platformVersion", None)
+        if operation == "RegisterTaskDefinition" and arguments.get("requiresCompatibilities") == ["FARGATE"]:
+            arguments = {"networkMode": "awsvpc", "cpu": "256", "memory": "512", **arguments}
+        group = arguments.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn", "autoScalingGroupName/")
+        if operation == "CreateCapacityProvider" and "autoScalingGroupName/" not in group:
+            self.make_group(client.meta.region_name, group)
+        return arguments
+
+    def set_registry_scene(self, client, operation, arguments):
+        import boto3
+
+        name = arguments.get("Name", "")
+        if operation == "CreatePublicDnsNamespace" and "." not in name and name not in self.ours:
+            self.stands(name, f"{name.replace('_', '-')}.test")
+        vpc = arguments.get("Vpc")
+        if operation == "CreatePrivateDnsNamespace" and not vpc.startswith("vpc-") and vpc not in self.ours:
+            ec2 = boto3.client("ec2", client.meta.region_name)
+            self.stands(vpc, self.call(ec2, "CreateVpc", {"CidrBlock": "10.78.0.0/16"})["Vpc"]["VpcId"])
+        if operation == "CreateService" and "NamespaceId" in arguments and "DnsConfig" in arguments:
+            found = self.call(client, "ListNamespaces", {})["Namespaces"]
+            if any(one["Id"] == arguments["NamespaceId"] and one["Type"] == "HTTP" for one in found):
+                del arguments["DnsConfig"]
+        return arguments
+
+    def find_host(self, client, arguments):
+        import boto3
+
+        size = [("CPU", 4096), ("MEMORY", 7482)]
+        resources = [{"name": name, "type": "INTEGER", "integerValue": number} for name, number in size]
+        arguments.setdefault("totalResources", resources)
+        arguments.setdefault("attributes", [{"name": "ecs.os-type", "value": "linux"}])
+        document = json.loads(arguments["instanceIdentityDocument"])
+        instance, cluster = document["instanceId"], arguments.get("cluster", "default")
+        if self.hosts.setdefault(instance, cluster) != cluster:
+            ec2 = boto3.client("ec2", client.meta.region_name)
+            found = self.call(ec2, "DescribeInstances", {"InstanceIds": [instance]})
+            like = {"ImageId": found["Reservations"][0]["Instances"][0]["ImageId"], "MinCount": 1, "MaxCount": 1}
+            document["instanceId"] = self.call(ec2, "RunInstances", like)["Instances"][0]["InstanceId"]
+            arguments["instanceIdentityDocument"] = json.dumps(document)
+
+    def make_group(self, region, arn):
+        import boto3
+
+        ec2, scaling = boto3.client("ec2", region), boto3.client("autoscaling", region)
+        zone = self.call(ec2, "DescribeAvailabilityZones", {})["AvailabilityZones"][0]["ZoneName"]
+        name = f"like-{len(self.ours)}"
+        launched = {"LaunchConfigurationName": name, "ImageId": IMAGES[0], "InstanceType": "t3.micro"}
+        self.call(scaling, "CreateLaunchConfiguration", launched)
+        size = {"MinSize": 0, "MaxSize": 1, "AvailabilityZones": [zone]}
+        made = {"AutoScalingGroupName": name, "LaunchConfigurationName": name, **size}
+        self.call(scaling, "CreateAutoScalingGroup", made)
+        groups = self.call(scaling, "DescribeAutoScalingGroups", {"AutoScalingGroupNames": [name]})
+        self.stands(arn, groups["AutoScalingGroups"][0]["AutoScalingGroupARN"])
+
+    def look_again(self, client, arguments, answer):
+        before = answer["tasks"] if "tasks" in answer else [answer["task"]]
+        if not before:
+            return answer
+        wanted = {"tasks": [task["taskArn"] for task in before], "include": ["TAGS"]}
+        where = {"cluster": arguments["cluster"]} if "cluster" in arguments else {}
+        after = self.call(client, "DescribeTasks", {**where, **wanted})["tasks"]
+        return {**answer, **({"tasks": after} if "tasks" in answer else {"task": after[0]})}
 
     def find_images(self, arguments):
         for name in re.findall(r'"(?:ImageId|image_id)": "([^"]+)"', json.dumps(arguments, default=str)):

@@ -37,7 +37,8 @@ SUITES = {
     "ec2": FAST, "ecs": FAST, "elbv2": FAST, "autoscaling": FAST, "iam": PRESENT, "ssm": PRESENT, "ecr": FAST,
     "logs": PRESENT, "cloudwatch": PRESENT, "route53": PRESENT, "applicationautoscaling": FAST,
     "secretsmanager": PRESENT, "sts": PRESENT, "acm": FAST, "resourcegroupstaggingapi": FAST,
-    "codedeploy": PRESENT, "kms": PRESENT,
+    "codedeploy": PRESENT, "kms": PRESENT, "sns": PRESENT, "sqs": PRESENT, "events": PRESENT,
+    "servicediscovery": FAST, "dynamodb": PRESENT, "cloudtrail": PRESENT,
 }  # fmt: skip
 # After a change, in a fast world: about five minutes of its time.
 PAUSE_S = 0.03

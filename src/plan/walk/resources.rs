@@ -265,7 +265,13 @@ impl Walk<'_> {
             Action::Replace => created(schema, wanted),
             _ => updated(schema, &live, wanted, &change.attributes),
         };
-        if change.action == Action::Update {
+        if change.action == Action::None && self.state.rollouts.contains_key(&instance.address) {
+            change.rollout = self.provider.resume(&instance.address.type_name, wanted);
+            if !change.rollout.is_empty() {
+                change.action = Action::Update;
+                change.reason = Some(Reason::UnderWay);
+            }
+        } else if change.action == Action::Update {
             let names = change.changed_names();
             let settings = self.rollout_settings(&instance.address);
             let type_name = &*instance.address.type_name;

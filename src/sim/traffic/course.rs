@@ -107,6 +107,9 @@ pub(super) struct GroupCourse {
     pub hosts: Vec<Hosts>,
     pub weight: f64,
     pub ramps_at: Option<Millis>,
+    /// Counted when last looked at; after loading it is counted anew.
+    #[serde(skip)]
+    pub tally: Option<super::rotation::Tally>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

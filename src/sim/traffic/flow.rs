@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a client's session lasts: for sticky ones, how long the requests of old sessions still go where
 /// they went, as far as their cookie lives so long.
-pub(super) const SESSION: Millis = 300 * SECOND;
+pub const SESSION: Millis = 300 * SECOND;
 /// Gradual changes are made in so many steps.
 pub(super) const STEPS: i64 = 10;
 

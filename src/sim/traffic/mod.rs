@@ -15,6 +15,7 @@ mod rotation;
 mod tests;
 
 pub use course::{Mode, Outcome, Spell};
+pub use flow::SESSION;
 pub use numbers::{Cause, End, Leaf, Loss, Numbers, Scope, broken, losses, numbers, outcomes};
 
 use super::World;
@@ -47,8 +48,18 @@ pub struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Dirty {
     rules: bool,
+    /// Groups with all of their targets.
     groups: BTreeSet<String>,
+    /// Groups of which only these targets are not as they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    targets: BTreeMap<String, BTreeSet<String>>,
     services: BTreeSet<String>,
+}
+
+impl Dirty {
+    fn is_empty(&self) -> bool {
+        !self.rules && self.groups.is_empty() && self.targets.is_empty() && self.services.is_empty()
+    }
 }
 
 /// A declared stream of requests: so many a second to each rule that it fits.
@@ -99,7 +110,7 @@ pub enum Event {
 pub fn run(world: &mut World, event: Event) {
     match event {
         Event::Rules => rules_changed(world),
-        Event::Group(group) => group_changed(world, &group),
+        Event::Group(group) => rotation::due(world, &group),
     }
 }
 
@@ -112,23 +123,32 @@ pub fn rules_changed(world: &mut World) {
     world.traffic.dirty.rules = true;
 }
 
-/// elbv2: a target came, went, changed its health, or something else answers behind it.
+/// elbv2: something that all targets of the group depend on is not as it was.
 pub fn group_changed(world: &mut World, group: &str) {
     if !world.traffic.dirty.groups.contains(group) {
         world.traffic.dirty.groups.insert(group.to_owned());
     }
 }
 
+/// elbv2: this target came, went, changed its health, or something else answers behind it.
+pub fn target_changed(world: &mut World, group: &str, key: &str) {
+    let targets = &mut world.traffic.dirty.targets;
+    match targets.get_mut(group) {
+        Some(keys) => drop(keys.insert(key.to_owned())),
+        None => drop(targets.insert(group.to_owned(), BTreeSet::from([key.to_owned()]))),
+    }
+}
+
 /// elbv2: this target is deregistered, or being so. The balancer's nodes learn of it a moment later.
 pub fn target_leaves(world: &mut World, group: &str, key: &str) {
     rotation::leaves(world, group, key);
-    group_changed(world, group);
+    target_changed(world, group, key);
 }
 
-/// elbv2: something else answers behind this address or instance.
-pub fn app_changed(world: &mut World, id: &str) {
-    for group in world.traffic.leaving.get(id).cloned().unwrap_or_default() {
-        group_changed(world, &group);
+/// elbv2: something else answers at this port of an address or instance.
+pub fn app_changed(world: &mut World, id: &str, port: i64) {
+    for (group, key) in rotation::left_at(world, id, port) {
+        target_changed(world, &group, &key);
     }
 }
 
@@ -141,8 +161,7 @@ pub fn service_changed(world: &mut World, service: &str) {
 
 /// Finds the rates that hold from now on, where something changed. Returns whether anything had.
 pub fn flush(world: &mut World) -> bool {
-    let dirty = &world.traffic.dirty;
-    if !dirty.rules && dirty.groups.is_empty() && dirty.services.is_empty() {
+    if world.traffic.dirty.is_empty() {
         return false;
     }
     let mut dirty = std::mem::take(&mut world.traffic.dirty);
@@ -150,11 +169,15 @@ pub fn flush(world: &mut World) -> bool {
     if dirty.rules {
         flow::settle_rules(world, &mut dirty.groups, &mut moved);
     }
-    for group in &dirty.groups {
-        rotation::settle(world, group);
+    // None: all of its targets.
+    let mut groups: BTreeMap<String, Option<BTreeSet<String>>> =
+        dirty.targets.into_iter().map(|(group, keys)| (group, Some(keys))).collect();
+    groups.extend(dirty.groups.into_iter().map(|group| (group, None)));
+    for (group, keys) in &groups {
+        rotation::settle(world, group, keys.as_ref());
         cloudwatch::wake(world, &cloudwatch::Subject::Group(group.clone()));
     }
-    for group in moved.difference(&dirty.groups) {
+    for group in moved.iter().filter(|group| !groups.contains_key(*group)) {
         cloudwatch::wake(world, &cloudwatch::Subject::Group(group.clone()));
     }
     for service in &dirty.services {

@@ -2,7 +2,7 @@
 //! where and why.
 
 use super::course::{GroupCourse, Lane, Outcome, Point, Spell};
-use super::flush;
+use super::{flush, rotation};
 use crate::World;
 use crate::world::Millis;
 use serde::Serialize;
@@ -360,10 +360,11 @@ fn whole(before: f64, after: f64, phase: f64) -> u64 {
 /// weights that requests are parted by are those of the targets that take part.
 pub fn broken(world: &World) -> Vec<String> {
     let mut found = Vec::new();
-    if !world.traffic.dirty.groups.is_empty() || world.traffic.dirty.rules {
+    if !world.traffic.dirty.is_empty() {
         return found;
     }
     for (arn, group) in &world.traffic.groups {
+        found.extend(rotation::stale(world, arn, group));
         let open: f64 = group.spells.keys().filter_map(|key| group.open(key)).map(|spell| spell.weight).sum();
         if (open - group.weight).abs() > 1e-6 {
             found.push(format!("targets of {arn} weigh {open}, their group {}", group.weight));

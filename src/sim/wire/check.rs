@@ -187,7 +187,8 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
     }
     let code = match service {
         "ecs" | "logs" => "InvalidParameterException",
-        "route53" => "InvalidInput",
+        // Cloud Map: aws-sdk-java#1973.
+        "route53" | "servicediscovery" => "InvalidInput",
         "acm"
         | "application-autoscaling"
         | "cloudtrail"
@@ -197,7 +198,6 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         | "kms"
         | "lambda"
         | "secretsmanager"
-        | "servicediscovery"
         | "ssm" => "ValidationException",
         "tagging" => "InvalidParameterException",
         _ => "ValidationError",

@@ -524,7 +524,7 @@ impl Call {
                 };
                 let mut response =
                     json_response(&self.json_type(), &json!({"__type": full, "message": message}));
-                put(&mut response, "x-amzn-errortype", shape);
+                put(&mut response, "x-amzn-errortype", &full);
                 response
             }
             Protocol::RestJson => {

@@ -1,8 +1,9 @@
 //! Hosts of a group whose instances are container instances: seen in Auto Scaling and in ECS at once.
 
 use super::describe;
-use crate::aws::{Aws, AwsError, Op};
+use crate::aws::{Aws, AwsError, Op, Watch};
 use crate::rollout::hosts::{Hosts, State};
+use aws_sdk_autoscaling::types::{AutoScalingGroup, Instance, LifecycleState};
 use aws_sdk_ecs::types::ContainerInstance;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,8 @@ pub struct Joining {
 
 impl Joining {
     pub async fn of(aws: &Aws, group: &str) -> Result<Self, AwsError> {
-        let members: BTreeSet<String> = lifecycles(aws, group).await?.into_keys().collect();
+        let members: BTreeSet<String> =
+            lifecycles(&describe(aws, &[group.to_owned()]).await?).into_keys().collect();
         let all: Vec<String> =
             aws.ecs.list_clusters().into_paginator().items().send().try_collect().await.op("ListClusters")?;
         let (mut clusters, mut aside) = (Vec::new(), members.clone());
@@ -31,7 +33,13 @@ impl Joining {
         Ok(Self { group: group.to_owned(), clusters, aside, hosts: Hosts::default() })
     }
 
-    pub async fn look(&mut self, aws: &Aws) -> Result<(), AwsError> {
+    pub async fn look(&mut self, aws: &Aws, watch: &dyn Watch) -> Result<(), AwsError> {
+        let found = describe(aws, &[self.group.clone()]).await?;
+        if let Some(group) = found.first() {
+            let serves = |i: &&Instance| i.lifecycle_state() == Some(&LifecycleState::InService);
+            let serving = group.instances().iter().filter(serves).count();
+            watch.in_service(serving as i64, group.desired_capacity().unwrap_or(0).into());
+        }
         if self.clusters.is_empty() {
             return Ok(());
         }
@@ -46,7 +54,7 @@ impl Joining {
             }
             _ => None,
         };
-        let members = lifecycles(aws, &self.group).await?;
+        let members = lifecycles(&found);
         let seen =
             members.into_iter().filter_map(|(id, l)| state(&id, &l).map(|state| (id, state))).collect();
         self.hosts.note(seen, aws.clock.now());
@@ -55,13 +63,10 @@ impl Joining {
 }
 
 /// Instance → where it is in its life cycle.
-async fn lifecycles(aws: &Aws, group: &str) -> Result<BTreeMap<String, String>, AwsError> {
-    let found = describe(aws, &[group.to_owned()]).await?;
-    let members = found.iter().flat_map(|group| group.instances());
-    let pair = |i: &aws_sdk_autoscaling::types::Instance| {
-        Some((i.instance_id()?.to_owned(), i.lifecycle_state()?.as_str().to_owned()))
-    };
-    Ok(members.filter_map(pair).collect())
+fn lifecycles(groups: &[AutoScalingGroup]) -> BTreeMap<String, String> {
+    let members = groups.iter().flat_map(|group| group.instances());
+    let pair = |i: &Instance| Some((i.instance_id()?.to_owned(), i.lifecycle_state()?.as_str().to_owned()));
+    members.filter_map(pair).collect()
 }
 
 /// Instance → how many tasks run on it.

@@ -259,7 +259,7 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
         }
         let seen = observe(aws, job.id, &r, since).await?;
         let decision = instance_refresh::decide(&seen, aws.clock.now());
-        joining.look(aws).await?;
+        joining.look(aws, job.watch).await?;
         job.watch.note(
             serde_json::json!({
                 "refresh": seen.status, "percent": seen.percent, "reason": seen.reason,

@@ -1,7 +1,7 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
 use super::{Place, capacity};
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, WAITS_FOR_A_PERSON, absent};
 use crate::rollout::Decision;
 use crate::rollout::ecs_deployment::{self, Hook, Observation};
 use aws_sdk_ecs::types as sdk;
@@ -87,9 +87,13 @@ pub async fn to_the_end(
 ) -> Result<(), AwsError> {
     let mut memory = Memory { since: aws.clock.now(), key: None, best: 0, left: i32::MAX };
     let mut given_up: Option<String> = None;
+    let mut agreed = false;
     loop {
         let seen = observe(aws, place, deployment, following.patience, &mut memory).await?;
         let ended = ecs_deployment::is_terminal(&seen.status);
+        if seen.requested > 0 {
+            job.watch.in_service((seen.running + seen.old).into(), seen.requested.into());
+        }
         let decision = ecs_deployment::decide(&seen, aws.clock.now());
         job.watch.note(
             serde_json::json!({
@@ -102,6 +106,16 @@ pub async fn to_the_end(
             let now = seen.status.to_lowercase().replace('_', " ");
             let message = format!("{reason}\n  it was stopped for that, and is now: {now}");
             return Err(failure(&seen.status, message));
+        }
+        if let Some(hook) = seen.hooks.iter().find(|hook| hook.function.is_none()) {
+            if agreed || !job.watch.is_approved(super::AWAIT) {
+                return Err(waits(&seen, hook));
+            }
+            (job.progress)(&format!("agreed to: going on behind hook {}", hook.id));
+            go_on(aws, deployment, &hook.id).await?;
+            agreed = true;
+            aws.clock.sleep(EVERY).await;
+            continue;
         }
         let reason = match decision {
             Decision::Done => return Ok(()),
@@ -127,6 +141,25 @@ pub async fn to_the_end(
 }
 
 const OPERATION: &str = "ECS deployment";
+
+/// A pause hook: the deployment stands still in ECS until somebody agrees, or the hook times out.
+fn waits(seen: &Observation, hook: &Hook) -> AwsError {
+    let until =
+        hook.expires.map(|t| format!(" until {}", t.strftime("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
+    let then = hook.then.as_deref().map(|t| format!(", then it is {}", t.to_lowercase())).unwrap_or_default();
+    let stage = seen.stage.as_deref().unwrap_or("its stage").to_lowercase().replace('_', " ");
+    let text = format!(
+        "paused at {stage}, it waits for a person{until}{then}: `cutover rollout continue`, or `cutover rollout \
+         rollback`"
+    );
+    AwsError::failed(OPERATION, WAITS_FOR_A_PERSON, text)
+}
+
+async fn go_on(aws: &Aws, deployment: &str, hook: &str) -> Result<(), AwsError> {
+    let call = aws.ecs.continue_service_deployment().service_deployment_arn(deployment).hook_id(hook);
+    let call = call.action(sdk::DeploymentLifecycleHookAction::Continue);
+    call.send().await.op("ContinueServiceDeployment").map(drop)
+}
 
 fn failure(status: &str, message: String) -> AwsError {
     let code = if status == "ROLLBACK_SUCCESSFUL" { ROLLED_BACK } else { "RolloutFailed" };
@@ -238,6 +271,7 @@ async fn observe(
         hooks,
         requested: counts.0,
         running: counts.1,
+        old,
         pending: counts.2,
         failed_tasks,
         threshold: breaker.map_or(0, |b| b.threshold()),

@@ -219,18 +219,26 @@ impl AwsType for EcsService {
         let name = want.get(&NAME).unwrap_or_default();
         let what = what_changes(live, want, changed);
         let text = format!("update service {name} ({what})");
-        let how = how_it_deploys(want);
         let mut steps = vec![RolloutStep::new("update-service", text)];
-        if want.get(&WAIT_FOR_STEADY_STATE) != Some(false) {
-            let follow = format!("follow that deployment to its end ({how})");
-            let mut gate = "the deployment is SUCCESSFUL".to_owned();
-            if want.has("load_balancer") {
-                gate.push_str(", its targets are healthy");
-            }
-            let back = "ECS puts back the revision that runs now, and that is followed to its end";
-            steps.push(RolloutStep::new("await-deployment", follow).gate(gate).back(back));
-        }
+        steps.extend(self.resume(want));
         steps
+    }
+
+    fn resume(&self, want: &Object) -> Vec<RolloutStep> {
+        if want.get(&WAIT_FOR_STEADY_STATE) == Some(false) || !native(want) {
+            return Vec::new();
+        }
+        let follow = format!("follow that deployment to its end ({})", how_it_deploys(want));
+        let mut gate = "the deployment is SUCCESSFUL".to_owned();
+        if want.has("load_balancer") {
+            gate.push_str(", its targets are healthy");
+        }
+        let back = "ECS puts back the revision that runs now, and that is followed to its end";
+        let step = RolloutStep::new(AWAIT, follow).gate(gate).back(back);
+        vec![match pauses(want) {
+            Some(least) => step.expected(least),
+            None => step,
+        }]
     }
 
     fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
@@ -282,16 +290,43 @@ impl AwsType for EcsService {
                 // None new: the call before a crash had started it already.
                 Ok(ours.or(before))
             }
-            "await-deployment" => {
-                let Some(deployment) = carried else { return Ok(None) };
+            AWAIT => {
+                // A run that was killed may not have told which one it began.
+                let newest = follow::deployments(aws, &place).await?.into_iter().next();
+                let newest = newest.and_then(|d| d.service_deployment_arn);
+                let Some(deployment) = carried.map(str::to_owned).or(newest) else { return Ok(None) };
                 let following = following(job.want, &timeouts::UPDATE);
-                follow::to_the_end(aws, &place, deployment, &following, job).await?;
+                follow::to_the_end(aws, &place, &deployment, &following, job).await?;
                 follow::healthy_targets(aws, &place, job.progress).await?;
-                Ok(Some(deployment.to_owned()))
+                Ok(Some(deployment))
             }
             other => Err(AwsError::failed(other, "Internal", "aws_ecs_service has no such step")),
         }
     }
+}
+
+/// The step in which a deployment is followed.
+const AWAIT: &str = "await-deployment";
+
+/// How long the declared pauses of a deployment take together.
+fn pauses(want: &Object) -> Option<Duration> {
+    let block = want.block(&DEPLOYMENT_CONFIGURATION)?;
+    let bake = block.get(&deployment::BAKE_TIME).unwrap_or(0);
+    let shift = match block.get(&deployment::STRATEGY).as_deref() {
+        Some("LINEAR") => {
+            let step = block.block(&deployment::LINEAR).unwrap_or_default();
+            let percent = step.get(&deployment::STEP_PERCENT).unwrap_or(10.0);
+            let pauses = (100.0 / percent).ceil() as i64 - 1;
+            pauses * step.get(&deployment::STEP_BAKE_TIME).unwrap_or(6)
+        }
+        Some("CANARY") => {
+            let first = block.block(&deployment::CANARY).unwrap_or_default();
+            first.get(&deployment::CANARY_BAKE_TIME).unwrap_or(10)
+        }
+        _ => 0,
+    };
+    let minutes = u64::try_from(bake + shift).ok().filter(|minutes| *minutes > 0)?;
+    Some(Duration::from_secs(minutes * 60))
 }
 
 /// Whether ECS itself moves the traffic of a deployment from one target group to another.

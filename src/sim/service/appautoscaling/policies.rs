@@ -107,10 +107,16 @@ fn make_alarms(world: &mut World, policy: &Policy) -> Result<Vec<String>, ApiErr
     if configuration.flag("DisableScaleIn") != Some(true) {
         sides.push(("Low", "LessThanThreshold", 15, target * 0.9));
     }
+    let mut wanted: Vec<_> = sides
+        .into_iter()
+        .map(|(side, comparison, periods, threshold)| {
+            (format!("Alarm{side}"), metric.clone(), comparison, periods, threshold)
+        })
+        .collect();
+    wanted.extend(of_provisioned(world, &policy.id, &metric));
     let mut names = Vec::new();
-    for (side, comparison, periods, threshold) in sides {
-        let name = format!("TargetTracking-{}-Alarm{side}-{}", policy.id.resource, world.uuid());
-        let mut alarm = metric.clone();
+    for (side, mut alarm, comparison, periods, threshold) in wanted {
+        let name = format!("TargetTracking-{}-{side}-{}", policy.id.resource, world.uuid());
         alarm["AlarmName"] = json!(name);
         alarm["AlarmDescription"] =
             json!(format!("DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {}.", policy.arn));
@@ -122,6 +128,25 @@ fn make_alarms(world: &mut World, policy: &Policy) -> Result<Vec<String>, ApiErr
         names.push(name);
     }
     Ok(names)
+}
+
+/// A table's provisioned capacity is watched too: four alarms in all (moto's test_describe_scaling_policy_alarms,
+/// which was run against AWS).
+fn of_provisioned(world: &World, id: &Id, metric: &Json) -> Vec<(String, Json, &'static str, i64, f64)> {
+    let name = metric.text("MetricName").unwrap_or_default();
+    let Some(units) = name.strip_prefix("Consumed").filter(|_| metric["Namespace"] == "AWS/DynamoDB") else {
+        return Vec::new();
+    };
+    let mut metric = metric.clone();
+    metric["MetricName"] = json!(format!("Provisioned{units}"));
+    metric["Statistic"] = json!("Average");
+    metric["Period"] = json!(300);
+    let capacity = world.appautoscaling.targets.get(&id.key()).map_or(0, |target| target.min) as f64;
+    [("High", "GreaterThanThreshold"), ("Low", "LessThanThreshold")]
+        .map(|(side, comparison)| {
+            (format!("ProvisionedCapacity{side}"), metric.clone(), comparison, 3, capacity)
+        })
+        .into()
 }
 
 fn alarms_view(world: &World, policy: &Policy) -> Json {

@@ -117,3 +117,36 @@ fn a_service_that_is_not_there_cannot_be_registered() {
         ("ValidationException", "ECS service doesn't exist: service/main/web")
     );
 }
+
+#[test]
+fn a_table_s_provisioned_capacity_is_watched_too() {
+    let mut world = world();
+    let table = |mut input: Json| {
+        input["ServiceNamespace"] = json!("dynamodb");
+        input["ResourceId"] = json!("table/orders");
+        input["ScalableDimension"] = json!("dynamodb:table:ReadCapacityUnits");
+        input
+    };
+    let target = table(json!({"MinCapacity": 5, "MaxCapacity": 50}));
+    ok(&mut world, "application-autoscaling", "RegisterScalableTarget", target);
+    let policy = table(json!({
+        "PolicyName": "reads", "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 70.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"},
+        },
+    }));
+    let made = ok(&mut world, "application-autoscaling", "PutScalingPolicy", policy);
+    let names: Vec<&str> = made["Alarms"]
+        .as_array()
+        .expect("alarms")
+        .iter()
+        .filter_map(|one| one["AlarmName"].as_str())
+        .collect();
+    let sides = ["-AlarmHigh-", "-AlarmLow-", "-ProvisionedCapacityHigh-", "-ProvisionedCapacityLow-"];
+    assert!(names.iter().zip(sides).all(|(name, side)| name.contains(side)), "{names:?}");
+    let asked = json!({"AlarmNames": [names[2]]});
+    let alarm = ok(&mut world, "monitoring", "DescribeAlarms", asked)["MetricAlarms"][0].clone();
+    assert_eq!(alarm["MetricName"], "ProvisionedReadCapacityUnits");
+    assert_eq!((names.len(), &alarm["Threshold"]), (4, &json!(5.0)));
+}

@@ -1,6 +1,6 @@
 //! Public machine images, fixed: the ones people launch container hosts and test machines from.
 
-use super::own_images::OwnImage;
+use super::own_images::{self, OwnImage};
 use super::query::{fail, filtered, lean, paged, tags_of};
 use crate::World;
 use crate::service::{Answer, ApiError, Input};
@@ -278,7 +278,8 @@ fn image_json(world: &World, image: &Image<'_>) -> Json {
 
 pub fn describe_images(world: &mut World, input: &Json) -> Answer {
     let ids = input.texts("ImageIds");
-    let unknown: Vec<&str> = ids.iter().filter(|id| image_in(world, id).is_none()).copied().collect();
+    let known = |id: &&&str| image_in(world, id).is_some() || own_images::is_remembered(world, id);
+    let unknown: Vec<&str> = ids.iter().filter(|id| !known(id)).copied().collect();
     match unknown[..] {
         [] => {}
         [id] => return Err(no_image(id)),
@@ -296,8 +297,21 @@ pub fn describe_images(world: &mut World, input: &Json) -> Answer {
         let aliases = [Some(image.owner), own];
         owners.is_empty() || owners.iter().any(|owner| aliases.contains(&Some(*owner)))
     };
-    let own = world.ec2.images.values().map(|own| own_image(world, own));
-    let all = IMAGES.iter().copied().chain(own).filter(|image| ids.is_empty() || ids.contains(&image.id));
+    let users: Vec<&str> = input
+        .texts("ExecutableUsers")
+        .into_iter()
+        .map(|user| if user == "self" { world.account.as_str() } else { user })
+        .collect();
+    let shared =
+        |own: &&OwnImage| users.is_empty() || own.shared.iter().any(|who| users.contains(&who.as_str()));
+    let public = users.is_empty() || users.contains(&"all");
+    let own = world.ec2.images.values().filter(shared).map(|own| own_image(world, own));
+    let all = IMAGES
+        .iter()
+        .copied()
+        .filter(|_| public)
+        .chain(own)
+        .filter(|image| ids.is_empty() || ids.contains(&image.id));
     let items = all.filter(owned).map(|image| image_json(world, &image)).collect();
     let table = &[
         ("architecture", "Architecture"),

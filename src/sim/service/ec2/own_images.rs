@@ -6,13 +6,14 @@ use super::query::{check_tags, fail, lean, need, tag_new, tags_of};
 use super::{snapshots, volumes};
 use crate::World;
 use crate::service::{Answer, ApiError, Input};
-use crate::world::{Millis, SECOND};
+use crate::world::{MINUTE, Millis, SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
 
 /// pending → available, after the snapshots.
 const READY: Millis = 150 * SECOND;
+/// How long a deregistered image is known of.
+const REMEMBERED: Millis = 60 * MINUTE;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OwnImage {
@@ -26,8 +27,8 @@ pub struct OwnImage {
     pub created: String,
     pub ready: Millis,
     pub source_instance: Option<String>,
-    /// Accounts that may launch it, and `all`.
-    pub shared: BTreeSet<String>,
+    /// Accounts, organizations and their units that may launch it, and `all`; in the order of their coming.
+    pub shared: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub struct Device {
 impl OwnImage {
     pub fn root(&self) -> Option<&Device> {
         self.devices.iter().find(|device| device.name == self.root_device)
+    }
+
+    pub fn is_public(&self) -> bool {
+        self.shared.iter().any(|who| who == "all")
     }
 
     pub fn uses(&self, snapshot: &str) -> bool {
@@ -67,7 +72,7 @@ impl OwnImage {
         lean(json!({
             "ImageId": self.id, "Name": self.name, "Description": self.description, "Architecture": self.arch,
             "OwnerId": world.account, "ImageLocation": format!("{}/{}", world.account, self.name),
-            "CreationDate": self.created, "ImageType": "machine", "Public": self.shared.contains("all"),
+            "CreationDate": self.created, "ImageType": "machine", "Public": self.is_public(),
             "State": if world.now >= self.ready { "available" } else { "pending" }, "Hypervisor": "xen",
             "PlatformDetails": "Linux/UNIX", "UsageOperation": "RunInstances", "EnaSupport": true,
             "SriovNetSupport": "simple", "VirtualizationType": "hvm", "RootDeviceType": "ebs",
@@ -116,7 +121,7 @@ fn blank(name: &str, input: &Json) -> OwnImage {
         created: String::new(),
         ready: 0,
         source_instance: None,
-        shared: BTreeSet::new(),
+        shared: Vec::new(),
     }
 }
 
@@ -185,8 +190,17 @@ pub fn deregister_image(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "ImageId")?;
     own(world, id)?;
     world.ec2.images.remove(id);
+    world.ec2.deregistered.insert(id.to_owned(), world.now);
     world.ec2.tags.remove(id);
     Ok(json!({"Return": true}))
+}
+
+/// Whether one asks in vain, but without an error: for a while, and as long as an instance refers to it (API
+/// reference, DescribeImages).
+pub fn is_remembered(world: &World, id: &str) -> bool {
+    let refers = |one: &super::state::Instance| one.state.lives() && one.spec.image_id == id;
+    let at = world.ec2.deregistered.get(id);
+    at.is_some_and(|at| world.now < at + REMEMBERED || world.ec2.instances.values().any(refers))
 }
 
 /// Of this region or another one: the snapshots are copied too.
@@ -245,9 +259,21 @@ pub fn copy_image(world: &mut World, input: &Json) -> Answer {
     Ok(json!({"ImageId": id}))
 }
 
+/// The member of a launch permission that can hold this.
+fn kind_of(who: &str) -> Option<&'static str> {
+    let organization = who.strip_prefix("arn:").filter(|arn| arn.contains(":organizations::"));
+    match organization {
+        _ if who == "all" => Some("Group"),
+        _ if who.len() == 12 && who.bytes().all(|byte| byte.is_ascii_digit()) => Some("UserId"),
+        Some(arn) if arn.contains(":organization/") => Some("OrganizationArn"),
+        Some(arn) if arn.contains(":ou/") => Some("OrganizationalUnitArn"),
+        _ => None,
+    }
+}
+
 fn permissions(image: &OwnImage) -> Json {
-    let one = |who: &String| if who == "all" { json!({"Group": who}) } else { json!({"UserId": who}) };
-    image.shared.iter().map(one).collect()
+    let one = |who: &String| kind_of(who).map(|kind| json!({kind: who}));
+    image.shared.iter().filter_map(one).collect()
 }
 
 pub fn describe_image_attribute(world: &mut World, input: &Json) -> Answer {
@@ -272,25 +298,26 @@ pub fn describe_image_attribute(world: &mut World, input: &Json) -> Answer {
 pub fn modify_image_attribute(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "ImageId")?;
     let names = |list: &[Json]| -> Vec<String> {
-        let one = |p: &Json| p.text("UserId").or(p.text("Group")).map(str::to_owned);
-        list.iter().filter_map(one).collect()
+        let members = ["UserId", "Group", "OrganizationArn", "OrganizationalUnitArn"];
+        list.iter()
+            .flat_map(|one| members.iter().filter_map(|name| one.text(name)))
+            .map(str::to_owned)
+            .collect()
     };
     let listed = |name: &str| input.get("LaunchPermission").map_or(&[][..], |change| change.list(name));
     let (mut add, mut remove) = (names(listed("Add")), names(listed("Remove")));
-    let first_way = input.texts("UserIds").into_iter().chain(input.texts("UserGroups")).map(str::to_owned);
+    let first_way = ["UserIds", "UserGroups", "OrganizationArns", "OrganizationalUnitArns"];
+    let first_way = first_way.iter().flat_map(|name| input.texts(name)).map(str::to_owned);
     match input.text("OperationType") {
         Some("remove") => remove.extend(first_way),
         _ => add.extend(first_way),
     }
-    let bad = add
-        .iter()
-        .chain(&remove)
-        .find(|who| *who != "all" && !(who.len() == 12 && who.bytes().all(|byte| byte.is_ascii_digit())));
-    if let Some(bad) = bad {
+    if let Some(bad) = add.iter().chain(&remove).find(|who| kind_of(who).is_none()) {
         let message = format!("Invalid attribute item value \"{bad}\" for userId item type.");
         return fail("InvalidAMIAttributeItemValue", message);
     }
     let image = own(world, id)?;
+    add.retain(|who| !image.shared.contains(who));
     image.shared.extend(add);
     image.shared.retain(|who| !remove.contains(who));
     let description = input.get("Description").and_then(|value| value.text("Value"));

@@ -158,10 +158,19 @@ fn collect(item: &Json, path: &str, found: &mut Vec<String>) {
                 collect(value, rest, found);
             }
         }
-        Json::String(text) => found.push(text.clone()),
+        Json::String(text) => found.push(as_answered(text)),
         Json::Number(number) => found.push(number.to_string()),
         Json::Bool(flag) => found.push(flag.to_string()),
         Json::Object(_) | Json::Null => {}
+    }
+}
+
+/// Times are filtered by as they are answered, with milliseconds (API reference, DescribeInstances: launch-time).
+fn as_answered(text: &str) -> String {
+    let time = text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
+    match time.then(|| text.parse::<jiff::Timestamp>()) {
+        Some(Ok(time)) => time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
+        _ => text.to_owned(),
     }
 }
 
@@ -206,13 +215,15 @@ pub fn tags_from(list: &[Json]) -> Tags {
 
 /// Checks the request's TagSpecifications before anything is made: only these kinds may be tagged.
 pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
+    // CreateSubnet alone (moto's test_ec2_validate_subnet_tags) has another code than RunInstances (rultor#1991).
+    let code = if kinds == ["subnet"] { "InvalidParameter" } else { "InvalidParameterValue" };
     for spec in input.list("TagSpecifications") {
         let kind = spec.text("ResourceType").unwrap_or_default();
         if kind.is_empty() {
-            return fail("InvalidParameter", "Tag specification resource type must have a value");
+            return fail(code, "Tag specification resource type must have a value");
         }
         if spec.list("Tags").is_empty() {
-            return fail("InvalidParameter", "Tag specification must have at least one tag");
+            return fail(code, "Tag specification must have at least one tag");
         }
         if !kinds.contains(&kind) {
             return fail(

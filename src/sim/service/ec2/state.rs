@@ -33,6 +33,9 @@ pub struct State {
     /// The account's own; public ones are the same in every world.
     #[serde(default)]
     pub images: BTreeMap<String, OwnImage>,
+    /// Images that were deregistered, and when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deregistered: BTreeMap<String, Millis>,
     pub tags: BTreeMap<String, Tags>,
     /// Answers to calls that carried a client token, by `Operation:token`.
     pub answered: BTreeMap<String, Answered>,

@@ -117,3 +117,76 @@ fn an_image_is_shared_with_accounts_and_copied() {
     let found = call(&mut world, "DescribeImages", json!({"ImageIds": [copied]}));
     assert_eq!(found["Images"][0]["Name"], "copy");
 }
+
+#[test]
+fn a_deregistered_image_is_no_error_while_it_is_remembered() {
+    let mut world = world();
+    let host = id(&launched(&mut world, json!({"InstanceType": "t3.small"})), "/InstanceId");
+    let image =
+        id(&call(&mut world, "CreateImage", json!({"InstanceId": host, "Name": "golden"})), "/ImageId");
+    let ask = json!({"ImageIds": [image]});
+    call(&mut world, "DeregisterImage", json!({"ImageId": image}));
+    assert_eq!(call(&mut world, "DescribeImages", ask.clone())["Images"], json!([]));
+    let later = world.now + 2 * 60 * MINUTE;
+    world.advance_to(later);
+    assert_eq!(refused(&mut world, "DescribeImages", ask).0, "InvalidAMIID.NotFound");
+}
+
+#[test]
+fn images_are_found_by_those_who_may_launch_them() {
+    let mut world = world();
+    let host = id(&launched(&mut world, json!({"InstanceType": "t3.small"})), "/InstanceId");
+    let made = json!({"InstanceId": host, "Name": "golden"});
+    let image = id(&call(&mut world, "CreateImage", made), "/ImageId");
+    let unit = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-ab12-cdef1234";
+    let share = json!({
+        "ImageId": image, "Attribute": "launchPermission", "OperationType": "add",
+        "UserIds": ["210987654321", "123456789012"], "OrganizationalUnitArns": [unit],
+    });
+    call(&mut world, "ModifyImageAttribute", share);
+    let ask = json!({"ImageId": image, "Attribute": "launchPermission"});
+    let shared = call(&mut world, "DescribeImageAttribute", ask);
+    assert_eq!(
+        shared["LaunchPermissions"],
+        json!([{"UserId": "210987654321"}, {"UserId": "123456789012"}, {"OrganizationalUnitArn": unit}])
+    );
+    for (user, found) in [("210987654321", 1), ("111122223333", 0), ("self", 1)] {
+        let answer = call(&mut world, "DescribeImages", json!({"ExecutableUsers": [user]}));
+        assert_eq!(answer["Images"].as_array().map(Vec::len), Some(found), "{user}");
+    }
+}
+
+#[test]
+fn a_tag_specification_has_a_tag() {
+    let mut world = world();
+    let input =
+        |spec: Json| json!({"AvailabilityZone": "us-east-1a", "Size": 8, "TagSpecifications": [spec]});
+    for spec in [json!({"ResourceType": "volume", "Tags": []}), json!({"Tags": [{"Key": "a", "Value": "b"}]})]
+    {
+        assert_eq!(refused(&mut world, "CreateVolume", input(spec)).0, "InvalidParameterValue");
+    }
+}
+
+#[test]
+fn times_are_filtered_by_as_they_are_answered() {
+    let mut world = world();
+    world.advance_to(world.now / 1000 * 1000 + 60_000);
+    let made = volume(&mut world, "us-east-1a");
+    let at = call(&mut world, "DescribeVolumes", json!({"VolumeIds": [made]}));
+    let at = at["Volumes"][0]["CreateTime"].as_str().expect("a time").replace('Z', ".000Z");
+    let filter = json!({"Filters": [{"Name": "create-time", "Values": [at]}]});
+    let found = call(&mut world, "DescribeVolumes", filter);
+    assert_eq!(found["Volumes"][0]["VolumeId"], made.as_str());
+}
+
+#[test]
+fn an_encrypted_volume_has_the_account_s_key_for_ebs() {
+    let mut world = world();
+    let input = json!({"AvailabilityZone": "us-east-1a", "Size": 8, "Encrypted": true});
+    let made = call(&mut world, "CreateVolume", input.clone());
+    let key = made["KmsKeyId"].as_str().expect("a key").to_owned();
+    assert!(key.starts_with("arn:aws:kms:us-east-1:"), "{key}");
+    assert_eq!(call(&mut world, "CreateVolume", input)["KmsKeyId"], key.as_str());
+    let plain = call(&mut world, "CreateVolume", json!({"AvailabilityZone": "us-east-1a", "Size": 8}));
+    assert_eq!(plain["KmsKeyId"], Json::Null);
+}

@@ -7,7 +7,7 @@ use super::query::{
 use super::state::{InstanceState, Modification, Volume};
 use super::zones::zones;
 use crate::World;
-use crate::service::{Answer, ApiError, Input};
+use crate::service::{Answer, ApiError, Input, kms};
 use crate::world::{MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 
@@ -25,14 +25,25 @@ pub fn new_volume<'a>(world: &'a mut World, ebs: &Json, zone: &str) -> &'a mut V
     let gp3 = kind == "gp3";
     let id = world.id("vol");
     let snapshot = ebs.text("SnapshotId").filter(|id| !id.is_empty());
-    let source = snapshot.and_then(|id| world.ec2.snapshots.get(id));
+    let source = snapshot.and_then(|id| world.ec2.snapshots.get(id)).cloned();
+    let encrypted = ebs.flag("Encrypted").unwrap_or(source.as_ref().is_some_and(|source| source.encrypted));
+    let given = ebs.text("KmsKeyId").map(str::to_owned);
+    let mut key = given.or_else(|| source.as_ref().and_then(|source| source.kms_key.clone()));
+    if encrypted && key.is_none() {
+        // The account's key for EBS (API reference, CreateVolume: KmsKeyId).
+        key = kms::managed_key(world, "ebs");
+    }
     let volume = Volume {
         id: id.clone(),
-        size: ebs.int("VolumeSize").or(ebs.int("Size")).or(source.map(|source| source.size)).unwrap_or(8),
+        size: ebs
+            .int("VolumeSize")
+            .or(ebs.int("Size"))
+            .or(source.as_ref().map(|source| source.size))
+            .unwrap_or(8),
         iops: ebs.int("Iops").or(gp3.then_some(3000)),
         throughput: ebs.int("Throughput").or(gp3.then_some(125)),
-        encrypted: ebs.flag("Encrypted").unwrap_or(source.is_some_and(|source| source.encrypted)),
-        kms_key: ebs.text("KmsKeyId").map(str::to_owned),
+        encrypted,
+        kms_key: key,
         snapshot: snapshot.map(str::to_owned),
         kind,
         zone: zone.to_owned(),
@@ -57,7 +68,8 @@ fn state(world: &World, volume: &Volume) -> &'static str {
 fn attachment_json(volume: &Volume, instance: &str) -> Json {
     json!({
         "InstanceId": instance, "VolumeId": volume.id, "Device": volume.device, "State": "attached",
-        "AttachTime": World::timestamp(volume.attached.unwrap_or(volume.created)),
+        // In whole seconds, unlike CreateTime (CLI reference, describe-volumes).
+        "AttachTime": World::timestamp(volume.attached.unwrap_or(volume.created) / 1000 * 1000),
         "DeleteOnTermination": volume.delete_on_termination,
     })
 }
@@ -148,8 +160,8 @@ fn check_settings(input: &Json) -> Result<(), ApiError> {
         );
     }
     if input.int("Throughput").is_some() && kind != "gp3" {
-        let message = format!("The parameter throughput is not supported for {kind} volumes.");
-        return fail("InvalidParameterDependency", message);
+        let message = format!("The throughput parameter is not supported for {kind} volumes.");
+        return fail("InvalidParameterCombination", message);
     }
     Ok(())
 }
@@ -213,8 +225,9 @@ pub fn detach_volume(world: &mut World, input: &Json) -> Answer {
         || input.text("Device").is_some_and(|device| device != volume.device);
     if elsewhere {
         let message = format!(
-            "The volume '{id}' is not attached to instance '{}' as that device",
-            wanted.unwrap_or(&instance)
+            "The volume {id} is not attached to instance {} as device {}",
+            wanted.unwrap_or(&instance),
+            input.text("Device").unwrap_or(&volume.device)
         );
         return fail("InvalidAttachment.NotFound", message);
     }

@@ -1,7 +1,7 @@
 //! What the agent on a host calls itself. The agents of this world join without it; other clients may use it.
 
 use super::super::{Answer, ApiError, Input};
-use super::{client, cluster_name, hosts, invalid, network, tags_of};
+use super::{client, cluster_name, hosts, invalid, network, short, tags_of};
 use crate::World;
 use serde_json::{Value as Json, json};
 
@@ -20,14 +20,29 @@ pub(super) fn register_container_instance(world: &mut World, input: &Json) -> An
         (name, one.text("value").map(str::to_owned))
     };
     let given = input.list("attributes").iter().map(attribute).collect();
+    // An agent that starts again says who it is (amazon-ecs-agent#132, #583).
+    let known = input.text("containerInstanceArn").filter(|arn| !arn.is_empty());
+    if let Some(known) = known.filter(|known| !world.ecs.hosts.contains_key(*known)) {
+        return Err(client(format!("Container instance {} is inactive.", short(known))));
+    }
     let arn = match world.ecs.host_of.get(instance).cloned() {
-        // An agent that starts again says who it is.
-        Some(arn) if input.text("containerInstanceArn").is_none_or(|known| known == arn) => arn,
-        Some(_) => return Err(invalid("The instance is registered as another container instance.")),
-        None => hosts::join(world, instance, &cluster, facts, given),
+        Some(arn) if known.is_some_and(|known| known != arn) => {
+            return Err(invalid(format!("The instance is registered as {arn}.")));
+        }
+        Some(arn) if world.ecs.hosts.get(&arn).is_some_and(|host| host.cluster == cluster) => arn,
+        before => {
+            // One instance may be several container instances; its agent serves the newest (amazon-ecs-agent#782).
+            if let Some(before) = before {
+                hosts::disconnect(world, &before);
+            }
+            hosts::join(world, instance, &cluster, facts, given)
+        }
     };
     if let Some(host) = world.ecs.hosts.get_mut(&arn) {
         host.tags.extend(tags);
+        if let Some(version) = input.get("versionInfo").filter(|one| !one.is_null()) {
+            host.agent = Some(version.clone());
+        }
         for resource in input.list("totalResources") {
             let amount = resource.int("integerValue").unwrap_or(0);
             match resource.text("name") {
@@ -84,5 +99,13 @@ mod tests {
         let unknown = json!({"cluster": "main", "instanceIdentityDocument": r#"{"instanceId":"i-0"}"#});
         let error = call(&mut world, "ecs", "RegisterContainerInstance", unknown).expect_err("refused");
         assert_eq!(error.code, "ClientException");
+        let arn = &first["containerInstance"]["containerInstanceArn"];
+        let leave = json!({"cluster": "main", "containerInstance": arn});
+        ok(&mut world, "ecs", "DeregisterContainerInstance", leave);
+        let document = json!({"instanceId": instance}).to_string();
+        let back =
+            json!({"cluster": "main", "instanceIdentityDocument": document, "containerInstanceArn": arn});
+        let error = call(&mut world, "ecs", "RegisterContainerInstance", back).expect_err("refused");
+        assert!(error.message.ends_with("is inactive."), "{}", error.message);
     }
 }

@@ -1,9 +1,10 @@
 //! What answers behind a target: a task's container, or what an instance's own user data started.
 
+use super::hosts;
 use super::images::Work;
-use super::model::{Container, Task, TaskStatus};
-use super::{hosts, network};
+use super::model::{Container, Task};
 use crate::World;
+use crate::service::ec2;
 
 /// What a request that is sent to a target finds.
 #[derive(Clone, Debug, Default)]
@@ -42,22 +43,26 @@ pub fn answers(world: &World, target: &str, port: i64) -> Option<bool> {
 }
 
 pub fn backend(world: &World, target: &str, port: i64) -> Backend {
-    let host = network::host(world, target);
-    let vcpus = host.as_ref().map_or(1.0, |host| host.vcpus as f64);
-    let instance = host.as_ref().map(|_| target.to_owned());
-    let reachable = host.is_some_and(|host| host.running) || world.ecs.addresses.contains_key(target);
-    let Some((task, container)) = listening(world, target, port) else {
-        let answers = is_server(world, target).then_some(true);
-        return Backend { answers, reachable, vcpus, instance, ..Backend::default() };
-    };
-    let on = task.host.as_ref().and_then(|host| world.ecs.hosts.get(host));
+    if let Some((task, container)) = listening(world, target, port) {
+        let on = task.host.as_ref().and_then(|host| world.ecs.hosts.get(host));
+        return Backend {
+            answers: container.answers,
+            reachable: true,
+            work: container.work,
+            vcpus: vcpus_of(task),
+            service: task.service.clone(),
+            instance: on.map(|host| host.instance_id.clone()),
+        };
+    }
+    let instance = world.ec2.instances.get(target).filter(|instance| instance.state.lives());
+    let host = instance.zip(instance.and_then(|one| ec2::instance_type(&one.spec.instance_type)));
+    let runs = host.is_some_and(|(instance, _)| instance.state == ec2::InstanceState::Running);
     Backend {
-        answers: container.answers,
-        reachable: true,
-        work: container.work,
-        vcpus: vcpus_of(task),
-        service: task.service.clone(),
-        instance: on.map(|host| host.instance_id.clone()),
+        answers: is_server(world, target).then_some(true),
+        reachable: runs || world.ecs.addresses.contains_key(target),
+        vcpus: host.map_or(1.0, |(_, kind)| kind.vcpus as f64),
+        instance: host.map(|_| target.to_owned()),
+        ..Backend::default()
     }
 }
 
@@ -70,7 +75,7 @@ pub fn vcpus_of(task: &Task) -> f64 {
 fn is_server(world: &World, target: &str) -> bool {
     let Some(instance) = world.ec2.instances.get(target) else { return false };
     let data = &instance.spec.user_data;
-    instance.state == crate::service::ec2::InstanceState::Running
+    instance.state == ec2::InstanceState::Running
         && !data.trim().is_empty()
         && !world.ecs.host_of.contains_key(target)
         && hosts::agent_config(data).cluster.is_none()
@@ -78,7 +83,5 @@ fn is_server(world: &World, target: &str) -> bool {
 
 /// Tasks of the service that run.
 pub fn running_count(world: &World, service: &str) -> i64 {
-    let tasks = world.ecs.services.get(service).map(|service| &service.tasks);
-    let tasks = tasks.into_iter().flatten().filter_map(|arn| world.ecs.tasks.get(arn));
-    tasks.filter(|task| task.status == TaskStatus::Running).count() as i64
+    world.ecs.index.running(service)
 }

@@ -74,6 +74,14 @@ fn check_fargate(input: &Json, cpu: Option<i64>, memory: Option<i64>, mode: &str
     if input.list("placementConstraints").iter().any(|_| true) {
         return Err(client("Fargate does not support placement constraints in a task definition."));
     }
+    if let Some(mode) = input.text("pidMode").filter(|mode| *mode != "task") {
+        return Err(client(format!(
+            "Tasks using the Fargate launch type do not support pidMode '{mode}'. The supported value for pidMode is 'task'."
+        )));
+    }
+    if input.text("ipcMode").is_some() {
+        return Err(client("Tasks using the Fargate launch type do not support ipcMode."));
+    }
     Ok(())
 }
 
@@ -137,6 +145,17 @@ fn container(input: &Json, mode: &str, task_memory: Option<i64>) -> Result<Json,
     Ok(one)
 }
 
+/// AWS fills in the root of a file system (CircleCI-Public/aws-ecs-orb#105).
+fn volume(given: &Json) -> Json {
+    let mut one = given.clone();
+    if let Some(efs) = one.get_mut("efsVolumeConfiguration").filter(|efs| !efs.is_null())
+        && efs.text("rootDirectory").is_none_or(str::is_empty)
+    {
+        efs["rootDirectory"] = json!("/");
+    }
+    one
+}
+
 fn drop_nulls(value: &mut Json) {
     match value {
         Json::Object(map) => {
@@ -160,6 +179,12 @@ fn build(world: &World, input: &Json) -> Result<Json, ApiError> {
         None => Ok(None),
     };
     let (cpu, memory) = (parse("cpu", cpu_units)?, parse("memory", memory_mib)?);
+    let given = input.list("containerDefinitions");
+    if given.is_empty() {
+        return Err(client("Container list cannot be empty."));
+    }
+    let containers: Vec<Json> =
+        given.iter().map(|one| container(one, mode, memory)).collect::<Result<_, _>>()?;
     if fargate {
         check_fargate(input, cpu, memory, input.text("networkMode").unwrap_or("bridge"))?;
         if input
@@ -173,12 +198,6 @@ fn build(world: &World, input: &Json) -> Result<Json, ApiError> {
             ));
         }
     }
-    let given = input.list("containerDefinitions");
-    if given.is_empty() {
-        return Err(client("Container list cannot be empty."));
-    }
-    let containers: Vec<Json> =
-        given.iter().map(|one| container(one, mode, memory)).collect::<Result<_, _>>()?;
     for (at, one) in containers.iter().enumerate() {
         if containers[..at].iter().any(|other| other["name"] == one["name"]) {
             return Err(client("Container names must be unique within a task definition."));
@@ -189,7 +208,7 @@ fn build(world: &World, input: &Json) -> Result<Json, ApiError> {
     }
     let mut body = json!({
         "containerDefinitions": containers,
-        "volumes": input.list("volumes"),
+        "volumes": input.list("volumes").iter().map(volume).collect::<Json>(),
         "placementConstraints": input.list("placementConstraints"),
         "compatibilities": compatibilities(mode, cpu, memory),
         "registeredAt": World::timestamp(world.now),
@@ -324,11 +343,14 @@ pub(super) fn describe_task_definition(world: &mut World, input: &Json) -> Answe
 
 pub(super) fn deregister_task_definition(world: &mut World, input: &Json) -> Answer {
     let name = input.text("taskDefinition").unwrap_or_default();
-    if !name.rsplit('/').next().unwrap_or_default().contains(':') {
-        return Err(client(format!("Invalid revision number. Number: {name}")));
+    match name.rsplit('/').next().unwrap_or_default().split_once(':') {
+        None => return Err(client("Revision is missing.")),
+        Some((_, number)) if number.parse::<i64>().is_err() => {
+            return Err(client(format!("Invalid revision number. Number: {number}")));
+        }
+        Some(_) => {}
     }
-    let (family, revision) =
-        locate(world, name).ok_or_else(|| client("The specified task definition does not exist."))?;
+    let (family, revision) = locate(world, name).ok_or_else(bad)?;
     let now = world.now;
     let revisions = &mut world.ecs.families.get_mut(&family).expect("located").revisions;
     let definition = revisions.get_mut(&revision).expect("located");

@@ -13,8 +13,8 @@ use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
-/// Ports that the agent and the system keep (ECS developer guide, port mappings).
-const RESERVED_PORTS: &[i64] = &[22, 2375, 2376, 51678, 51679];
+/// Ports that the agent and the system keep (ECS developer guide, port mappings), in the agent's order.
+const RESERVED_PORTS: &[i64] = &[22, 2376, 2375, 51678, 51679];
 
 /// What the agent reads from user data: the cluster, and attributes of the instance.
 #[derive(Debug, Default, PartialEq)]
@@ -103,25 +103,15 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
         world.schedule(wait, WorldEvent::Ecs(event));
         return;
     }
-    let given = config.attributes.into_iter().map(|(key, value)| (key, Some(value))).collect();
+    let mut given = agent_attributes(&facts);
+    given.extend(config.attributes.into_iter().map(|(key, value)| (key, Some(value))));
     join(world, instance_id, &name, facts, given);
 }
 
-/// Makes the instance a host of the cluster, with attributes of its own beside the agent's.
-pub(super) fn join(
-    world: &mut World,
-    instance_id: &str,
-    name: &str,
-    facts: network::Host,
-    given: BTreeMap<String, Option<String>>,
-) -> String {
-    let id = world.hex(32);
-    let arn = world.arn("ecs", &format!("container-instance/{name}/{id}"));
+/// What an agent of this world says of its host.
+fn agent_attributes(facts: &network::Host) -> BTreeMap<String, Option<String>> {
     let mut attributes: BTreeMap<String, Option<String>> = [
-        ("ecs.ami-id", facts.image_id.as_str()),
-        ("ecs.availability-zone", &facts.zone),
-        ("ecs.cpu-architecture", &facts.architecture),
-        ("ecs.instance-type", &facts.instance_type),
+        ("ecs.cpu-architecture", facts.architecture.as_str()),
         ("ecs.os-family", "LINUX"),
         ("ecs.os-type", "linux"),
         ("ecs.subnet-id", &facts.subnet_id),
@@ -135,6 +125,27 @@ pub(super) fn join(
     {
         attributes.insert(format!("ecs.capability.{capability}"), None);
     }
+    attributes
+}
+
+/// Makes the instance a host of the cluster. Three attributes are ECS's own; the others are what its agent gives.
+pub(super) fn join(
+    world: &mut World,
+    instance_id: &str,
+    name: &str,
+    facts: network::Host,
+    given: BTreeMap<String, Option<String>>,
+) -> String {
+    let id = world.hex(32);
+    let arn = world.arn("ecs", &format!("container-instance/{name}/{id}"));
+    let mut attributes: BTreeMap<String, Option<String>> = [
+        ("ecs.ami-id", facts.image_id.as_str()),
+        ("ecs.availability-zone", &facts.zone),
+        ("ecs.instance-type", &facts.instance_type),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), Some(value.to_owned())))
+    .collect();
     attributes.extend(given);
     let host = Host {
         arn: arn.clone(),
@@ -146,6 +157,8 @@ pub(super) fn join(
         instance_type: facts.instance_type,
         provider: None,
         draining: false,
+        disconnected: false,
+        agent: None,
         protected: false,
         cpu: facts.vcpus * 1024,
         memory: registered_memory(facts.memory_mib),
@@ -232,12 +245,25 @@ pub(super) fn is_daemon(world: &World, task: &str) -> bool {
 
 pub(super) fn gone(world: &mut World, instance_id: &str) {
     let Some(arn) = world.ecs.host_of.get(instance_id).cloned() else { return };
-    let running: Vec<String> =
-        world.ecs.hosts.get(&arn).map(|host| host.tasks.iter().cloned().collect()).unwrap_or_default();
-    for task in running {
-        tasks::vanish(world, &task, Stop::host_terminated(instance_id));
+    let left = world.ecs.hosts.values().filter(|host| host.disconnected && host.instance_id == instance_id);
+    let left: Vec<String> = left.map(|host| host.arn.clone()).collect();
+    for arn in left.into_iter().chain([arn]) {
+        let host = world.ecs.hosts.get(&arn);
+        let running: Vec<String> = host.map(|host| host.tasks.iter().cloned().collect()).unwrap_or_default();
+        for task in running {
+            tasks::vanish(world, &task, Stop::host_terminated(instance_id));
+        }
+        remove(world, &arn);
     }
-    remove(world, &arn);
+}
+
+/// Its agent has registered the instance elsewhere: it stays a host, and gets no more tasks.
+pub(super) fn disconnect(world: &mut World, arn: &str) {
+    let Some(host) = world.ecs.hosts.get_mut(arn) else { return };
+    host.disconnected = true;
+    host.version += 1;
+    world.ecs.host_changed(arn);
+    tell::host(world, arn, None);
 }
 
 fn remove(world: &mut World, arn: &str) {
@@ -245,7 +271,9 @@ fn remove(world: &mut World, arn: &str) {
     let Some(host) = world.ecs.hosts.remove(arn) else { return };
     world.ecs.host_changed(arn);
     world.tell("ecs", "container-instance", arn, "INACTIVE", Some(&host.instance_id));
-    world.ecs.host_of.remove(&host.instance_id);
+    if world.ecs.host_of.get(&host.instance_id).is_some_and(|newest| newest == arn) {
+        world.ecs.host_of.remove(&host.instance_id);
+    }
     if let Some(cluster) = world.ecs.clusters.get_mut(&host.cluster) {
         cluster.hosts.remove(arn);
     }
@@ -331,12 +359,15 @@ fn view(world: &World, host: &Host, tags: bool) -> Json {
             None => json!({"name": name}),
         })
         .collect();
-    let used = host.ports.iter().copied().filter(|port| *port < 32_768 || RESERVED_PORTS.contains(port));
+    let taken = host.ports.iter().filter(|port| **port < 32_768 && !RESERVED_PORTS.contains(port));
+    let used = RESERVED_PORTS.iter().chain(taken).copied();
+    let of_this_world =
+        json!({"agentVersion": "1.98.0", "agentHash": "8b9a1c2d", "dockerVersion": "DockerVersion: 25.0.8"});
     let mut view = json!({
         "containerInstanceArn": host.arn,
         "ec2InstanceId": host.instance_id,
         "version": host.version,
-        "versionInfo": {"agentVersion": "1.98.0", "agentHash": "8b9a1c2d", "dockerVersion": "DockerVersion: 25.0.8"},
+        "versionInfo": host.agent.clone().unwrap_or(of_this_world),
         "remainingResources": [
             resource("CPU", host.cpu - host.used_cpu),
             resource("MEMORY", host.memory - host.used_memory),
@@ -350,7 +381,7 @@ fn view(world: &World, host: &Host, tags: bool) -> Json {
             ports("PORTS_UDP", std::iter::empty()),
         ],
         "status": if host.draining { "DRAINING" } else { "ACTIVE" },
-        "agentConnected": true,
+        "agentConnected": !host.disconnected,
         "runningTasksCount": running,
         "pendingTasksCount": pending,
         "attributes": attributes,
@@ -379,7 +410,7 @@ fn each<'a>(
 ) -> Result<Vec<(&'a str, Option<String>)>, ApiError> {
     let names = input.texts("containerInstances");
     if names.is_empty() {
-        return Err(invalid("Container Instances cannot be empty."));
+        return Err(invalid("Container instance cannot be empty."));
     }
     if names.len() > 100 {
         return Err(invalid("Container instances cannot have more than 100 elements."));
@@ -473,63 +504,6 @@ pub(super) fn deregister_container_instance(world: &mut World, input: &Json) -> 
     }
     remove(world, &arn);
     Ok(answer)
-}
-
-fn attribute_targets(world: &World, input: &Json) -> Result<Vec<(String, String, Option<String>)>, ApiError> {
-    let cluster = cluster_name(world, input)?;
-    let mut found = Vec::new();
-    for attribute in input.list("attributes") {
-        let target = attribute.text("targetId").unwrap_or_default();
-        let arn = find(world, cluster, target).ok_or_else(|| {
-            ApiError::new(
-                "TargetNotFoundException",
-                format!("The specified target '{target}' was not found."),
-            )
-        })?;
-        let name = attribute.text("name").unwrap_or_default().to_owned();
-        found.push((arn, name, attribute.text("value").map(str::to_owned)));
-    }
-    Ok(found)
-}
-
-pub(super) fn put_attributes(world: &mut World, input: &Json) -> Answer {
-    let cluster = cluster_name(world, input)?.to_owned();
-    for (arn, name, value) in attribute_targets(world, input)? {
-        if let Some(host) = world.ecs.hosts.get_mut(&arn) {
-            host.attributes.insert(name, value);
-        }
-        world.ecs.host_changed(&arn);
-    }
-    placement::room(world, &cluster);
-    Ok(json!({"attributes": input.list("attributes")}))
-}
-
-pub(super) fn delete_attributes(world: &mut World, input: &Json) -> Answer {
-    for (arn, name, _) in attribute_targets(world, input)? {
-        if let Some(host) = world.ecs.hosts.get_mut(&arn) {
-            host.attributes.remove(&name);
-        }
-        world.ecs.host_changed(&arn);
-    }
-    Ok(json!({"attributes": input.list("attributes")}))
-}
-
-pub(super) fn list_attributes(world: &mut World, input: &Json) -> Answer {
-    let cluster = cluster_name(world, input)?;
-    let hosts = world.ecs.clusters[cluster].hosts.iter().filter_map(|arn| world.ecs.hosts.get(arn));
-    let mut found = Vec::new();
-    for host in hosts {
-        for (name, value) in &host.attributes {
-            let wanted = input.text("attributeName").is_none_or(|wanted| wanted == name)
-                && input.text("attributeValue").is_none_or(|wanted| Some(wanted) == value.as_deref());
-            if wanted {
-                let mut one = json!({"name": name, "targetType": "container-instance", "targetId": host.arn});
-                super::put(&mut one, "value", value.clone());
-                found.push(one);
-            }
-        }
-    }
-    Ok(paged(input, "attributes", found, 100))
 }
 
 /// A task's resources on its host, taken or given back.

@@ -10,6 +10,7 @@
 mod account;
 pub mod adopt;
 mod agent;
+mod attributes;
 mod backend;
 mod capacity;
 mod clusters;
@@ -38,6 +39,8 @@ mod tasks;
 mod tell;
 #[cfg(test)]
 pub mod tests;
+#[cfg(test)]
+mod tests_agents;
 #[cfg(test)]
 mod tests_requests;
 #[cfg(test)]
@@ -93,7 +96,7 @@ pub const OPERATIONS: Operations = &[
     ("CreateService", services::create_service),
     ("CreateTaskSet", task_sets::create_task_set),
     ("DeleteAccountSetting", account::delete_account_setting),
-    ("DeleteAttributes", hosts::delete_attributes),
+    ("DeleteAttributes", attributes::delete_attributes),
     ("DeleteCapacityProvider", capacity::delete_capacity_provider),
     ("DeleteCluster", clusters::delete_cluster),
     ("DeleteService", services::delete_service),
@@ -112,7 +115,7 @@ pub const OPERATIONS: Operations = &[
     ("DescribeTasks", task_api::describe_tasks),
     ("DiscoverPollEndpoint", agent::discover_poll_endpoint),
     ("ListAccountSettings", account::list_account_settings),
-    ("ListAttributes", hosts::list_attributes),
+    ("ListAttributes", attributes::list_attributes),
     ("ListClusters", clusters::list_clusters),
     ("ListContainerInstances", hosts::list_container_instances),
     ("ListServiceDeployments", deployments::list_service_deployments),
@@ -123,7 +126,7 @@ pub const OPERATIONS: Operations = &[
     ("ListTasks", task_api::list_tasks),
     ("PutAccountSetting", account::put_account_setting),
     ("PutAccountSettingDefault", account::put_account_setting_default),
-    ("PutAttributes", hosts::put_attributes),
+    ("PutAttributes", attributes::put_attributes),
     ("PutClusterCapacityProviders", clusters::put_cluster_capacity_providers),
     ("RegisterContainerInstance", agent::register_container_instance),
     ("RegisterTaskDefinition", definitions::register_task_definition),

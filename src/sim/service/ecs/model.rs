@@ -107,6 +107,12 @@ pub struct Host {
     pub instance_type: String,
     pub provider: Option<String>,
     pub draining: bool,
+    /// Its agent serves another cluster by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disconnected: bool,
+    /// What the agent says of itself, where it is not one of this world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Json>,
     pub protected: bool,
     pub cpu: i64,
     pub memory: i64,
@@ -488,7 +494,7 @@ impl Service {
     /// The revision that serves: of the primary deployment, or of CodeDeploy's primary task set.
     pub fn revision(&self) -> Option<&String> {
         let set = self.task_sets.iter().find(|set| set.primary);
-        self.primary().map(|one| &one.revision).or(set.map(|set| &set.revision))
+        set.map(|set| &set.revision).or(self.primary().map(|one| &one.revision))
     }
 
     /// `ROLLING` and the like.

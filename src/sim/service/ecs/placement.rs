@@ -64,7 +64,7 @@ fn lack(host: &Host, needs: &Needs, ask: &Ask, neighbours: usize) -> Option<Lack
 /// The part of a host's rank that one strategy or habit decides; the least wins.
 enum Criterion<'a> {
     /// Tasks of the group on hosts of the same value.
-    Spread(&'a str, BTreeMap<String, usize>),
+    Spread(&'a str, BTreeMap<&'a str, usize>),
     Neighbours,
     FreeCpu,
     FreeMemory,
@@ -77,6 +77,8 @@ struct Search<'a> {
     ask: &'a Ask<'a>,
     needs: Needs,
     neighbours: Option<&'a BTreeMap<String, usize>>,
+    /// Hosts with tasks of the group, and how many they have.
+    occupied: Vec<(&'a Host, usize)>,
     criteria: Vec<Criterion<'a>>,
 }
 
@@ -85,19 +87,17 @@ impl<'a> Search<'a> {
     /// tasks of the group, then to the emptiest.
     fn new(world: &'a World, ask: &'a Ask<'a>, needs: Needs) -> Self {
         let neighbours = world.ecs.index.neighbours(ask.cluster, ask.group);
+        let occupied = neighbours.into_iter().flatten();
+        let occupied = occupied.filter_map(|(arn, count)| Some((world.ecs.hosts.get(arn)?, *count)));
+        let occupied: Vec<(&Host, usize)> = occupied.collect();
         let mut criteria = Vec::new();
         for step in ask.strategy {
             let field = step.text("field").unwrap_or_default();
             match (step.text("type"), field.strip_prefix("attribute:")) {
                 (Some("spread"), Some(name)) => {
-                    let mut load: BTreeMap<String, usize> = BTreeMap::new();
-                    let hosts = neighbours.into_iter().flatten();
-                    for (host, count) in
-                        hosts.filter_map(|(arn, count)| Some((world.ecs.hosts.get(arn)?, count)))
-                    {
-                        if !host.draining {
-                            *load.entry(attribute(host, name)).or_default() += count;
-                        }
+                    let mut load: BTreeMap<&str, usize> = BTreeMap::new();
+                    for (host, count) in occupied.iter().filter(|(host, _)| !host.draining) {
+                        *load.entry(attribute(host, name)).or_default() += count;
                     }
                     criteria.push(Criterion::Spread(name, load));
                 }
@@ -110,40 +110,39 @@ impl<'a> Search<'a> {
             }
         }
         criteria.extend([Criterion::Neighbours, Criterion::UsedMemory, Criterion::UsedCpu]);
-        Search { ask, needs, neighbours, criteria }
+        Search { ask, needs, neighbours, occupied, criteria }
     }
 
     fn neighbours(&self, host: &str) -> usize {
         self.neighbours.and_then(|all| all.get(host)).copied().unwrap_or(0)
     }
 
-    fn takes(&self, host: &Host) -> bool {
-        lack(host, &self.needs, self.ask, self.neighbours(&host.arn)).is_none()
+    fn takes(&self, host: &Host, neighbours: usize) -> bool {
+        lack(host, &self.needs, self.ask, neighbours).is_none()
     }
 
-    fn rank(&self, host: &Host) -> Vec<i64> {
+    /// Puts the host's rank into `into`.
+    fn rank(&self, host: &Host, neighbours: usize, into: &mut Vec<i64>) {
         let rank = |criterion: &Criterion| match criterion {
-            Criterion::Spread(name, load) => {
-                load.get(&attribute(host, name)).map_or(0, |count| *count as i64)
-            }
-            Criterion::Neighbours => self.neighbours(&host.arn) as i64,
+            Criterion::Spread(name, load) => load.get(attribute(host, name)).map_or(0, |count| *count as i64),
+            Criterion::Neighbours => neighbours as i64,
             Criterion::FreeCpu => host.cpu - host.used_cpu,
             Criterion::FreeMemory => host.memory - host.used_memory,
             Criterion::UsedMemory => host.used_memory,
             Criterion::UsedCpu => host.used_cpu,
         };
-        self.criteria.iter().map(rank).collect()
+        into.clear();
+        into.extend(self.criteria.iter().map(rank));
     }
 
     /// Hosts among which the best one is: those with tasks of the group, and of each row of the index (hosts of
     /// one class with the same free CPU, which differ only in their memory) the best one without.
-    fn candidates(&self, world: &'a World) -> Vec<&'a Host> {
+    fn candidates(&self, world: &'a World) -> Vec<(&'a Host, usize)> {
         let known = |arn: &String| world.ecs.hosts.get(arn);
         if let Some(only) = self.ask.only {
-            return world.ecs.hosts.get(only).into_iter().collect();
+            return world.ecs.hosts.get(only).map(|host| (host, self.neighbours(only))).into_iter().collect();
         }
-        let mut found: Vec<&Host> =
-            self.neighbours.into_iter().flatten().filter_map(|(arn, _)| known(arn)).collect();
+        let mut found = self.occupied.clone();
         let fullest_first = self.criteria.iter().any(|one| matches!(one, Criterion::FreeMemory));
         for (class, room) in world.ecs.index.room(self.ask.cluster) {
             if self.ask.provider.is_some() && class.provider.as_deref() != self.ask.provider {
@@ -157,7 +156,7 @@ impl<'a> Search<'a> {
                 let fitting = row.range(..=class.memory - self.needs.memory);
                 let fresh = |hosts: &'a std::collections::BTreeSet<String>| {
                     let others = hosts.iter().filter(|arn| self.neighbours(arn) == 0).filter_map(known);
-                    others.into_iter().find(|host| self.takes(host))
+                    others.into_iter().find(|host| self.takes(host, 0)).map(|host| (host, 0))
                 };
                 found.extend(if fullest_first {
                     fitting.rev().find_map(|(_, hosts)| fresh(hosts))
@@ -187,14 +186,41 @@ impl<'a> Search<'a> {
 /// The best host, if any takes it.
 pub(super) fn choose(world: &World, ask: &Ask) -> Option<String> {
     let search = Search::new(world, ask, definitions::needs(world, ask.definition)?);
-    let cluster = world.ecs.clusters.get(ask.cluster)?;
-    let fitting = search.candidates(world).into_iter().filter(|host| {
-        !host.draining
-            && (ask.provider.is_none() || host.provider.as_deref() == ask.provider)
-            && cluster.hosts.contains(&host.arn)
-            && search.takes(host)
-    });
-    fitting.min_by_key(|host| (search.rank(host), &host.arn)).map(|host| host.arn.clone())
+    if !world.ecs.clusters.contains_key(ask.cluster) {
+        return None;
+    }
+    let mut best: Option<&Host> = None;
+    let (mut least, mut rank) = (Vec::new(), Vec::new());
+    for (host, neighbours) in search.candidates(world) {
+        let asked = host.cluster == ask.cluster
+            && !host.draining
+            && !host.disconnected
+            && (ask.provider.is_none() || host.provider.as_deref() == ask.provider);
+        if !asked || !search.takes(host, neighbours) {
+            continue;
+        }
+        search.rank(host, neighbours, &mut rank);
+        if best.is_none_or(|best| (&rank, &host.arn) < (&least, &best.arn)) {
+            std::mem::swap(&mut rank, &mut least);
+            best = Some(host);
+        }
+    }
+    best.map(|host| host.arn.clone())
+}
+
+/// What the one host asked for lacks, as API failures name it.
+pub(super) fn lacks(world: &World, ask: &Ask) -> Option<&'static str> {
+    let needs = definitions::needs(world, ask.definition)?;
+    let host = world.ecs.hosts.get(ask.only?)?;
+    let here = world.ecs.index.neighbours(ask.cluster, ask.group);
+    let here = here.and_then(|all| all.get(&host.arn)).copied().unwrap_or(0);
+    Some(match lack(host, &needs, ask, here)? {
+        Lack::Cpu => "RESOURCE:CPU",
+        Lack::Memory => "RESOURCE:MEMORY",
+        Lack::Port => "RESOURCE:PORTS",
+        Lack::Interface => "RESOURCE:ENI",
+        Lack::Attribute => "ATTRIBUTE",
+    })
 }
 
 /// Why there is no host (the end of an event's sentence). Of each class only the emptiest hosts are looked at.
@@ -248,8 +274,8 @@ pub(super) fn why_not(world: &World, ask: &Ask) -> String {
     }
 }
 
-fn attribute(host: &Host, name: &str) -> String {
-    host.attributes.get(name).cloned().flatten().unwrap_or_default()
+fn attribute<'a>(host: &'a Host, name: &str) -> &'a str {
+    host.attributes.get(name).and_then(Option::as_deref).unwrap_or_default()
 }
 
 /// The cluster query language, as far as attributes go: `attribute:x == y`, `!=`, `in [a, b]`, `=~ glob`,

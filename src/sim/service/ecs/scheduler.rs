@@ -8,7 +8,7 @@ use super::{capacity, daemon, deployments, kick, placement, shifting, short, tas
 use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
-use serde_json::json;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One task as the scheduler sees it.
@@ -138,9 +138,8 @@ fn retire(world: &mut World, arn: &str, seen: &[Seen], all: bool) -> bool {
     }
     let mut stopped = false;
     for one in seen.iter().filter(|one| one.wanted && (all || !one.proven)) {
-        let Some((reason, task)) = one.sick.clone().zip(world.ecs.tasks.get(&one.arn).cloned()) else {
-            continue;
-        };
+        let Some(reason) = one.sick.clone() else { continue };
+        let Some(task) = world.ecs.tasks.get(&one.arn).cloned() else { continue };
         tell_unhealthy(world, arn, &task);
         super::settle::failed(world, &task.arn);
         tasks::stop(world, &task.arn, Stop::new("ServiceSchedulerInitiated", reason));
@@ -196,8 +195,14 @@ fn survey(world: &World, arn: &str) -> Vec<Seen> {
     let Some(service) = world.ecs.services.get(arn) else { return Vec::new() };
     let primary = service.primary().map(|one| one.id.as_str());
     let grace = service.grace_seconds.unwrap_or(0);
-    let seen = |task: &Task| {
-        let targets = tasks::targets(world, task);
+    // Most tasks of a service are targets of the same groups.
+    let mut groups = elbv2::Groups::new(world);
+    let mut targets = Vec::new();
+    let mut seen = |task: &Task| {
+        targets.clear();
+        if task.status == TaskStatus::Running {
+            targets.extend(task.targets.iter().map(|(group, id, port)| groups.health(group, id, *port)));
+        }
         let (sick, grace_left) = match is_unhealthy(world, task, &targets, grace) {
             Ok(sick) => (sick, None),
             Err(wait) => (None, Some(wait)),
@@ -220,7 +225,7 @@ fn survey(world: &World, arn: &str) -> Vec<Seen> {
             arn: task.arn.clone(),
         }
     };
-    tasks_of(world, service).map(seen).collect()
+    tasks_of(world, service).map(&mut seen).collect()
 }
 
 /// The tasks of a service that are not being stopped.
@@ -235,7 +240,7 @@ fn replica(world: &mut World, arn: &str, seen: &[Seen]) -> bool {
     let Some(service) = world.ecs.services.get(arn) else { return false };
     let Some(primary) = service.primary() else { return false };
     let (id, bounds) = (primary.id.clone(), service.bounds());
-    let wanted: Vec<Seen> = seen.iter().filter(|one| one.wanted).cloned().collect();
+    let wanted: Vec<&Seen> = seen.iter().filter(|one| one.wanted).collect();
     keep(world, arn, &id, bounds, &wanted)
 }
 
@@ -248,18 +253,18 @@ pub(super) fn keep_one(world: &mut World, arn: &str, deployment: &str) {
     for one in &mut seen {
         one.primary = true;
     }
-    keep(world, arn, deployment, bounds, &seen);
+    keep(world, arn, deployment, bounds, &seen.iter().collect::<Vec<_>>());
 }
 
 /// Starts and stops tasks so that the deployment `id` has the desired count, within least and most.
-fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[Seen]) -> bool {
+fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[&Seen]) -> bool {
     let Some(service) = world.ecs.services.get(arn) else { return false };
     let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return false };
     let halted = kept.rollout == Rollout::Failed;
     let desired = service.desired;
     let throttled = service.throttled_until - world.now;
     let (good, out): (Vec<&Seen>, Vec<&Seen>) =
-        seen.iter().partition(|one| one.primary && !one.leaving_host && one.sick.is_none());
+        seen.iter().copied().partition(|one| one.primary && !one.leaving_host && one.sick.is_none());
     let need = desired - good.len() as i64;
     let room = max - seen.len() as i64;
     let mut started = 0;
@@ -375,7 +380,9 @@ fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result
     let deployment = deployment.ok_or("The service has no such deployment.")?;
     let revision = world.ecs.revisions.get(&deployment.revision).ok_or("The revision does not exist.")?;
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
-    for task in service.tasks.iter().filter_map(|arn| world.ecs.tasks.get(arn)) {
+    // With one provider there is nothing to pick.
+    let counted = if revision.strategy.len() > 1 { Some(service) } else { None };
+    for task in counted.into_iter().flat_map(|service| tasks_of(world, service)) {
         if task.wanted
             && task.deployment.as_ref() == Some(&deployment.id)
             && let Some(provider) = &task.provider
@@ -408,7 +415,7 @@ fn launch_of(world: &mut World, arn: &str, id: &str, on: Option<&str>) -> Result
         platform_version: fargate.then(|| platform(revision.platform_version.as_deref())),
         provider,
         network: revision.network.clone(),
-        overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+        overrides: Json::Null,
         execute_command: service.execute_command,
         tags: propagated(world, service, &revision.task_definition),
         host,
@@ -427,7 +434,7 @@ fn scales(world: &World, provider: &str) -> bool {
     capacity::get(world, provider).is_some_and(|provider| provider.managed_scaling)
 }
 
-fn propagated(world: &World, service: &Service, definition: &str) -> super::Tags {
+pub(super) fn propagated(world: &World, service: &Service, definition: &str) -> super::Tags {
     let mut tags = match service.propagate_tags.as_str() {
         "SERVICE" => service.tags.clone(),
         "TASK_DEFINITION" => world.ecs.definition(definition).map(|one| one.tags.clone()).unwrap_or_default(),
@@ -449,8 +456,8 @@ fn scale_in(world: &mut World, arn: &str, good: &[&Seen], count: usize) {
     let mut left: Vec<&Seen> = good.to_vec();
     let mut going: Vec<String> = Vec::new();
     for _ in 0..count {
-        let next = left.iter().enumerate().max_by_key(|(_, one)| {
-            (!one.running, zones.get(one.zone.as_str()).copied().unwrap_or(0), one.created, one.arn.clone())
+        let next = left.iter().copied().enumerate().max_by_key(|(_, one)| {
+            (!one.running, zones.get(one.zone.as_str()).copied().unwrap_or(0), one.created, &one.arn)
         });
         let Some((at, _)) = next else { break };
         let one = left.remove(at);
@@ -482,8 +489,11 @@ pub(super) fn stop_all(world: &mut World, arn: &str, going: &[String]) {
 /// Stops what belongs to older deployments, to draining hosts or is sick, as far as healthy tasks can be
 /// spared; what is not healthy anyway need not be spared.
 fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, replaced: bool) -> i64 {
-    let mut order: Vec<&&Seen> = out.iter().collect();
-    order.sort_by_key(|one| (one.healthy, one.running, one.created, one.arn.clone()));
+    let mut order: Vec<&Seen> = out.to_vec();
+    order.sort_by(|a, b| {
+        let rank = |one: &Seen| (one.healthy, one.running, one.created);
+        (rank(a), &a.arn).cmp(&(rank(b), &b.arn))
+    });
     let mut going: Vec<String> = Vec::new();
     for one in order {
         let useless = !one.healthy || one.sick.is_some();
@@ -495,10 +505,9 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
             going.push(one.arn.clone());
         }
     }
-    for one in out.iter().filter(|one| going.contains(&one.arn)) {
-        let Some((reason, task)) = one.sick.clone().zip(world.ecs.tasks.get(&one.arn).cloned()) else {
-            continue;
-        };
+    for one in out {
+        let Some(reason) = one.sick.clone().filter(|_| going.contains(&one.arn)) else { continue };
+        let Some(task) = world.ecs.tasks.get(&one.arn).cloned() else { continue };
         tell_unhealthy(world, arn, &task);
         super::settle::failed(world, &one.arn);
         tasks::stop(world, &one.arn, Stop::new("ServiceSchedulerInitiated", reason));

@@ -67,15 +67,16 @@ fn check_revision(world: &World, revision: &Revision) -> Result<(), ApiError> {
         return Err(invalid("Task definition does not support launch_type FARGATE."));
     }
     let awsvpc = definition.body.text("networkMode") == Some("awsvpc");
-    check_network(world, revision, awsvpc)?;
+    check_network(world, revision.network.as_ref(), awsvpc)?;
     for balancer in &revision.load_balancers {
         check_balancer(world, &definition.body, balancer, awsvpc)?;
     }
     Ok(())
 }
 
-fn check_network(world: &World, revision: &Revision, awsvpc: bool) -> Result<(), ApiError> {
-    let Some(network) = &revision.network else {
+/// Of services and of single tasks.
+pub(super) fn check_network(world: &World, network: Option<&Json>, awsvpc: bool) -> Result<(), ApiError> {
+    let Some(network) = network else {
         return if awsvpc {
             Err(invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified."))
         } else {
@@ -494,7 +495,9 @@ pub(super) fn describe_services(world: &mut World, input: &Json) -> Answer {
         let arn = world.arn("ecs", &format!("service/{cluster}/{}", short(name)));
         match world.ecs.services.get(&arn).filter(|_| !name.starts_with("arn:") || arn == name) {
             Some(service) => found.push(view::service(world, service, includes(input, "TAGS"))),
-            None => failures.push(missing(if name.starts_with("arn:") { name.to_owned() } else { arn })),
+            None if name.starts_with("arn:") => failures.push(missing(name)),
+            // Without the cluster (amazon-ecs-deploy-task-definition#369).
+            None => failures.push(missing(world.arn("ecs", &format!("service/{name}")))),
         }
     }
     Ok(json!({"services": found, "failures": failures}))

@@ -1,13 +1,13 @@
 //! Tasks over the API: run, start, stop, describe, list.
 
 use super::super::{Answer, ApiError, Input};
-use super::model::{ContainerHealth, Task, TaskStatus};
+use super::model::{ContainerHealth, StrategyItem, Task, TaskStatus};
 use super::tasks::{self, Order, Stop};
 use super::{
     capacity, client, cluster_name, clusters, definitions, hosts, includes, invalid, missing, paged,
     placement, put,
 };
-use super::{network, reach, scheduler, short, tag_list, tags_of, time, view};
+use super::{reach, scheduler, services, short, tag_list, tags_of, time, view};
 use crate::World;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -97,6 +97,21 @@ fn architecture(world: &World, task: &Task) -> String {
     of_host.or(asked).unwrap_or_else(|| "x86_64".to_owned())
 }
 
+/// Every container has its entry, also where nothing is overridden (CLI reference, describe-tasks).
+fn overrides(task: &Task) -> Json {
+    let mut all = if task.overrides.is_object() { task.overrides.clone() } else { json!({}) };
+    let mut listed = all.list("containerOverrides").to_vec();
+    for name in task.containers.iter().map(|one| one.name.as_str()) {
+        if !listed.iter().any(|one| one.text("name") == Some(name)) {
+            listed.push(json!({"name": name}));
+        }
+    }
+    all["containerOverrides"] = json!(listed);
+    let accelerators = all.list("inferenceAcceleratorOverrides").to_vec();
+    all["inferenceAcceleratorOverrides"] = json!(accelerators);
+    all
+}
+
 pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
     let containers: Vec<Json> =
         (0..task.containers.len()).map(|at| container_view(world, task, at)).collect();
@@ -116,7 +131,7 @@ pub(super) fn task_view(world: &World, task: &Task, tags: bool) -> Json {
         "lastStatus": task.status.text(),
         "launchType": task.launch_type,
         "memory": task.memory.to_string(),
-        "overrides": task.overrides,
+        "overrides": overrides(task),
         "tags": if tags { tag_list(&task.tags) } else { json!([]) },
         "taskArn": task.arn,
         "taskDefinitionArn": task.definition,
@@ -196,13 +211,8 @@ pub(super) fn list_tasks(world: &mut World, input: &Json) -> Answer {
         }
         None => None,
     };
-    let host =
-        match input.text("containerInstance") {
-            Some(name) => Some(hosts::find(world, cluster, name).ok_or_else(|| {
-                invalid(format!("Referenced container instance {} not found.", short(name)))
-            })?),
-            None => None,
-        };
+    // Of a container instance that is not known there are no tasks (moto's test_list_tasks_with_filters).
+    let host = input.text("containerInstance").map(|name| hosts::find(world, cluster, name));
     let family = input.text("family");
     let of_family = |task: &Task| short(&task.definition).split(':').next() == family;
     let arns = world
@@ -211,7 +221,7 @@ pub(super) fn list_tasks(world: &mut World, input: &Json) -> Answer {
         .values()
         .filter(|task| task.cluster == cluster && task.wanted == running)
         .filter(|task| service.is_none() || task.service == service)
-        .filter(|task| host.is_none() || task.host == host)
+        .filter(|task| host.as_ref().is_none_or(|host| host.is_some() && task.host == *host))
         .filter(|task| family.is_none() || of_family(task))
         .filter(|task| input.text("startedBy").is_none_or(|by| task.started_by.as_deref() == Some(by)))
         .filter(|task| input.text("launchType").is_none_or(|kind| task.launch_type == kind))
@@ -227,18 +237,7 @@ fn order(world: &World, input: &Json, cluster: &str) -> Result<Order, ApiError> 
     let family = body.text("family").unwrap_or_default();
     let network = view::network(input);
     let awsvpc = body.text("networkMode") == Some("awsvpc");
-    if awsvpc && network.is_none() {
-        return Err(invalid(
-            "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
-        ));
-    }
-    if let Some(vpc) = network.as_ref().and_then(|one| one.get("awsvpcConfiguration"))
-        && let Some(id) = vpc.texts("subnets").into_iter().find(|id| network::subnet(world, id).is_none())
-    {
-        return Err(invalid(format!(
-            "Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"
-        )));
-    }
+    services::check_network(world, network.as_ref(), awsvpc)?;
     let mut tags = match input.text("propagateTags") {
         Some("TASK_DEFINITION") => {
             world.ecs.definition(&definition).map(|one| one.tags.clone()).unwrap_or_default()
@@ -246,7 +245,6 @@ fn order(world: &World, input: &Json, cluster: &str) -> Result<Order, ApiError> 
         _ => Default::default(),
     };
     tags.extend(tags_of(input)?);
-    let overrides = input.get("overrides").filter(|one| !one.is_null()).cloned();
     Ok(Order {
         cluster: cluster.to_owned(),
         group: input.text("group").map_or_else(|| format!("family:{family}"), str::to_owned),
@@ -258,13 +256,14 @@ fn order(world: &World, input: &Json, cluster: &str) -> Result<Order, ApiError> 
         provider: None,
         platform_version: None,
         network,
-        overrides: overrides
-            .unwrap_or_else(|| json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []})),
+        overrides: input.get("overrides").cloned().unwrap_or_default(),
         execute_command: input.flag("enableExecuteCommand").unwrap_or(false),
         tags,
         host: None,
     })
 }
+
+const NO_HOSTS: &str = "No Container Instances were found in your cluster.";
 
 /// Why RunTask could not place: `RESOURCE:MEMORY` and the like.
 fn failure(world: &World, cluster: &str, why: &str) -> Json {
@@ -279,10 +278,26 @@ fn failure(world: &World, cluster: &str, why: &str) -> Json {
     } else if why.contains("attribute") {
         "ATTRIBUTE"
     } else {
-        return json!({"reason": "No Container Instances were found in your cluster."});
+        return json!({"reason": NO_HOSTS});
     };
     let id = why.split_whitespace().nth(4).unwrap_or_default();
     json!({"arn": world.arn("ecs", &format!("container-instance/{cluster}/{id}")), "reason": reason})
+}
+
+/// Whether there is anything that the tasks can run on.
+fn check_capacity(world: &World, order: &Order, strategy: &[StrategyItem]) -> Result<(), ApiError> {
+    let fargate = order.launch_type == "FARGATE"
+        || strategy.iter().any(|item| capacity::is_fargate(&item.capacity_provider));
+    let definition = world.ecs.definition(&order.definition);
+    if fargate && !definition.is_some_and(|one| one.body.texts("compatibilities").contains(&"FARGATE")) {
+        return Err(invalid("Task definition does not support launch_type FARGATE."));
+    }
+    let hosts = world.ecs.clusters.get(&order.cluster).map_or(0, |cluster| cluster.hosts.len());
+    if !fargate && strategy.is_empty() && hosts == 0 {
+        // An error, not a failure (amazon-ecs-cli#1122).
+        return Err(invalid(NO_HOSTS));
+    }
+    Ok(())
 }
 
 pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
@@ -313,6 +328,7 @@ pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
         None if strategy.is_empty() => strategy.clone_from(&world.ecs.clusters[&cluster].default_strategy),
         None => {}
     }
+    check_capacity(world, &order, &strategy)?;
     let (mut made, mut failures) = (Vec::new(), Vec::new());
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
     for _ in 0..count {
@@ -362,17 +378,46 @@ pub(super) fn run_task(world: &mut World, input: &Json) -> Answer {
 pub(super) fn start_task(world: &mut World, input: &Json) -> Answer {
     let cluster = cluster_name(world, input)?.to_owned();
     let order = order(world, input, &cluster)?;
+    let names = input.texts("containerInstances");
+    if names.is_empty() {
+        return Err(invalid("Container instance cannot be empty."));
+    }
+    if names.len() > 10 {
+        return Err(invalid("Container instances cannot have more than 10 elements."));
+    }
     let (mut views, mut failures) = (Vec::new(), Vec::new());
-    for name in input.texts("containerInstances") {
-        match hosts::find(world, &cluster, name) {
-            Some(host) => {
+    for name in names {
+        let Some(host) = hosts::find(world, &cluster, name) else {
+            failures.push(missing(name));
+            continue;
+        };
+        match unfit(world, &cluster, &order, &host) {
+            Some(reason) => failures.push(json!({"arn": host, "reason": reason})),
+            None => {
                 let arn = tasks::create(world, Order { host: Some(host), ..order.clone() });
                 views.push(task_view(world, &world.ecs.tasks[&arn], true));
             }
-            None => failures.push(missing(name)),
         }
     }
     Ok(json!({"tasks": views, "failures": failures}))
+}
+
+/// Why this host cannot take the task (ECS developer guide, "API failures": RunTask or StartTask).
+fn unfit(world: &World, cluster: &str, order: &Order, host: &str) -> Option<String> {
+    if world.ecs.hosts.get(host)?.disconnected {
+        return Some("AGENT".to_owned());
+    }
+    let ask = placement::Ask {
+        cluster,
+        definition: &order.definition,
+        provider: None,
+        constraints: &[],
+        strategy: &[],
+        group: &order.group,
+        zones: placement::zones(world, &order.definition, order.network.as_ref()),
+        only: Some(host),
+    };
+    placement::lacks(world, &ask).map(str::to_owned)
 }
 
 pub(super) fn stop_task(world: &mut World, input: &Json) -> Answer {

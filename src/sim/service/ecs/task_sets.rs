@@ -349,9 +349,9 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
         platform_version: fargate.then(|| scheduler::platform(revision.platform_version.as_deref())),
         provider,
         network: revision.network.clone(),
-        overrides: json!({"containerOverrides": [], "inferenceAcceleratorOverrides": []}),
+        overrides: Json::Null,
         execute_command: service.execute_command,
-        tags: set.tags.clone(),
+        tags: scheduler::propagated(world, service, &revision.task_definition),
         host,
     };
     Some(tasks::create(world, order))

@@ -4,7 +4,7 @@
 use super::super::Input;
 use super::definitions;
 use super::hosts;
-use super::model::{Container, ContainerHealth, Task, TaskStatus};
+use super::model::{Container, ContainerHealth, Task, TaskDefinition, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
 use super::{Event, capacity, discovery, images, kick, network, placement, tell};
 use crate::World;
@@ -116,18 +116,20 @@ fn digest(image: &str) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(image.as_bytes())))
 }
 
-fn containers(world: &mut World, cluster: &str, task: &str, definition: &Json) -> Vec<Container> {
-    let list = definition.list("containerDefinitions");
+fn containers(world: &mut World, cluster: &str, task: &str, definition: &str) -> Vec<Container> {
+    let count = |one: &TaskDefinition| one.body.list("containerDefinitions").len();
+    let ids = (0..world.ecs.definition(definition).map_or(0, count)).map(|_| world.uuid());
+    let ids: Vec<String> = ids.collect();
+    let list = world.ecs.definition(definition).map(|one| one.body.list("containerDefinitions"));
     let mut made = Vec::new();
-    for one in list {
-        let id = world.uuid();
-        let image = one.text("image").unwrap_or_default().to_owned();
+    for (one, id) in list.unwrap_or_default().iter().zip(ids) {
+        let image = one.text("image").unwrap_or_default();
         let has_check = one.get("healthCheck").is_some_and(|check| !check.is_null());
         made.push(Container {
             arn: world.arn("ecs", &format!("container/{cluster}/{task}/{id}")),
             name: one.text("name").unwrap_or_default().to_owned(),
-            digest: digest(&image),
-            image,
+            digest: digest(image),
+            image: image.to_owned(),
             essential: one.flag("essential").unwrap_or(true),
             running: false,
             exit_code: None,
@@ -145,10 +147,9 @@ fn containers(world: &mut World, cluster: &str, task: &str, definition: &Json) -
 pub(super) fn create(world: &mut World, order: Order) -> String {
     let id = world.hex(32);
     let arn = world.arn("ecs", &format!("task/{}/{id}", order.cluster));
-    let body = world.ecs.definition(&order.definition).map(|one| one.body.clone()).unwrap_or_default();
     let needs = definitions::needs(world, &order.definition);
     let (cpu, memory) = needs.as_ref().map_or((0, 0), |needs| (needs.cpu, needs.memory));
-    let containers = containers(world, &order.cluster, &id, &body);
+    let containers = containers(world, &order.cluster, &id, &order.definition);
     let task = Task {
         arn: arn.clone(),
         cluster: order.cluster.clone(),
@@ -327,8 +328,7 @@ pub(super) fn step(world: &mut World, arn: &str, generation: u64, step: Step) {
 }
 
 fn set(world: &mut World, arn: &str, status: TaskStatus, change: impl FnOnce(&mut Task)) {
-    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
-    task.status = status;
+    let Some(task) = world.ecs.set_status(arn, status) else { return };
     task.version += 1;
     change(task);
     let service = task.service.clone();
@@ -525,9 +525,7 @@ pub(super) fn stop(world: &mut World, arn: &str, why: Stop) {
         terminate(world, arn);
         return;
     }
-    if let Some(task) = world.ecs.tasks.get_mut(arn) {
-        task.status = TaskStatus::Deactivating;
-    }
+    world.ecs.set_status(arn, TaskStatus::Deactivating);
     world.tell("ecs", "task", arn, "DEACTIVATING", None);
     tell::task(world, arn);
     for (group, id, port) in &targets {
@@ -558,11 +556,10 @@ fn task_has_no_place(world: &World, arn: &str) -> bool {
 
 /// SIGTERM to the containers.
 fn terminate(world: &mut World, arn: &str) {
-    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
-    if task.status >= TaskStatus::Stopping {
+    if world.ecs.tasks.get(arn).is_none_or(|task| task.status >= TaskStatus::Stopping) {
         return;
     }
-    task.status = TaskStatus::Stopping;
+    let Some(task) = world.ecs.set_status(arn, TaskStatus::Stopping) else { return };
     task.generation += 1;
     world.tell("ecs", "task", arn, "STOPPING", None);
     tell::task(world, arn);
@@ -571,12 +568,11 @@ fn terminate(world: &mut World, arn: &str) {
 
 fn terminated(world: &mut World, arn: &str) {
     silence(world, arn);
-    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
+    let Some(task) = world.ecs.set_status(arn, TaskStatus::Deprovisioning) else { return };
     for container in task.containers.iter_mut().filter(|container| container.running) {
         container.running = false;
         container.exit_code = Some(0);
     }
-    task.status = TaskStatus::Deprovisioning;
     task.version += 1;
     let delay = if task.interface.is_some() { 8 * SECOND } else { 0 };
     world.tell("ecs", "task", arn, "DEPROVISIONING", None);
@@ -587,8 +583,7 @@ fn terminated(world: &mut World, arn: &str) {
 fn stopped(world: &mut World, arn: &str) {
     let share = share(world, arn);
     let now = world.now;
-    let Some(task) = world.ecs.tasks.get_mut(arn) else { return };
-    task.status = TaskStatus::Stopped;
+    let Some(task) = world.ecs.set_status(arn, TaskStatus::Stopped) else { return };
     task.stopped = Some(now);
     task.version += 1;
     task.generation += 1;

@@ -38,14 +38,9 @@ pub(super) fn hosts_changed(world: &mut World, cluster: &str) {
 pub(super) fn tell(world: &mut World, cluster: &str) {
     let Some(found) = world.ecs.clusters.get_mut(cluster) else { return };
     found.tells = false;
-    let (mut cpu, mut memory) = ((0, 0), (0, 0));
-    let arns = found.hosts.clone();
-    for host in arns.iter().filter_map(|arn| world.ecs.hosts.get(arn)) {
-        cpu = (cpu.0 + host.used_cpu, cpu.1 + host.cpu);
-        memory = (memory.0 + host.used_memory, memory.1 + host.memory);
-    }
+    let load = world.ecs.index.load(cluster);
     let mut changed = false;
-    for (metric, (used, all)) in [("CPUReservation", cpu), ("MemoryReservation", memory)] {
+    for (metric, (used, all)) in [("CPUReservation", load.cpu), ("MemoryReservation", load.memory)] {
         let level = (all > 0).then(|| 100.0 * used as f64 / all as f64);
         changed |= cloudwatch::set_gauge(world, "AWS/ECS", metric, &[("ClusterName", cluster)], level);
     }

@@ -30,8 +30,8 @@ pub use reach::{actions_for, balancer_named, takers};
 pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{
-    Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal, register,
-    rotation, target, target_health,
+    Groups, Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal,
+    register, rotation, target, target_health,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

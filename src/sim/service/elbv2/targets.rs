@@ -8,7 +8,7 @@ use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
 use crate::{World, traffic};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The balancer's nodes learn of a new target after a moment; then the first check runs.
 const FIRST_CHECK: Millis = 5 * SECOND;
@@ -120,14 +120,19 @@ fn stopped(world: &World, target: &Target) -> Option<&'static str> {
 
 /// `ecs` says: what answers behind this address or instance and port has changed.
 pub fn app_changed(world: &mut World, id: &str, port: i64) {
-    traffic::app_changed(world, id);
-    let registered = world.elbv2.registrations.get(id).cloned().unwrap_or_default();
-    for (group_arn, key) in registered {
-        let concerned = world.elbv2.groups.get(&group_arn).is_some_and(|group| {
-            group.targets.get(&key).is_some_and(|target| check_port(group, target) == port)
-        });
-        traffic::group_changed(world, &group_arn);
-        if concerned {
+    traffic::app_changed(world, id, port);
+    let mut concerned = Vec::new();
+    for (group_arn, key) in world.elbv2.registrations.get(id).into_iter().flatten() {
+        let Some(group) = world.elbv2.groups.get(group_arn) else { continue };
+        let Some(target) = group.targets.get(key) else { continue };
+        let (checked, served) = (check_port(group, target) == port, target.port.unwrap_or(0) == port);
+        if checked || served {
+            concerned.push((group_arn.clone(), key.clone(), checked));
+        }
+    }
+    for (group_arn, key, checked) in concerned {
+        traffic::target_changed(world, &group_arn, &key);
+        if checked {
             decide(world, &group_arn, &key);
         }
     }
@@ -214,7 +219,7 @@ pub fn check_all(world: &mut World) {
 }
 
 fn refresh_target(world: &mut World, group_arn: &str, key: &str) {
-    traffic::group_changed(world, group_arn);
+    traffic::target_changed(world, group_arn, key);
     let serving = serving(world, group_arn);
     let now = world.now;
     let running = world.elbv2.groups.get(group_arn).and_then(|group| group.targets.get(key));
@@ -266,7 +271,7 @@ fn decide(world: &mut World, group_arn: &str, key: &str) {
 }
 
 pub(super) fn checked(world: &mut World, group_arn: &str, key: &str, generation: u64) {
-    traffic::group_changed(world, group_arn);
+    traffic::target_changed(world, group_arn, key);
     let Some(group) = world.elbv2.groups.get(group_arn) else { return };
     let Some(target) = group.targets.get(key).filter(|target| target.generation == generation) else {
         return;
@@ -317,6 +322,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// How long the weight of a target may still change by itself: it warms up, or has fewer sessions than others.
+    pub fn warmth(&self) -> Millis {
+        self.warms_up.max(self.sticky.clamp(0, traffic::SESSION))
+    }
+
     /// With fewer healthy targets than this, requests go to all.
     pub fn least_healthy(&self, registered: usize) -> usize {
         let share = self.least.1.map_or(0, |percent| (registered as f64 * percent / 100.0).ceil() as usize);
@@ -326,18 +336,24 @@ impl Seen {
 
 pub fn target(world: &World, group_arn: &str, key: &str) -> Option<SeenTarget> {
     let group = world.elbv2.groups.get(group_arn)?;
-    Some(seen(world, group, group.targets.get(key)?))
+    Some(seen(world, group.targets.get(key)?, &enabled_zones(world, group)))
 }
 
-fn seen(world: &World, group: &Group, target: &Target) -> SeenTarget {
-    let state = state(world, group, target).0;
+fn seen(world: &World, target: &Target, zones: &Zones) -> SeenTarget {
+    let state = state_among(world, target, zones).0;
     let (id, port, zone) = (target.id.clone(), target.port, target.zone.clone());
     SeenTarget { id, port, zone, state, checked: matches!(state, "healthy" | "unhealthy") }
 }
 
-/// None if there is no such group.
-pub fn rotation(world: &World, group_arn: &str) -> Option<Seen> {
+/// With all targets, or with those of these keys that there are. None if there is no such group.
+pub fn rotation(world: &World, group_arn: &str, only: Option<&BTreeSet<String>>) -> Option<Seen> {
     let group = world.elbv2.groups.get(group_arn)?;
+    let zones = enabled_zones(world, group);
+    let of = |(key, target): (&String, &Target)| (key.clone(), seen(world, target, &zones));
+    let targets = match only {
+        None => group.targets.iter().map(of).collect(),
+        Some(keys) => keys.iter().filter_map(|key| group.targets.get_key_value(key)).map(of).collect(),
+    };
     let number = |key: &str| group.attribute(key).parse::<i64>().unwrap_or(0);
     let sticky =
         match (group.attribute("stickiness.enabled").as_str(), group.attribute("stickiness.type").as_str()) {
@@ -349,7 +365,7 @@ pub fn rotation(world: &World, group_arn: &str) -> Option<Seen> {
     Some(Seen {
         arn: group_arn.to_owned(),
         in_use: serving(world, group_arn),
-        targets: group.targets.iter().map(|(key, one)| (key.clone(), seen(world, group, one))).collect(),
+        targets,
         warms_up: number("slow_start.duration_seconds") * SECOND,
         sticky: sticky * SECOND,
         least: (
@@ -359,30 +375,64 @@ pub fn rotation(world: &World, group_arn: &str) -> Option<Seen> {
     })
 }
 
+/// Target groups, for one who asks after many targets of few groups.
+pub struct Groups<'w> {
+    world: &'w World,
+    group: Option<(&'w Group, Zones<'w>)>,
+    key: String,
+}
+
+impl<'w> Groups<'w> {
+    pub fn new(world: &'w World) -> Self {
+        Groups { world, group: None, key: String::new() }
+    }
+
+    /// As [`target_health`] says it.
+    pub fn health(&mut self, group_arn: &str, id: &str, port: i64) -> Option<&'static str> {
+        use std::fmt::Write;
+        if self.group.as_ref().is_none_or(|(group, _)| group.arn != group_arn) {
+            let group = self.world.elbv2.groups.get(group_arn)?;
+            self.group = Some((group, enabled_zones(self.world, group)));
+        }
+        let (group, zones) = self.group.as_ref()?;
+        self.key.clear();
+        write!(self.key, "{id}:{port}").ok()?;
+        Some(state_among(self.world, group.targets.get(&self.key)?, zones).0)
+    }
+}
+
+/// Those of the balancers that use a group; None if none does.
+type Zones<'w> = Option<Vec<&'w str>>;
+
+fn enabled_zones<'w>(world: &'w World, group: &Group) -> Zones<'w> {
+    let users = world.elbv2.uses.get(&group.arn)?.iter();
+    let balancers = users.filter_map(|arn| world.elbv2.balancers.get(arn));
+    Some(balancers.flat_map(|balancer| balancer.zones.iter().map(|zone| zone.name.as_str())).collect())
+}
+
+type State = (&'static str, Option<&'static str>, Option<&'static str>);
+
 /// State, reason and description as DescribeTargetHealth answers them.
-fn state(
-    world: &World,
-    group: &Group,
-    target: &Target,
-) -> (&'static str, Option<&'static str>, Option<&'static str>) {
+fn state(world: &World, group: &Group, target: &Target) -> State {
+    state_among(world, target, &enabled_zones(world, group))
+}
+
+fn state_among(world: &World, target: &Target, zones: &Zones) -> State {
     let say = |state, reason, text| (state, Some(reason), Some(text));
     if target.health == Health::Draining {
         return say("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress");
     }
-    if let Some(how) = stopped(world, target) {
+    // An instance that stops is not healthy or unhealthy any more from that moment on.
+    if target.health == Health::Initial
+        && let Some(how) = stopped(world, target)
+    {
         return say("unused", "Target.InvalidState", how);
     }
-    let Some(users) = world.elbv2.uses.get(&group.arn) else {
+    let Some(zones) = zones else {
         let text = "Target group is not configured to receive traffic from the load balancer";
         return say("unused", "Target.NotInUse", text);
     };
-    let enabled = |zone: &String| {
-        users
-            .iter()
-            .filter_map(|arn| world.elbv2.balancers.get(arn))
-            .any(|balancer| balancer.zones.iter().any(|one| one.name == *zone))
-    };
-    if target.zone.as_ref().is_some_and(|zone| !enabled(zone)) {
+    if target.zone.as_ref().is_some_and(|zone| !zones.contains(&zone.as_str())) {
         let text = "Target is in an Availability Zone that is not enabled for the load balancer";
         return say("unused", "Target.NotInUse", text);
     }

@@ -106,6 +106,12 @@ pub const OPERATIONS: Operations = &[
     ("VerifyMac", crypto::verify_mac),
 ];
 
+/// The ARN of a service's key in this account, which is made when it is first used.
+pub fn managed_key(world: &mut World, service: &str) -> Option<String> {
+    let id = aliases::key_of(world, &format!("alias/aws/{service}"))?;
+    Some(key_arn(world, &id))
+}
+
 /// Aliases and grants of keys that are gone.
 pub fn dangling(world: &World) -> Vec<String> {
     let kms = &world.kms;

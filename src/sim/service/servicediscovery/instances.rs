@@ -93,11 +93,12 @@ pub fn register(world: &mut World, input: &Json) -> Answer {
     let attributes: BTreeMap<String, String> =
         given.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
     let instance = input.text("InstanceId").unwrap_or_default().to_owned();
+    let request = input.text("CreatorRequestId").map(str::to_owned);
     let ready = world.now + REGISTRATION;
     let (id, service) = find(world, input)?;
     check(service, &attributes)?;
     let healthy = attributes.get("AWS_INIT_HEALTH_STATUS").is_none_or(|status| status != "UNHEALTHY");
-    service.instances.insert(instance.clone(), Instance { attributes, ready, healthy });
+    service.instances.insert(instance.clone(), Instance { attributes, ready, healthy, request });
     service.revision += 1;
     change_records(world, &id, &instance, "UPSERT");
     begin(world, "REGISTER_INSTANCE", REGISTRATION, &[("INSTANCE", &instance), ("SERVICE", &id)])
@@ -160,7 +161,8 @@ pub fn get(world: &mut World, input: &Json) -> Answer {
     let id = input.text("InstanceId").unwrap_or_default();
     let (_, service) = find(world, input)?;
     let one = service.instances.get(id).ok_or_else(|| missing(id))?;
-    Ok(json!({"Instance": {"Id": id, "Attributes": one.attributes}}))
+    let view = json!({"Id": id, "Attributes": one.attributes});
+    Ok(json!({"Instance": view.with("CreatorRequestId", one.request.clone())}))
 }
 
 pub fn list(world: &mut World, input: &Json) -> Answer {

@@ -67,6 +67,8 @@ struct Instance {
     /// Found from then on.
     ready: Millis,
     healthy: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -99,3 +99,15 @@ fn names_are_unique_in_their_place() {
     let unknown = json!({"NamespaceName": "nowhere", "ServiceName": "web"});
     assert_eq!(refused(&mut world, "DiscoverInstances", unknown), "NamespaceNotFound");
 }
+
+#[test]
+fn an_instance_keeps_the_name_of_its_request() {
+    let (mut world, _, service) = stand();
+    let input = json!({
+        "ServiceId": service, "InstanceId": "one", "CreatorRequestId": "r-1",
+        "Attributes": {"AWS_INSTANCE_IPV4": "10.0.0.1"},
+    });
+    ok(&mut world, "RegisterInstance", input);
+    let found = ok(&mut world, "GetInstance", json!({"ServiceId": service, "InstanceId": "one"}));
+    assert_eq!(found["Instance"]["CreatorRequestId"], "r-1");
+}

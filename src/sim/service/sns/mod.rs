@@ -474,6 +474,11 @@ fn publish(world: &mut World, input: &Json) -> Answer {
     if message.len() > 262_144 {
         return Err(invalid("Invalid parameter: Message too long"));
     }
+    // "Up to 100 characters", without line breaks and control characters (API reference, Publish).
+    let subject = input.text("Subject").unwrap_or_default();
+    if subject.chars().count() > 100 || subject.chars().any(char::is_control) {
+        return Err(invalid("Invalid parameter: Subject"));
+    }
     topic.sequence += 1;
     let sequence = fifo.then(|| format!("{:020}", 10_000_000_000_000_000_000_u64 + topic.sequence));
     let by_protocol = match input.text("MessageStructure") {

@@ -60,3 +60,14 @@ fn who_is_outside_must_confirm() {
     let wrong = json!({"TopicArn": topic, "Protocol": "fax", "Endpoint": "1"});
     assert_eq!(subscribe(&mut world, &wrong).expect_err("refused").code, "InvalidParameter");
 }
+
+#[test]
+fn a_subject_is_one_short_line() {
+    let (mut world, topic) = stand();
+    for subject in ["x".repeat(101), "two\nlines".to_owned()] {
+        let input = json!({"TopicArn": topic, "Subject": subject, "Message": "m"});
+        assert_eq!(publish(&mut world, &input).expect_err("refused").message, "Invalid parameter: Subject");
+    }
+    let input = json!({"TopicArn": topic, "Subject": "x".repeat(100), "Message": "m"});
+    publish(&mut world, &input).expect("published");
+}

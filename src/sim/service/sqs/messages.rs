@@ -73,6 +73,13 @@ fn accept(world: &mut World, name: &str, entry: &Json) -> Answer {
         return Err(error("InvalidParameterValue", message));
     }
     let fifo = queue.is_fifo();
+    // A FIFO queue delays all its messages alike (API reference, SendMessage: DelaySeconds; the words are AWS's).
+    if let Some(seconds) = entry.int("DelaySeconds").filter(|seconds| fifo && *seconds != 0) {
+        let message = format!(
+            "Value {seconds} for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
     let group = entry.text("MessageGroupId").map(str::to_owned);
     let own = entry.text("MessageDeduplicationId").map(str::to_owned);
     let by_content = queue.attributes.get("ContentBasedDeduplication").is_some_and(|value| value == "true");
@@ -103,7 +110,7 @@ fn accept(world: &mut World, name: &str, entry: &Json) -> Answer {
     if let (Some(one), Some(sequence)) = (&deduplication, &sequence) {
         queue.seen.insert(one.clone(), (now + 5 * MINUTE, id.clone(), sequence.clone()));
     }
-    let delay = entry.int("DelaySeconds").unwrap_or_else(|| queue.number("DelaySeconds"));
+    let delay = entry.int("DelaySeconds").filter(|_| !fifo).unwrap_or_else(|| queue.number("DelaySeconds"));
     let answer = answer(&id, sequence.as_ref());
     queue.messages.push_back(Message {
         id,
@@ -128,22 +135,46 @@ pub fn send(world: &mut World, input: &Json) -> Answer {
     accept(world, &name, input)
 }
 
+/// All messages of a batch together (API reference, SendMessageBatch: 1 MiB).
+const LONGEST_BATCH: usize = 1_048_576;
+
 /// One to ten entries with different ids; each succeeds or fails by itself.
-fn batch(world: &mut World, input: &Json, act: fn(&mut World, &str, &Json) -> Answer) -> Answer {
+fn batch(
+    world: &mut World,
+    input: &Json,
+    operation: &str,
+    act: fn(&mut World, &str, &Json) -> Answer,
+) -> Answer {
     let name = name_of(world, input)?.to_owned();
     let entries = input.list("Entries");
     if entries.is_empty() {
-        return Err(error("EmptyBatchRequest", "There should be at least one entry in the request."));
+        // In AWS's words (moto's test_delete_message_batch_with_zero_entries, which was run against AWS).
+        let message = format!("There should be at least one {operation}RequestEntry in the request.");
+        return Err(error("EmptyBatchRequest", message));
     }
     if entries.len() > 10 {
         let message =
             format!("Maximum number of entries per request are 10. You have sent {}.", entries.len());
         return Err(error("TooManyEntriesInBatchRequest", message));
     }
+    let size: usize = entries.iter().filter_map(|entry| entry.text("MessageBody")).map(str::len).sum();
+    if size > LONGEST_BATCH {
+        let message = format!(
+            "Batch requests cannot be longer than {LONGEST_BATCH} bytes. You have sent {size} bytes."
+        );
+        return Err(error("BatchRequestTooLong", message));
+    }
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     let mut ids: Vec<&str> = Vec::new();
     for entry in entries {
         let id = entry.text("Id").unwrap_or_default();
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if !plain || !(1..=80).contains(&id.len()) {
+            return Err(error(
+                "InvalidBatchEntryId",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
+            ));
+        }
         if ids.contains(&id) {
             return Err(error("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
         }
@@ -164,7 +195,7 @@ fn batch(world: &mut World, input: &Json, act: fn(&mut World, &str, &Json) -> An
 }
 
 pub fn send_batch(world: &mut World, input: &Json) -> Answer {
-    batch(world, input, accept)
+    batch(world, input, "SendMessageBatch", accept)
 }
 
 pub fn receive(world: &mut World, input: &Json) -> Answer {
@@ -174,6 +205,12 @@ pub fn receive(world: &mut World, input: &Json) -> Answer {
     if !(1..=10).contains(&most) {
         let message = format!(
             "Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
+    if let Some(wait) = input.int("WaitTimeSeconds").filter(|wait| !(0..=20).contains(wait)) {
+        let message = format!(
+            "Value {wait} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided."
         );
         return Err(error("InvalidParameterValue", message));
     }
@@ -310,7 +347,7 @@ pub fn delete(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn delete_batch(world: &mut World, input: &Json) -> Answer {
-    batch(world, input, remove)
+    batch(world, input, "DeleteMessageBatch", remove)
 }
 
 fn hide(world: &mut World, name: &str, entry: &Json) -> Answer {
@@ -348,5 +385,5 @@ pub fn change_visibility(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn change_visibility_batch(world: &mut World, input: &Json) -> Answer {
-    batch(world, input, hide)
+    batch(world, input, "ChangeMessageVisibilityBatch", hide)
 }

@@ -234,17 +234,48 @@ pub fn list_tags(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn tag(world: &mut World, input: &Json) -> Answer {
-    queue(world, input)?.tags.extend(tags(input, "Tags"));
+    let name = name_of(world, input)?.to_owned();
+    let new = tags(input, "Tags");
+    if new.is_empty() {
+        return Err(error("MissingParameter", "The request must contain the parameter Tags."));
+    }
+    let mut all = queue(world, input)?.tags.clone();
+    all.extend(new);
+    // Fifty at most (Developer Guide, "Amazon SQS cost allocation tags").
+    if all.len() > 50 {
+        return Err(error("InvalidParameterValue", format!("Too many tags added for queue {name}.")));
+    }
+    queue(world, input)?.tags = all;
     Ok(json!({}))
 }
 
 pub fn untag(world: &mut World, input: &Json) -> Answer {
     let queue = queue(world, input)?;
+    if input.texts("TagKeys").is_empty() {
+        let message = "Tag keys must be between 1 and 128 characters in length.";
+        return Err(error("InvalidParameterValue", message));
+    }
     for key in input.texts("TagKeys") {
         queue.tags.remove(key);
     }
     Ok(json!({}))
 }
+
+/// What nobody else can be allowed to do (API reference, AddPermission).
+const OWNERS: &[&str] = &[
+    "AddPermission",
+    "CancelMessageMoveTask",
+    "CreateQueue",
+    "DeleteQueue",
+    "ListMessageMoveTasks",
+    "ListQueueTags",
+    "ListQueues",
+    "RemovePermission",
+    "SetQueueAttributes",
+    "StartMessageMoveTask",
+    "TagQueue",
+    "UntagQueue",
+];
 
 fn policy(queue: &Queue, arn: &str) -> Json {
     let own = queue.attributes.get("Policy").and_then(|text| serde_json::from_str(text).ok());
@@ -254,6 +285,12 @@ fn policy(queue: &Queue, arn: &str) -> Json {
 }
 
 pub fn add_permission(world: &mut World, input: &Json) -> Answer {
+    if let Some(action) = input.texts("Actions").into_iter().find(|action| OWNERS.contains(action)) {
+        let message = format!(
+            "Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner is allowed to invoke this action."
+        );
+        return Err(error("InvalidParameterValue", message));
+    }
     let arn = arn(world, name_of(world, input)?);
     let partition = world.partition();
     let queue = queue(world, input)?;

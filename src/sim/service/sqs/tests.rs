@@ -105,3 +105,61 @@ fn names_and_values_are_checked() {
     ok(&mut world, "DeleteQueue", json!({"QueueUrl": queue}));
     assert_eq!(code(&mut world, json!({"QueueName": "a"})), "QueueDeletedRecently");
 }
+
+#[test]
+fn a_fifo_queue_takes_no_delay_of_one_message() {
+    let mut world = world();
+    let queue = make(&mut world, "a.fifo", json!({"FifoQueue": "true"}));
+    let entry = |delay: i64| {
+        json!({
+            "QueueUrl": queue, "MessageBody": "b", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+            "DelaySeconds": delay,
+        })
+    };
+    let error = call(&mut world, "sqs", "SendMessage", &entry(5)).expect_err("refused");
+    assert!(error.message.ends_with("not valid for this queue type."), "{}", error.message);
+    ok(&mut world, "SendMessage", entry(0));
+}
+
+#[test]
+fn a_batch_has_an_entry() {
+    let mut world = world();
+    let queue = make(&mut world, "a", json!({}));
+    let input = json!({"QueueUrl": queue, "Entries": []});
+    let error = call(&mut world, "sqs", "SendMessageBatch", &input).expect_err("refused");
+    assert_eq!(error.message, "There should be at least one SendMessageBatchRequestEntry in the request.");
+}
+
+#[test]
+fn what_only_the_owner_does_cannot_be_granted() {
+    let mut world = world();
+    let queue = make(&mut world, "a", json!({}));
+    let grant = |action: &str| json!({"QueueUrl": queue, "Label": action, "AWSAccountIds": ["210987654321"], "Actions": [action]});
+    let error = call(&mut world, "sqs", "AddPermission", &grant("RemovePermission")).expect_err("refused");
+    assert_eq!(error.code, "InvalidParameterValue");
+    ok(&mut world, "AddPermission", grant("SendMessage"));
+}
+
+#[test]
+fn waits_tags_and_entries_have_bounds() {
+    let mut world = world();
+    let queue = make(&mut world, "a", json!({}));
+    let many: BTreeMap<String, String> = (0..51).map(|at| (format!("k{at}"), String::new())).collect();
+    for (operation, input, code) in [
+        ("ReceiveMessage", json!({"WaitTimeSeconds": 21}), "InvalidParameterValue"),
+        ("TagQueue", json!({"Tags": {}}), "MissingParameter"),
+        ("TagQueue", json!({"Tags": many}), "InvalidParameterValue"),
+        ("UntagQueue", json!({"TagKeys": []}), "InvalidParameterValue"),
+        (
+            "SendMessageBatch",
+            json!({"Entries": [{"Id": "a", "MessageBody": "b".repeat(1_048_577)}]}),
+            "BatchRequestTooLong",
+        ),
+        ("SendMessageBatch", json!({"Entries": [{"Id": "a b", "MessageBody": "b"}]}), "InvalidBatchEntryId"),
+    ] {
+        let mut input = input;
+        input["QueueUrl"] = queue.clone();
+        let error = call(&mut world, "sqs", operation, &input).expect_err(operation);
+        assert_eq!(error.code, code, "{operation}");
+    }
+}
