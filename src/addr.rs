@@ -38,9 +38,9 @@ fn quote(key: &str) -> String {
     out + "\""
 }
 
-/// The path of a module instance; empty for the root.
+/// The path of a module instance; empty for the root. Every address inside of it shares it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct ModulePath(pub Vec<(Arc<str>, InstanceKey)>);
+pub struct ModulePath(pub Arc<[(Arc<str>, InstanceKey)]>);
 
 impl ModulePath {
     pub fn root() -> Self {
@@ -51,10 +51,14 @@ impl ModulePath {
         self.0.is_empty()
     }
 
+    /// The path of the module around it, and the key that it has there.
+    pub fn outer(&self) -> Option<(Self, &InstanceKey)> {
+        let ((_, key), outer) = self.0.split_last()?;
+        Some((Self(outer.into()), key))
+    }
+
     pub fn child(&self, name: &str, key: InstanceKey) -> Self {
-        let mut path = self.0.clone();
-        path.push((name.into(), key));
-        Self(path)
+        Self(self.0.iter().cloned().chain([(name.into(), key)]).collect())
     }
 }
 
@@ -109,11 +113,11 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fail = |why| AddressError { text: text.to_owned(), why };
         let mut parts = split_steps(text).map_err(fail)?.into_iter().peekable();
-        let mut module = ModulePath::root();
+        let mut modules = Vec::new();
         while parts.peek().is_some_and(|(name, _)| name == "module") {
             parts.next();
             let (name, key) = parts.next().ok_or_else(|| fail("a module name is missing after `module.`"))?;
-            module.0.push((name.into(), key));
+            modules.push((name.into(), key));
         }
         let mut mode = Mode::Managed;
         if parts.peek().is_some_and(|(name, _)| name == "data") {
@@ -125,6 +129,7 @@ impl FromStr for Address {
         if parts.next().is_some() {
             return Err(fail("there is something after the resource name"));
         }
+        let module = ModulePath(modules.into());
         Ok(Address { module, mode, type_name: type_name.into(), name: name.into(), key })
     }
 }

@@ -13,14 +13,14 @@ use crate::lang::syntax::{Expr, Traversal};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Index of a module of the tree (before expansion); 0 is the root.
 pub type ModuleId = usize;
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Node {
     /// Evaluates count or for_each of a module block: the module's instances.
     Call(ModuleId),
@@ -35,6 +35,20 @@ pub enum Node {
 }
 
 impl Node {
+    /// Where its kind stands among the kinds.
+    fn kind(&self) -> usize {
+        match self {
+            Node::Call(..) => 0,
+            Node::Provider(..) => 1,
+            Node::Variable(..) => 2,
+            Node::Local(..) => 3,
+            Node::Output(..) => 4,
+            Node::Resource(..) => 5,
+            Node::Check(..) => 6,
+            Node::Steering(..) => 7,
+        }
+    }
+
     pub fn module(&self) -> ModuleId {
         match self {
             Node::Call(m) | Node::Provider(m, _) | Node::Variable(m, _) | Node::Local(m, _) => *m,
@@ -59,7 +73,8 @@ pub struct Graph<'a> {
     pub modules: Vec<ModuleEntry<'a>>,
     /// Edges point from what is needed to what needs it.
     dag: DiGraph<Node, ()>,
-    index: BTreeMap<Node, NodeIndex>,
+    /// Only to look up: among 100,000 names an ordered map compares seventeen times, each far away in memory.
+    index: HashMap<Node, NodeIndex>,
     /// While it is built: to look for an edge in the graph takes as long as a node has edges.
     edges: BTreeSet<(NodeIndex, NodeIndex)>,
     /// How many names may still be compared with mistyped ones: a file with nothing but mistakes ends, too.
@@ -76,7 +91,7 @@ impl<'a> Graph<'a> {
         let mut graph = Graph {
             modules: Vec::new(),
             dag: DiGraph::new(),
-            index: BTreeMap::new(),
+            index: HashMap::new(),
             edges: BTreeSet::new(),
             comparisons: Cell::new(COMPARISONS),
             levels: Vec::new(),
@@ -356,6 +371,9 @@ impl<'a> Graph<'a> {
     /// The check that keeps `target` to itself, if `user` is something else.
     fn scoped(&self, target: &Node, user: &Node) -> Option<Arc<str>> {
         let Node::Resource(id, key) = target else { return None };
+        if self.modules[*id].module.checks.is_empty() {
+            return None;
+        }
         let check = self.modules[*id].module.resources.get(key)?.check.clone()?;
         (*user != Node::Check(*id, check.clone())).then_some(check)
     }
@@ -458,8 +476,9 @@ impl<'a> Graph<'a> {
             };
             return Err(Box::new(d));
         };
-        if module.resources.contains_key(&key) {
-            return Ok(vec![Node::Resource(id, key)]);
+        let node = Node::Resource(id, key.clone());
+        if self.index.contains_key(&node) {
+            return Ok(vec![node]);
         }
         let what = if key.mode == Mode::Data { "data source" } else { "resource" };
         let d =
@@ -575,7 +594,7 @@ impl<'a> Graph<'a> {
     fn by_level(&self) -> Vec<Vec<Node>> {
         let Ok(order) = petgraph::algo::toposort(&self.dag, None) else { return Vec::new() };
         let mut level = vec![0; self.dag.node_count()];
-        let mut levels: Vec<Vec<Node>> = Vec::new();
+        let mut levels: Vec<Vec<NodeIndex>> = Vec::new();
         for index in order {
             let at = self
                 .dag
@@ -585,10 +604,11 @@ impl<'a> Graph<'a> {
                 .unwrap_or(0);
             level[index.index()] = at;
             levels.resize_with(levels.len().max(at + 1), Vec::new);
-            levels[at].push(self.dag[index].clone());
+            levels[at].push(index);
         }
-        levels.iter_mut().for_each(|l| l.sort());
-        levels
+        // As the nodes themselves are ordered: those of a kind were added in the order of their names.
+        levels.iter_mut().for_each(|level| level.sort_by_key(|i| (self.dag[*i].kind(), *i)));
+        levels.into_iter().map(|level| level.into_iter().map(|i| self.dag[i].clone()).collect()).collect()
     }
 
     /// What a node needs directly.
@@ -656,10 +676,10 @@ impl<'a> Graph<'a> {
 /// `data.aws_ami.x.id` → (data.aws_ami.x, 2): the declaration named, and the steps used up.
 pub fn reference_key(t: &Traversal) -> Option<(DeclKey, usize)> {
     if &*t.root == "data" {
-        let key = DeclKey { mode: Mode::Data, type_name: t.attr(0)?.into(), name: t.attr(1)?.into() };
+        let key = DeclKey { mode: Mode::Data, type_name: t.name(0)?.clone(), name: t.name(1)?.clone() };
         return Some((key, 2));
     }
-    let key = DeclKey { mode: Mode::Managed, type_name: t.root.clone(), name: t.attr(0)?.into() };
+    let key = DeclKey { mode: Mode::Managed, type_name: t.root.clone(), name: t.name(0)?.clone() };
     Some((key, 1))
 }
 

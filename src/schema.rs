@@ -8,9 +8,8 @@ pub mod duration;
 mod object;
 pub mod second_name;
 
-pub use object::{Object, Put, is_absent};
+pub use object::{Object, Put, is_absent, shared_name};
 
-use self::object::attribute_name;
 use crate::value::{Kind, Map, Number, Type, Value};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -210,7 +209,7 @@ impl Table {
         if let Some(known) = TYPES.with_borrow(|types| types.get(&table).cloned()) {
             return known;
         }
-        let ty = Type::object(self.rows.iter().map(|r| (attribute_name(r.name), r.ty())));
+        let ty = Type::object(self.rows.iter().map(|r| (shared_name(r.name), r.ty())));
         TYPES.with_borrow_mut(|types| types.insert(table, ty.clone()));
         ty
     }

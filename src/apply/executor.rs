@@ -54,7 +54,7 @@ pub struct Outcome {
 
 pub(super) struct Executor<'w, 'a> {
     pub(super) walk: RefCell<&'w mut Walk<'a>>,
-    pub(super) changes: Vec<Arc<Change>>,
+    pub(super) changes: RefCell<Vec<Arc<Change>>>,
     journal: RefCell<&'w mut dyn Record>,
     pub(super) events: &'w dyn Fn(Event),
     pub(super) clock: Clock,
@@ -81,7 +81,7 @@ pub async fn apply(
     let serial = walk.state.serial;
     let executor = Executor {
         walk: RefCell::new(walk),
-        changes: plan.changes,
+        changes: RefCell::new(plan.changes),
         journal: RefCell::new(journal),
         events,
         clock,
@@ -142,7 +142,7 @@ impl Executor<'_, '_> {
         let mut outcome = self.outcome.borrow_mut();
         outcome.interrupted = stop.get() && !waiting.is_empty();
         let left = waiting.keys().map(|i| &schedule[*i]);
-        for address in super::schedule::addresses(left, &self.changes) {
+        for address in super::schedule::addresses(left, &self.changes.borrow()) {
             outcome.failures.push(Failure::Skipped { address: address.clone() });
         }
     }
@@ -151,10 +151,30 @@ impl Executor<'_, '_> {
         match task {
             Task::Settle(node) => self.settle(node),
             Task::Unused(_) => Ok(()),
-            Task::Stage(i) => self.stage(&self.changes[*i]).await,
-            Task::Make(i) => self.timed(&self.changes[*i], false).await,
-            Task::Remove(i) => self.timed(&self.changes[*i], true).await,
+            Task::Stage(i) => self.stage(&self.change(*i)).await,
+            Task::Make(i) => {
+                self.timed(&self.change(*i), false).await?;
+                self.forget_planned(*i);
+                Ok(())
+            }
+            Task::Remove(i) => self.timed(&self.change(*i), true).await,
         }
+    }
+
+    fn change(&self, i: usize) -> Arc<Change> {
+        self.changes.borrow()[i].clone()
+    }
+
+    /// What a new resource was to be like takes room, and nobody asks for it any more: now it is.
+    fn forget_planned(&self, i: usize) {
+        let change = self.change(i);
+        if change.action != Action::Create {
+            return;
+        }
+        let (after, desired) = (Object::new(), Object::new());
+        let done = Arc::new(Change { after, desired, ..(*change).clone() });
+        self.walk.borrow_mut().changes.insert(done.address.clone(), done.clone());
+        self.changes.borrow_mut()[i] = done;
     }
 
     /// What only concerns the state: each in the journal before any call is made. False: it cannot be
@@ -166,15 +186,17 @@ impl Executor<'_, '_> {
             entries.extend(
                 std::mem::take(&mut walk.moved).into_iter().map(|(from, to)| Entry::Moved { from, to }),
             );
-            for change in self.changes.iter().filter(|c| c.importing.is_some()) {
+            for change in self.changes.borrow().iter().filter(|c| c.importing.is_some()) {
                 if let Some(resource) = walk.state.resources.get(&change.address) {
                     let (address, resource) = (change.address.clone(), Box::new(resource.clone()));
                     entries.push(Entry::Imported { address, resource });
                 }
             }
         }
-        let forgets = self.changes.iter().filter(|c| c.action == Action::Forget);
+        let changes = self.changes.borrow();
+        let forgets = changes.iter().filter(|c| c.action == Action::Forget);
         entries.extend(forgets.map(|c| Entry::Forgotten { address: c.address.clone() }));
+        drop(changes);
         for entry in entries {
             if let Err(failure) = self.record(&entry) {
                 self.outcome.borrow_mut().failures.push(failure);
@@ -198,7 +220,8 @@ impl Executor<'_, '_> {
             }
             Entry::Forgotten { address } => {
                 outcome.forgotten += 1;
-                let id = self.changes.iter().find(|c| c.address == *address).and_then(|c| c.id.clone());
+                let changes = self.changes.borrow();
+                let id = changes.iter().find(|c| c.address == *address).and_then(|c| c.id.clone());
                 done(address, Action::Forget, id.unwrap_or_default());
             }
             _ => {}

@@ -98,7 +98,7 @@ impl Watch for Watcher<'_, '_, '_> {
     fn is_changing(&self, id: &str, attribute: &str) -> bool {
         let changes =
             |c: &Change| c.id.as_deref() == Some(id) && c.attributes.iter().any(|a| a.name == attribute);
-        self.executor.changes.iter().any(|c| changes(c))
+        self.executor.changes.borrow().iter().any(|c| changes(c))
     }
 
     fn in_service(&self, now: i64, of: i64) {

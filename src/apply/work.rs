@@ -388,7 +388,7 @@ impl Executor<'_, '_> {
                     provider: change.provider.clone(),
                     applied: walk.state.stored(want, schema.table),
                     seen: walk.state.stored(&live, schema.table),
-                    depends_on: (*change.depends_on).clone(),
+                    depends_on: change.depends_on.clone(),
                     create_before_destroy: change.create_before_destroy,
                     tainted: false,
                     deposed: Vec::new(),

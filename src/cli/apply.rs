@@ -129,6 +129,8 @@ pub async fn carry_out(
             eprintln!("{line}");
         }
     };
+    // Nobody but the apply keeps what was planned: it lets go of what is done.
+    drop(plan);
     let clock = session.clock.clone();
     let (stop, prober) = (&session.stop, &*session.prober);
     let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, stop, prober).await;

@@ -92,7 +92,8 @@ pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment
 fn secret_files(walk: &Walk<'_>, home: &Path) -> BTreeSet<PathBuf> {
     let ours = |type_name: &str| matches!(type_name, "local_file" | "local_sensitive_file");
     let written = walk.state.resources.iter().filter(|(address, _)| ours(&address.type_name));
-    let names = written.filter_map(|(_, resource)| resource.seen.get("filename")?.as_str());
+    let names =
+        written.filter_map(|(_, resource)| resource.seen.open().get("filename")?.as_str().map(str::to_owned));
     names.map(|name| crate::config::tree::normal(&home.join(name))).collect()
 }
 

@@ -125,7 +125,7 @@ fn show(state: &State, text: &str) -> Result<(), CliError> {
     if resource.tainted {
         println!("# tainted: the next plan replaces it");
     }
-    for needed in &resource.depends_on {
+    for needed in &*resource.depends_on {
         println!("# needs {needed}");
     }
     let schema = aws::types::find(&address.type_name)
@@ -134,7 +134,7 @@ fn show(state: &State, text: &str) -> Result<(), CliError> {
     let object = schema.map(|schema| resource.seen(schema.table));
     let values: Vec<(String, Value)> = match object {
         Some(object) => object.0.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
-        None => resource.seen.iter().map(|(k, v)| (k.clone(), from_json(v))).collect(),
+        None => resource.seen.open().iter().map(|(k, v)| (k.clone(), from_json(v))).collect(),
     };
     for (name, value) in values {
         println!("{name} = {}", hcl(&value));

@@ -275,7 +275,7 @@ impl Sorter<'_> {
     /// `enabled` is a kind of repetition: one instance or none.
     pub(super) fn enabled(&mut self, repetition: Repetition, enabled: Option<Expr>) -> Repetition {
         match (repetition, enabled) {
-            (Repetition::Single, Some(enabled)) => Repetition::Enabled(enabled),
+            (Repetition::Single, Some(enabled)) => Repetition::Enabled(Box::new(enabled)),
             (repetition, None) => repetition,
             (repetition, Some(enabled)) => {
                 self.diags.push(

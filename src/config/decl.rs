@@ -105,10 +105,10 @@ pub struct Output {
 pub enum Repetition {
     #[default]
     Single,
-    Count(Expr),
-    ForEach(Expr),
+    Count(Box<Expr>),
+    ForEach(Box<Expr>),
     /// `lifecycle { enabled = … }`: one instance or none, as OpenTofu has it.
-    Enabled(Expr),
+    Enabled(Box<Expr>),
 }
 
 impl Repetition {
@@ -144,7 +144,8 @@ pub struct Resource {
     pub provider: Name,
     /// The same with the name that the module has for it.
     pub local_provider: Name,
-    pub lifecycle: Lifecycle,
+    /// One for all that say nothing.
+    pub lifecycle: Arc<Lifecycle>,
     /// The check block that it stands in.
     pub check: Option<Name>,
     pub provisioners: Vec<Provisioner>,

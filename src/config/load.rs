@@ -9,8 +9,9 @@ use crate::diag::{Diagnostic, Diagnostics, Sources, Span};
 use crate::lang::eval::references;
 use crate::lang::parse::{not_utf8, parse_file};
 use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart, Traversal};
+use crate::schema::shared_name;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Whether a file of this name is configuration (see DESIGN, "Files and blocks").
 pub fn is_configuration(name: &str) -> bool {
@@ -220,7 +221,7 @@ impl Sorter<'_> {
 
     pub(super) fn resource(&mut self, block: Block, mode: Mode) {
         let Some([type_name, name]) = self.labels(&block, ["type", "name"]) else { return };
-        let key = DeclKey { mode, type_name: type_name.name.clone(), name: name.name.clone() };
+        let key = DeclKey { mode, type_name: shared_name(&type_name.name), name: name.name.clone() };
         if let Some(first) = self.module.resources.get(&key) {
             let first = first.header;
             self.duplicate(
@@ -235,13 +236,13 @@ impl Sorter<'_> {
         let repetition = self.repetition(&mut body);
         let depends_on = self.depends_on(&mut body);
         let provider = take(&mut body, "provider").and_then(|a| self.provider_name(&a.expr));
-        let mut lifecycle = self.lifecycle(&mut body);
-        let repetition = self.enabled(repetition, lifecycle.enabled.take());
+        let (lifecycle, enabled) = self.lifecycle(&mut body);
+        let repetition = self.enabled(repetition, enabled);
         let provisioners = match mode {
             Mode::Managed => super::provisioner::take_provisioners(&mut body, self.diags),
             Mode::Data => Vec::new(),
         };
-        let default_provider: Arc<str> = key.type_name.split('_').next().unwrap_or_default().into();
+        let default_provider = shared_name(key.type_name.split('_').next().unwrap_or_default());
         let resource = Resource {
             body,
             repetition,
@@ -270,8 +271,8 @@ impl Sorter<'_> {
                 );
                 Repetition::Single
             }
-            (Some(count), None) => Repetition::Count(count.expr),
-            (None, Some(for_each)) => Repetition::ForEach(for_each.expr),
+            (Some(count), None) => Repetition::Count(Box::new(count.expr)),
+            (None, Some(for_each)) => Repetition::ForEach(Box::new(for_each.expr)),
             (None, None) => Repetition::Single,
         }
     }
@@ -337,7 +338,12 @@ impl Sorter<'_> {
         })
     }
 
-    fn lifecycle(&mut self, body: &mut Body) -> Lifecycle {
+    /// With `enabled` taken out of it.
+    fn lifecycle(&mut self, body: &mut Body) -> (Arc<Lifecycle>, Option<Expr>) {
+        static NOTHING: LazyLock<Arc<Lifecycle>> = LazyLock::new(Arc::default);
+        if !body.blocks.iter().any(|b| &*b.kind.name == "lifecycle") {
+            return (NOTHING.clone(), None);
+        }
         let mut lifecycle = Lifecycle::default();
         let (blocks, rest) =
             std::mem::take(&mut body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");
@@ -361,7 +367,8 @@ impl Sorter<'_> {
                 }
             }
         }
-        lifecycle
+        let enabled = lifecycle.enabled.take();
+        (Arc::new(lifecycle), enabled)
     }
 
     fn lifecycle_attribute(&mut self, attribute: &Attribute, lifecycle: &mut Lifecycle) {

@@ -57,7 +57,7 @@ impl Place {
                 .modules
                 .0
                 .iter()
-                .zip(path)
+                .zip(path.iter())
                 .all(|((a, key), (b, other))| a == b && (*key == InstanceKey::None || key == other));
         inside
             && match &self.resource {
@@ -143,10 +143,8 @@ impl Target {
                     .label(span, "in this address"),
             )),
         };
-        let mut modules = ModulePath::root();
-        for (name, key) in self.modules {
-            modules.0.push((name, known(key)?));
-        }
+        let modules = self.modules.into_iter().map(|(name, key)| Ok((name, known(key)?)));
+        let modules = ModulePath(modules.collect::<Result<_, Box<Diagnostic>>>()?);
         let resource = match self.resource {
             Some((key, instance)) => Some((key, known(instance)?)),
             None => None,

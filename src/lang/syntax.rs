@@ -184,6 +184,11 @@ impl Traversal {
     }
 
     pub fn attr(&self, i: usize) -> Option<&str> {
+        self.name(i).map(|name| &**name)
+    }
+
+    /// The same, shared.
+    pub fn name(&self, i: usize) -> Option<&Arc<str>> {
         match self.steps.get(i) {
             Some(Step::Attr(name, _)) => Some(name),
             _ => None,

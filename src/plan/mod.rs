@@ -5,7 +5,6 @@ pub mod ignore;
 pub mod keys;
 pub mod lint;
 pub mod repeat;
-pub mod small_map;
 pub mod staging;
 pub mod steps;
 pub mod values;
@@ -15,6 +14,7 @@ use crate::addr::Address;
 use crate::aws::RolloutStep;
 use crate::diff::AttributeChange;
 use crate::schema::Object;
+use crate::state::Attributes;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,7 +92,7 @@ pub struct Change {
     /// Managed resources it is made from, without instance keys.
     pub depends_on: Arc<BTreeSet<String>>,
     /// What was declared of one that goes: it says how to delete it. Empty otherwise.
-    pub applied: BTreeMap<String, serde_json::Value>,
+    pub applied: Attributes,
 }
 
 impl Change {

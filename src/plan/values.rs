@@ -1,13 +1,12 @@
 //! What everything evaluates to, per module instance, while walking the graph.
 
-use super::small_map::SmallMap;
 use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::DeclKey;
 use crate::diag::Diagnostic;
 use crate::graph::{Graph, ModuleId, Node, reference_key};
 use crate::lang::eval::{Resolved, Scope};
 use crate::lang::syntax::{Step, Traversal};
-use crate::value::{Map, Type, Value};
+use crate::value::{Map, SmallMap, Type, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -265,7 +265,10 @@ impl<'a> Walk<'a> {
     /// Whether something that a node needs went wrong: then nothing can be said about it. (When validating,
     /// everything is looked at.)
     fn is_cut_off(&mut self, node: &Node) -> bool {
-        if self.purpose == Purpose::Validate || !self.graph.needs(node).any(|n| self.broken.contains(n)) {
+        if self.purpose == Purpose::Validate || self.broken.is_empty() {
+            return false;
+        }
+        if !self.graph.needs(node).any(|n| self.broken.contains(n)) {
             return false;
         }
         if let Node::Resource(id, key) = node {
@@ -493,6 +496,11 @@ impl<'a> Walk<'a> {
             }
             _ => false,
         };
+        let modules = self.graph.modules.iter();
+        let mut resources = modules.flat_map(|m| m.module.resources.values());
+        if !resources.any(|r| r.lifecycle.create_before_destroy) {
+            return BTreeSet::new();
+        }
         let mut todo: Vec<&Node> = self.graph.nodes().filter(asks).collect();
         let mut seen: BTreeSet<&Node> = BTreeSet::new();
         while let Some(node) = todo.pop() {

@@ -87,7 +87,7 @@ impl Object {
     pub fn put(&mut self, name: &str, value: Option<Value>) {
         let map = Arc::make_mut(&mut self.0);
         match value {
-            Some(value) => map.insert(attribute_name(name), value),
+            Some(value) => map.insert(shared_name(name), value),
             None => map.remove(name),
         };
     }
@@ -96,12 +96,16 @@ impl Object {
     pub fn complete(mut self, table: &Table) -> Self {
         let map = Arc::make_mut(&mut self.0);
         for row in table.rows {
-            map.entry(attribute_name(row.name)).or_insert_with(|| match row.shape {
+            if map.contains_key(row.name) {
+                continue;
+            }
+            let nothing = match row.shape {
                 // `ingress = []` says that there shall be none, no `ingress` at all says nothing.
                 _ if row.also_attribute => Value::null(row.ty()),
                 Shape::Blocks(nesting, t) => nesting.collect(t, Vec::new()),
                 _ => Value::null(row.ty()),
-            });
+            };
+            map.insert(shared_name(row.name), nothing);
         }
         self
     }
@@ -112,8 +116,8 @@ impl Object {
     }
 }
 
-/// The names of attributes, each kept once.
-pub(super) fn attribute_name(name: &str) -> Arc<str> {
+/// The names of attributes and of types, each kept once.
+pub fn shared_name(name: &str) -> Arc<str> {
     thread_local!(static NAMES: RefCell<BTreeSet<Arc<str>>> = const { RefCell::new(BTreeSet::new()) });
     NAMES.with_borrow_mut(|names| match names.get(name) {
         Some(known) => known.clone(),

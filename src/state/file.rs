@@ -3,7 +3,7 @@
 use super::journal::{Entry, Unfinished, fold};
 use super::{State, VERSION};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
@@ -81,9 +81,10 @@ impl StateDir {
     /// The state with the journal folded in, and what a killed run left unfinished. Writes nothing.
     pub fn load(&self) -> Result<(State, Vec<Unfinished>), StateError> {
         let mut state = self.load_snapshot()?;
-        let entries = self.load_journal()?;
+        let mut damaged = None;
+        let entries = entries(self.journal())?.map_while(|entry| entry.map_err(|e| damaged = Some(e)).ok());
         let open = fold(&mut state, entries);
-        Ok((state, open))
+        damaged.map_or(Ok((state, open)), Err)
     }
 
     fn load_snapshot(&self) -> Result<State, StateError> {
@@ -112,32 +113,35 @@ impl StateDir {
         }
         serde_json::from_str(&text).map_err(damaged)
     }
-
-    fn load_journal(&self) -> Result<Vec<Entry>, StateError> {
-        read_entries(self.journal())
-    }
 }
 
-/// Entries, a line each. A last line cut short by a crash is ignored.
-fn read_entries(path: PathBuf) -> Result<Vec<Entry>, StateError> {
-    let text = match std::fs::read(&path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+/// Entries, a line each, read one by one. A last line cut short by a crash is ignored.
+fn entries(path: PathBuf) -> Result<impl Iterator<Item = Result<Entry, StateError>>, StateError> {
+    let mut lines = match File::open(&path) {
+        Ok(file) => Some(BufReader::new(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(io("read", &path)(error)),
     };
-    let mut entries = Vec::new();
-    let lines: Vec<&str> = text.split('\n').collect();
-    for (i, line) in lines.iter().enumerate() {
-        match serde_json::from_str(line) {
-            Ok(entry) => entries.push(entry),
-            // The last line has no newline after it only if the process died while writing it.
-            Err(_) if i + 1 == lines.len() => {}
-            Err(error) => {
-                return Err(StateError::Damaged { path, line: i + 1, error: error.to_string() });
-            }
+    let mut bytes = Vec::new();
+    let mut line = 0;
+    let mut next = move || {
+        bytes.clear();
+        let read = lines.as_mut()?.read_until(b'\n', &mut bytes);
+        line += 1;
+        match read.map_err(io("read", &path)) {
+            Ok(0) => None,
+            Ok(_) => match serde_json::from_str(&String::from_utf8_lossy(&bytes)) {
+                Ok(entry) => Some(Ok(entry)),
+                // The last line has no newline after it only if the process died while writing it.
+                Err(_) if !bytes.ends_with(b"\n") => None,
+                Err(error) => {
+                    Some(Err(StateError::Damaged { path: path.clone(), line, error: error.to_string() }))
+                }
+            },
+            Err(error) => Some(Err(error)),
         }
-    }
-    Ok(entries)
+    };
+    Ok(std::iter::from_fn(move || next()))
 }
 
 impl StateDir {
@@ -177,8 +181,7 @@ impl StateDir {
     /// The same, with these entries left in the journal: intents of which nobody knows what became of them.
     pub fn save_open(&self, state: &State, open: &[Entry]) -> Result<(), StateError> {
         self.create()?;
-        let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
-        write_atomically(&self.snapshot(), text.as_bytes())?;
+        write_state(&self.snapshot(), state)?;
         self.keep_history()?;
         let journal = self.journal();
         if !open.is_empty() {
@@ -199,12 +202,9 @@ impl StateDir {
     fn keep_history(&self) -> Result<(), StateError> {
         let watched =
             |e: &Entry| matches!(e, Entry::Watched { .. } | Entry::Paused { .. } | Entry::Approved { .. });
-        let lines: String = self
-            .load_journal()?
-            .iter()
-            .filter(|entry| watched(entry))
-            .map(|entry| serde_json::to_string(entry).expect("entries are plain data") + "\n")
-            .collect();
+        let kept = entries(self.journal())?.filter(|entry| entry.as_ref().map_or(true, watched));
+        let line = |entry| serde_json::to_string(&entry).expect("entries are plain data") + "\n";
+        let lines: String = kept.map(|entry| entry.map(line)).collect::<Result<_, _>>()?;
         if lines.is_empty() {
             return Ok(());
         }
@@ -215,9 +215,7 @@ impl StateDir {
 
     /// What was seen of rollouts and decided, of all runs.
     pub fn history(&self) -> Result<Vec<Entry>, StateError> {
-        let mut entries = read_entries(self.past())?;
-        entries.extend(self.load_journal()?);
-        Ok(entries)
+        entries(self.past())?.chain(entries(self.journal())?).collect()
     }
 
     pub fn is_written(&self) -> bool {
@@ -229,8 +227,7 @@ impl StateDir {
     pub fn backup(&self, state: &State) -> Result<PathBuf, StateError> {
         self.create()?;
         let path = self.dir.join(format!("state-{}.backup.json", state.serial));
-        let text = serde_json::to_string_pretty(state).expect("state is plain data") + "\n";
-        write_atomically(&path, text.as_bytes())?;
+        write_state(&path, state)?;
         Ok(path)
     }
 
@@ -283,9 +280,23 @@ impl JournalFile {
 
 /// Temporary file, flush, rename: readers see the old or the new file, never a part.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StateError> {
+    replace(path, |file| file.write_all(bytes))
+}
+
+/// Straight to the file: as one text it would take as much memory as the state itself.
+fn write_state(path: &Path, state: &State) -> Result<(), StateError> {
+    replace(path, |file| {
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut out, state)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    })
+}
+
+fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), StateError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir).map_err(io("write", path))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io("write", path))?;
+    write(&mut file).and_then(|()| file.as_file().sync_all()).map_err(io("write", path))?;
     file.persist(path).map_err(|e| io("replace", path)(e.error))?;
     Ok(())
 }
@@ -304,9 +315,9 @@ mod tests {
         let path = state_dir.journal();
         let mut file = OpenOptions::new().append(true).open(&path).expect("opens");
         file.write_all(b"{\"end").expect("writes");
-        assert_eq!(state_dir.load_journal().expect("reads").len(), 1);
+        assert_eq!(state_dir.history().expect("reads").len(), 1);
         state_dir.open_journal().expect("repairs").append(&Entry::End).expect("writes");
-        assert_eq!(state_dir.load_journal().expect("reads").len(), 2);
+        assert_eq!(state_dir.history().expect("reads").len(), 2);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! An intent is on disk before its call is made; a result before the next step starts. One JSON object
 //! a line; a last line cut short by a crash is ignored.
 
-use super::{Deposed, OpenRollout, Resource, State, without_keys};
+use super::{Attributes, Deposed, OpenRollout, Resource, State, without_keys};
 use crate::addr::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,7 +24,7 @@ pub enum Entry {
         action: Action,
         token: String,
         provider: String,
-        want: BTreeMap<String, Json>,
+        want: Attributes,
     },
     /// A rollout step ended; `carried` goes to the next one.
     Step {
@@ -42,7 +43,7 @@ pub enum Entry {
         address: Address,
         provider: String,
         id: String,
-        applied: BTreeMap<String, Json>,
+        applied: Attributes,
     },
     /// Whether it is damaged: not all of its provisioners have run.
     Tainted {
@@ -124,7 +125,7 @@ pub struct Unfinished {
     pub action: Action,
     pub token: String,
     pub provider: String,
-    pub want: BTreeMap<String, Json>,
+    pub want: Attributes,
     /// The last rollout step that ended, and what it carried.
     pub step: Option<(String, Option<String>)>,
 }
@@ -215,11 +216,13 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
 /// A `null_resource` as `terraform_data`: its triggers are an object there, as Terraform takes them over.
 fn become_data(resource: &mut Resource) {
     for attributes in [&mut resource.applied, &mut resource.seen] {
-        let Some(Json::Object(triggers)) = attributes.remove("triggers") else { continue };
+        let mut opened = attributes.open();
+        let Some(Json::Object(triggers)) = opened.remove("triggers") else { continue };
         let types: serde_json::Map<String, Json> =
             triggers.keys().map(|name| (name.clone(), "string".into())).collect();
         let packed = serde_json::json!({ "type": ["object", types], "value": triggers });
-        attributes.insert("triggers_replace".to_owned(), packed);
+        opened.insert("triggers_replace".to_owned(), packed);
+        *attributes = (&opened).into();
     }
     resource.provider = "terraform".to_owned();
 }
@@ -248,7 +251,7 @@ fn rename(state: &mut State, moves: Vec<(Address, Address)>) {
     let here: BTreeSet<String> = state.resources.keys().map(without_keys).collect();
     for resource in state.resources.values_mut() {
         if resource.depends_on.iter().any(|name| names.contains_key(name)) {
-            resource.depends_on = renamed(&resource.depends_on, &names, &here);
+            resource.depends_on = Arc::new(renamed(&resource.depends_on, &names, &here));
         }
     }
 }
@@ -298,8 +301,8 @@ mod tests {
         Box::new(Resource {
             id: id.to_owned(),
             provider: "aws".to_owned(),
-            applied: BTreeMap::new(),
-            seen: BTreeMap::new(),
+            applied: Attributes::default(),
+            seen: Attributes::default(),
             depends_on: Default::default(),
             create_before_destroy: false,
             tainted: false,
@@ -313,7 +316,7 @@ mod tests {
             action,
             token: "t".to_owned(),
             provider: "aws".to_owned(),
-            want: BTreeMap::new(),
+            want: Attributes::default(),
         }
     }
 
@@ -370,7 +373,7 @@ mod tests {
         let mut state = State::default();
         let (vpc, subnet) = (address("aws_vpc.a"), address("aws_subnet.s"));
         let mut user = resource("subnet");
-        user.depends_on.insert("aws_vpc.a".to_owned());
+        user.depends_on = Arc::new(["aws_vpc.a".to_owned()].into());
         fold(
             &mut state,
             [
@@ -379,7 +382,7 @@ mod tests {
                 Entry::Moved { from: vpc, to: address("module.net.aws_vpc.a") },
             ],
         );
-        assert_eq!(state.resources[&subnet].depends_on, ["module.net.aws_vpc.a".to_owned()].into());
+        assert_eq!(*state.resources[&subnet].depends_on, ["module.net.aws_vpc.a".to_owned()].into());
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What we know of what we made: per resource what was declared and what AWS answered.
 
+mod attributes;
 pub mod file;
 pub mod journal;
 pub mod key;
 mod secret;
 mod typed;
 
+pub use attributes::Attributes;
 pub use file::{LockError, StateDir, StateError};
 pub use key::{Sealed, StateKey};
 pub use secret::{is_digest, is_opaque, seal};
@@ -16,6 +18,7 @@ use crate::value::{Kind, Value, convert, from_json, to_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub const VERSION: u32 = 1;
 
@@ -53,7 +56,7 @@ pub struct OpenRollout {
     #[serde(default)]
     pub waits: bool,
     /// What was live before it began: the way back.
-    pub before: BTreeMap<String, Json>,
+    pub before: Attributes,
     /// The step beyond which a person has agreed to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed: Option<String>,
@@ -61,9 +64,9 @@ pub struct OpenRollout {
 
 impl State {
     /// Attributes as stored: see [`stored`].
-    pub fn stored(&self, object: &Object, table: &Table) -> BTreeMap<String, Json> {
+    pub fn stored(&self, object: &Object, table: &Table) -> Attributes {
         let mut out = stored(object, table, &self.salt);
-        let Some(key) = &self.key else { return out };
+        let Some(key) = &self.key else { return (&out).into() };
         for row in table.rows.iter().filter(|row| row.kept) {
             let text = object.value(row.name).and_then(Value::as_str).filter(|t| !key::is_encrypted(t));
             // Without random bytes the digest stays: never the secret itself.
@@ -71,7 +74,7 @@ impl State {
                 out.insert(row.name.to_owned(), Json::String(sealed));
             }
         }
-        out
+        (&out).into()
     }
 
     /// Decrypts what was kept. Err: the attribute that cannot be read, and why.
@@ -94,11 +97,11 @@ pub struct Resource {
     /// Configured provider that made it: `aws`, `aws.west`.
     pub provider: String,
     /// What we declared when we last applied it. Sensitive values are digests.
-    pub applied: BTreeMap<String, Json>,
+    pub applied: Attributes,
     /// What AWS answered right after. Sensitive values are digests.
-    pub seen: BTreeMap<String, Json>,
+    pub seen: Attributes,
     /// Resources it was made from, without instance keys: they must outlive it.
-    pub depends_on: BTreeSet<String>,
+    pub depends_on: Arc<BTreeSet<String>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub create_before_destroy: bool,
     /// Damaged (a provisioner failed, or someone said so): the next plan replaces it.
@@ -113,7 +116,7 @@ pub struct Resource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deposed {
     pub id: String,
-    pub seen: BTreeMap<String, Json>,
+    pub seen: Attributes,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,7 +140,7 @@ impl Resource {
 /// The address as `depends_on` has it: modules and resource without instance keys.
 pub fn without_keys(address: &Address) -> String {
     let mut text = String::new();
-    for (name, _) in &address.module.0 {
+    for (name, _) in address.module.0.iter() {
         text += &format!("module.{name}.");
     }
     let data = if address.mode == Mode::Data { "data." } else { "" };
@@ -145,9 +148,9 @@ pub fn without_keys(address: &Address) -> String {
 }
 
 /// Stored attributes as values of the table's types. What does not fit (a file edited by hand) is left out.
-pub fn object(stored: &BTreeMap<String, Json>, table: &'static Table) -> Object {
+pub fn object(stored: &Attributes, table: &'static Table) -> Object {
     let mut object = Object::new();
-    for (name, json) in stored {
+    for (name, json) in &stored.open() {
         let row = table.row(name);
         if row.is_some_and(|row| matches!(row.shape, Shape::Any)) {
             object.put(name, typed::unpack(json));

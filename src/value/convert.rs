@@ -256,7 +256,7 @@ fn of_type(value: Value, ty: &Type) -> Value {
     let kind = match &value.kind {
         Kind::Null(Type::Dynamic) => Kind::Null(ty.clone()),
         Kind::Unknown(u) if u.ty == Type::Dynamic => {
-            Kind::Unknown(Box::new(Unknown { ty: ty.clone(), ..(**u).clone() }))
+            Kind::Unknown(Arc::new(Unknown { ty: ty.clone(), ..(**u).clone() }))
         }
         _ => return value,
     };
@@ -266,7 +266,7 @@ fn of_type(value: Value, ty: &Type) -> Value {
 fn convert_unknown(u: &Unknown, to: &Type) -> Result<Value, ConvertError> {
     check_type(&u.ty, to)?;
     let ty = resolved(&u.ty, to);
-    let bounds = |u: &Unknown| Value::from(Kind::Unknown(Box::new(u.clone()))).length_bounds();
+    let bounds = |u: &Unknown| Value::from(Kind::Unknown(Arc::new(u.clone()))).length_bounds();
     let length = match (&u.ty, &ty) {
         (Type::Object(_), Type::Map(_)) | (Type::Tuple(_), Type::List(_)) => bounds(u),
         (Type::Tuple(_) | Type::List(_), Type::Set(_)) => bounds(u).map(|(least, most)| (least.min(1), most)),
@@ -278,7 +278,7 @@ fn convert_unknown(u: &Unknown, to: &Type) -> Result<Value, ConvertError> {
     let prefix = if ty == Type::String && u.ty == Type::String { u.prefix.clone() } else { None };
     let not_null = u.not_null && ty != Type::Dynamic;
     let range = if ty == Type::Number { u.range.clone() } else { None };
-    Ok(Kind::Unknown(Box::new(Unknown { ty, not_null, prefix, length, range })).into())
+    Ok(Kind::Unknown(Arc::new(Unknown { ty, not_null, prefix, length, range })).into())
 }
 
 fn check_type(from: &Type, to: &Type) -> Result<(), ConvertError> {

@@ -9,6 +9,7 @@ mod describe;
 mod json;
 mod number;
 mod size;
+mod small_map;
 mod typed;
 mod types;
 
@@ -19,14 +20,16 @@ pub use describe::{describe, quote};
 pub use json::{from_json, json_text, parse_json, to_json};
 pub use number::{Number, NumberError};
 pub use size::Excess;
+pub use small_map::SmallMap;
 pub use typed::{parse_type, type_json, typed_json, value_of_type};
 pub use types::{ObjectType, Type};
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-pub type Map = BTreeMap<Arc<str>, Value>;
+pub type Map = SmallMap<Arc<str>, Value>;
 
 /// What is known of a value that is not known yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +46,7 @@ pub struct Unknown {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    Unknown(Box<Unknown>),
+    Unknown(Arc<Unknown>),
     Null(Type),
     Bool(bool),
     Number(Number),
@@ -115,19 +118,34 @@ impl Value {
     }
 
     pub fn unknown(ty: Type) -> Self {
-        Kind::Unknown(Box::new(Unknown { ty, not_null: false, prefix: None, length: None, range: None }))
-            .into()
+        Self::unknown_of(ty, false)
+    }
+
+    /// Of the simple types one serves for all: every new resource has some.
+    fn unknown_of(ty: Type, not_null: bool) -> Self {
+        type Shared = BTreeMap<(Type, bool), Arc<Unknown>>;
+        thread_local!(static SHARED: RefCell<Shared> = const { RefCell::new(BTreeMap::new()) });
+        let new = |ty| Arc::new(Unknown { ty, not_null, prefix: None, length: None, range: None });
+        let simple = ty.is_primitive() || ty == Type::Dynamic;
+        let unknown = match simple {
+            true => SHARED.with_borrow_mut(|shared| {
+                shared.entry((ty.clone(), not_null)).or_insert_with(|| new(ty)).clone()
+            }),
+            false => new(ty),
+        };
+        Kind::Unknown(unknown).into()
     }
 
     /// An unknown that will not be null: what a resource's computed attribute is before it exists.
     pub fn unknown_not_null(ty: Type) -> Self {
-        Self::unknown(ty).refined_not_null()
+        let not_null = ty != Type::Dynamic;
+        Self::unknown_of(ty, not_null)
     }
 
     /// An unknown string that is known to start with `prefix` (less what later characters could join).
     pub fn unknown_prefixed(prefix: &str) -> Self {
         let safe = safe_prefix(prefix);
-        Kind::Unknown(Box::new(Unknown {
+        Kind::Unknown(Arc::new(Unknown {
             ty: Type::String,
             not_null: true,
             prefix: (!safe.is_empty()).then(|| safe.into()),
@@ -151,7 +169,7 @@ impl Value {
             _ => {}
         }
         let length = Some((least, most));
-        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length, range: None })).into()
+        Kind::Unknown(Arc::new(Unknown { ty, not_null: true, prefix: None, length, range: None })).into()
     }
 
     /// An unknown number between these, or the only one there is.
@@ -161,7 +179,7 @@ impl Value {
         }
         let range = Some((least, most));
         let ty = Type::Number;
-        Kind::Unknown(Box::new(Unknown { ty, not_null: true, prefix: None, length: None, range })).into()
+        Kind::Unknown(Arc::new(Unknown { ty, not_null: true, prefix: None, length: None, range })).into()
     }
 
     /// What is known of a number's size, known or not; None for other values and where it may be null.
@@ -177,8 +195,9 @@ impl Value {
     pub fn refined_not_null(mut self) -> Self {
         if let Kind::Unknown(u) = &mut self.kind
             && u.ty != Type::Dynamic
+            && !u.not_null
         {
-            u.not_null = true;
+            Arc::make_mut(u).not_null = true;
         }
         self
     }

@@ -5,7 +5,6 @@ use super::{Env, Evaluator};
 use crate::diag::{Diagnostic, Span};
 use crate::value::{Kind, Map, Marks, Type, Value, convert, describe, unify};
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 impl Evaluator<'_> {
@@ -186,21 +185,18 @@ impl Evaluator<'_> {
             out.groups.entry(text).or_default().push(value);
             return;
         }
-        match out.entries.entry(text) {
-            Entry::Vacant(place) => {
-                place.insert(value);
-            }
-            Entry::Occupied(place) => {
-                let shown = match key.marks.sensitive {
-                    true => "a sensitive key".to_owned(),
-                    false => format!("the key `{}`", place.key()),
-                };
-                let diagnostic = Diagnostic::error("duplicate-key", format!("two elements have {shown}"))
-                    .at(key_expr.span)
-                    .help("make the keys unique, or group the values: put `...` after the value");
-                self.report(diagnostic, key_expr, env);
-            }
+        if !out.entries.contains_key(&text) {
+            out.entries.insert(text, value);
+            return;
         }
+        let shown = match key.marks.sensitive {
+            true => "a sensitive key".to_owned(),
+            false => format!("the key `{text}`"),
+        };
+        let diagnostic = Diagnostic::error("duplicate-key", format!("two elements have {shown}"))
+            .at(key_expr.span)
+            .help("make the keys unique, or group the values: put `...` after the value");
+        self.report(diagnostic, key_expr, env);
     }
 
     /// `base[*].…`: null gives no element, anything that is not a sequence counts as one element.

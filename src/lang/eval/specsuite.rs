@@ -7,9 +7,8 @@ use super::{Resolved, Scope, convert_to_constraint, eval, type_constraint};
 use crate::diag::{Diagnostic, Diagnostics, Sources};
 use crate::lang::parse::{parse_expression, parse_file};
 use crate::lang::syntax::{Block, Body, Traversal};
-use crate::value::{Type, Value, exact_json, from_json, type_json};
+use crate::value::{Map, Type, Value, exact_json, from_json, type_json};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Cases that differ, and why.
@@ -35,7 +34,7 @@ fn decode(body: &Body, shape: &Json, scope: &Variables<'_>, diags: &mut Diagnost
     for attribute in body.attributes.iter().filter(|a| !shape.contains_key(&*a.name.name)) {
         diags.push(Diagnostic::error("unexpected", "not in the shape").at(attribute.name.span));
     }
-    let mut members = BTreeMap::new();
+    let mut members = Map::new();
     for (name, kind) in shape {
         let blocks: Vec<&Block> = body.blocks_of(name).collect();
         let value = match (kind.as_str(), kind.get("block"), kind.get("map")) {
@@ -43,9 +42,10 @@ fn decode(body: &Body, shape: &Json, scope: &Variables<'_>, diags: &mut Diagnost
             (_, Some(shape), _) => decode(&blocks[0].body, shape, scope, diags),
             (_, _, Some(shape)) => {
                 let label = |block: &Block| block.labels[0].name.clone();
-                let items: BTreeMap<_, _> =
+                let items: Map =
                     blocks.iter().map(|b| (label(b), decode(&b.body, shape, scope, diags))).collect();
-                Value::map(items.values().next().expect("a block").ty(), items)
+                let ty = items.values().next().expect("a block").ty();
+                Value::map(ty, items)
             }
             _ => panic!("what is {kind}?"),
         };

@@ -28,6 +28,7 @@ pub fn format(sources: &Sources, file: FileId) -> Result<String, Vec<Diagnostic>
     }
     let mut pieces = Pieces::new(sources.text(file), tokens.len());
     Rewriter::new(&mut pieces, &tokens).file();
+    drop(tokens);
     layout::arrange(&mut pieces);
     Ok(pieces.write())
 }

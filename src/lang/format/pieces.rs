@@ -114,12 +114,25 @@ impl<'a> Pieces<'a> {
 
     pub fn write(&self) -> String {
         let mut out = String::with_capacity(self.text.len() + self.text.len() / 8);
+        // What stays as it is in the file is copied in one go.
+        let mut same = 0..0;
         for piece in &self.list {
-            for _ in 0..piece.spaces {
-                out.push(' ');
+            let (start, end) = (piece.start as usize, piece.end as usize);
+            let blanks =
+                self.text.as_bytes().get(same.end..start).filter(|gap| gap.len() == piece.spaces as usize);
+            if blanks.is_some_and(|gap| gap.iter().all(|b| *b == b' ')) && end <= self.text.len() {
+                same.end = end;
+                continue;
             }
-            out.push_str(self.slice(piece));
+            out.push_str(&self.text[same]);
+            out.extend(std::iter::repeat_n(' ', piece.spaces as usize));
+            same = start..end;
+            if start >= self.text.len() {
+                out.push_str(self.slice(piece));
+                same = 0..0;
+            }
         }
+        out.push_str(&self.text[same]);
         // Terraform keeps blanks behind the last line break or token, tabs as spaces.
         let in_comment = |p: &Piece| p.tag == Tag::LineComment && !self.slice(p).ends_with('\n');
         if !self.list.last().is_some_and(in_comment) {

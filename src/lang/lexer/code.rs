@@ -9,7 +9,10 @@ impl Lexer<'_> {
     pub(super) fn code(&mut self) {
         use Kind::*;
         match self.bytes[self.pos] {
-            b' ' | b'\t' => self.pos += 1,
+            b' ' | b'\t' => {
+                let rest = self.bytes[self.pos..].iter();
+                self.pos += rest.take_while(|b| matches!(b, b' ' | b'\t')).count();
+            }
             b'\n' => self.newline(1),
             b'\r' if self.peek(1) == b'\n' => self.newline(2),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.ident(),
@@ -118,8 +121,11 @@ impl Lexer<'_> {
             while self.bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
                 end += 1;
             }
+            if self.bytes.get(end).is_none_or(u8::is_ascii) {
+                break;
+            }
             match self.text[end..].chars().next() {
-                Some(c) if !c.is_ascii() && continues_ident(c) => end += c.len_utf8(),
+                Some(c) if continues_ident(c) => end += c.len_utf8(),
                 _ => break,
             }
         }

@@ -35,6 +35,12 @@ impl Parser<'_> {
         body
     }
 
+    /// Finds what is wrong, and makes no tree.
+    pub(super) fn check_file(&mut self) {
+        self.keeps_blocks = false;
+        self.items(&mut Body::default(), None);
+    }
+
     /// Items up to the closer of `open`, or the end of the file. The closer itself stays.
     fn items(&mut self, body: &mut Body, open: Option<usize>) {
         let mut names = Names::default();
@@ -82,7 +88,7 @@ impl Parser<'_> {
                 self.add_attribute(body, names, attribute);
             }
             Kind::OpenQuote | Kind::OpenBrace | Kind::Ident => {
-                if let Some(block) = self.block() {
+                if let Some(block) = self.block().filter(|_| self.keeps_blocks) {
                     body.blocks.push(block);
                 }
             }

@@ -31,7 +31,7 @@ const DEEP_STACK_BYTES: usize = 128 << 20;
 
 /// Parses a configuration file (`.hcl`, `.tf`, `.tfvars`).
 pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
-    let (_, body, diags) = parse_whole(sources, file);
+    let (_, body, diags) = parse_whole(sources, file, |p| p.file_body());
     (body, diags)
 }
 
@@ -81,19 +81,22 @@ pub(super) fn parse_template_text(
 
 /// The tokens of a configuration file, and the errors that parsing it finds (for `fmt`).
 pub(super) fn parse_tokens(sources: &Sources, file: FileId) -> (Vec<Token>, Vec<Diagnostic>) {
-    let (lexed, _, diags) = parse_whole(sources, file);
+    let (lexed, (), diags) = parse_whole(sources, file, |p| p.check_file());
     (lexed.tokens, diags)
 }
 
-fn parse_whole(sources: &Sources, file: FileId) -> (Lexed, Body, Vec<Diagnostic>) {
-    let (lexed, body, mut diags) =
-        parse_lexed(sources.text(file), file, Mode::Code, MAX_DEPTH, |p| p.file_body());
+fn parse_whole<T: Default + Send>(
+    sources: &Sources,
+    file: FileId,
+    rule: fn(&mut Parser<'_>) -> T,
+) -> (Lexed, T, Vec<Diagnostic>) {
+    let (lexed, tree, mut diags) = parse_lexed(sources.text(file), file, Mode::Code, MAX_DEPTH, rule);
     if let Some(span) = sources.undecodable(file).find(|span| is_in_token(&lexed.tokens, span.start)) {
         diags.retain(|d| d.span() != Some(span));
         let place = diags.partition_point(|d| d.span().is_some_and(|s| s.start < span.start));
         diags.insert(place, not_utf8(span));
     }
-    (lexed, body, diags)
+    (lexed, tree, diags)
 }
 
 /// In comments any bytes will do.
@@ -179,6 +182,8 @@ struct Parser<'a> {
     pos: usize,
     /// Whether line breaks matter where we are.
     newlines: bool,
+    /// Blocks become part of the tree; otherwise they are only looked at.
+    keeps_blocks: bool,
     depth: usize,
     limit: usize,
     diags: Vec<Diagnostic>,
@@ -194,6 +199,7 @@ impl<'a> Parser<'a> {
             lex_errors: &lexed.errors,
             pos: 0,
             newlines: true,
+            keeps_blocks: true,
             depth: 0,
             limit,
             diags: Vec::new(),

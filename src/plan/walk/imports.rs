@@ -162,10 +162,8 @@ impl<'a> Walk<'a> {
             Some(TargetKey::Known(key)) => Some(key.clone()),
             Some(TargetKey::Computed(expr)) => computed_key(expr, scope, diags),
         };
-        let mut module = ModulePath::root();
-        for (name, instance) in &import.to.modules {
-            module.0.push((name.clone(), key(instance)?));
-        }
+        let modules = import.to.modules.iter().map(|(name, instance)| Some((name.clone(), key(instance)?)));
+        let module = ModulePath(modules.collect::<Option<_>>()?);
         let (declared, instance) = import.to.resource.as_ref()?;
         Some(Address {
             module,

@@ -151,13 +151,10 @@ impl Walk<'_> {
             );
             return None;
         };
-        let mut outer = path.clone();
-        let (_, key) = outer.0.pop()?;
+        let (outer, key) = path.outer()?;
         let expansion = self.values.module(parent, &outer)?.calls.get(&id);
-        let repeated = expansion
-            .and_then(|e| e.get(&key))
-            .cloned()
-            .unwrap_or_else(|| unknown_instance(&call.repetition));
+        let repeated =
+            expansion.and_then(|e| e.get(key)).cloned().unwrap_or_else(|| unknown_instance(&call.repetition));
         let scope = self.scope(parent, &outer, repeated);
         let value = eval(&attribute.expr, &scope, diags);
         if value.all_marks().ephemeral && !variable.ephemeral {

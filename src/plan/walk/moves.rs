@@ -28,7 +28,7 @@ impl Statement<'_> {
         };
         if let (Some((key, instance)), Some((new, new_instance))) = (&from.resource, &to.resource) {
             let whole = *instance == InstanceKey::None && *new_instance == InstanceKey::None;
-            let same = inner == from.modules.0
+            let same = *inner == *from.modules.0
                 && address.mode == key.mode
                 && address.type_name == key.type_name
                 && address.name == key.name
@@ -48,7 +48,7 @@ impl Statement<'_> {
         if before != wanted_before || last.0 != wanted.0 || !(whole || last.1 == wanted.1) {
             return None;
         }
-        let mut modules = to.modules.0.clone();
+        let mut modules = to.modules.0.to_vec();
         if let (true, Some(end)) = (whole, modules.last_mut()) {
             end.1 = last.1.clone();
         }
@@ -72,7 +72,7 @@ pub fn moves_between(
 fn feeds(to: &Place, from: &Place) -> bool {
     let same_key =
         |a: &InstanceKey, b: &InstanceKey| a == b || *a == InstanceKey::None || *b == InstanceKey::None;
-    let shared = to.modules.0.iter().zip(&from.modules.0);
+    let shared = to.modules.0.iter().zip(from.modules.0.iter());
     if shared.clone().any(|((a, ka), (b, kb))| a != b || !same_key(ka, kb)) {
         return false;
     }
@@ -219,7 +219,7 @@ impl Walk<'_> {
             at = parent;
         }
         let path = &address.module.0;
-        path.len() >= names.len() && names.iter().rev().zip(path).all(|(a, (b, _))| **a == *b)
+        path.len() >= names.len() && names.iter().rev().zip(path.iter()).all(|(a, (b, _))| **a == *b)
     }
 
     /// `x` becomes `x[0]` when `count` is added, and back. As in Terraform only resources do so: what is in
@@ -233,7 +233,7 @@ impl Walk<'_> {
         for address in taken {
             let mut target = address.clone();
             let mut at = Some(0);
-            for (name, _) in &address.module.0 {
+            for (name, _) in address.module.0.iter() {
                 at = at.and_then(|id| self.graph.modules[id].children.get(name).copied());
             }
             let declared = DeclKey {
@@ -284,7 +284,7 @@ impl Walk<'_> {
 
     fn produces(&self, module: ModuleId, path: &ModulePath, place: &Place) -> bool {
         let (mut at, mut path) = (module, path.clone());
-        for (name, key) in &place.modules.0 {
+        for (name, key) in place.modules.0.iter() {
             let Some(child) = self.graph.modules[at].children.get(name).copied() else { return false };
             path = path.child(name, key.clone());
             if self.values.module(child, &path).is_none() {
@@ -310,7 +310,7 @@ impl Walk<'_> {
             if entry.module.removed.is_empty() || !self.is_inside(id, address) {
                 return None;
             }
-            let inner = ModulePath(address.module.0[depth..].to_vec());
+            let inner = ModulePath(address.module.0[depth..].into());
             let relative = Address { module: inner, ..address.clone() };
             let removed = entry.module.removed.iter().find(|r| r.from.covers(&relative))?;
             Some((id, removed))

@@ -82,7 +82,7 @@ impl Target {
     fn covers(&self, address: &Address) -> bool {
         let same = |wanted: &InstanceKey, key: &InstanceKey| *wanted == InstanceKey::None || wanted == key;
         let modules = |wanted: &ModulePath| {
-            let mut pairs = wanted.0.iter().zip(&address.module.0);
+            let mut pairs = wanted.0.iter().zip(address.module.0.iter());
             wanted.0.len() <= address.module.0.len()
                 && pairs.all(|((name, key), (own, own_key))| name == own && same(key, own_key))
         };

@@ -41,7 +41,7 @@ impl Walk<'_> {
             importing: None,
             create_before_destroy: old.create_before_destroy,
             prevent_destroy: self.prevents_destroy(address),
-            depends_on: Arc::new(old.depends_on.clone()),
+            depends_on: old.depends_on.clone(),
             applied: old.applied.clone(),
         }
     }

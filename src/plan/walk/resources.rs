@@ -367,7 +367,7 @@ impl Walk<'_> {
     /// Whether a module instance is declared.
     pub fn has_module(&self, path: &ModulePath) -> bool {
         let mut id = 0;
-        for (name, _) in &path.0 {
+        for (name, _) in path.0.iter() {
             match self.graph.modules[id].children.get(name) {
                 Some(child) => id = *child,
                 None => return false,
@@ -378,7 +378,7 @@ impl Walk<'_> {
 
     pub fn find_resource(&self, address: &Address) -> Option<(ModuleId, &Resource)> {
         let mut id = 0;
-        for (name, _) in &address.module.0 {
+        for (name, _) in address.module.0.iter() {
             id = *self.graph.modules[id].children.get(name)?;
         }
         let key =

@@ -284,7 +284,7 @@ type Needs<'s> = BTreeMap<String, BTreeSet<&'s String>>;
 fn needs(state: &State) -> Needs<'_> {
     let mut known = Needs::new();
     for (address, resource) in &state.resources {
-        known.entry(without_keys(address)).or_default().extend(&resource.depends_on);
+        known.entry(without_keys(address)).or_default().extend(&*resource.depends_on);
     }
     known
 }
@@ -335,7 +335,7 @@ pub fn recorded(address: &Address, recorded: &crate::state::Resource, provider: 
         Some(table) => recorded.seen(table).complete(table),
         None => {
             let each = |(name, json): (&String, &Json)| (name.as_str().into(), from_json(json));
-            Object::from(recorded.seen.iter().map(each).collect::<crate::value::Map>())
+            Object::from(recorded.seen.open().iter().map(each).collect::<crate::value::Map>())
         }
     };
     if !object.has("id") {

@@ -89,8 +89,7 @@ impl Follower<'_> {
             ("var", Some(name)) => {
                 let Some(parent) = entry.parent else { return };
                 let call = &self.walk.graph.modules[parent].module.calls[&entry.name];
-                let mut path = place.path.clone();
-                path.0.pop();
+                let path = place.path.outer().map(|(outer, _)| outer).unwrap_or_default();
                 if let Some(argument) = call.arguments.attribute(name) {
                     self.expr(&Place { id: parent, path }, &argument.expr);
                 }

@@ -18,7 +18,7 @@ impl Tree {
     pub fn add(&mut self, address: &Address, entry: Json) {
         let mut at = self;
         for depth in 1..=address.module.0.len() {
-            at = at.children.entry(ModulePath(address.module.0[..depth].to_vec())).or_default();
+            at = at.children.entry(ModulePath(address.module.0[..depth].into())).or_default();
         }
         at.resources.push(entry);
     }
