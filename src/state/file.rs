@@ -124,7 +124,7 @@ fn entries(path: PathBuf) -> Result<impl Iterator<Item = Result<Entry, StateErro
     };
     let mut bytes = Vec::new();
     let mut line = 0;
-    let mut next = move || {
+    let next = move || {
         bytes.clear();
         let read = lines.as_mut()?.read_until(b'\n', &mut bytes);
         line += 1;
@@ -141,7 +141,7 @@ fn entries(path: PathBuf) -> Result<impl Iterator<Item = Result<Entry, StateErro
             Err(error) => Some(Err(error)),
         }
     };
-    Ok(std::iter::from_fn(move || next()))
+    Ok(std::iter::from_fn(next))
 }
 
 impl StateDir {

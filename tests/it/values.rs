@@ -148,3 +148,13 @@ fn mistakes_in_values_are_located_and_secrets_are_not_shown() {
     let ran = env.run(&["plan", "root", "-var=n=1", "-input=false"]).exits(1);
     assert_eq!(ran.stderr.matches("error[missing-variable]").count(), 3, "{}", ran.all());
 }
+
+#[test]
+fn fractions_are_the_same_when_they_are_read_again() {
+    let outputs: String = (1..60).map(|i| format!("output \"o{i}\" {{\n  value = {i} / 51\n}}\n")).collect();
+    let root =
+        outputs + "resource \"terraform_data\" \"a\" {\n  count = 40\n  input = (count.index + 1) / 49\n}\n";
+    let env = TestEnvironment::with_root(&root);
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    env.run(&["plan", "root", "--detailed-exitcode"]).exits(0);
+}

@@ -34,7 +34,7 @@ impl Joining {
     }
 
     pub async fn look(&mut self, aws: &Aws, watch: &dyn Watch) -> Result<(), AwsError> {
-        let found = describe(aws, &[self.group.clone()]).await?;
+        let found = describe(aws, std::slice::from_ref(&self.group)).await?;
         if let Some(group) = found.first() {
             let serves = |i: &&Instance| i.lifecycle_state() == Some(&LifecycleState::InService);
             let serving = group.instances().iter().filter(serves).count();
