@@ -217,7 +217,7 @@ fn begin(world: &mut World, what: &What) {
         What::Image { image, behaviour } => {
             world.ecs.images.insert(image.clone(), behaviour.clone());
         }
-        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
         What::Edit { service, operation, input } => edit(world, service, operation, input),
         What::Calls(_)
         | What::NoCapacity { .. }
@@ -229,7 +229,7 @@ fn begin(world: &mut World, what: &What) {
 
 fn end(world: &mut World, what: &What) {
     match what {
-        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
         What::LostZone { .. } | What::NoCapacity { .. } => {
             super::service::autoscaling::capacity_is_back(world)
         }

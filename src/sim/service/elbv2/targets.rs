@@ -3,6 +3,7 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
+use crate::faults::like;
 use crate::service::autoscaling;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
@@ -215,9 +216,10 @@ fn answer(world: &World, group: &Group, target: &Target) -> Option<bool> {
     ecs::answers(world, &target.id, check_port(group, target))
 }
 
-/// Something that all checks depend on has changed.
-pub fn check_all(world: &mut World) {
-    let groups: Vec<String> = world.elbv2.groups.keys().cloned().collect();
+/// Something that all checks of groups with such a name depend on has changed.
+pub fn check_named(world: &mut World, name: &str) {
+    let named = world.elbv2.groups.values().filter(|group| like(name, &group.name));
+    let groups: Vec<String> = named.map(|group| group.arn.clone()).collect();
     for group in groups {
         refresh_group(world, &group);
     }
