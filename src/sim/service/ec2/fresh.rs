@@ -29,7 +29,7 @@ pub fn given(world: &mut World, ids: Vec<String>) {
     }
     for id in ids.into_iter().filter(|id| tags::unknown(id).is_some()) {
         let drawn = world.drawn_for(&id);
-        if drawn % rarity == 0 {
+        if drawn.is_multiple_of(rarity) {
             let lasts = 1 + (drawn / rarity % longest.unsigned_abs()) as Millis;
             world.ec2.fresh.insert(id, world.now + lasts);
         }

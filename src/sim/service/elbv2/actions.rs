@@ -222,7 +222,7 @@ pub(super) fn refresh(world: &mut World) {
         }
     }
     let changed: Vec<String> =
-        state.groups.keys().filter(|group| uses.get(*group) != state.uses.get(*group)).cloned().collect();
+        state.groups.keys().filter(|group| uses.get(group) != state.uses.get(group)).cloned().collect();
     world.elbv2.uses = uses;
     listeners::tell_certificates(world);
     traffic::rules_changed(world);
