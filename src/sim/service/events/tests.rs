@@ -88,3 +88,19 @@ fn a_rule_with_targets_cannot_be_deleted() {
     ok(&mut world, "events", "DeleteRule", delete);
     assert_eq!(ok(&mut world, "events", "ListRules", json!({}))["Rules"], json!([]));
 }
+
+#[test]
+fn a_bus_takes_grants_to_put_events_only() {
+    let mut world = stand(json!({"source": ["shop"]}), json!({}));
+    let grant = |action: &str| json!({"Action": action, "Principal": "111111111111", "StatementId": "s"});
+    let mut asked = |operation: &str, input: Json| {
+        call(&mut world, "events", operation, &input).map_err(|error| error.code)
+    };
+    let none = json!({"StatementId": "s"});
+    assert_eq!(asked("RemovePermission", none.clone()).err().as_deref(), Some("ResourceNotFoundException"));
+    assert_eq!(asked("PutPermission", grant("events:PutRule")).err().as_deref(), Some("ValidationException"));
+    assert!(asked("PutPermission", grant("events:PutEvents")).is_ok());
+    assert!(asked("RemovePermission", none).is_ok());
+    let target = json!({"Rule": "all", "Targets": [{"Id": "x", "Arn": "bucket"}]});
+    assert_eq!(asked("PutTargets", target).err().as_deref(), Some("ValidationException"));
+}

@@ -71,3 +71,16 @@ fn a_subject_is_one_short_line() {
     let input = json!({"TopicArn": topic, "Subject": "x".repeat(100), "Message": "m"});
     publish(&mut world, &input).expect("published");
 }
+
+#[test]
+fn numbers_match_with_five_digits() {
+    let (mut world, topic) = stand();
+    let filter = json!({"price": [100.123_456_789]}).to_string();
+    join(&mut world, &topic, json!({"FilterPolicy": filter, "RawMessageDelivery": "true"}));
+    for price in ["100.1234567", "100.1235"] {
+        let attributes = json!({"price": {"DataType": "Number", "StringValue": price}});
+        let input = json!({"TopicArn": topic, "Message": price, "MessageAttributes": attributes});
+        publish(&mut world, &input).expect("published");
+    }
+    assert_eq!(received(&mut world), ["100.1234567"]);
+}

@@ -163,3 +163,47 @@ fn waits_tags_and_entries_have_bounds() {
         assert_eq!(error.code, code, "{operation}");
     }
 }
+
+fn refused(world: &mut World, operation: &str, input: Json) -> (String, String) {
+    let error = call(world, "sqs", operation, &input).expect_err(operation);
+    (error.code, error.message)
+}
+
+#[test]
+fn a_dead_letter_queue_is_of_the_same_kind() {
+    let mut world = world();
+    make(&mut world, "dead", json!({}));
+    let policy =
+        json!({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead", "maxReceiveCount": 2});
+    let attributes = json!({"FifoQueue": "true", "RedrivePolicy": policy.to_string()});
+    let (code, message) =
+        refused(&mut world, "CreateQueue", json!({"QueueName": "jobs.fifo", "Attributes": attributes}));
+    assert_eq!(code, "InvalidParameterValue");
+    assert!(message.contains("same type of queue"), "{message}");
+}
+
+#[test]
+fn attributes_of_messages_have_plain_names_and_known_types() {
+    let mut world = world();
+    let queue = make(&mut world, "jobs", json!({}));
+    let mut send = |name: &str, kind: &str| {
+        let attributes = json!({name: {"DataType": kind, "StringValue": "1"}});
+        let input = json!({"QueueUrl": queue, "MessageBody": "b", "MessageAttributes": attributes});
+        call(&mut world, "sqs", "SendMessage", &input).map_err(|error| error.code)
+    };
+    assert!(send("price.net-1", "Number.int").is_ok());
+    assert_eq!(send("preis€", "Number").err().as_deref(), Some("InvalidParameterValue"));
+    assert_eq!(send("price", "Numeric").err().as_deref(), Some("InvalidParameterValue"));
+}
+
+#[test]
+fn a_fifo_batch_is_refused_if_one_message_has_no_group() {
+    let mut world = world();
+    let queue =
+        make(&mut world, "jobs.fifo", json!({"FifoQueue": "true", "ContentBasedDeduplication": "true"}));
+    let entries =
+        json!([{"Id": "1", "MessageBody": "a", "MessageGroupId": "g"}, {"Id": "2", "MessageBody": "b"}]);
+    let (code, _) = refused(&mut world, "SendMessageBatch", json!({"QueueUrl": queue, "Entries": entries}));
+    assert_eq!(code, "MissingParameter");
+    assert!(bodies(&mut world, &queue).is_empty());
+}
