@@ -161,7 +161,6 @@ impl Walk<'_> {
         let Instance { id, resource, schema, address, .. } = instance;
         let provider = self.provider_for(*id, &resource.provider);
         let settings = self.settings.get(&provider).cloned().unwrap_or_default();
-        let node = Node::Resource(*id, resource.key.clone());
         let mut wanted = wanted;
         let old = self.state.resources.get(address).cloned();
         let imported = self.imported.contains_key(address);
@@ -182,7 +181,7 @@ impl Walk<'_> {
             desired: Object::new(),
             attributes: Vec::new(),
             rollout: Vec::new(),
-            create_before_destroy: schema.create_before_destroy || self.create_before_destroy.contains(&node),
+            create_before_destroy: schema.create_before_destroy || self.asks_to_be_created_first(instance),
             prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
             previous: self.previous(address),
             importing: self.imported.get(address).cloned(),
@@ -196,7 +195,14 @@ impl Walk<'_> {
             (Some(old), Some(live)) => {
                 change.id = Some(old.id.clone());
                 ignore_changes(&mut wanted, &live, &resource.lifecycle, schema.table);
+                let carried = carried(schema, &live, &wanted);
                 self.compare(instance, &mut change, live, &wanted, applied.as_ref(), old);
+                if change.action == Action::Replace {
+                    for (name, value) in carried {
+                        change.after.put(name, Some(value.clone()));
+                        wanted.put(name, Some(value));
+                    }
+                }
                 if let Some(name) = replacements_name(schema, &change, &wanted) {
                     change.after.put("name", Some(name.as_str().into()));
                     wanted.put("name", Some(name.into()));
@@ -257,7 +263,9 @@ impl Walk<'_> {
             Action::Update
         };
         if change.action == Action::Replace {
-            let first = change.create_before_destroy || self.can_stand_beside(&change.attributes);
+            let asked = self.asks_to_be_created_first(instance);
+            let itself = schema.create_before_destroy && (schema.may_stand_beside)(&live, wanted);
+            let first = asked || itself || self.can_stand_beside(&change.attributes);
             let possible = schema.free_name(&live, wanted).is_some() || !clashes(schema, &live, wanted);
             change.create_before_destroy = first && possible;
         }
@@ -288,6 +296,12 @@ impl Walk<'_> {
         let values =
             changes.filter_map(|c| Some((c.before.as_ref()?.value(attribute)?, c.after.value(attribute)?)));
         values.filter(|(now, then)| now.kind != then.kind).map(|(now, _)| now.clone()).next()
+    }
+
+    /// Its own block says so, or that of something that needs it.
+    fn asks_to_be_created_first(&self, instance: &Instance<'_>) -> bool {
+        let node = Node::Resource(instance.id, instance.resource.key.clone());
+        self.create_before_destroy.contains(&node)
     }
 
     /// Whether something in `replace_triggered_by` changes.
@@ -332,9 +346,14 @@ impl Walk<'_> {
             if let Some(Some(live)) = self.live.get(address) {
                 ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);
             }
-            let name = self.changes.get(address).and_then(|c| replacements_name(schema, c, &wanted));
-            if let Some(name) = name {
-                wanted.put("name", Some(name.into()));
+            if let Some(change) = self.changes.get(address).filter(|c| c.action == Action::Replace) {
+                let before = change.before.clone().unwrap_or_default();
+                for (name, value) in carried(schema, &before, &wanted) {
+                    wanted.put(name, Some(value));
+                }
+                if let Some(name) = replacements_name(schema, change, &wanted) {
+                    wanted.put("name", Some(name.into()));
+                }
             }
         }
         Some((wanted, settings))
@@ -405,10 +424,20 @@ impl Walk<'_> {
     }
 }
 
+/// What others have set in the old one, and the new one begins with.
+fn carried(schema: &TypeSchema, live: &Object, wanted: &Object) -> Vec<(&'static str, Value)> {
+    let row = |name: &&'static str| {
+        let owned = schema.row(name)?.owned_elsewhere?;
+        Some((*name, live.value(name).filter(|_| owned(live, wanted))?.clone()))
+    };
+    schema.carried.iter().filter_map(row).collect()
+}
+
 /// The name of one that is created while the old one of the same name still stands.
 fn replacements_name(schema: &TypeSchema, change: &Change, wanted: &Object) -> Option<String> {
     let beside = change.action == Action::Replace && change.create_before_destroy;
-    schema.free_name(change.before.as_ref().filter(|_| beside)?, wanted)
+    let live = change.before.as_ref().filter(|live| beside && clashes(schema, live, wanted))?;
+    schema.free_name(live, wanted)
 }
 
 /// The instances to visit; one stand-in where their number is unknown.
