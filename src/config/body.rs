@@ -370,6 +370,9 @@ impl Decoder<'_> {
         found.first.get_or_insert(block.header);
         if collection.is_unknown() {
             found.unknown = true;
+            // One of those that there may be, for its mistakes.
+            let any = Bound::new(scope, dynamic, Value::dynamic(), Value::dynamic(), &collection);
+            self.body(inner, &content.body, content.header, &any, &dynamic.kind);
             return;
         }
         let Some(entries) = entries(&collection) else {

@@ -1,7 +1,7 @@
 //! Data sources: evaluated, and read as soon as everything they need is known.
 
 use super::checks::as_warning;
-use super::resources::{collect, instances};
+use super::resources::{any_value, collect, instances};
 use super::{Moment, Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::body::desired;
@@ -48,6 +48,12 @@ impl Walk<'_> {
                 self.conditions(Moment::Before, declared, &address, repeated.clone(), None, &mut found);
                 let scope = self.scope(id, &path, repeated.clone());
                 let want = desired(schema, &resource.body, resource.header, &scope, &mut found);
+                if self.blank {
+                    let this = Some(any_value(schema));
+                    self.conditions(Moment::After, declared, &address, repeated, this, &mut found);
+                    self.diags.extend(found);
+                    continue;
+                }
                 let failed = found.has_errors();
                 let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;
                 self.diags.extend(found.into_iter().map(|d| if lenient { as_warning(d) } else { d }));

@@ -17,7 +17,7 @@ use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::ProviderSettings;
 use crate::schema::{Object, TypeSchema};
-use crate::value::Value;
+use crate::value::{Type, Value};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Walk<'_> {
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
         self.diags = diags;
-        expansion
+        if self.blank { Expansion::Unknown } else { expansion }
     }
 
     fn instance(&mut self, instance: &Instance<'_>) -> Value {
@@ -115,6 +115,13 @@ impl Walk<'_> {
         let repeated = instance.repeated.clone();
         self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
         let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
+        if self.blank {
+            let this = any_value(schema);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &this, &mut diags);
+            self.diags = diags;
+            self.postconditions(instance, &this);
+            return Value::dynamic();
+        }
         self.tune(address, &mut wanted, &mut diags);
         let failed = diags.error_count() > errors;
         self.diags = diags;
@@ -403,6 +410,12 @@ impl Walk<'_> {
             *slot = value;
         }
     }
+}
+
+/// Any instance of a type.
+pub(super) fn any_value(schema: &TypeSchema) -> Value {
+    let rows = schema.table.rows.iter().map(|row| (Arc::from(row.name), row.ty()));
+    Value::unknown(Type::object(rows.chain([(Arc::from("id"), Type::String)])))
 }
 
 /// The name of one that is created while the old one of the same name still stands.
