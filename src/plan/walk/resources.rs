@@ -5,7 +5,7 @@ use super::another_vpc::clashes;
 use super::providers::provider_key;
 use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
-use crate::config::body::desired;
+use crate::config::body::{check_desired, desired};
 use crate::config::{DeclKey, Resource};
 use crate::diag::Diagnostics;
 use crate::diff::{Sides, diff};
@@ -114,14 +114,15 @@ impl Walk<'_> {
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
         let repeated = instance.repeated.clone();
         self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
-        let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         if self.blank {
+            check_desired(schema, &resource.body, resource.header, &scope, &mut diags);
             let this = any_value(schema);
             self.check_provisioners(*id, resource, address, &instance.repeated, &this, &mut diags);
             self.diags = diags;
             self.postconditions(instance, &this);
             return Value::dynamic();
         }
+        let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         self.tune(address, &mut wanted, &mut diags);
         let failed = diags.error_count() > errors;
         self.diags = diags;
