@@ -46,8 +46,7 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
     builder.making(graph, &moves);
     builder.moving(&moves);
     for (group, service) in on_hosts(changes) {
-        let begins = if is_staged(&changes[service]) { Task::Stage(service) } else { Task::Make(service) };
-        builder.edge_unless_cycle(Task::Make(group), begins);
+        builder.edge_unless_cycle(Task::Make(group), builder.begins(service));
     }
     builder.removing();
     builder.rollouts_first();
@@ -120,10 +119,7 @@ impl Builder<'_> {
     /// what served in the old ones lets go of them.
     fn moving(&mut self, moves: &[Move]) {
         for Move { route, server } in moves {
-            let ready = match is_staged(&self.changes[*server]) {
-                true => Task::Stage(*server),
-                false => Task::Make(*server),
-            };
+            let ready = self.begins(*server);
             if is_staged(&self.changes[*route]) {
                 self.edge_unless_cycle(Task::Stage(*route), ready.clone());
             }
@@ -132,6 +128,10 @@ impl Builder<'_> {
                 self.edge_unless_cycle(Task::Make(*route), Task::Make(*server));
             }
         }
+    }
+
+    fn begins(&self, change: usize) -> Task {
+        if is_staged(&self.changes[change]) { Task::Stage(change) } else { Task::Make(change) }
     }
 
     /// Where the declarations already say the opposite, they hold.

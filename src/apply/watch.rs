@@ -102,8 +102,7 @@ impl Watch for Watcher<'_, '_, '_> {
     }
 
     fn in_service(&self, now: i64, of: i64) {
-        let fewer = self.least.get().is_none_or(|(least, of)| now * of.max(1) < least * of.max(1));
-        if fewer {
+        if self.least.get().is_none_or(|(least, _)| now < least) {
             self.least.set(Some((now, of)));
         }
     }

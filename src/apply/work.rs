@@ -105,8 +105,9 @@ impl Executor<'_, '_> {
         if !names.is_empty() {
             made = self.send(change, &id, &live, &want, &names).await?;
             self.outcome.borrow_mut().updated += 1;
-        } else if !change.rollout.is_empty() {
-            self.resume(change, &id, &want, &live).await?;
+        } else if !change.rollout.is_empty() && self.begun_elsewhere(change).is_some() {
+            self.send(change, &id, &live, &want, &[]).await?;
+            self.outcome.borrow_mut().updated += 1;
         } else if !self.is_asked(change) {
             made = Some(live);
         }
@@ -114,7 +115,8 @@ impl Executor<'_, '_> {
         Ok(id)
     }
 
-    /// Sends an update, with its intent and what came of it in the journal.
+    /// Sends an update, with its intent and what came of it in the journal. Where nothing is left to send, a rollout
+    /// that another run began is followed to its end.
     async fn send(
         &self,
         change: &Change,
@@ -137,7 +139,10 @@ impl Executor<'_, '_> {
             progress: &progress,
             watch: &watcher,
         };
-        let sent = self.send_update(change, &job, live, want, names).await;
+        let sent = match self.begun_elsewhere(change).filter(|_| names.is_empty()) {
+            Some(carried) => self.run_steps(change, &job, &change.rollout, carried).await.map(|()| None),
+            None => self.send_update(change, &job, live, want, names).await,
+        };
         if !change.rollout.is_empty() {
             self.outcome.borrow_mut().rolled.push(watcher.ended());
         }
@@ -148,6 +153,12 @@ impl Executor<'_, '_> {
                 Err(self.aws(change, error))
             }
         }
+    }
+
+    /// What the open rollout of a resource carries from step to step.
+    fn begun_elsewhere(&self, change: &Change) -> Option<Option<String>> {
+        let walk = self.walk.borrow();
+        walk.state.rollouts.get(&change.address).map(|open| open.carried.clone())
     }
 
     /// Before traffic moves: old and new both serve. What comes of it is what the update begins with.
@@ -281,35 +292,6 @@ impl Executor<'_, '_> {
             self.close(change)
         };
         if written.is_err() { unwritten() } else { error }
-    }
-
-    /// A rollout that another run began, and that leads where it shall: it is followed to its end.
-    async fn resume(&self, change: &Change, id: &str, want: &Object, live: &Object) -> Result<(), Failure> {
-        let open = self.walk.borrow().state.rollouts.get(&change.address).cloned();
-        let Some(open) = open else { return Ok(()) };
-        let (token, _) = self.intent(change, journal::Action::Update, want)?;
-        let address = change.address.to_string();
-        let progress = |text: &str| self.progress(&change.address, text);
-        let watcher = self.watcher(change);
-        let job = Job {
-            address: &address,
-            token: &token,
-            id,
-            want,
-            live,
-            changed: &[],
-            progress: &progress,
-            watch: &watcher,
-        };
-        let carried = open.carried;
-        let followed = self.run_steps(change, &job, &change.rollout, carried).await;
-        self.outcome.borrow_mut().rolled.push(watcher.ended());
-        if let Err(error) = followed {
-            self.record(&self.failed(change, &token, &error))?;
-            return Err(self.aws(change, error));
-        }
-        self.outcome.borrow_mut().updated += 1;
-        Ok(())
     }
 
     fn close(&self, change: &Change) -> Result<(), Failure> {

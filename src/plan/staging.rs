@@ -5,7 +5,6 @@ use super::{Action, Change};
 use crate::aws::RolloutStep;
 use crate::provider::Provider;
 use crate::state::without_keys;
-use crate::value::{Kind, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -39,11 +38,14 @@ fn groups(change: &Change) -> BTreeSet<&str> {
 pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
     let is = |change: &Change, kinds: &[&str]| kinds.contains(&&*change.address.type_name);
     let mut moves = Vec::new();
+    let servers: Vec<(usize, &Arc<Change>)> =
+        changes.iter().enumerate().filter(|(_, s)| is(s, SERVES)).collect();
     for (route, r) in changes.iter().enumerate() {
         if r.action != Action::Update || r.rollout.is_empty() || !is(r, ROUTES) {
             continue;
         }
-        for (server, s) in changes.iter().enumerate() {
+        let routed = groups(r);
+        for &(server, s) in &servers {
             let works = match s.action {
                 Action::Update => {
                     !s.rollout.is_empty() || s.attributes.iter().any(|a| a.name == "target_group_arns")
@@ -53,7 +55,7 @@ pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
                 _ => false,
             };
             let ordered = r.depends_on.contains(&without_keys(&s.address));
-            if works && !ordered && is(s, SERVES) && !groups(r).is_disjoint(&groups(s)) {
+            if works && !ordered && !routed.is_disjoint(&groups(s)) {
                 moves.push(Move { route, server });
             }
         }
@@ -72,15 +74,16 @@ pub fn on_hosts(changes: &[Arc<Change>]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     for (group, g) in of("aws_autoscaling_group").filter(|(_, g)| rolls(g)) {
         let Some(arn) = text(g, "arn") else { continue };
-        let provides =
-            |p: &Change| p.after.value("auto_scaling_group_provider").is_some_and(|v| names(v, &arn));
-        let providers: Vec<String> = of("aws_ecs_capacity_provider")
+        let provides = |p: &Change| {
+            p.after.value("auto_scaling_group_provider").is_some_and(|v| v.texts().contains(&*arn))
+        };
+        let providers: BTreeSet<String> = of("aws_ecs_capacity_provider")
             .filter(|(_, p)| provides(p))
             .filter_map(|(_, p)| text(p, "name"))
             .collect();
         let attached = |a: &Change| {
             let listed = a.after.value("capacity_providers");
-            listed.is_some_and(|listed| providers.iter().any(|provider| names(listed, provider)))
+            listed.is_some_and(|listed| listed.texts().iter().any(|name| providers.contains(*name)))
         };
         let clusters: BTreeSet<String> = of("aws_ecs_cluster_capacity_providers")
             .filter(|(_, a)| attached(a))
@@ -94,17 +97,6 @@ pub fn on_hosts(changes: &[Arc<Change>]) -> Vec<(usize, usize)> {
         );
     }
     pairs
-}
-
-/// Whether this text stands somewhere in a value.
-fn names(value: &Value, wanted: &str) -> bool {
-    match &value.kind {
-        Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
-            items.iter().any(|v| names(v, wanted))
-        }
-        Kind::Map(_, items) | Kind::Object(items) => items.values().any(|v| names(v, wanted)),
-        _ => value.as_str() == Some(wanted),
-    }
 }
 
 /// The changes that take part in a move and have a state between, with the step that brings them there.

@@ -48,17 +48,22 @@ pub struct Hook {
 }
 
 impl Hook {
-    fn tell(&self, deployment: &str) -> String {
+    /// ` until 2026-01-02T04:04:05Z, then rollback`
+    pub fn until(&self) -> String {
         let until = self.expires.map(|t| format!(" until {}", t.strftime("%Y-%m-%dT%H:%M:%SZ")));
         let then = self.then.as_deref().map(|t| format!(", then {}", t.to_lowercase()));
-        let (until, then) = (until.unwrap_or_default(), then.unwrap_or_default());
+        until.unwrap_or_default() + &then.unwrap_or_default()
+    }
+
+    fn tell(&self, deployment: &str) -> String {
+        let until = self.until();
         match &self.function {
             Some(function) => {
                 let name = function.rsplit(":function:").next().unwrap_or(function);
-                format!("asking the function {name}{until}{then}")
+                format!("asking the function {name}{until}")
             }
             None => format!(
-                "paused: waits for a person{until}{then} (aws ecs continue-service-deployment \
+                "paused: waits for a person{until} (aws ecs continue-service-deployment \
                  --service-deployment-arn {deployment} --hook-id {})",
                 self.id
             ),

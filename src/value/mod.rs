@@ -26,6 +26,7 @@ pub use types::{ObjectType, Type};
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
@@ -321,6 +322,20 @@ impl Value {
             Kind::Map(_, items) | Kind::Object(items) => Box::new(items.values()),
             _ => Box::new(std::iter::empty()),
         }
+    }
+
+    /// Every known text within it.
+    pub fn texts(&self) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![self];
+        while let Some(value) = open.pop() {
+            match &value.kind {
+                Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => open.extend(items.iter()),
+                Kind::Map(_, items) | Kind::Object(items) => open.extend(items.values()),
+                _ => found.extend(value.as_str()),
+            }
+        }
+        found
     }
 
     pub fn as_str(&self) -> Option<&str> {

@@ -8,8 +8,7 @@ use crate::aws::{
 use crate::rollout::settings::{Settings, Strategy};
 use crate::rollout::traffic::{self, Move, Weights};
 use crate::schema::duration::spoken;
-use crate::schema::{Attr, Blocks, Object};
-use crate::value::Value;
+use crate::schema::{Attr, Blocks, Object, Str};
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Action};
 use jiff::SignedDuration;
 use std::sync::atomic::Ordering;
@@ -30,33 +29,31 @@ pub trait Forwards {
 
 /// Of the last action, which alone may forward; None if it does something else, or is not known.
 fn weights(actions: &[Object]) -> Option<Weights> {
-    let last = actions.last()?;
-    if let Some(block) = last.block(&FORWARD) {
-        let group = |g: &Object| Some((g.get(&forward::ARN)?, g.get(&forward::WEIGHT).unwrap_or(1)));
-        return block.all(&forward::TARGET_GROUP).iter().map(group).collect();
-    }
-    Some([(last.get(&TARGET_GROUP_ARN)?, 1)].into())
+    weights_naming(actions, || None)
 }
 
 /// The same with groups that are not known yet: they are about to be made.
 fn wanted_weights(actions: &[Object]) -> Option<Weights> {
-    let last = actions.last()?;
-    let unknown = |o: &Object, name: &str| o.value(name).is_some_and(Value::is_unknown);
-    if unknown(last, "target_group_arn") {
-        return Some([("(a new group)".to_owned(), 1)].into());
-    }
-    let groups = last.block(&FORWARD).map(|block| block.all(&forward::TARGET_GROUP)).unwrap_or_default();
     let mut new = 0;
-    let weight = |group: &Object| {
-        let weight = group.get(&forward::WEIGHT).unwrap_or(1);
-        let arn = group.get(&forward::ARN).or_else(|| {
-            new += 1;
-            let which = if new == 1 { "(a new group)".to_owned() } else { format!("(new group {new})") };
-            unknown(group, "arn").then_some(which)
-        });
-        Some((arn?, weight))
+    weights_naming(actions, || {
+        new += 1;
+        Some(if new == 1 { "(a new group)".to_owned() } else { format!("(new group {new})") })
+    })
+}
+
+fn weights_naming(actions: &[Object], mut unknown: impl FnMut() -> Option<String>) -> Option<Weights> {
+    let last = actions.last()?;
+    let mut arn = |of: &Object, attribute: &Attr<Str>| match of.value(attribute.row.name) {
+        Some(value) if value.is_unknown() => unknown(),
+        _ => of.get(attribute),
     };
-    if groups.is_empty() { weights(actions) } else { groups.iter().map(weight).collect() }
+    let groups = last.block(&FORWARD).map(|block| block.all(&forward::TARGET_GROUP)).unwrap_or_default();
+    if groups.is_empty() {
+        return Some([(arn(last, &TARGET_GROUP_ARN)?, 1)].into());
+    }
+    let weight =
+        |group: &Object| Some((arn(group, &forward::ARN)?, group.get(&forward::WEIGHT).unwrap_or(1)));
+    groups.iter().map(weight).collect()
 }
 
 /// `arn:…:targetgroup/green/abc` → `green`

@@ -362,10 +362,10 @@ async fn next_priority(aws: &Aws, listener: &str) -> Result<i32, AwsError> {
     Ok(rules.iter().filter_map(|r| r.priority()?.parse::<i32>().ok()).max().unwrap_or(0) + 1)
 }
 
-/// One call; if another rule has the priority, the error names that rule.
 /// Who changes places must know where all others are.
 static PLACES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+/// One call; if another rule has the priority, the error names that rule.
 async fn set_priority(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
     let _alone = PLACES.lock().await;
     let Some(priority) = small(job.want.get(&PRIORITY)) else { return Ok(()) };

@@ -36,7 +36,7 @@ impl Walk<'_> {
     /// the old one as it is until that goes.
     pub(super) fn can_stand_beside(&self, attributes: &[AttributeChange]) -> bool {
         let replacing = || attributes.iter().filter(|a| a.replaces);
-        let ids = || replacing().filter_map(|a| a.before.as_ref()).flat_map(texts);
+        let ids = || replacing().filter_map(|a| a.before.as_ref()).flat_map(Value::texts);
         let anew = |id: &str| {
             let mut all = self.changes.values().filter(|c| c.id.as_deref() == Some(id));
             all.any(|c| c.action == Action::Replace && c.create_before_destroy)
@@ -45,13 +45,13 @@ impl Walk<'_> {
     }
 
     fn moves(&self, change: &AttributeChange, live: &Object) -> bool {
-        let old = change.before.as_ref().map(texts).unwrap_or_default();
+        let old = change.before.as_ref().map(Value::texts).unwrap_or_default();
         let mut homes: BTreeSet<&str> = old.iter().filter_map(|id| self.vpc_of(id)).collect();
         homes.extend(live.value(VPC_ID).and_then(Value::as_str));
         if old.iter().chain(&homes).any(|id| self.leaves_its_vpc(id)) {
             return true;
         }
-        let new = texts(&change.after);
+        let new = change.after.texts();
         let mut destinations = new.iter().filter_map(|id| self.vpc_of(id));
         !homes.is_empty() && destinations.any(|vpc| !homes.contains(vpc))
     }
@@ -108,20 +108,6 @@ fn allocations(object: &Object) -> BTreeSet<&str> {
             Kind::Map(_, items) | Kind::Object(items) => open.extend(items.iter().map(|(k, v)| (&**k, v))),
             _ if name.contains("allocation_id") => found.extend(value.as_str()),
             _ => {}
-        }
-    }
-    found
-}
-
-/// Every known text within a value.
-fn texts(value: &Value) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match &value.kind {
-            Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => open.extend(items.iter()),
-            Kind::Map(_, items) | Kind::Object(items) => open.extend(items.values()),
-            _ => found.extend(value.as_str()),
         }
     }
     found

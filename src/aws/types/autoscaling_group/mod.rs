@@ -219,11 +219,11 @@ impl AwsType for AutoscalingGroup {
         }
         let items =
             |o: &Object| o.value(NAME).and_then(Value::as_slice).map(<[Value]>::to_vec).unwrap_or_default();
-        let (old, mut both) = (items(live), items(want));
-        let wanted = both.len();
-        both.extend(old.iter().filter(|arn| !items(want).contains(arn)).cloned());
+        let (old, new) = (items(live), items(want));
+        let mut both = new.clone();
+        both.extend(old.iter().filter(|arn| !new.contains(arn)).cloned());
         let known = want.value(NAME).is_some_and(Value::is_wholly_known);
-        if known && (both.len() == wanted || both.len() == old.len()) {
+        if known && (both.len() == new.len() || both.len() == old.len()) {
             return None;
         }
         let mut between = live.clone();

@@ -12,6 +12,7 @@ use crate::rollout::instance_refresh::{self, Observation};
 use crate::rollout::settings::{Settings, Strategy};
 use crate::schema::Object;
 use aws_sdk_autoscaling::types as sdk;
+use aws_sdk_autoscaling::types::builders::RefreshPreferencesBuilder;
 use aws_sdk_autoscaling::types::{DesiredConfiguration, InstanceRefresh, RefreshPreferences};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -200,19 +201,21 @@ pub async fn wanted_version(aws: &Aws, want: &Object) -> Result<Option<String>, 
     Ok(found.number(&template, version.as_deref()).or(version))
 }
 
+/// Protected instances would otherwise be left out silently: managed termination protection of an ECS capacity
+/// provider protects all of them.
+fn safe() -> RefreshPreferencesBuilder {
+    RefreshPreferences::builder()
+        .min_healthy_percentage(SAFE_MIN as i32)
+        .max_healthy_percentage(SAFE_MAX as i32)
+        .skip_matching(true)
+        .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh)
+}
+
 fn preferences(job: &Job<'_>, may_skip: bool, has_way_back: bool) -> RefreshPreferences {
-    let declared = job.want.block(&INSTANCE_REFRESH).and_then(|r| r.block(&refresh::PREFERENCES));
-    let (min, max) = percentages(job.want);
-    let builder = RefreshPreferences::builder()
-        .set_min_healthy_percentage(small(Some(min)))
-        .set_max_healthy_percentage(small(Some(max)));
-    let Some(p) = declared else {
-        // Protected instances would otherwise be left out silently: managed termination protection of an
-        // ECS capacity provider protects all of them.
-        return builder
+    let Some(p) = job.want.block(&INSTANCE_REFRESH).and_then(|r| r.block(&refresh::PREFERENCES)) else {
+        return safe()
             .skip_matching(may_skip)
             .auto_rollback(has_way_back && numbered(job.live))
-            .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh)
             .standby_instances(sdk::StandbyInstances::Ignore)
             .build();
     };
@@ -220,7 +223,10 @@ fn preferences(job: &Job<'_>, may_skip: bool, has_way_back: bool) -> RefreshPref
     let checkpoints: Vec<i32> =
         p.all(&refresh::CHECKPOINT_PERCENTAGES).into_iter().filter_map(|c| small(Some(c))).collect();
     let alarms = p.block(&refresh::ALARM_SPECIFICATION).map(|a| a.all(&refresh::ALARMS));
-    builder
+    let (min, max) = percentages(job.want);
+    RefreshPreferences::builder()
+        .set_min_healthy_percentage(small(Some(min)))
+        .set_max_healthy_percentage(small(Some(max)))
         .set_instance_warmup(seconds(&refresh::INSTANCE_WARMUP))
         .set_checkpoint_percentages(some(checkpoints))
         .set_checkpoint_delay(seconds(&refresh::CHECKPOINT_DELAY))
@@ -328,13 +334,8 @@ async fn refresh_to_live(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
             "what a launch configuration was cannot be had back",
         ));
     };
-    let safe = RefreshPreferences::builder()
-        .min_healthy_percentage(SAFE_MIN as i32)
-        .max_healthy_percentage(SAFE_MAX as i32)
-        .skip_matching(true)
-        .scale_in_protected_instances(sdk::ScaleInProtectedInstances::Refresh);
     let call = aws.autoscaling.start_instance_refresh().auto_scaling_group_name(job.id);
-    let call = call.desired_configuration(before).preferences(safe.build()).send().await;
+    let call = call.desired_configuration(before).preferences(safe().build()).send().await;
     let id = call.op(START)?.instance_refresh_id.unwrap_or_default();
     let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 48 * 60);
     wait(aws, START, EVERY, deadline, job.progress, async || {

@@ -1,15 +1,17 @@
 //! Why hosts for a service's tasks do not come.
 
-use super::Place;
 use crate::aws::types::autoscaling_group::launch_failures;
 use crate::aws::{Aws, AwsError, Op};
+use aws_sdk_ecs::types::Service;
 use aws_smithy_types::DateTime;
 
 /// What Auto Scaling says of launches that failed since then, for the groups of the service's capacity providers.
-pub async fn failures(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<String>, AwsError> {
-    let call = aws.ecs.describe_services().cluster(&place.cluster).services(&place.service);
-    let answer = call.send().await.op("DescribeServices")?;
-    let strategy = answer.services().first().map(|s| s.capacity_provider_strategy()).unwrap_or_default();
+pub async fn failures(
+    aws: &Aws,
+    service: &Service,
+    began: Option<DateTime>,
+) -> Result<Vec<String>, AwsError> {
+    let strategy = service.capacity_provider_strategy();
     let names: Vec<String> = strategy.iter().map(|item| item.capacity_provider().to_owned()).collect();
     if names.is_empty() {
         return Ok(Vec::new());

@@ -144,13 +144,10 @@ const OPERATION: &str = "ECS deployment";
 
 /// A pause hook: the deployment stands still in ECS until somebody agrees, or the hook times out.
 fn waits(seen: &Observation, hook: &Hook) -> AwsError {
-    let until =
-        hook.expires.map(|t| format!(" until {}", t.strftime("%Y-%m-%dT%H:%M:%SZ"))).unwrap_or_default();
-    let then = hook.then.as_deref().map(|t| format!(", then it is {}", t.to_lowercase())).unwrap_or_default();
     let stage = seen.stage.as_deref().unwrap_or("its stage").to_lowercase().replace('_', " ");
     let text = format!(
-        "paused at {stage}, it waits for a person{until}{then}: `cutover rollout continue`, or `cutover rollout \
-         rollback`"
+        "paused at {stage}, it waits for a person{}: `cutover rollout continue`, or `cutover rollout rollback`",
+        hook.until()
     );
     AwsError::failed(OPERATION, WAITS_FOR_A_PERSON, text)
 }
@@ -258,10 +255,15 @@ async fn observe(
     let failed_tasks = breaker.map_or(0, |b| b.failure_count());
     let troubled = failed_tasks > 0 || !matches!(status.as_str(), "PENDING" | "IN_PROGRESS" | "SUCCESSFUL");
     let stalled = aws.clock.now().duration_since(memory.since) > SignedDuration::from_mins(2);
-    let mut told = if status == "SUCCESSFUL" { Vec::new() } else { events(aws, place, began).await? };
-    // Tasks that wait for a host have no events: what keeps hosts away does.
-    if stalled && counts.1 < counts.0 {
-        told.extend(capacity::failures(aws, place, began).await?);
+    let mut told = Vec::new();
+    if status != "SUCCESSFUL"
+        && let Some(service) = super::describe(aws, &place.cluster, &[&place.service]).await?.first()
+    {
+        told.extend(events(service, began));
+        // Tasks that wait for a host have no events: what keeps hosts away does.
+        if stalled && counts.1 < counts.0 {
+            told.extend(capacity::failures(aws, service, began).await?);
+        }
     }
     Ok(Observation {
         id: arn.to_owned(),
@@ -315,12 +317,9 @@ fn pauses(d: &ServiceDeployment) -> SignedDuration {
 }
 
 /// Events of the service since the deployment began, newest first.
-async fn events(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<String>, AwsError> {
-    let call = aws.ecs.describe_services().cluster(&place.cluster).services(&place.service);
-    let answer = call.send().await.op("DescribeServices")?;
+fn events(service: &sdk::Service, began: Option<DateTime>) -> Vec<String> {
     let since = |e: &&sdk::ServiceEvent| began.is_none_or(|b| e.created_at().is_none_or(|t| *t >= b));
-    let events = answer.services().first().map(|s| s.events()).unwrap_or_default();
-    Ok(events.iter().filter(since).take(20).filter_map(|e| e.message().map(str::to_owned)).collect())
+    service.events().iter().filter(since).take(20).filter_map(|e| e.message().map(str::to_owned)).collect()
 }
 
 /// Why tasks of the service stopped since the deployment began, newest first.

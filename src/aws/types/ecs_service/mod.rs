@@ -4,6 +4,7 @@
 mod capacity;
 mod convert;
 mod follow;
+mod strategy;
 mod table;
 mod tuned;
 
@@ -19,6 +20,7 @@ use aws_sdk_ecs::types as sdk;
 use aws_sdk_ecs::types::{Service, ServiceField};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use strategy::Deploys;
 use table::*;
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -228,14 +230,14 @@ impl AwsType for EcsService {
         if want.get(&WAIT_FOR_STEADY_STATE) == Some(false) || !native(want) {
             return Vec::new();
         }
-        let follow = format!("follow that deployment to its end ({})", how_it_deploys(want));
+        let follow = format!("follow that deployment to its end ({})", Deploys::of(want));
         let mut gate = "the deployment is SUCCESSFUL".to_owned();
         if want.has("load_balancer") {
             gate.push_str(", its targets are healthy");
         }
         let back = "ECS puts back the revision that runs now, and that is followed to its end";
         let step = RolloutStep::new(AWAIT, follow).gate(gate).back(back);
-        vec![match pauses(want) {
+        vec![match Deploys::of(want).pauses() {
             Some(least) => step.expected(least),
             None => step,
         }]
@@ -246,7 +248,8 @@ impl AwsType for EcsService {
         if !changed.iter().any(|c| c == "load_balancer") || !native(want) || moves_traffic(want) {
             return None;
         }
-        let (mut both, new) = (want.all(&LOAD_BALANCER), want.all(&LOAD_BALANCER));
+        let new = want.all(&LOAD_BALANCER);
+        let mut both = new.clone();
         let group = |block: &Object| block.value("target_group_arn").cloned();
         let left = live.all(&LOAD_BALANCER).into_iter();
         both.extend(left.filter(|old| !new.iter().any(|block| group(block) == group(old))));
@@ -308,57 +311,9 @@ impl AwsType for EcsService {
 /// The step in which a deployment is followed.
 const AWAIT: &str = "await-deployment";
 
-/// How long the declared pauses of a deployment take together.
-fn pauses(want: &Object) -> Option<Duration> {
-    let block = want.block(&DEPLOYMENT_CONFIGURATION)?;
-    let bake = block.get(&deployment::BAKE_TIME).unwrap_or(0);
-    let shift = match block.get(&deployment::STRATEGY).as_deref() {
-        Some("LINEAR") => {
-            let step = block.block(&deployment::LINEAR).unwrap_or_default();
-            let percent = step.get(&deployment::STEP_PERCENT).unwrap_or(10.0);
-            let pauses = (100.0 / percent).ceil() as i64 - 1;
-            pauses * step.get(&deployment::STEP_BAKE_TIME).unwrap_or(6)
-        }
-        Some("CANARY") => {
-            let first = block.block(&deployment::CANARY).unwrap_or_default();
-            first.get(&deployment::CANARY_BAKE_TIME).unwrap_or(10)
-        }
-        _ => 0,
-    };
-    let minutes = u64::try_from(bake + shift).ok().filter(|minutes| *minutes > 0)?;
-    Some(Duration::from_secs(minutes * 60))
-}
-
 /// Whether ECS itself moves the traffic of a deployment from one target group to another.
 fn moves_traffic(want: &Object) -> bool {
     want.all(&LOAD_BALANCER).iter().any(|block| block.has("advanced_configuration"))
-}
-
-/// `canary: 10 % of the traffic for 3 min, then all of it; bakes 2 min`; AWS's defaults where nothing is said.
-fn how_it_deploys(want: &Object) -> String {
-    let block = want.block(&DEPLOYMENT_CONFIGURATION).unwrap_or_default();
-    let bake = block.get(&deployment::BAKE_TIME).filter(|minutes| *minutes > 0);
-    let bake = bake.map_or(String::new(), |minutes| format!("; bakes {minutes} min"));
-    match block.get(&deployment::STRATEGY).as_deref() {
-        Some("BLUE_GREEN") => format!("blue/green: all traffic at once{bake}"),
-        Some("LINEAR") => {
-            let step = block.block(&deployment::LINEAR).unwrap_or_default();
-            let percent = step.get(&deployment::STEP_PERCENT).unwrap_or(10.0);
-            let minutes = step.get(&deployment::STEP_BAKE_TIME).unwrap_or(6);
-            format!("linear: {percent} % of the traffic more every {minutes} min{bake}")
-        }
-        Some("CANARY") => {
-            let first = block.block(&deployment::CANARY).unwrap_or_default();
-            let percent = first.get(&deployment::CANARY_PERCENT).unwrap_or(5.0);
-            let minutes = first.get(&deployment::CANARY_BAKE_TIME).unwrap_or(10);
-            format!("canary: {percent} % of the traffic for {minutes} min, then all of it{bake}")
-        }
-        _ => {
-            let min = want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT).unwrap_or(100);
-            let max = want.get(&DEPLOYMENT_MAXIMUM_PERCENT).unwrap_or(200);
-            format!("rolling, {min}–{max} % of the tasks")
-        }
-    }
 }
 
 fn following(want: &Object, limit: &Attr<Str>) -> follow::Following {
