@@ -74,7 +74,9 @@ pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
         walk
     };
     certain.extend(validated(walk().without_values()));
-    together(certain, validated(walk()))
+    let steering = environment.config.root.module.steering.values();
+    let ours: Vec<Span> = steering.map(|block| block.body.span).collect();
+    together(certain, validated(walk()), &ours)
 }
 
 /// Validating never waits: there is no AWS in it.
@@ -85,8 +87,8 @@ fn validated(mut walk: Walk<'_>) -> Diagnostics {
     walk.diags
 }
 
-/// Each mistake once, in the words that know the values.
-fn together(certain: Diagnostics, with_values: Diagnostics) -> Diagnostics {
+/// Each mistake once, in the words that know the values; those in our own blocks (`ours`) in any case.
+fn together(certain: Diagnostics, with_values: Diagnostics, ours: &[Span]) -> Diagnostics {
     type Place = (&'static str, Option<Span>);
     let place = |d: &Diagnostic| -> Place { (d.code, d.span()) };
     let failed = certain.has_errors();
@@ -94,8 +96,15 @@ fn together(certain: Diagnostics, with_values: Diagnostics) -> Diagnostics {
     let found: BTreeSet<Place> = with_values.iter().map(place).collect();
     // What the first look does not look for.
     let is_kept = |d: &Diagnostic| {
-        let ours = matches!(d.code, "unknown-type" | "unknown-provider");
-        !failed || ours || d.severity != Severity::Error || told.contains(&place(d))
+        let foreign = matches!(d.code, "unknown-type" | "unknown-provider");
+        let inside = |block: &Span| {
+            d.span().is_some_and(|s| block.file == s.file && block.start <= s.start && s.end <= block.end)
+        };
+        !failed
+            || foreign
+            || ours.iter().any(inside)
+            || d.severity != Severity::Error
+            || told.contains(&place(d))
     };
     let mut diags = Diagnostics::default();
     diags.extend(certain.into_iter().filter(|d| !found.contains(&place(d))));

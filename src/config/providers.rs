@@ -134,7 +134,11 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
             }));
         }
     }
-    diags.extend(call.providers.iter().filter_map(|(theirs, passed)| assumed(call, module, theirs, passed)));
+    let same = |(theirs, passed): &(&Name, &PassedProvider)| {
+        source(parent, &passed.provider) == source(module, theirs)
+    };
+    let passed_on = call.providers.iter().filter(same);
+    diags.extend(passed_on.filter_map(|(theirs, passed)| assumed(call, module, theirs, passed)));
     for (alias, span) in module.required_providers.values().flat_map(|r| &r.aliases) {
         if passed(parent, call, module, &named(module, alias)).is_none() {
             diags.push(

@@ -340,7 +340,7 @@ fn into_table(table: &Table, steps: &[Step], path: &str) -> Result<(), Diagnosti
 
 fn no_attribute(table: &Table, name: &str, path: &str) -> Diagnostic {
     let d = Diagnostic::error("unknown-attribute", format!("`{path}` has no attribute `{name}`"));
-    match nearest(name, table.rows.iter().map(|row| row.name)) {
+    match nearest(name, table.rows.iter().map(|row| row.name).chain(["id"])) {
         Some(near) => d.help(format!("did you mean `{near}`?")),
         None => {
             let names: Vec<String> = table.rows.iter().map(|row| row.name.to_owned()).collect();

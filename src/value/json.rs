@@ -346,6 +346,24 @@ mod tests {
     }
 
     #[test]
+    fn written_numbers_are_not_rounded() {
+        let numbers =
+            ["123456789012345678901234567890", "-0.12345678901234567890123456789", "1.5", "9007199254740993"];
+        let items = numbers.map(|n| Value::number(n.parse().expect("a number")));
+        let json = unrounded_json(&Value::tuple(items.to_vec())).expect("known");
+        assert_eq!(exact_numbers(&json.to_string()), format!("[{}]", numbers.join(",")));
+    }
+
+    /// Whoever writes the mark into a key gets no broken document.
+    #[test]
+    fn a_key_is_never_a_number() {
+        let text = Json::from(
+            [(format!("{EXACT}1"), Json::from("x"))].into_iter().collect::<serde_json::Map<_, _>>(),
+        );
+        assert_eq!(exact_numbers(&text.to_string()), text.to_string());
+    }
+
+    #[test]
     fn escapes_and_surrogate_pairs_are_read() {
         assert_eq!(parse_json(r#""\u00e9\ud83d\ude00\n\/""#), Ok("é😀\n/".into()));
         assert_eq!(parse_json(r#""\ud83dx""#), Ok("\u{fffd}x".into()));
