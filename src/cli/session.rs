@@ -91,20 +91,15 @@ fn validated(mut walk: Walk<'_>) -> Diagnostics {
 fn together(certain: Diagnostics, with_values: Diagnostics, ours: &[Span]) -> Diagnostics {
     type Place = (&'static str, Option<Span>);
     let place = |d: &Diagnostic| -> Place { (d.code, d.span()) };
-    let failed = certain.has_errors();
+    let within = |s: Span, block: &Span| block.file == s.file && block.start <= s.start && s.end <= block.end;
+    let is_ours = |d: &Diagnostic| d.span().is_some_and(|s| ours.iter().any(|block| within(s, block)));
+    let failed = certain.iter().any(|d| d.severity == Severity::Error && !is_ours(d));
     let told: BTreeSet<Place> = certain.iter().map(place).collect();
     let found: BTreeSet<Place> = with_values.iter().map(place).collect();
     // What the first look does not look for.
     let is_kept = |d: &Diagnostic| {
         let foreign = matches!(d.code, "unknown-type" | "unknown-provider");
-        let inside = |block: &Span| {
-            d.span().is_some_and(|s| block.file == s.file && block.start <= s.start && s.end <= block.end)
-        };
-        !failed
-            || foreign
-            || ours.iter().any(inside)
-            || d.severity != Severity::Error
-            || told.contains(&place(d))
+        !failed || foreign || is_ours(d) || d.severity != Severity::Error || told.contains(&place(d))
     };
     let mut diags = Diagnostics::default();
     diags.extend(certain.into_iter().filter(|d| !found.contains(&place(d))));

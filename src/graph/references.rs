@@ -24,7 +24,7 @@ impl Graph<'_> {
                 self.mistaken(user, [self_outside(t)]);
             }
             _ => {
-                let wrong = self.into_resource(id, t);
+                let wrong = self.wrong_steps(id, t);
                 self.misled |= !wrong.is_empty();
                 self.mistaken(user, wrong);
             }
@@ -65,11 +65,11 @@ impl Graph<'_> {
 
     /// The same mistakes for who evaluates; where there are none it costs nothing.
     pub fn check_steps(&self, id: ModuleId, t: &Traversal) -> Result<(), Diagnostic> {
-        let wrong = if self.misled { self.into_resource(id, t) } else { Vec::new() };
+        let wrong = if self.misled { self.wrong_steps(id, t) } else { Vec::new() };
         wrong.into_iter().next().map_or(Ok(()), Err)
     }
 
-    fn into_resource(&self, id: ModuleId, t: &Traversal) -> Vec<Diagnostic> {
+    fn wrong_steps(&self, id: ModuleId, t: &Traversal) -> Vec<Diagnostic> {
         if matches!(&*t.root, "var" | "local" | "module" | "path" | "terraform" | "self") {
             return Vec::new();
         }
@@ -166,11 +166,11 @@ impl Graph<'_> {
         });
         let mut targets = vec![Node::Call(child)];
         match output {
-            Some(name) => match module.outputs.get_key_value(&**name) {
-                Some((name, _)) => targets.push(Node::Output(child, name.clone())),
-                // Told where it is evaluated: `try(…)` may ask for what there may not be.
-                None => {}
-            },
+            // One that there is not is told where it is evaluated: `try(…)` may ask for it.
+            Some(name) => {
+                let output = module.outputs.get_key_value(&**name);
+                targets.extend(output.map(|(name, _)| Node::Output(child, name.clone())));
+            }
             None => self.subtree(child, &mut targets),
         }
         targets
