@@ -5,7 +5,7 @@ use super::another_vpc::clashes;
 use super::providers::provider_key;
 use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
-use crate::config::body::desired;
+use crate::config::body::{check_desired, desired};
 use crate::config::{DeclKey, Resource};
 use crate::diag::Diagnostics;
 use crate::diff::{Sides, diff};
@@ -17,7 +17,7 @@ use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::ProviderSettings;
 use crate::schema::{Object, TypeSchema};
-use crate::value::Value;
+use crate::value::{Type, Value};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Walk<'_> {
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
         self.diags = diags;
-        expansion
+        if self.blank { Expansion::Unknown } else { expansion }
     }
 
     fn instance(&mut self, instance: &Instance<'_>) -> Value {
@@ -114,6 +114,14 @@ impl Walk<'_> {
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
         let repeated = instance.repeated.clone();
         self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
+        if self.blank {
+            check_desired(schema, &resource.body, resource.header, &scope, &mut diags);
+            let this = any_value(schema);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &this, &mut diags);
+            self.diags = diags;
+            self.postconditions(instance, &this);
+            return Value::dynamic();
+        }
         let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         self.tune(address, &mut wanted, &mut diags);
         let failed = diags.error_count() > errors;
@@ -431,6 +439,12 @@ fn carried(schema: &TypeSchema, live: &Object, wanted: &Object) -> Vec<(&'static
         Some((*name, live.value(name).filter(|_| owned(live, wanted))?.clone()))
     };
     schema.carried.iter().filter_map(row).collect()
+}
+
+/// Any instance of a type.
+pub(super) fn any_value(schema: &TypeSchema) -> Value {
+    let rows = schema.table.rows.iter().map(|row| (Arc::from(row.name), row.ty()));
+    Value::unknown(Type::object(rows.chain([(Arc::from("id"), Type::String)])))
 }
 
 /// The name of one that is created while the old one of the same name still stands.
