@@ -106,6 +106,7 @@ pub async fn carry_out(
     if !plan.is_empty() {
         refuse_while_frozen(walk, &session, args)?;
     }
+    walk.seal_what_became_secret();
     if plan.is_empty() {
         if operation == "apply" {
             print_outputs(&plan, walk);

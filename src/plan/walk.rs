@@ -12,6 +12,7 @@ mod providers;
 mod provisioners;
 mod removal;
 mod resources;
+mod secrets;
 mod steering;
 mod triggers;
 mod types;

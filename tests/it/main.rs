@@ -21,6 +21,7 @@ mod pains;
 mod provider_schema;
 mod rollouts;
 mod scenarios;
+mod staged;
 mod strategies;
 mod terraform;
 mod terraform_ways;

@@ -42,6 +42,11 @@ const ROWS: &[(u32, &str, &[&str])] = &[
     ),
     (12, "destroy deadlocks", &["throttled_calls"]),
     (
+        13,
+        "a service is replaced and its count is lost",
+        &["row_13_a_service_that_must_be_new_takes_over_under_a_second_name_with_its_count"],
+    ),
+    (
         15,
         "a deployment hangs for lack of capacity",
         &["ecs-rolling/no-capacity", "tasks_go_on_free_hosts_and_on_those_that_may_still_come"],

@@ -446,7 +446,7 @@ mod tests {
         assert_eq!(names(&Settings::default()), [UPDATE, ADD, DRAIN, REMOVE]);
         assert_eq!(names(&settings(60, true)), [UPDATE, ADD, DRAIN, APPROVE, REMOVE]);
         let all = steps("hosts", "", &settings(300, false));
-        assert_eq!(all[2].gate.as_deref(), Some("no task runs on them, held for 5 min"));
+        assert_eq!(all[2].gate.as_deref(), Some("no task runs on them, held for 5m"));
         assert!(all[..3].iter().all(|step| step.back.is_some()), "each has a way back until the old ones go");
     }
 }
