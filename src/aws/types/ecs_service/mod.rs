@@ -2,6 +2,7 @@
 //! that makes ECS deploy, is a rollout: we follow our own deployment, by its id, to its end.
 
 mod capacity;
+mod code_deploy;
 mod convert;
 mod follow;
 mod strategy;
@@ -9,7 +10,7 @@ mod table;
 mod tuned;
 
 use super::ecs::{self, small, some};
-use super::{appautoscaling_target, timeouts};
+use super::{appautoscaling_target, codedeploy, timeouts};
 use crate::aws::tags;
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, absent, wait};
 use crate::rollout::settings::Settings;
@@ -104,12 +105,18 @@ impl AwsType for EcsService {
             }
         }
         let bounds = autoscaling_bounds(aws, &found).await?;
+        let deployers = match found.iter().any(code_deploy::is_deployed) {
+            true => codedeploy::deployers(aws).await?.unwrap_or_default(),
+            false => Vec::new(),
+        };
         let one = |(item, place): (&Existing<'_>, &Place)| {
             let service = found.iter().find(|s| {
                 let same_cluster = s.cluster_arn().is_some_and(|c| last(c) == last(&place.cluster));
                 s.service_name() == Some(&place.service) && same_cluster
             })?;
             let mut o = object(service, item.known);
+            let deployer = deployers.iter().find(|d| d.deploys(&place.cluster, &place.service));
+            o.set_blocks(&CODE_DEPLOY, deployer.map(code_deploy::block).into_iter().collect());
             if let Some((min, max)) = service.service_arn().and_then(|arn| bounds.get(arn)) {
                 o.set(&AUTOSCALING_MIN, *min).set(&AUTOSCALING_MAX, *max);
             }
@@ -137,7 +144,18 @@ impl AwsType for EcsService {
     }
 
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        if code_deploy::controls(job.want) {
+            return code_deploy::update(aws, job).await;
+        }
         send_changes(aws, job).await
+    }
+
+    async fn take_back(&self, aws: &Aws, job: &Job<'_>, carried: Option<&str>) -> Result<bool, AwsError> {
+        if code_deploy::controls(job.want) {
+            code_deploy::take_back(aws, job, carried).await
+        } else {
+            Ok(false)
+        }
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
@@ -147,7 +165,7 @@ impl AwsType for EcsService {
         if service.status() == Some("ACTIVE")
             && service.desired_count() > 0
             && !daemon(job.want)
-            && native(job.want)
+            && (native(job.want) || code_deploy::controls(job.want))
         {
             let call = aws.ecs.update_service().cluster(&place.cluster).service(&place.service);
             let gone = &["ServiceNotFoundException", "ServiceNotActiveException"];
@@ -175,10 +193,13 @@ impl AwsType for EcsService {
     }
 
     async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        let place = Place::of(job.id, job.want);
+        if code_deploy::controls(job.want) && job.want.get(&WAIT_FOR_STEADY_STATE) != Some(false) {
+            return code_deploy::settle(aws, &place, job).await;
+        }
         if !follows(job.want) {
             return Ok(());
         }
-        let place = Place::of(job.id, job.want);
         if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
             let following = following(job.want, &timeouts::CREATE);
             follow::to_the_end(aws, &place, &deployment, &following, job).await?;
@@ -205,7 +226,7 @@ impl AwsType for EcsService {
     }
 
     fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
-        tuned::tune(want, settings)
+        if code_deploy::controls(want) { code_deploy::tune(settings) } else { tuned::tune(want, settings) }
     }
 
     fn rollout(
@@ -215,6 +236,9 @@ impl AwsType for EcsService {
         changed: &[String],
         _: Option<&Settings>,
     ) -> Vec<RolloutStep> {
+        if code_deploy::controls(want) {
+            return code_deploy::rollout(live, want, changed);
+        }
         if !deploys(want, changed) || !native(want) {
             return Vec::new();
         }
@@ -227,6 +251,9 @@ impl AwsType for EcsService {
     }
 
     fn resume(&self, want: &Object) -> Vec<RolloutStep> {
+        if code_deploy::controls(want) {
+            return code_deploy::resume(want, None);
+        }
         if want.get(&WAIT_FOR_STEADY_STATE) == Some(false) || !native(want) {
             return Vec::new();
         }
@@ -270,6 +297,9 @@ impl AwsType for EcsService {
         step: &str,
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError> {
+        if code_deploy::controls(job.want) {
+            return code_deploy::run_step(aws, job, step, carried).await;
+        }
         let place = Place::of(job.id, job.want);
         match step {
             "update-service" => {
@@ -596,8 +626,29 @@ fn object(s: &Service, known: &Object) -> Object {
                 d.vpc_lattice_configurations().iter().map(convert::lattice_block).collect(),
             );
     }
+    lay_primary_set(&mut o, s);
     tags::read(&mut o, ecs::pairs(s.tags()));
     o
+}
+
+/// What serves of a service that CodeDeploy deploys stands at its primary task set.
+fn lay_primary_set(o: &mut Object, s: &Service) {
+    let primary = s.task_sets().iter().find(|set| set.status() == Some("PRIMARY"));
+    let Some(set) = primary.filter(|_| code_deploy::is_deployed(s)) else { return };
+    if let Some(definition) = set.task_definition() {
+        o.set(&TASK_DEFINITION, definition);
+    }
+    if !set.load_balancers().is_empty() {
+        let blocks = set.load_balancers().iter().map(convert::load_balancer_block);
+        o.set_blocks(&LOAD_BALANCER, blocks.collect());
+    }
+    if let Some(network) = set.network_configuration().and_then(convert::network_block) {
+        o.set_blocks(&NETWORK_CONFIGURATION, vec![network]);
+    }
+    if !set.capacity_provider_strategy().is_empty() {
+        let blocks = ecs::strategy_blocks(set.capacity_provider_strategy());
+        o.set_blocks(&CAPACITY_PROVIDER_STRATEGY, blocks);
+    }
 }
 
 #[cfg(test)]
