@@ -339,8 +339,14 @@ fn what_waits_for_a_person_can_be_taken_back() {
     states(&ran, &["is where it was before the rollout"]);
     assert_eq!(web.deployments(), ["Stopped", "Succeeded"]);
     assert_eq!(web.serves(), ["repo/web:v1"]);
-    web.run("apply", "v1", "--auto-approve").ok();
-    web.is_settled("v1");
+    // What remains is said, and done when asked for again.
+    let plan = web.run("plan", "v2", "--format json").ok().json();
+    let remains: Vec<String> = changes(&plan).into_iter().map(|(address, _)| address).collect();
+    assert_eq!(remains, ["aws_ecs_service.web", "aws_ecs_task_definition.web"]);
+    web.run("apply", "v2", "--auto-approve").exits(4);
+    web.run("rollout continue", "v2", "").ok();
+    assert_eq!(web.serves(), ["repo/web:v2"]);
+    web.is_settled("v2");
 }
 
 #[test]
