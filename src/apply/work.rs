@@ -208,7 +208,9 @@ impl Executor<'_, '_> {
                 "not all that its gates look at is known",
             ));
         }
-        self.run_steps(change, job, &steps, None).await?;
+        // What a killed run of the same rollout knew.
+        let carried = self.begun_elsewhere(change).flatten();
+        self.run_steps(change, job, &steps, carried).await?;
         Ok(None)
     }
 

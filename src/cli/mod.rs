@@ -2,6 +2,7 @@
 
 mod apply;
 mod assume;
+mod bench;
 mod cloud;
 mod completions;
 mod console;
@@ -72,6 +73,8 @@ enum Command {
     Completions(completions::Args),
     Fmt(fmt::Args),
     Sim(sim::Args),
+    #[command(hide = true)]
+    Bench(bench::Args),
 }
 
 /// The whole command line, for completions.
@@ -148,6 +151,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(args) => completions::run(args),
         Command::Fmt(args) => fmt::run(args),
         Command::Sim(args) => sim::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(done) => done.into(),

@@ -222,8 +222,15 @@ impl ModuleScope<'_> {
     /// Names that the configuration declares. References to nothing were reported with the graph; the
     /// same diagnostic here is the same report.
     fn declared(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let values = self.values.module(self.module, self.path);
+        // What has a value is declared.
+        if let Some((values, (key, used))) = values.zip(reference_key(t))
+            && let Some(expansion) = values.resources.get(&key)
+        {
+            return self.resource(expansion, t, &key, used);
+        }
         self.graph.targets(self.module, t).map_err(|d| *d)?;
-        let Some(values) = self.values.module(self.module, self.path) else {
+        let Some(values) = values else {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         };
         let name = t.attr(0).unwrap_or_default();
@@ -232,7 +239,7 @@ impl ModuleScope<'_> {
             "var" => Ok(Resolved { value: known(&values.variables), steps_used: 1 }),
             "local" => Ok(Resolved { value: known(&values.locals), steps_used: 1 }),
             "module" => self.module_output(values, name, t),
-            _ => self.resource(values, t),
+            _ => Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() }),
         }
     }
 
@@ -297,13 +304,13 @@ impl ModuleScope<'_> {
         Value::object(outputs)
     }
 
-    fn resource(&self, values: &ModuleValues, t: &Traversal) -> Result<Resolved, Diagnostic> {
-        let Some((key, used)) = reference_key(t) else {
-            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
-        };
-        let Some(expansion) = values.resources.get(&key) else {
-            return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
-        };
+    fn resource(
+        &self,
+        expansion: &Expansion<Value>,
+        t: &Traversal,
+        key: &DeclKey,
+        used: usize,
+    ) -> Result<Resolved, Diagnostic> {
         if let Some(instance) = t.steps.get(used).and_then(instance_key) {
             if matches!(expansion, Expansion::Unknown) {
                 return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });

@@ -377,15 +377,20 @@ fn target_group() {
 
 #[test]
 fn hosts_refresh() {
-    Strategy::new("hosts-refresh", &["base.tf"]).all();
+    Strategy::new("hosts-refresh", &["base.tf", "hosts.tf"]).all();
+}
+
+#[test]
+fn hosts_surge() {
+    Strategy::new("hosts-surge", &["base.tf", "hosts.tf"]).all();
 }
 
 #[test]
 fn hosts_and_tasks_of_a_cluster_never_roll_at_once() {
-    let hosts = Strategy::new("hosts-refresh", &["base.tf"]);
+    let hosts = Strategy::new("hosts-refresh", &["base.tf", "hosts.tf"]);
     let env = hosts.copy();
-    let main = env.read("root/main.tf").replace("image     = \"v1\"", "image     = var.release");
-    env.write("root/main.tf", &main);
+    let main = env.read("root/hosts.tf").replace("image = \"v1\"", "image = var.release");
+    env.write("root/hosts.tf", &main);
     let world = World { env: &env, hosts: true };
     let began = world.now();
     let ran = world.run("apply . --auto-approve --var release=v2").ok();
@@ -440,7 +445,8 @@ fn side_by_side() {
          | --- | --- | --- | --- |\n",
     );
     for name in ["ecs-rolling", "traffic-canary", "target-group", "hosts-refresh"] {
-        let strategy = Strategy::new(name, &["base.tf"]);
+        let shared: &[&str] = if name == "hosts-refresh" { &["base.tf", "hosts.tf"] } else { &["base.tf"] };
+        let strategy = Strategy::new(name, shared);
         for case in strategy.cases().iter().filter(|case| !["killed", "edited"].contains(&case.as_str())) {
             let theirs = strategy.as_terraform_does(case);
             let ours = strategy.scenario(case).unwrap_or_else(|why| panic!("{name}/{case}: {why}"));

@@ -23,18 +23,7 @@ pub async fn empty(
         call.clone().send().await.op("UpdateAutoScalingGroup")
     })
     .await?;
-    let protected: Vec<String> = group
-        .instances()
-        .iter()
-        .filter(|i| i.protected_from_scale_in() == Some(true))
-        .filter_map(|i| i.instance_id().map(str::to_owned))
-        .collect();
-    for chunk in protected.chunks(50) {
-        let call = aws.autoscaling.set_instance_protection().auto_scaling_group_name(job.id);
-        let call = call.set_instance_ids(Some(chunk.to_vec())).protected_from_scale_in(false);
-        // Instances that left in the meantime are a ValidationError.
-        absent(call.send().await.op("SetInstanceProtection"), &["ValidationError"])?;
-    }
+    unprotect(aws, job.id, group.instances()).await?;
     wait(aws, "scaling to 0", Duration::from_secs(10), deadline, job.progress, async || {
         let found = describe(aws, &[job.id.to_owned()]).await?;
         let Some(group) = found.first() else { return Ok(Poll::Ready(())) };
@@ -46,6 +35,26 @@ pub async fn empty(
         Ok(Poll::Pending(format!("{} instances left ({})", left.len(), ids.join(", "))))
     })
     .await
+}
+
+/// Lets scale-in take these instances.
+pub async fn unprotect<'i>(
+    aws: &Aws,
+    group: &str,
+    instances: impl IntoIterator<Item = &'i sdk::Instance>,
+) -> Result<(), AwsError> {
+    let protected: Vec<String> = instances
+        .into_iter()
+        .filter(|i| i.protected_from_scale_in() == Some(true))
+        .filter_map(|i| i.instance_id().map(str::to_owned))
+        .collect();
+    for chunk in protected.chunks(50) {
+        let call = aws.autoscaling.set_instance_protection().auto_scaling_group_name(group);
+        let call = call.set_instance_ids(Some(chunk.to_vec())).protected_from_scale_in(false);
+        // Instances that left in the meantime are a ValidationError.
+        absent(call.send().await.op("SetInstanceProtection"), &["ValidationError"])?;
+    }
+    Ok(())
 }
 
 /// Waits until the group has its instances, in service and (if asked for) healthy behind its load
@@ -91,16 +100,16 @@ pub async fn wait_for_capacity(
     }
 }
 
-fn in_service(i: &sdk::Instance) -> bool {
+pub fn in_service(i: &sdk::Instance) -> bool {
     i.lifecycle_state() == Some(&sdk::LifecycleState::InService) && i.health_status() != Some("Unhealthy")
 }
 
-fn weight(i: &sdk::Instance) -> i32 {
+pub fn weight(i: &sdk::Instance) -> i32 {
     i.weighted_capacity().and_then(|w| w.parse().ok()).unwrap_or(1)
 }
 
 /// How many of the instances are healthy in every target group.
-async fn healthy_behind(aws: &Aws, groups: &[String], instances: &[&str]) -> Result<i64, AwsError> {
+pub async fn healthy_behind(aws: &Aws, groups: &[String], instances: &[&str]) -> Result<i64, AwsError> {
     use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum::Healthy;
     let mut left: Vec<&str> = instances.to_vec();
     for group in groups {

@@ -10,14 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Joining {
     group: String,
     /// Where its instances are; none if they are no container instances.
-    clusters: Vec<String>,
+    pub clusters: Vec<String>,
     /// In service and in no cluster before anything was done.
     aside: BTreeSet<String>,
     pub hosts: Hosts,
 }
 
 impl Joining {
-    pub async fn of(aws: &Aws, group: &str) -> Result<Self, AwsError> {
+    /// Where some of its hosts were there before it began, only these may stand aside.
+    pub async fn of(aws: &Aws, group: &str, before: Option<&BTreeSet<String>>) -> Result<Self, AwsError> {
         let members: BTreeSet<String> =
             lifecycles(&describe(aws, &[group.to_owned()]).await?).into_keys().collect();
         let all: Vec<String> =
@@ -30,6 +31,7 @@ impl Joining {
                 clusters.push(cluster);
             }
         }
+        aside.retain(|id| before.is_none_or(|before| before.contains(id)));
         Ok(Self { group: group.to_owned(), clusters, aside, hosts: Hosts::default() })
     }
 
@@ -70,7 +72,7 @@ fn lifecycles(groups: &[AutoScalingGroup]) -> BTreeMap<String, String> {
 }
 
 /// Instance → how many tasks run on it.
-async fn tasks_by_instance(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, i64>, AwsError> {
+pub async fn tasks_by_instance(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, i64>, AwsError> {
     let pair = |one: &ContainerInstance| {
         Some((one.ec2_instance_id()?.to_owned(), i64::from(one.running_tasks_count())))
     };

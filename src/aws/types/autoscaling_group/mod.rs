@@ -6,6 +6,7 @@ mod convert;
 mod joining;
 mod refreshing;
 mod settings;
+mod surge;
 mod table;
 mod versions;
 
@@ -14,7 +15,7 @@ pub use refreshing::launch_failures;
 use super::ecs::{patiently, small, some};
 use super::timeouts;
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, tags, wait};
-use crate::rollout::settings::Settings;
+use crate::rollout::settings::{Settings, Strategy};
 use crate::schema::{ID, Object, TypeSchema};
 use crate::value::{Type, Value};
 use async_trait::async_trait;
@@ -237,13 +238,16 @@ impl AwsType for AutoscalingGroup {
         live: &Object,
         want: &Object,
         changed: &[String],
-        _: Option<&Settings>,
+        settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         let launch = changed.iter().any(|c| LAUNCH.contains(&c.as_str()));
         if !launch && !triggered(want, changed) && !leaves_subnets(live, want, changed) {
             return Vec::new();
         }
         let name = live.get(&NAME).or(want.get(&NAME)).unwrap_or_default();
+        if let Some(settings) = settings.filter(|s| s.strategy == Some(Strategy::BlueGreen)) {
+            return surge::steps(&name, &destination(live, want, changed), settings);
+        }
         let mut steps = Vec::new();
         let others: Vec<&str> =
             changed.iter().map(String::as_str).filter(|c| !LAUNCH.contains(c) && !is_local(c)).collect();
@@ -283,6 +287,7 @@ impl AwsType for AutoscalingGroup {
                 refreshing::to_the_end(aws, job, id).await?;
                 Ok(Some(id.to_owned()))
             }
+            surge if surge::is_step(surge) => surge::run_step(aws, job, surge, carried).await,
             other => Err(AwsError::failed(other, "Internal", "aws_autoscaling_group has no such step")),
         }
     }

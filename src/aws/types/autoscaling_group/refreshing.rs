@@ -34,8 +34,9 @@ pub fn percentages(want: &Object) -> (i64, i64) {
 
 /// Checkpoints as a `rollout` block asks for them.
 pub fn tune(want: &mut Object, settings: &Settings) -> Result<(), String> {
+    // All at once is no refresh: its last step may wait and hold.
     if settings.strategy == Some(Strategy::BlueGreen) {
-        return Err("a group is refreshed instance by instance: blue_green needs a second group".to_owned());
+        return Ok(());
     }
     if settings.steps.iter().any(|step| step.approve) {
         return Err("AWS's instance refresh cannot wait for a person: leave `approve` out".to_owned());
@@ -252,7 +253,7 @@ pub async fn to_the_end(aws: &Aws, job: &Job<'_>, id: &str) -> Result<(), AwsErr
     let mut since = aws.clock.now();
     let mut key = None;
     let mut given_up: Option<String> = None;
-    let mut joining = Joining::of(aws, job.id).await?;
+    let mut joining = Joining::of(aws, job.id, None).await?;
     loop {
         let Some(r) = describe(aws, job.id, id).await? else {
             let text = format!("AWS does not know instance refresh {id} any more");

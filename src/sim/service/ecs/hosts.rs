@@ -106,6 +106,10 @@ pub(super) fn register(world: &mut World, instance_id: &str, attempt: u32) {
     let mut given = agent_attributes(&facts);
     given.extend(config.attributes.into_iter().map(|(key, value)| (key, Some(value))));
     join(world, instance_id, &name, facts, given);
+    // An agent that comes late asks the instance's metadata, too.
+    if world.ec2.instances.get(instance_id).is_some_and(|one| one.spot_notice.is_some()) {
+        spot_noticed(world, instance_id);
+    }
 }
 
 /// What an agent of this world says of its host.
