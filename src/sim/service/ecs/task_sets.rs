@@ -339,8 +339,7 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> Result<String, String> 
         || provider.as_deref().is_some_and(capacity::is_fargate);
     let group = format!("service:{}", service.name);
     let network = revision.network.as_ref();
-    let ask =
-        placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
+    let ask = placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
     let host = if fargate { None } else { placement::choose(world, &ask) };
     // As for any task of a capacity provider: managed scaling brings a host, it waits in PROVISIONING (Developer
     // Guide, "Amazon ECS managed scaling behavior").

@@ -171,7 +171,8 @@ async fn followed_back(aws: &Aws, place: &Place, id: &str, job: &Job<'_>) -> Res
 fn note(job: &Job<'_>, seen: &Observation, decision: &Decision) {
     let counts = |set: &Option<TaskSet>| set.as_ref().map(|s| (s.running, s.desired));
     if let Some((running, desired)) = counts(&seen.new).or(counts(&seen.old)) {
-        job.watch.in_service(running.min(desired).max(counts(&seen.old).map_or(0, |(old, _)| old)), desired);
+        let old = counts(&seen.old).filter(|_| seen.new.is_some()).map_or(0, |(old, _)| old);
+        job.watch.in_service(running + old, desired);
     }
     let event = seen.at().map(|event| (&event.name, &event.status));
     let seen = serde_json::json!({

@@ -210,11 +210,16 @@ async fn deployer(aws: &Aws, place: &Place) -> Result<Deployer, AwsError> {
 }
 
 async fn last_attempted(aws: &Aws, place: &Place) -> Result<Option<String>, AwsError> {
-    let ours = deployer(aws, place).await?;
-    let call = aws.codedeploy.get_deployment_group().application_name(&ours.application);
-    let answer = call.deployment_group_name(&ours.group).send().await.op("GetDeploymentGroup")?;
-    let info = answer.deployment_group_info;
-    Ok(info.and_then(|i| i.last_attempted_deployment).and_then(|d| d.deployment_id))
+    let info = group(aws, &deployer(aws, place).await?).await?;
+    Ok(info.last_attempted_deployment.and_then(|d| d.deployment_id))
+}
+
+async fn group(aws: &Aws, deployer: &Deployer) -> Result<sdk::DeploymentGroupInfo, AwsError> {
+    let call = aws.codedeploy.get_deployment_group().application_name(&deployer.application);
+    let answer = call.deployment_group_name(&deployer.group).send().await.op("GetDeploymentGroup")?;
+    let gone =
+        || AwsError::failed("GetDeploymentGroup", "NoDeploymentGroup", "CodeDeploy tells nothing of it");
+    answer.deployment_group_info.ok_or_else(gone)
 }
 
 /// Sends what ECS changes without a deployment, then creates one; or finds the one that an earlier call or run of
@@ -222,7 +227,8 @@ async fn last_attempted(aws: &Aws, place: &Place) -> Result<Option<String>, AwsE
 async fn begin(aws: &Aws, place: &Place, job: &Job<'_>) -> Result<String, AwsError> {
     let deployer = deployer(aws, place).await?;
     check_groups(&deployer, job)?;
-    let revision = app_spec::revision(job.want)?;
+    let before = group(aws, &deployer).await?.target_revision;
+    let revision = app_spec::revision(job.want, before.as_ref())?;
     if let Some(id) = under_way(aws, &deployer, &revision, job).await? {
         (job.progress)(&format!("deployment {id} is under way already"));
         return Ok(id);
