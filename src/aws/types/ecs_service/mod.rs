@@ -12,7 +12,6 @@ mod tuned;
 
 use super::ecs::{self, small, some};
 use super::{appautoscaling_target, codedeploy, timeouts};
-use crate::aws::tags;
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, absent, wait};
 use crate::rollout::settings::Settings;
 use crate::schema::{Attr, ID, Object, Str, TypeSchema};
