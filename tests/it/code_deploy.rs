@@ -3,6 +3,8 @@
 use crate::environment::{Ran, TestEnvironment};
 use crate::scenarios::{changes, states};
 use serde_json::Value as Json;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 const ROOT: &str = r#"
 variable "image" {
@@ -224,6 +226,20 @@ impl Web {
         self.env.run(&words.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// Kills an apply without any warning when it says this.
+    fn kill_at(&self, version: &str, said: &str) {
+        let image = format!("image=repo/web:{version}");
+        let mut command = self.env.command(&["apply", "root", "--var", &image, "--auto-approve"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+        let mut heard = String::new();
+        while !heard.contains(said) {
+            assert!(lines.read_line(&mut heard).expect("readable") > 0, "it never says {said:?}: {heard}");
+        }
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+    }
+
     fn is_settled(&self, version: &str) {
         let plan = self.run("plan", version, "--detailed-exitcode");
         assert_eq!(plan.code, 0, "{}", plan.all());
@@ -269,6 +285,8 @@ fn a_new_image_is_deployed_by_codedeploy_and_the_next_plan_is_empty() {
     );
     let ran = web.run("apply", "v2", "--auto-approve").ok();
     states(&ran, &["install", "old 0 % new 100 %", "step 2 of 2 done", "1 created, 1 changed"]);
+    let replay = web.env.run(&["rollout", "replay", "root"]).ok();
+    states(&replay, &["\"traffic\":\"old 100 % new 0 %\"", "wait: install, 2 of 2 new tasks running"]);
     assert_eq!(web.deployments(), ["Succeeded"]);
     assert_eq!(web.serves(), ["repo/web:v2"]);
     // Target groups are swapped, which is CodeDeploy's to do.
@@ -311,6 +329,46 @@ fn a_count_changes_without_a_deployment() {
     assert!(!ran.all().contains("step 1 of"), "{}", ran.all());
     assert_eq!(web.deployments(), [""; 0]);
     web.is_settled("v1");
+    // Together with a new image each goes its own way.
+    web.env
+        .write("root/main.tf", &root.replace("desired_count                     = 2", "desired_count = 4"));
+    let ran = web.run("apply", "v2", "--auto-approve").ok();
+    states(&ran, &["4 of 4 new tasks running"]);
+    assert_eq!(web.deployments(), ["Succeeded"]);
+    web.is_settled("v2");
+}
+
+#[test]
+fn a_killed_run_finds_its_deployment_under_way() {
+    let web = Web::serving(ROOT, "");
+    web.kill_at("v2", "2 of 2 new tasks running");
+    let ran = web.run("apply", "v2", "--auto-approve").ok();
+    states(&ran, &["follow that deployment to its end", "old 0 % new 100 %"]);
+    assert_eq!(
+        (web.deployments(), web.serves()),
+        (vec!["Succeeded".to_owned()], vec!["repo/web:v2".to_owned()])
+    );
+    web.is_settled("v2");
+}
+
+#[test]
+fn a_rollout_that_shall_hold_is_left_to_codedeploy() {
+    let web = Web::serving(ROOT, "");
+    let rollout = "rollout \"web\" {\n  target = aws_ecs_service.web\n\n  gate \"errors\" {\n    alarms = \
+                   [\"web-errors\"]\n  }\n\n  on_failure = \"hold\"\n}\n";
+    web.env.write("root/rollout.hcl", rollout);
+    let alarm = r#"{"AlarmName":"web-errors","Namespace":"Web","MetricName":"Errors","Statistic":"Sum","Period":60,"EvaluationPeriods":1,"Threshold":1,"ComparisonOperator":"GreaterThanOrEqualToThreshold","TreatMissingData":"notBreaching"}"#;
+    web.env.run(&["sim", "fault", "add", "root", "edit", "monitoring", "PutMetricAlarm", alarm]).ok();
+    let red = r#"{"AlarmName":"web-errors","StateValue":"ALARM","StateReason":"errors"}"#;
+    web.env
+        .run(&["sim", "fault", "add", "root", "edit", "monitoring", "SetAlarmState", red, "--after", "20s"])
+        .ok();
+    let ran = web.run("apply", "v2", "--auto-approve").exits(1);
+    states(&ran, &["gate errors: alarm web-errors is in ALARM", "nobody follows it"]);
+    assert_eq!(web.deployments(), ["InProgress"]);
+    web.env.run(&["sim", "wait", "root", "20m"]).ok();
+    assert_eq!(web.deployments(), ["Succeeded"]);
+    assert_eq!(web.serves(), ["repo/web:v2"]);
 }
 
 #[test]
