@@ -420,6 +420,27 @@ fn without_a_deployment_group_it_is_said_what_to_declare() {
         &["CUT-015", "no deployment group of CodeDeploy is for it", "aws_codedeploy_deployment_group"],
     );
     assert_eq!(web.serves(), ["repo/web:v1"]);
+    // One that is declared together with the change is made too late for it.
+    web.env.write("root/main.tf", &root);
+    let ran = web.run("apply", "v2", "--auto-approve").exits(1);
+    states(&ran, &["CUT-015", "aws_codedeploy_deployment_group.web is made after it: apply that first"]);
+    web.run("apply", "v1", "--auto-approve").ok();
+    web.run("apply", "v2", "--auto-approve").ok();
+    web.is_settled("v2");
+}
+
+#[test]
+fn a_target_group_beyond_the_pair_is_told_before() {
+    let web = Web::serving(ROOT, "");
+    let third = web.env.read("root/main.tf").replace(r#"["blue", "green"]"#, r#"["blue", "green", "red"]"#);
+    // The third group is there already: its ARN is known.
+    web.env.write("root/main.tf", &third);
+    web.run("apply", "v1", "--auto-approve").ok();
+    let blue = "target_group_arn = aws_lb_target_group.web[\"blue\"].arn\n    container_name";
+    assert!(third.contains(blue));
+    web.env.write("root/main.tf", &third.replace(blue, &blue.replace("blue", "red")));
+    let ran = web.run("plan", "v1", "").exits(1);
+    states(&ran, &["CUT-015", "its target group web-red is not in the pair", "web-blue and web-green"]);
 }
 
 #[test]

@@ -136,12 +136,15 @@ fn routes(info: &LoadBalancerInfo) -> Vec<String> {
 /// Of a user that may not look.
 const DENIED: &[&str] = &["AccessDeniedException", "AccessDenied", "UnauthorizedOperation"];
 
-/// Every deployment group for an ECS service. CodeDeploy tells them by application only: one list for each whose
-/// compute platform is ECS. None where nobody may look.
+/// Every deployment group for an ECS service; None where nobody may look.
 pub async fn deployers(aws: &Aws) -> Result<Option<Vec<Deployer>>, AwsError> {
+    absent(all_deployers(aws).await, DENIED)
+}
+
+/// CodeDeploy tells them by application only: one list for each whose compute platform is ECS.
+async fn all_deployers(aws: &Aws) -> Result<Vec<Deployer>, AwsError> {
     let listed = aws.codedeploy.list_applications().into_paginator().items().send().try_collect().await;
-    let names: Option<Vec<String>> = absent(listed.op("ListApplications"), DENIED)?;
-    let Some(names) = names else { return Ok(None) };
+    let names: Vec<String> = listed.op("ListApplications")?;
     let mut found = Vec::new();
     for chunk in names.chunks(BATCH) {
         let call = aws.codedeploy.batch_get_applications().set_application_names(Some(chunk.to_vec()));
@@ -155,5 +158,5 @@ pub async fn deployers(aws: &Aws) -> Result<Option<Vec<Deployer>>, AwsError> {
             found.extend(self::groups(aws, &application, &names).await?.iter().filter_map(Deployer::of));
         }
     }
-    Ok(Some(found))
+    Ok(found)
 }

@@ -382,7 +382,7 @@ pub fn validate(want: &Object) -> Vec<(&'static str, String)> {
     if has("launch_type") && has("capacity_provider_strategy") {
         problems.push(("capacity_provider_strategy", "excludes `launch_type`".to_owned()));
     }
-    if native(want) && !has("task_definition") {
+    if (native(want) || code_deploy::controls(want)) && !has("task_definition") {
         problems
             .push(("task_definition", "is needed unless the deployment controller is EXTERNAL".to_owned()));
     }
