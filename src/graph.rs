@@ -3,13 +3,21 @@
 //! Nodes are declarations, not instances: count and for_each expand while walking, and every instance
 //! of a declaration waits for all instances of what it refers to, as in Terraform.
 
+mod calls;
+mod references;
+
+pub use references::{
+    count_outside, each_outside, missing_key, no_member, reference_key, self_outside, superfluous_key,
+};
+
 use crate::addr::{InstanceKey, Mode, ModulePath};
 use crate::config::body::body_references;
 use crate::config::providers::{is_proxy, passed};
 use crate::config::{Config, DeclKey, Module, ModuleNode, SteeringKind};
-use crate::diag::{Diagnostic, Diagnostics, nearest};
+use crate::diag::{Diagnostic, Diagnostics};
 use crate::lang::eval::references;
 use crate::lang::syntax::{Expr, Traversal};
+use crate::provider::Provider;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use std::cell::Cell;
@@ -71,6 +79,14 @@ pub struct ModuleEntry<'a> {
 
 pub struct Graph<'a> {
     pub modules: Vec<ModuleEntry<'a>>,
+    /// Knows what attributes there are.
+    provider: &'a dyn Provider,
+    /// References to nothing, by who makes them.
+    pub mistakes: BTreeMap<Node, Diagnostics>,
+    /// Whether everything can be looked at: module blocks give what their modules take, and nothing needs itself.
+    pub sound: bool,
+    /// Whether a reference leads into a resource where there is nothing.
+    misled: bool,
     /// Edges point from what is needed to what needs it.
     dag: DiGraph<Node, ()>,
     /// Only to look up: among 100,000 names an ordered map compares seventeen times, each far away in memory.
@@ -86,10 +102,15 @@ pub struct Graph<'a> {
 const COMPARISONS: usize = 5_000_000;
 
 impl<'a> Graph<'a> {
-    /// Reports references to nothing and cycles.
-    pub fn build(config: &'a Config, diags: &mut Diagnostics) -> Self {
+    /// Reports cycles and what module blocks lack; if there is none of that, other mistakes. As in Terraform,
+    /// which looks further only with a sound graph.
+    pub fn build(config: &'a Config, provider: &'a dyn Provider, diags: &mut Diagnostics) -> Self {
         let mut graph = Graph {
             modules: Vec::new(),
+            provider,
+            mistakes: BTreeMap::new(),
+            sound: true,
+            misled: false,
             dag: DiGraph::new(),
             index: HashMap::new(),
             edges: BTreeSet::new(),
@@ -100,11 +121,18 @@ impl<'a> Graph<'a> {
         for id in 0..graph.modules.len() {
             graph.add_nodes(id);
         }
+        let (mut unsound, mut wrong) = (Diagnostics::default(), Diagnostics::default());
         for id in 0..graph.modules.len() {
-            graph.add_edges(id, diags);
+            graph.check_call(id, &mut unsound);
+            graph.add_edges(id, &mut wrong);
         }
         graph.edges.clear();
-        graph.find_cycles(diags);
+        graph.find_cycles(&mut unsound);
+        graph.sound = !unsound.has_errors();
+        // An import may be of what nothing declares: nobody comes there.
+        let lost = graph.mistakes.extract_if(.., |node, _| !graph.index.contains_key(node));
+        wrong.extend(lost.flat_map(|(_, wrong)| wrong));
+        diags.extend(if graph.sound { wrong } else { unsound });
         graph.levels = graph.by_level();
         graph
     }
@@ -148,19 +176,19 @@ impl<'a> Graph<'a> {
         if let Some(parent) = self.modules[id].parent {
             let call = &self.modules[parent].module.clone().calls[&self.modules[id].name];
             let expansion = Node::Call(id);
-            self.refer_all(parent, call.repetition.expr(), &expansion, diags);
+            self.refer_all(parent, call.repetition.expr(), &expansion);
             if parent != 0 {
                 self.edge(&Node::Call(parent), &expansion);
             }
             for attribute in &call.arguments.attributes {
                 let variable = Node::Variable(id, attribute.name.name.clone());
                 if self.index.contains_key(&variable) {
-                    self.refer_all(parent, [&attribute.expr], &variable, diags);
+                    self.refer_all(parent, [&attribute.expr], &variable);
                 }
             }
         }
         for local in module.locals.values() {
-            self.refer_all(id, [&local.expr], &Node::Local(id, local.name.clone()), diags);
+            self.refer_all(id, [&local.expr], &Node::Local(id, local.name.clone()));
         }
         for variable in module.variables.values() {
             let node = Node::Variable(id, variable.name.clone());
@@ -169,30 +197,25 @@ impl<'a> Graph<'a> {
                 let found = references(&validation.condition)
                     .into_iter()
                     .chain(references(&validation.error_message));
-                self.refer(id, found.filter(|t| !own(t)).collect(), &node, diags);
+                self.refer(id, found.filter(|t| !own(t)).collect(), &node);
             }
         }
         for output in module.outputs.values() {
             let node = Node::Output(id, output.name.clone());
             let conditions = output.preconditions.iter().flat_map(|v| [&v.condition, &v.error_message]);
-            self.refer_all(id, conditions.chain([&output.expr]), &node, diags);
-            self.refer(id, output.depends_on.clone(), &node, diags);
+            self.refer_all(id, conditions.chain([&output.expr]), &node);
+            self.wait_for(id, &output.depends_on, &node);
         }
         for provider in module.providers.values() {
             let node = Node::Provider(id, provider.name.clone());
-            self.refer(id, body_references(&provider.body), &node, diags);
+            self.refer(id, body_references(&provider.body), &node);
         }
         for resource in module.resources.values() {
             self.resource_edges(id, resource, diags);
         }
         for check in module.checks.values() {
             let node = Node::Check(id, check.name.clone());
-            self.refer_all(
-                id,
-                check.asserts.iter().flat_map(|v| [&v.condition, &v.error_message]),
-                &node,
-                diags,
-            );
+            self.refer_all(id, check.asserts.iter().flat_map(|v| [&v.condition, &v.error_message]), &node);
             if let Some(data) = &check.data {
                 self.edge(&Node::Resource(id, data.clone()), &node);
             }
@@ -229,7 +252,7 @@ impl<'a> Graph<'a> {
             return;
         }
         let node = Node::Steering(id, name.clone());
-        self.refer(id, body_references(&steering.body), &node, diags);
+        self.refer(id, body_references(&steering.body), &node);
         let SteeringKind::Rollout { target } = &steering.kind else { return };
         let Some((key, _)) = &target.resource else { return };
         let target_node = self.module_at(target.modules.0.iter().map(|(name, _)| name));
@@ -255,7 +278,7 @@ impl<'a> Graph<'a> {
         let target = self.module_at(names);
         let (Some(target), Some((key, _))) = (target, &import.to.resource) else { return };
         let node = Node::Resource(target, key.clone());
-        self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node, diags);
+        self.refer_all(id, import.for_each.iter().chain([import.id.expr()]), &node);
     }
 
     fn resource_edges(&mut self, id: ModuleId, resource: &crate::config::Resource, diags: &mut Diagnostics) {
@@ -265,6 +288,7 @@ impl<'a> Graph<'a> {
             refers.is_some_and(|(key, _)| key == resource.key)
         };
         let mut found = body_references(&resource.body);
+        let mut triggers = Vec::new();
         found.extend(resource.repetition.expr().into_iter().flat_map(references));
         for named in resource.lifecycle.replace_triggered_by.iter().flat_map(references) {
             let instance = matches!(&*named.root, "each" | "count");
@@ -276,7 +300,7 @@ impl<'a> Graph<'a> {
                         .help("put the value into the `triggers_replace` of a terraform_data resource, and name that"),
                 );
             } else if !instance {
-                found.push(named);
+                triggers.push(named);
             }
         }
         for provisioner in &resource.provisioners {
@@ -301,8 +325,9 @@ impl<'a> Graph<'a> {
                 references(&condition.condition).into_iter().chain(references(&condition.error_message));
             found.extend(both.filter(|t| !own(t)));
         }
-        self.refer(id, found, &node, diags);
-        self.refer(id, resource.depends_on.clone(), &node, diags);
+        self.refer(id, found, &node);
+        self.refer_whole(id, triggers.into_iter().filter(|t| !own(t)), &node);
+        self.wait_for(id, &resource.depends_on, &node);
         if let Some((owner, name)) = self.provider_of(id, &resource.provider) {
             self.edge(&Node::Provider(owner, name), &node);
         }
@@ -310,7 +335,7 @@ impl<'a> Graph<'a> {
         let mut at = id;
         while let Some(parent) = self.modules[at].parent {
             let call = &self.modules[parent].module.clone().calls[&self.modules[at].name];
-            self.refer(parent, call.depends_on.clone(), &node, diags);
+            self.wait_for(parent, &call.depends_on, &node);
             at = parent;
         }
     }
@@ -328,38 +353,52 @@ impl<'a> Graph<'a> {
         self.provider_of(parent, passed.as_deref().unwrap_or(name))
     }
 
-    fn refer_all<'e>(
-        &mut self,
-        id: ModuleId,
-        exprs: impl IntoIterator<Item = &'e Expr>,
-        node: &Node,
-        diags: &mut Diagnostics,
-    ) {
+    fn refer_all<'e>(&mut self, id: ModuleId, exprs: impl IntoIterator<Item = &'e Expr>, node: &Node) {
         let found = exprs.into_iter().flat_map(references).collect();
-        self.refer(id, found, node, diags);
+        self.refer(id, found, node);
     }
 
-    fn refer(&mut self, id: ModuleId, found: Vec<Traversal>, node: &Node, diags: &mut Diagnostics) {
+    fn refer(&mut self, id: ModuleId, found: Vec<Traversal>, node: &Node) {
+        for traversal in &found {
+            self.look_into(id, traversal, node);
+        }
+        self.refer_whole(id, found.into_iter(), node);
+    }
+
+    /// `depends_on`: what is named inside of a declaration would not matter.
+    fn wait_for(&mut self, id: ModuleId, named: &[Traversal], node: &Node) {
+        for traversal in named {
+            let wrong = self.not_whole(id, traversal);
+            self.mistaken(node, wrong);
+        }
+        self.refer_whole(id, named.iter().cloned(), node);
+    }
+
+    fn refer_whole(&mut self, id: ModuleId, found: impl Iterator<Item = Traversal>, node: &Node) {
         for traversal in found {
             match self.targets(id, &traversal) {
                 Ok(targets) => {
                     let to_itself = |t: &Node| t == node && !matches!(node, Node::Local(..));
                     for target in targets.iter().filter(|t| !to_itself(t)) {
                         if let Some(check) = self.scoped(target, node) {
-                            diags.push(
-                                Diagnostic::error(
-                                    "scoped-data",
-                                    format!("only check `{check}` sees this data source"),
-                                )
+                            let problem = format!("only check `{check}` sees this data source");
+                            let d = Diagnostic::error("scoped-data", problem)
                                 .at(traversal.span)
-                                .help("declare the data source outside of the check to use it elsewhere"),
-                            );
+                                .help("declare the data source outside of the check to use it elsewhere");
+                            self.mistaken(node, [d]);
                         }
                         self.edge(target, node);
                     }
                 }
-                Err(problem) => diags.push(*problem),
+                Err(problem) => self.mistaken(node, [*problem]),
             }
+        }
+    }
+
+    fn mistaken(&mut self, node: &Node, wrong: impl IntoIterator<Item = Diagnostic>) {
+        let mut wrong = wrong.into_iter().peekable();
+        if wrong.peek().is_some() {
+            self.mistakes.entry(node.clone()).or_default().extend(wrong);
         }
     }
 
@@ -384,139 +423,6 @@ impl<'a> Graph<'a> {
         {
             self.dag.add_edge(*a, *b, ());
         }
-    }
-
-    /// The declarations that a reference in a module means.
-    pub fn targets(&self, id: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
-        let entry = &self.modules[id];
-        let module = entry.module;
-        let step = t.attr(0);
-        let name = |what: &str| {
-            step.ok_or_else(|| {
-                Diagnostic::error("incomplete-reference", format!("`{}` needs a name after it", t.root))
-                    .at(t.span)
-                    .help(format!("write `{}.<name>`: {what}", t.root))
-            })
-        };
-        match &*t.root {
-            "each" | "count" | "self" | "path" | "terraform" => Ok(Vec::new()),
-            "var" => {
-                let name = name("a variable of this module")?;
-                match module.variables.get_key_value(name) {
-                    Some((name, _)) => Ok(vec![Node::Variable(id, name.clone())]),
-                    None => Err(self.undeclared("variable", name, t, module.variables.keys(), |n| {
-                        format!("variable \"{n}\" {{ }}")
-                    })),
-                }
-            }
-            "local" => {
-                let name = name("a local of this module")?;
-                match module.locals.get_key_value(name) {
-                    Some((name, _)) => Ok(vec![Node::Local(id, name.clone())]),
-                    None => Err(self.undeclared("local", name, t, module.locals.keys(), |n| {
-                        format!("locals {{ {n} = … }}")
-                    })),
-                }
-            }
-            "module" => {
-                let name = name("a module block")?;
-                match entry.children.get(name) {
-                    Some(child) => self.module_targets(*child, t),
-                    // Its directory could not be read: already reported.
-                    None if module.calls.contains_key(name) => Ok(Vec::new()),
-                    None => Err(self.undeclared("module", name, t, module.calls.keys(), |n| {
-                        format!("module \"{n}\" {{ … }}")
-                    })),
-                }
-            }
-            _ => self.resource_target(id, t),
-        }
-    }
-
-    fn module_targets(&self, child: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
-        let module = self.modules[child].module;
-        // The first attribute after the instance key, if any.
-        let output = t.steps.iter().skip(1).find_map(|s| match s {
-            crate::lang::syntax::Step::Attr(name, _) => Some(name),
-            crate::lang::syntax::Step::Index(..) => None,
-        });
-        let mut targets = vec![Node::Call(child)];
-        match output {
-            Some(name) => match module.outputs.get_key_value(&**name) {
-                Some((name, _)) => targets.push(Node::Output(child, name.clone())),
-                None => {
-                    let names = module.outputs.keys();
-                    return Err(self.undeclared("output", name, t, names, |n| {
-                        format!("output \"{n}\" {{ value = … }}` in `{}", module.dir.display())
-                    }));
-                }
-            },
-            None => self.subtree(child, &mut targets),
-        }
-        Ok(targets)
-    }
-
-    /// Everything that happens in a module and those inside it.
-    fn subtree(&self, id: ModuleId, into: &mut Vec<Node>) {
-        let module = self.modules[id].module;
-        into.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
-        into.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
-        self.modules[id].children.values().for_each(|child| self.subtree(*child, into));
-    }
-
-    fn resource_target(&self, id: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
-        let module = self.modules[id].module;
-        let Some((key, _)) = reference_key(t) else {
-            let mut d =
-                Diagnostic::error("unknown-name", format!("there is nothing named `{}`", t.root)).at(t.span);
-            let roots = ["var", "local", "module", "data", "each", "count", "path", "terraform", "self"];
-            d = match nearest(&t.root, roots) {
-                Some(near) => d.help(format!("did you mean `{near}.…`?")),
-                None => d.help(format!("a string is written in quotes: \"{}\"", t.root)),
-            };
-            return Err(Box::new(d));
-        };
-        let node = Node::Resource(id, key.clone());
-        if self.index.contains_key(&node) {
-            return Ok(vec![node]);
-        }
-        let what = if key.mode == Mode::Data { "data source" } else { "resource" };
-        let d =
-            Diagnostic::error("undeclared-resource", format!("there is no {what} `{key}` in this module"))
-                .at(t.span);
-        if !self.may_compare(module.resources.len()) {
-            return Err(Box::new(d.help("declare it, or correct the name")));
-        }
-        let names: Vec<String> =
-            module.resources.keys().filter(|k| k.mode == key.mode).map(|k| k.to_string()).collect();
-        let wanted = key.to_string();
-        Err(Box::new(match nearest(&wanted, names.iter().map(String::as_str)) {
-            Some(near) => d.help(format!("did you mean `{near}`?")),
-            None if names.is_empty() => d.help("declare it: this module has none"),
-            None => d.help(format!("declare it, or refer to one that this module has: {}", few(&names))),
-        }))
-    }
-
-    fn undeclared<'n>(
-        &self,
-        what: &str,
-        name: &str,
-        t: &Traversal,
-        known: impl ExactSizeIterator<Item = &'n Arc<str>>,
-        declaration: impl Fn(&str) -> String,
-    ) -> Box<Diagnostic> {
-        let d = Diagnostic::error("undeclared", format!("there is no {what} `{name}`")).at(t.span);
-        let near = if self.may_compare(known.len()) { nearest(name, known.map(|n| &**n)) } else { None };
-        Box::new(match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")),
-            None => d.help(format!("declare it: `{}`", declaration(name))),
-        })
-    }
-
-    fn may_compare(&self, names: usize) -> bool {
-        let left = self.comparisons.get();
-        self.comparisons.set(left.saturating_sub(names));
-        left >= names
     }
 
     fn find_cycles(&mut self, diags: &mut Diagnostics) {
@@ -670,25 +576,5 @@ impl<'a> Graph<'a> {
 
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.levels.iter().flatten()
-    }
-}
-
-/// `data.aws_ami.x.id` → (data.aws_ami.x, 2): the declaration named, and the steps used up.
-pub fn reference_key(t: &Traversal) -> Option<(DeclKey, usize)> {
-    if &*t.root == "data" {
-        let key = DeclKey { mode: Mode::Data, type_name: t.name(0)?.clone(), name: t.name(1)?.clone() };
-        return Some((key, 2));
-    }
-    let key = DeclKey { mode: Mode::Managed, type_name: t.root.clone(), name: t.name(0)?.clone() };
-    Some((key, 1))
-}
-
-/// The first of them, and how many more.
-fn few(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let first = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        Some(more) => format!("{first} and {more} more"),
-        None => first,
     }
 }

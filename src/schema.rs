@@ -479,6 +479,10 @@ pub struct TypeSchema {
     /// So long may its `name` be. A replacement that keeps the name is then created first all the same, under a
     /// second name (see [`second_name`]).
     pub second_name: Option<usize>,
+    /// Whether the old one and a replacement can work side by side. Gets live and desired.
+    pub may_stand_beside: fn(&Object, &Object) -> bool,
+    /// Attributes that others set while it lives (an autoscaler), and that a replacement takes over.
+    pub carried: &'static [&'static str],
     /// Checks that span attributes, on desired values with unknowns: (attribute or "", problem).
     pub validate: fn(&Object) -> Vec<(&'static str, String)>,
     /// Defaults that depend on other attributes; gets and completes desired.
@@ -505,6 +509,8 @@ impl TypeSchema {
             create_before_destroy: false,
             unique: &[],
             second_name: None,
+            may_stand_beside: |_, _| true,
+            carried: &[],
             validate: |_| Vec::new(),
             complete: |_| {},
             predict: |_| Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
-use crate::plan::staging::{Move, is_staged, moves, on_hosts};
+use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::algo::has_path_connecting;
@@ -47,6 +47,9 @@ pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
     builder.moving(&moves);
     for (group, service) in on_hosts(changes) {
         builder.edge_unless_cycle(Task::Make(group), builder.begins(service));
+    }
+    for (part, user) in parts_first(changes) {
+        builder.edge_unless_cycle(Task::Make(part), builder.begins(user));
     }
     builder.removing();
     builder.rollouts_first();

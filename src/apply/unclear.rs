@@ -5,10 +5,11 @@ use super::Failure;
 use super::executor::Executor;
 use crate::aws::{AwsError, Existing, Job};
 use crate::diff::{Sides, differing};
-use crate::plan::Change;
 use crate::plan::desired::derive_tags;
+use crate::plan::{Action, Change};
 use crate::provider::Made;
 use crate::schema::Object;
+use crate::state::Resource;
 use crate::state::journal::Entry;
 use std::time::Duration;
 
@@ -48,8 +49,10 @@ impl Executor<'_, '_> {
             match self.look(change, job, unclear).await {
                 // Made, or half made: not to be lost.
                 Ok(Some(id)) => {
+                    let old = self.walk.borrow().state.resources.get(&change.address).cloned();
                     self.record(&self.created(change, id.clone(), job.want))?;
                     if !unclear {
+                        let error = self.take_back(change, job, (id, old), error).await?;
                         return Err(self.aws(change, error));
                     }
                     (job.progress)(&format!("{}: the answer was lost; going on with {id}", error.operation));
@@ -69,6 +72,33 @@ impl Executor<'_, '_> {
                     self.outcome.borrow_mut().open.push(intent.clone());
                     return Err(self.aws(change, error));
                 }
+            }
+        }
+    }
+
+    /// One made beside the old one that does not come to life goes again: the old one serves on. Where even that
+    /// fails both stay in the state.
+    async fn take_back(
+        &self,
+        change: &Change,
+        job: &Job<'_>,
+        (id, old): (String, Option<Resource>),
+        error: AwsError,
+    ) -> Result<AwsError, Failure> {
+        let beside = change.action == Action::Replace && change.create_before_destroy;
+        let Some(old) = old.filter(|_| beside && !error.is(&["Interrupted"])) else { return Ok(error) };
+        (job.progress)("it does not come to life: the new one goes again, the old one stays");
+        let going = Job { id: &id, live: job.want, ..*job };
+        match self.delete_once(change, &going).await {
+            Ok(()) => {
+                let resource = Box::new(old);
+                self.record(&Entry::TakenBack { address: change.address.clone(), resource })?;
+                let message = format!("{}; the new one is gone again, the old one serves on", error.message);
+                Ok(AwsError { message, ..error })
+            }
+            Err(second) => {
+                let message = format!("{}; and the new one cannot be deleted: {second}", error.message);
+                Ok(AwsError { message, ..error })
             }
         }
     }

@@ -6,6 +6,7 @@ use super::executor::Executor;
 use crate::addr::Mode;
 use crate::aws::{AwsError, Between, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
 use crate::plan::desired::{derive_tags, updated};
+use crate::plan::staging::STAGE;
 use crate::plan::walk::Moment;
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
@@ -143,7 +144,7 @@ impl Executor<'_, '_> {
             Some(carried) => self.run_steps(change, &job, &change.rollout, carried).await.map(|()| None),
             None => self.send_update(change, &job, live, want, names).await,
         };
-        if !change.rollout.is_empty() {
+        if change.rollout.iter().any(|step| step.name != STAGE) {
             self.outcome.borrow_mut().rolled.push(watcher.ended());
         }
         match sent {
@@ -304,6 +305,9 @@ impl Executor<'_, '_> {
     pub(super) async fn remove(&self, change: &Change) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
         self.provision_destroyed(change).await?;
+        if change.reason == Some(Reason::Deposed) {
+            self.successor_serves(change).await?;
+        }
         let (token, _) = self.intent(change, journal::Action::Delete, &change.desired)?;
         let address = change.address.to_string();
         let live = change.before.clone().unwrap_or_default();
@@ -338,6 +342,33 @@ impl Executor<'_, '_> {
         self.record(&entry)?;
         self.outcome.borrow_mut().deleted += 1;
         Ok(id)
+    }
+
+    /// What another run left to be deleted may still be the one that serves: whether what replaced it does.
+    async fn successor_serves(&self, change: &Change) -> Result<(), Failure> {
+        let walk = self.walk.borrow();
+        let provider = walk.provider;
+        let schema = provider.resource(&change.address.type_name);
+        let Some((schema, now)) = schema.zip(walk.state.resources.get(&change.address)) else {
+            return Ok(());
+        };
+        let (id, want) = (now.id.clone(), now.applied(schema.table));
+        let live = walk.live.get(&change.address).cloned().flatten().unwrap_or_else(|| want.clone());
+        drop(walk);
+        let address = change.address.to_string();
+        let progress = |text: &str| self.progress(&change.address, text);
+        let job = Job {
+            address: &address,
+            token: "",
+            id: &id,
+            want: &want,
+            live: &live,
+            changed: &[],
+            progress: &progress,
+            watch: &Unwatched,
+        };
+        let serves = provider.settle(&change.provider, &change.address.type_name, &job).await;
+        serves.map_err(|error| self.aws(change, error))
     }
 
     /// Reads what now is (unless `made` says), and writes it to the state.

@@ -14,6 +14,7 @@ pub use wait::{Poll, wait};
 use crate::clock::Clock;
 use crate::rollout::settings::{OnFailure, Settings};
 use crate::schema::{Object, TypeSchema};
+use crate::value::{Type, Value};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::AlarmType;
 use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus, Resource};
@@ -224,6 +225,32 @@ pub struct Between {
     pub changed: Vec<String>,
     /// For people: `let tasks register in both target groups`.
     pub text: String,
+}
+
+impl Between {
+    /// What is live, with the members of a set that it has beside those that it shall have, as long as that is
+    /// something else than either.
+    pub fn with_both(
+        name: &str,
+        live: &Object,
+        want: &Object,
+        changed: &[String],
+        text: &str,
+    ) -> Option<Self> {
+        let items =
+            |o: &Object| o.value(name).and_then(Value::as_slice).map(<[Value]>::to_vec).unwrap_or_default();
+        let (old, new) = (items(live), items(want));
+        let mut both = new.clone();
+        both.extend(old.iter().filter(|item| !new.contains(item)).cloned());
+        let known = want.value(name).is_some_and(Value::is_wholly_known);
+        let is_one_of_them = known && (both.len() == new.len() || both.len() == old.len());
+        if is_one_of_them || !changed.iter().any(|c| c == name) {
+            return None;
+        }
+        let mut between = live.clone();
+        between.put(name, Some(Value::set(Type::String, both)));
+        Some(Self { want: between, changed: vec![name.to_owned()], text: text.to_owned() })
+    }
 }
 
 /// One AWS resource type. Values handed in were checked against the table; `read` hands back an object

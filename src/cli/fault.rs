@@ -102,6 +102,12 @@ pub enum Kind {
         #[arg(value_name = "DURATION")]
         by: String,
     },
+    /// New EC2 ids are unknown to later calls for a while (a few are anyway, for seconds)
+    Ec2Delay {
+        /// At most
+        #[arg(value_name = "DURATION")]
+        by: String,
+    },
     /// Somebody else makes a call
     Edit {
         service: String,
@@ -209,6 +215,7 @@ fn what(kind: Kind) -> Result<What, CliError> {
         Kind::SlowBoot { by } => What::SlowBoot { by: script::duration(&by).map_err(wrong)? },
         Kind::UnhealthyTargets { group } => What::UnhealthyTargets { group },
         Kind::IamDelay { by } => What::IamDelay { by: script::duration(&by).map_err(wrong)? },
+        Kind::Ec2Delay { by } => What::Ec2Delay { by: script::duration(&by).map_err(wrong)? },
         Kind::Edit { service, operation, input } => {
             let input: Json = serde_json::from_str(&input)
                 .map_err(|error| wrong(format!("the input of {service} {operation} is not JSON: {error}")))?;

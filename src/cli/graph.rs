@@ -1,7 +1,7 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::CliError;
-use super::session::load_checked;
+use super::session::{load_checked, unconnected};
 use crate::diag::Diagnostics;
 use crate::graph::Graph;
 use crate::render;
@@ -25,7 +25,8 @@ enum Format {
 
 pub fn run(args: Args) -> Result<Done, CliError> {
     let environment = load_checked(&args.environment)?;
-    let graph = Graph::build(&environment.config, &mut Diagnostics::default());
+    let provider = unconnected();
+    let graph = Graph::build(&environment.config, &provider, &mut Diagnostics::default());
     match args.format {
         Format::Dot => print!("{}", render::graph::dot(&graph)),
         Format::Mermaid => print!("{}", render::graph::mermaid(&graph)),

@@ -9,6 +9,7 @@ use crate::plan::{Change, Plan};
 use crate::render::generate::Generated;
 use crate::render::{self, Palette, counted};
 use crate::schema::TypeSchema;
+use crate::value::exact_numbers;
 use std::path::{Path, PathBuf};
 
 /// Show what would change
@@ -78,7 +79,7 @@ pub fn run(mut args: Args) -> Result<Done, CliError> {
     }
     if args.more.is_empty() {
         let (text, done) = one(&args, &args.environment, format)?;
-        print!("{text}");
+        print!("{}", exact(text, format));
         if let (Some(path), Format::Text) = (&args.out, format) {
             eprintln!("saved to {0}; carry it out with: cutover apply {0}", path.display());
         }
@@ -140,9 +141,14 @@ fn several(args: &Args, format: Format) -> Done {
         }
     }
     if matches!(format, Format::Json | Format::TerraformJson) {
-        println!("{:#}", serde_json::Value::Object(documents));
+        println!("{}", exact(format!("{:#}", serde_json::Value::Object(documents)), format));
     }
     worst
+}
+
+/// Terraform's form has numbers with all their digits.
+fn exact(text: String, format: Format) -> String {
+    if format == Format::TerraformJson { exact_numbers(&text) } else { text }
 }
 
 /// Writes what was found but is not declared.

@@ -7,7 +7,7 @@ use super::planning::{LockArgs, PlanningArgs};
 use crate::apply::probes::Prober;
 use crate::builtin::{Context, Entropy};
 use crate::clock::Clock;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
 use crate::plan::walk::{Purpose, Walk};
@@ -16,6 +16,7 @@ use crate::state::file::Lock;
 use crate::state::{LockError, State, StateDir};
 use jiff::Timestamp;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -55,20 +56,54 @@ pub fn unconnected() -> Providers {
 }
 
 /// Looks for mistakes without AWS; `thorough`: those too that do no harm now.
+///
+/// First for what is wrong whatever the values, every block once: as in Terraform, what depends on the values
+/// is told only when nothing of that kind is left.
 pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
-    let mut diags = Diagnostics::default();
-    let graph = Graph::build(&environment.config, &mut diags);
-    let provider = providers(Connector::none(), None);
-    let place = place(environment, Timestamp::UNIX_EPOCH);
-    let values = environment.values.clone();
-    let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
-    walk.generate = environment.generate;
-    walk.thorough = thorough;
-    // Validating never waits: there is no AWS in it.
+    let mut certain = Diagnostics::default();
+    let provider = unconnected();
+    let graph = Graph::build(&environment.config, &provider, &mut certain);
+    if !graph.sound {
+        return certain;
+    }
+    let walk = || {
+        let (place, values) = (place(environment, Timestamp::UNIX_EPOCH), environment.values.clone());
+        let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+        walk.generate = environment.generate;
+        walk.thorough = thorough;
+        walk
+    };
+    certain.extend(validated(walk().without_values()));
+    let steering = environment.config.root.module.steering.values();
+    let ours: Vec<Span> = steering.map(|block| block.body.span).collect();
+    together(certain, validated(walk()), &ours)
+}
+
+/// Validating never waits: there is no AWS in it.
+fn validated(mut walk: Walk<'_>) -> Diagnostics {
     if let Err(error) = futures::executor::block_on(walk.run(&[])) {
         unreachable!("validation asked AWS: {error}");
     }
-    diags.extend(walk.diags);
+    walk.diags
+}
+
+/// Each mistake once, in the words that know the values; those in our own blocks (`ours`) in any case.
+fn together(certain: Diagnostics, with_values: Diagnostics, ours: &[Span]) -> Diagnostics {
+    type Place = (&'static str, Option<Span>);
+    let place = |d: &Diagnostic| -> Place { (d.code, d.span()) };
+    let within = |s: Span, block: &Span| block.file == s.file && block.start <= s.start && s.end <= block.end;
+    let is_ours = |d: &Diagnostic| d.span().is_some_and(|s| ours.iter().any(|block| within(s, block)));
+    let failed = certain.iter().any(|d| d.severity == Severity::Error && !is_ours(d));
+    let told: BTreeSet<Place> = certain.iter().map(place).collect();
+    let found: BTreeSet<Place> = with_values.iter().map(place).collect();
+    // What the first look does not look for.
+    let is_kept = |d: &Diagnostic| {
+        let foreign = matches!(d.code, "unknown-type" | "unknown-provider");
+        !failed || foreign || is_ours(d) || d.severity != Severity::Error || told.contains(&place(d))
+    };
+    let mut diags = Diagnostics::default();
+    diags.extend(certain.into_iter().filter(|d| !found.contains(&place(d))));
+    diags.extend(with_values.into_iter().filter(is_kept));
     diags
 }
 
@@ -80,13 +115,13 @@ pub fn with_recorded<R>(
 ) -> Result<R, CliError> {
     let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
-    let graph = Graph::build(&config, &mut diags);
     let context = Context {
         clock: Clock::real(),
         root: environment.home().to_owned(),
         entropy: Entropy::Seeded(environment.settings.seed),
     };
     let provider = providers(Connector::none(), Some(context));
+    let graph = Graph::build(&config, &provider, &mut diags);
     let (state, _) = environment.state.load()?;
     let place = place(&environment, Clock::wall_now());
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
@@ -197,13 +232,13 @@ async fn walk_then<R>(
 ) -> Result<R, CliError> {
     let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
-    let graph = Graph::build(&config, &mut diags);
     let context = Context {
         clock: clock.clone(),
         root: environment.home().to_owned(),
         entropy: cloud.entropy(environment.settings.seed),
     };
     let provider = providers(cloud.connector(&clock), Some(context));
+    let graph = Graph::build(&config, &provider, &mut diags);
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
     state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;

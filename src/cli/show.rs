@@ -4,6 +4,7 @@ use super::saved::Saved;
 use super::session::{load_state, unconnected};
 use crate::render::console::value;
 use crate::render::terraform;
+use crate::value::exact_numbers;
 use std::path::PathBuf;
 
 /// Show a saved plan, or what the state has
@@ -22,7 +23,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     if args.path.is_file() {
         let saved = Saved::load(&args.path)?;
         match args.json {
-            true => println!("{}", saved.terraform()),
+            true => println!("{}", exact_numbers(&saved.terraform().to_string())),
             false => print!("{}", saved.text()),
         }
         return Ok(Done::Ok);
@@ -30,7 +31,7 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     let state = load_state(&args.path)?;
     let provider = unconnected();
     if args.json {
-        println!("{}", terraform::state(&state, &provider));
+        println!("{}", exact_numbers(&terraform::state(&state, &provider).to_string()));
         return Ok(Done::Ok);
     }
     for (address, resource) in &state.resources {

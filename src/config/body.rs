@@ -18,23 +18,53 @@ pub fn desired(
     scope: &dyn Scope,
     diags: &mut Diagnostics,
 ) -> Object {
+    let object = decoded(schema, body, header, scope, diags);
+    combine(schema, &object, body, header, diags);
+    object
+}
+
+/// Only the problems, where nothing that is not written out is known: unknown values may be null, so what goes
+/// together is judged only if all are known.
+pub fn check_desired(
+    schema: &TypeSchema,
+    body: &Body,
+    header: Span,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+) {
+    let object = decoded(schema, body, header, scope, diags);
+    if object.0.values().all(Value::is_wholly_known) {
+        combine(schema, &object, body, header, diags);
+    }
+}
+
+fn decoded(
+    schema: &TypeSchema,
+    body: &Body,
+    header: Span,
+    scope: &dyn Scope,
+    diags: &mut Diagnostics,
+) -> Object {
     let mut decoder = Decoder { type_name: schema.name, diags };
     let mut object = decoder.body(schema.table, body, header, scope, schema.name);
     (schema.complete)(&mut object);
-    if !decoder.diags.has_errors() {
-        for (attribute, problem) in (schema.validate)(&object) {
-            let span = body.attribute(attribute).map(|a| a.span).or_else(|| {
-                let block = body.blocks_of(attribute).next();
-                block.map(|b| b.header)
-            });
-            decoder.diags.push(
-                Diagnostic::error("invalid-combination", problem)
-                    .at(span.unwrap_or(header))
-                    .note(format!("in {}", schema.name)),
-            );
-        }
-    }
     object
+}
+
+/// What shows only of all attributes together.
+fn combine(schema: &TypeSchema, object: &Object, body: &Body, header: Span, diags: &mut Diagnostics) {
+    if diags.has_errors() {
+        return;
+    }
+    for (attribute, problem) in (schema.validate)(object) {
+        let block = || body.blocks_of(attribute).next().map(|b| b.header);
+        let span = body.attribute(attribute).map(|a| a.span).or_else(block);
+        diags.push(
+            Diagnostic::error("invalid-combination", problem)
+                .at(span.unwrap_or(header))
+                .note(format!("in {}", schema.name)),
+        );
+    }
 }
 
 /// Everything that a body refers to, names bound by `dynamic` blocks excepted.
@@ -370,6 +400,9 @@ impl Decoder<'_> {
         found.first.get_or_insert(block.header);
         if collection.is_unknown() {
             found.unknown = true;
+            // One of those that there may be, for its mistakes.
+            let any = Bound::new(scope, dynamic, Value::dynamic(), Value::dynamic(), &collection);
+            self.body(inner, &content.body, content.header, &any, &dynamic.kind);
             return;
         }
         let Some(entries) = entries(&collection) else {

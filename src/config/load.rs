@@ -349,6 +349,10 @@ impl Sorter<'_> {
             std::mem::take(&mut body.blocks).into_iter().partition(|b| &*b.kind.name == "lifecycle");
         body.blocks = rest;
         let blocks: Vec<Block> = blocks;
+        for second in &blocks[1..] {
+            let d = Diagnostic::error("duplicate", "`lifecycle` stands twice").at(second.header);
+            self.diags.push(d.label(blocks[0].header, "first here").help("write all of it into one block"));
+        }
         for block in blocks {
             for attribute in &block.body.attributes {
                 self.lifecycle_attribute(attribute, &mut lifecycle);

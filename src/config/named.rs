@@ -4,9 +4,9 @@ use super::body::describe;
 use super::decl::*;
 use super::load::{Sorter, take, unknown_argument};
 use super::variables::Constants;
-use crate::diag::{Diagnostic, nearest};
+use crate::diag::Diagnostic;
 use crate::lang::eval::{TypeConstraint, convert_to_constraint, eval, references, type_constraint};
-use crate::lang::syntax::{Block, ExprKind, Traversal};
+use crate::lang::syntax::{Attribute, Block, ExprKind, Traversal};
 
 /// What module blocks have for themselves.
 const RESERVED: &[&str] =
@@ -146,12 +146,14 @@ impl Sorter<'_> {
         let mut body = block.body;
         let depends_on = self.depends_on(&mut body);
         let Some(value) = take(&mut body, "value") else {
-            let meant = body.attributes.iter().find(|a| nearest(&a.name.name, ["value"]).is_some());
             let d = Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name));
-            self.diags.push(match meant {
-                Some(meant) => d.at(meant.name.span).help("did you mean `value`?"),
-                None => d.at(block.header).help("add `value = …`"),
-            });
+            self.diags.push(d.at(block.header).help("add `value = …`"));
+            self.diags.extend(body.attributes.iter().filter_map(not_of_output));
+            for inner in body.blocks.iter().filter(|b| &*b.kind.name != "precondition") {
+                let problem = format!("`output` has no block `{}`", inner.kind.name);
+                let d = Diagnostic::error("unknown-block", problem).at(inner.header);
+                self.diags.push(d.help("it may hold `precondition` blocks"));
+            }
             return;
         };
         let mut output = Output {
@@ -169,10 +171,7 @@ impl Sorter<'_> {
                 "description" => output.description = self.constant_text(attribute),
                 "sensitive" => output.sensitive = self.constant_bool(&attribute.expr),
                 "ephemeral" => output.ephemeral = self.constant_bool(&attribute.expr),
-                other => {
-                    let known = ["value", "description", "sensitive", "ephemeral", "depends_on"];
-                    self.diags.push(unknown_argument("output", other, attribute.name.span, &known));
-                }
+                _ => self.diags.extend(not_of_output(attribute)),
             }
         }
         for inner in body.blocks {
@@ -180,4 +179,10 @@ impl Sorter<'_> {
         }
         self.module.outputs.insert(name.name, output);
     }
+}
+
+fn not_of_output(attribute: &Attribute) -> Option<Diagnostic> {
+    const KNOWN: [&str; 5] = ["value", "description", "sensitive", "ephemeral", "depends_on"];
+    let name = &*attribute.name.name;
+    (!KNOWN.contains(&name)).then(|| unknown_argument("output", name, attribute.name.span, &KNOWN))
 }

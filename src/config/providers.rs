@@ -1,6 +1,6 @@
 //! Which provider configurations modules pass and need: checked over the whole tree.
 
-use super::decl::{Call, Module, Name, ProviderBlock, Repetition};
+use super::decl::{Call, Module, Name, PassedProvider, ProviderBlock, Repetition};
 use super::tree::{Config, ModuleNode};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use std::collections::BTreeSet;
@@ -134,6 +134,11 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
             }));
         }
     }
+    let same = |(theirs, passed): &(&Name, &PassedProvider)| {
+        source(parent, &passed.provider) == source(module, theirs)
+    };
+    let passed_on = call.providers.iter().filter(same);
+    diags.extend(passed_on.filter_map(|(theirs, passed)| assumed(call, module, theirs, passed)));
     for (alias, span) in module.required_providers.values().flat_map(|r| &r.aliases) {
         if passed(parent, call, module, &named(module, alias)).is_none() {
             diags.push(
@@ -148,6 +153,23 @@ fn call(call: &Call, parent: &Module, child: &ModuleNode, known: &BTreeSet<Name>
         }
     }
     repeated(call, child, diags);
+}
+
+/// A provider of which the module that gets it says nothing.
+fn assumed(call: &Call, module: &Module, theirs: &Name, passed: &PassedProvider) -> Option<Diagnostic> {
+    if theirs.contains('.') || module.required_providers.contains_key(theirs) {
+        return None;
+    }
+    if module.providers.contains_key(theirs) {
+        return None;
+    }
+    let problem = format!("module `{}` does not say which provider `{theirs}` is", call.name);
+    let source = source(module, theirs);
+    let d =
+        Diagnostic::warning("assumed-provider", problem).label(passed.span, format!("taken for {source}"));
+    Some(d.help(format!(
+        "write it into the module: `terraform {{ required_providers {{ {theirs} = {{ source = \"{source}\" }} }} }}`"
+    )))
 }
 
 /// A module that holds provider blocks can neither be repeated nor wait: providers are configured first.

@@ -6,6 +6,7 @@
 pub const CODES: &[&str] = &[
     "ambiguous-move",
     "argument-count",
+    "assumed-provider",
     "block-labels",
     "blocked-move",
     "computed-attribute",

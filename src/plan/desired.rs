@@ -112,6 +112,8 @@ pub fn updated(schema: &TypeSchema, live: &Object, desired: &Object, changes: &[
                 None => change.after.clone(),
             },
             // Blocks as AWS completed them; anything else as it was written, so that references see that.
+            // One under its second name is known by that.
+            (None, Some(_)) if row.name == "name" && schema.second_name.is_some() => continue,
             (None, Some(value)) if (blocks.is_none() || row.local) && row.owned_elsewhere.is_none() => {
                 value.clone()
             }

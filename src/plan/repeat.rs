@@ -30,8 +30,8 @@ pub fn expand(
 pub fn unknown_instance(repetition: &Repetition) -> Repeated {
     match repetition {
         Repetition::Single | Repetition::Enabled(_) => Repeated::default(),
-        Repetition::Count(_) => Repeated { key: Some(InstanceKey::Index(0)), each_value: None },
-        Repetition::ForEach(_) => Repeated { key: None, each_value: Some(Value::dynamic()) },
+        Repetition::Count(_) => Repeated { of_count: true, ..Repeated::default() },
+        Repetition::ForEach(_) => Repeated { each_value: Some(Value::dynamic()), ..Repeated::default() },
     }
 }
 
@@ -63,7 +63,7 @@ fn count(
     let whole = if value.as_bool().is_some() { None } else { convert(&value, &Type::Number).ok() };
     match whole.as_ref().and_then(Value::as_i64) {
         Some(n) if (0..=100_000).contains(&n) => {
-            let each = |i| Repeated { key: Some(InstanceKey::Index(i)), each_value: None };
+            let each = |i| Repeated { key: Some(InstanceKey::Index(i)), ..Repeated::default() };
             Expansion::Count((0..n as u64).map(each).collect())
         }
         _ => {
@@ -178,7 +178,7 @@ fn for_each(
     may_be_unknown: bool,
 ) -> Expansion<Repeated> {
     let each = |(k, v): (Arc<str>, Value)| {
-        (k.clone(), Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) })
+        (k.clone(), Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v), of_count: false })
     };
     match for_each_pairs(expr, scope, diags, may_be_unknown) {
         Some(pairs) => Expansion::ForEach(pairs.into_iter().map(each).collect()),

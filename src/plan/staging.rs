@@ -11,12 +11,43 @@ use std::sync::Arc;
 /// The first step of a rollout that is carried out before those of others: see [`crate::aws::AwsType::between`].
 pub const STAGE: &str = "stage";
 
-const ROUTES: &[&str] =
-    &["aws_lb_listener", "aws_lb_listener_rule", "aws_alb_listener", "aws_alb_listener_rule"];
-const SERVES: &[&str] = &["aws_ecs_service", "aws_autoscaling_group"];
-const GROUPS: &[&str] = &["aws_lb_target_group.", "aws_alb_target_group."];
+/// What moves from one thing to another: who says where to, who is there, and by what both are bound.
+struct Kind {
+    routes: &'static [&'static str],
+    serves: &'static [&'static str],
+    shared: &'static [&'static str],
+}
 
-/// One route whose traffic moves, and one that serves in its target groups: indexes of changes.
+const KINDS: &[Kind] = &[
+    // Traffic, between target groups.
+    Kind {
+        routes: &["aws_lb_listener", "aws_lb_listener_rule", "aws_alb_listener", "aws_alb_listener_rule"],
+        serves: &["aws_ecs_service", "aws_autoscaling_group"],
+        shared: &["aws_lb_target_group.", "aws_alb_target_group."],
+    },
+    // Tasks, between capacity providers.
+    Kind {
+        routes: &["aws_ecs_cluster_capacity_providers"],
+        serves: &["aws_ecs_service"],
+        shared: &["aws_ecs_capacity_provider."],
+    },
+];
+
+impl Kind {
+    fn has_server(&self, change: &Change) -> bool {
+        self.serves.contains(&&*change.address.type_name)
+    }
+
+    /// What a change is bound to, by address without instance keys.
+    fn shared<'c>(&self, change: &'c Change) -> BTreeSet<&'c str> {
+        let named = |name: &&str| {
+            self.shared.iter().any(|kind| name.starts_with(kind) || name.contains(&format!(".{kind}")))
+        };
+        change.depends_on.iter().map(String::as_str).filter(named).collect()
+    }
+}
+
+/// One route whose traffic (or tasks) moves, and one that serves where it leads: indexes of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Move {
     pub route: usize,
@@ -27,25 +58,45 @@ pub fn is_staged(change: &Change) -> bool {
     change.rollout.first().is_some_and(|step| step.name == STAGE)
 }
 
-/// Target groups by address, without instance keys.
-fn groups(change: &Change) -> BTreeSet<&str> {
-    let named =
-        |name: &&str| GROUPS.iter().any(|kind| name.starts_with(kind) || name.contains(&format!(".{kind}")));
-    change.depends_on.iter().map(String::as_str).filter(named).collect()
-}
-
 /// All pairs. A route that is made from what serves is not among them: its order is declared.
 pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
-    let is = |change: &Change, kinds: &[&str]| kinds.contains(&&*change.address.type_name);
+    KINDS.iter().flat_map(|kind| moves_of(kind, changes)).chain(behind_balancers(changes)).collect()
+}
+
+/// A load balancer that gets new security groups keeps the old ones until all that is behind it has rolled out: what
+/// runs now lets in only what comes from those.
+fn behind_balancers(changes: &[Arc<Change>]) -> Vec<Move> {
+    let anew = |c: &&Arc<Change>| {
+        &*c.address.type_name == "aws_security_group"
+            && c.action == Action::Replace
+            && c.create_before_destroy
+    };
+    let groups: BTreeSet<String> = changes.iter().filter(anew).map(|c| without_keys(&c.address)).collect();
+    let moves = |c: &Change| {
+        ["aws_lb", "aws_alb"].contains(&&*c.address.type_name)
+            && c.action == Action::Update
+            && !groups.is_disjoint(&c.depends_on)
+    };
+    let rolls = |c: &Change| c.action == Action::Update && !c.rollout.is_empty() && KINDS[0].has_server(c);
+    let mut pairs = Vec::new();
+    for (route, balancer) in changes.iter().enumerate().filter(|(_, c)| moves(c)) {
+        let behind = changes.iter().enumerate().filter(|(_, c)| rolls(c));
+        let free = behind.filter(|(_, c)| !balancer.depends_on.contains(&without_keys(&c.address)));
+        pairs.extend(free.map(|(server, _)| Move { route, server }));
+    }
+    pairs
+}
+
+fn moves_of(kind: &Kind, changes: &[Arc<Change>]) -> Vec<Move> {
+    let of = |types: &'static [&'static str]| {
+        changes.iter().enumerate().filter(move |(_, c)| types.contains(&&*c.address.type_name))
+    };
+    let leads_elsewhere =
+        |r: &Change| !r.rollout.is_empty() || r.attributes.iter().any(|a| a.name == "capacity_providers");
     let mut moves = Vec::new();
-    let servers: Vec<(usize, &Arc<Change>)> =
-        changes.iter().enumerate().filter(|(_, s)| is(s, SERVES)).collect();
-    for (route, r) in changes.iter().enumerate() {
-        if r.action != Action::Update || r.rollout.is_empty() || !is(r, ROUTES) {
-            continue;
-        }
-        let routed = groups(r);
-        for &(server, s) in &servers {
+    for (route, r) in of(kind.routes).filter(|(_, r)| r.action == Action::Update && leads_elsewhere(r)) {
+        let routed = kind.shared(r);
+        for (server, s) in of(kind.serves) {
             let works = match s.action {
                 Action::Update => {
                     !s.rollout.is_empty() || s.attributes.iter().any(|a| a.name == "target_group_arns")
@@ -55,12 +106,48 @@ pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
                 _ => false,
             };
             let ordered = r.depends_on.contains(&without_keys(&s.address));
-            if works && !ordered && !routed.is_disjoint(&groups(s)) {
+            if works && !ordered && !routed.is_disjoint(&kind.shared(s)) {
                 moves.push(Move { route, server });
             }
         }
     }
     moves
+}
+
+/// What is nothing without its parts: a new one stands ready only when those are there.
+const PARTS: &[(&str, &[&str])] = &[
+    (
+        "aws_security_group",
+        &[
+            "aws_security_group_rule",
+            "aws_vpc_security_group_egress_rule",
+            "aws_vpc_security_group_ingress_rule",
+        ],
+    ),
+    ("aws_route_table", &["aws_route"]),
+];
+
+/// Pairs of (part, user) of what is made anew while the old one is in use: a user that only changes moves to the new
+/// one after its parts are made.
+pub fn parts_first(changes: &[Arc<Change>]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let anew = |c: &&Arc<Change>| c.action == Action::Replace && c.create_before_destroy;
+    for whole in changes.iter().filter(anew) {
+        let Some((_, kinds)) = PARTS.iter().find(|(kind, _)| *kind == &*whole.address.type_name) else {
+            continue;
+        };
+        let name = without_keys(&whole.address);
+        let of_it: Vec<(usize, &Arc<Change>)> =
+            changes.iter().enumerate().filter(|(_, c)| c.depends_on.contains(&name)).collect();
+        let is_part = |c: &Change| kinds.contains(&&*c.address.type_name);
+        let parts =
+            of_it.iter().filter(|(_, c)| is_part(c) && matches!(c.action, Action::Create | Action::Replace));
+        for (part, _) in parts {
+            let users = of_it.iter().filter(|(_, c)| !is_part(c) && c.action == Action::Update);
+            pairs.extend(users.map(|(user, _)| (*part, *user)));
+        }
+    }
+    pairs
 }
 
 /// Groups and services that both roll out in one cluster: (group, service). Hosts first: what is deployed then starts on

@@ -1,9 +1,12 @@
 //! What everything evaluates to, per module instance, while walking the graph.
 
 use crate::addr::{InstanceKey, Mode, ModulePath};
-use crate::config::DeclKey;
+use crate::config::{DeclKey, Repetition};
 use crate::diag::Diagnostic;
-use crate::graph::{Graph, ModuleId, Node, reference_key};
+use crate::graph::{
+    Graph, ModuleId, Node, count_outside, each_outside, missing_key, no_member, reference_key, self_outside,
+    superfluous_key,
+};
 use crate::lang::eval::{Resolved, Scope};
 use crate::lang::syntax::{Step, Traversal};
 use crate::value::{Map, SmallMap, Type, Value};
@@ -69,6 +72,8 @@ impl<T> Expansion<T> {
 pub struct Repeated {
     pub key: Option<InstanceKey>,
     pub each_value: Option<Value>,
+    /// One of a count, it is not known which.
+    pub of_count: bool,
 }
 
 /// Values inside one module instance.
@@ -85,6 +90,8 @@ pub struct ModuleValues {
 /// All values of a walk. A module instance that is not there has not been expanded yet.
 #[derive(Debug, Default)]
 pub struct Values {
+    /// Nothing is known: what counts are the types.
+    pub blank: bool,
     pub instances: BTreeMap<(ModuleId, ModulePath), ModuleValues>,
 }
 
@@ -138,7 +145,7 @@ impl Scope for ModuleScope<'_> {
                 Some("workspace" | "env") => {
                     Ok(Resolved { value: self.place.workspace.as_str().into(), steps_used: 1 })
                 }
-                _ => Err(Diagnostic::error("unknown-name", "`terraform` has only `workspace`").at(t.span)),
+                _ => Err(no_member(t, "`workspace`")),
             },
             _ => match t.without_prefix() {
                 Some(plain) => {
@@ -167,18 +174,12 @@ impl Scope for ModuleScope<'_> {
 
 impl ModuleScope<'_> {
     fn each(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
-        let Some(value) = &self.repeated.each_value else {
-            return Err(Diagnostic::error("each-outside", "`each` is known only where `for_each` is set")
-                .at(t.span)
-                .help("add `for_each = …` to this block"));
-        };
+        let Some(value) = &self.repeated.each_value else { return Err(each_outside(t)) };
         let value = match (t.attr(0), &self.repeated.key) {
             (Some("key"), Some(InstanceKey::Key(key))) => Value::string(key.clone()),
             (Some("key"), _) => Value::unknown_not_null(Type::String),
             (Some("value"), _) => value.clone(),
-            _ => {
-                return Err(Diagnostic::error("unknown-name", "`each` has only `key` and `value`").at(t.span));
-            }
+            _ => return Err(no_member(t, "`key` and `value`")),
         };
         Ok(Resolved { value, steps_used: 1 })
     }
@@ -188,22 +189,16 @@ impl ModuleScope<'_> {
             (Some("index"), Some(InstanceKey::Index(i))) if self.repeated.each_value.is_none() => {
                 Ok(Resolved { value: Value::int(*i as i64), steps_used: 1 })
             }
-            (Some("index"), _) => {
-                Err(Diagnostic::error("count-outside", "`count.index` is known only where `count` is set")
-                    .at(t.span)
-                    .help("add `count = …` to this block"))
+            (Some("index"), None) if self.repeated.of_count => {
+                Ok(Resolved { value: Value::unknown_not_null(Type::Number), steps_used: 1 })
             }
-            _ => Err(Diagnostic::error("unknown-name", "`count` has only `index`").at(t.span)),
+            (Some("index"), _) => Err(count_outside(t)),
+            _ => Err(no_member(t, "`index`")),
         }
     }
 
     fn this(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
-        let none = || {
-            Diagnostic::error("self-outside", "`self` is known only in postconditions and provisioners")
-                .at(t.span)
-                .help("refer to the resource by its name")
-        };
-        self.this.clone().map(|value| Resolved { value, steps_used: 0 }).ok_or_else(none)
+        self.this.clone().map(|value| Resolved { value, steps_used: 0 }).ok_or_else(|| self_outside(t))
     }
 
     fn path(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
@@ -211,10 +206,7 @@ impl ModuleScope<'_> {
             Some("module") => self.graph.modules[self.module].dir.display().to_string(),
             Some("root") => ".".to_owned(),
             Some("cwd") => std::path::absolute(&self.place.root).unwrap_or_default().display().to_string(),
-            _ => {
-                return Err(Diagnostic::error("unknown-name", "`path` has only `module`, `root` and `cwd`")
-                    .at(t.span));
-            }
+            _ => return Err(no_member(t, "`module`, `root` and `cwd`")),
         };
         Ok(Resolved { value: text.into(), steps_used: 1 })
     }
@@ -222,6 +214,7 @@ impl ModuleScope<'_> {
     /// Names that the configuration declares. References to nothing were reported with the graph; the
     /// same diagnostic here is the same report.
     fn declared(&self, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        self.graph.check_steps(self.module, t)?;
         let values = self.values.module(self.module, self.path);
         // What has a value is declared.
         if let Some((values, (key, used))) = values.zip(reference_key(t))
@@ -252,6 +245,9 @@ impl ModuleScope<'_> {
         let Some(child) = self.graph.modules[self.module].children.get(name).copied() else {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         };
+        if self.values.blank {
+            return self.any_module(child, name, t);
+        }
         let Some(expansion) = values.calls.get(&child) else {
             return Ok(Resolved { value: Value::dynamic(), steps_used: t.steps.len() });
         };
@@ -273,6 +269,9 @@ impl ModuleScope<'_> {
             if expansion.get(&key).is_none() {
                 return self.no_instance(t, expansion, &format!("module.{name}"));
             }
+            if !self.graph.modules[child].module.outputs.contains_key(output) {
+                return Err(self.graph.no_output(child, output, t));
+            }
             let path = self.path.child(name, key);
             let value = self.values.module(child, &path).and_then(|m| m.outputs.get(output)).cloned();
             return Ok(Resolved { value: value.unwrap_or_else(Value::dynamic), steps_used: used + 1 });
@@ -292,6 +291,24 @@ impl ModuleScope<'_> {
             }
         };
         Ok(Resolved { value, steps_used: 1 })
+    }
+
+    /// A module of which nothing is known but which outputs it has, and by what its instances are told apart.
+    fn any_module(&self, child: ModuleId, name: &str, t: &Traversal) -> Result<Resolved, Diagnostic> {
+        let declared = &self.graph.modules[child].module.outputs;
+        let instance = Type::object(declared.keys().map(|output| (output.clone(), Type::Dynamic)));
+        let (ty, at) = match &self.graph.modules[self.module].module.calls[name].repetition {
+            Repetition::Count(_) => (Type::list(instance), 2),
+            Repetition::ForEach(_) => (Type::map(instance), 2),
+            Repetition::Single | Repetition::Enabled(_) => (instance, 1),
+        };
+        let keyed = at == 1 || matches!(t.steps.get(1), Some(Step::Index(..)));
+        match t.steps.get(at) {
+            Some(Step::Attr(output, _)) if keyed && !declared.contains_key(output) => {
+                Err(self.graph.no_output(child, output, t))
+            }
+            _ => Ok(Resolved { value: Value::unknown(ty), steps_used: 1 }),
+        }
     }
 
     fn outputs(&self, child: ModuleId, path: &ModulePath) -> Value {
@@ -320,17 +337,11 @@ impl ModuleScope<'_> {
                 None => self.no_instance(t, expansion, &key.to_string()),
             };
         }
-        if let (Some(Step::Attr(attribute, span)), Expansion::Count(_) | Expansion::ForEach(_)) =
-            (t.steps.get(used), expansion)
-        {
-            let many = if matches!(expansion, Expansion::Count(_)) { "count" } else { "for_each" };
-            let index = if many == "count" { "[0]" } else { "[\"key\"]" };
-            return Err(Diagnostic::error(
-                "missing-instance-key",
-                format!("`{key}` has `{many}`: say which instance is meant"),
-            )
-            .at(*span)
-            .help(format!("write `{key}{index}.{attribute}`, or `{key}[*].{attribute}` for all")));
+        if let (Some(step), Expansion::Count(_) | Expansion::ForEach(_)) = (t.steps.get(used), expansion) {
+            let repetition = &self.graph.modules[self.module].module.resources[key].repetition;
+            if let Some(problem) = missing_key(key, step, repetition) {
+                return Err(problem);
+            }
         }
         if let (Some(Step::Attr(_, span)), Expansion::Disabled) = (t.steps.get(used), expansion) {
             return Err(Diagnostic::error("disabled", format!("`{key}` is disabled: it has no attributes"))
@@ -352,9 +363,7 @@ impl ModuleScope<'_> {
         let keys: Vec<String> = expansion.keys().iter().map(|k| k.to_string()).take(8).collect();
         let d = Diagnostic::error("no-such-instance", format!("`{what}` has no such instance")).at(t.span);
         Err(match expansion {
-            Expansion::Single(_) => {
-                d.help(format!("it has neither `count` nor `for_each`: write `{what}` without a key"))
-            }
+            Expansion::Single(_) => superfluous_key(what, t),
             Expansion::Disabled => d.help(disabled_help(what)),
             _ if keys.is_empty() => {
                 d.help("it has no instances at all here; use `one(…[*])` or `try(…)` where it may be absent")

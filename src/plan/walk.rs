@@ -109,6 +109,9 @@ pub struct Walk<'a> {
     pub reads_own_data: bool,
     /// Tells what could do harm in another run, too.
     pub thorough: bool,
+    /// Evaluates every block once and takes nothing for known: what is wrong then is wrong whatever the values,
+    /// also in a block without instances, as Terraform's own validation has it.
+    blank: bool,
     missing_types: BTreeMap<(Mode, Arc<str>), types::Missing>,
     /// Default region and endpoint for provider blocks that name none.
     pub defaults: ProviderSettings,
@@ -158,6 +161,7 @@ impl<'a> Walk<'a> {
             late_providers: BTreeSet::new(),
             reads_own_data: false,
             thorough: false,
+            blank: false,
             missing_types: BTreeMap::new(),
             defaults: ProviderSettings::default(),
             kept: Kept::default(),
@@ -168,9 +172,16 @@ impl<'a> Walk<'a> {
         walk
     }
 
+    /// Looks only for what is wrong whatever the values.
+    pub fn without_values(mut self) -> Self {
+        self.blank = true;
+        self.values.blank = true;
+        self
+    }
+
     /// Evaluates everything; `unfinished` is what a killed run left. On return, errors are in `diags`.
     pub async fn run(&mut self, unfinished: &[Unfinished]) -> Result<(), WalkError> {
-        if matches!(self.purpose, Purpose::Validate | Purpose::Plan) {
+        if matches!(self.purpose, Purpose::Validate | Purpose::Plan) && !self.blank {
             self.check_moves();
             self.check_import_targets();
         }
@@ -179,7 +190,15 @@ impl<'a> Walk<'a> {
         self.awaited.extend(unfinished.iter().map(|u| u.address.type_name.clone()));
         let early = self.before_providers();
         for node in &early {
+            if self.is_cut_off(node) {
+                continue;
+            }
+            let errors = self.diags.error_count();
+            self.diags.extend(self.graph.mistakes.get(node).cloned().unwrap_or_default());
             self.visit(node).await?;
+            if self.diags.error_count() > errors {
+                self.broken.insert(node.clone());
+            }
         }
         if self.diags.has_errors() && self.purpose != Purpose::Validate {
             return Ok(());
@@ -201,7 +220,9 @@ impl<'a> Walk<'a> {
         for level in &self.graph.levels {
             self.visit_level(level.iter().filter(|n| !early.contains(*n)).cloned().collect()).await?;
         }
-        self.report_unknown_types();
+        if !self.blank {
+            self.report_unknown_types();
+        }
         if self.purpose != Purpose::Validate {
             if self.generate {
                 self.find_undeclared().await?;
@@ -249,6 +270,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let errors = self.diags.error_count();
+            self.diags.extend(self.graph.mistakes.get(&node).cloned().unwrap_or_default());
             match &node {
                 Node::Resource(id, key) if key.mode == Mode::Data => {
                     reads.extend(self.plan_data(*id, key));
@@ -262,10 +284,10 @@ impl<'a> Walk<'a> {
         self.read_data(reads).await
     }
 
-    /// Whether something that a node needs went wrong: then nothing can be said about it. (When validating,
-    /// everything is looked at.)
+    /// Whether something that a node needs went wrong: then nothing can be said about it. (When validating with
+    /// values, everything is looked at.)
     fn is_cut_off(&mut self, node: &Node) -> bool {
-        if self.purpose == Purpose::Validate || self.broken.is_empty() {
+        if self.purpose == Purpose::Validate && !self.blank || self.broken.is_empty() {
             return false;
         }
         if !self.graph.needs(node).any(|n| self.broken.contains(n)) {
@@ -293,7 +315,8 @@ impl<'a> Walk<'a> {
                 }
             }
             Node::Check(id, name) => self.check(*id, name),
-            Node::Steering(id, name) => self.steer(*id, name),
+            Node::Steering(id, name) if !self.blank => self.steer(*id, name),
+            Node::Steering(..) => {}
             Node::Resource(id, key) if key.mode == Mode::Managed => {
                 let errors = self.diags.error_count();
                 if self.purpose == Purpose::Plan {

@@ -1,6 +1,7 @@
 //! The name that a replacement has while the old one of the declared name still stands: that name with a hash of
 //! itself. A resource under its second name is as declared; the one that replaces it takes the declared name back.
 
+use crate::value::Value;
 use sha2::{Digest, Sha256};
 
 /// `web` → `web-8fb7bd`, within so many characters.
@@ -13,6 +14,12 @@ fn second(name: &str, longest: usize) -> String {
 /// Whether a live name is the declared one, or stands for it.
 pub fn is_same(live: &str, declared: &str, longest: usize) -> bool {
     live == declared || live == second(declared, longest)
+}
+
+/// See [`is_same`], for rows of a table.
+pub fn same<const LONGEST: usize>(live: &Value, want: &Value) -> bool {
+    let pair = live.as_str().zip(want.as_str());
+    pair.is_some_and(|(live, want)| is_same(live, want, LONGEST))
 }
 
 /// The one of the two names that is free while `live` stands.

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod faults;
 pub mod invariants;
 pub mod log;
+pub mod named;
 pub mod recorded;
 pub mod request;
 pub mod server;
@@ -69,11 +70,12 @@ impl Sim {
     /// A new world of the same account, region and seed, as prompt and as strict as the old one.
     pub fn reset(&self, now: Millis) {
         self.with(|world| {
-            let (throttling, iam_delay) = (world.faults.throttling, world.faults.iam_delay);
+            let faults = &world.faults;
+            let (throttling, delays) = (faults.throttling, (faults.iam_delay, faults.ec2_delay));
             let enforcement = world.iam.enforcement.clone();
             *world = World::new(&world.account, &world.region, world.seed, now);
             world.faults.throttling = throttling;
-            world.faults.iam_delay = iam_delay;
+            (world.faults.iam_delay, world.faults.ec2_delay) = delays;
             world.iam.enforcement = enforcement;
         });
     }

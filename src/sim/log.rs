@@ -5,6 +5,7 @@
 //! perhaps `why`.
 
 use super::World;
+use super::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::VecDeque;
@@ -29,6 +30,9 @@ pub struct EventLog {
     /// Number of the first line that this process has not written to a file yet.
     #[serde(skip)]
     unwritten: AtomicU64,
+    /// The time of the last line, as it is written.
+    #[serde(skip)]
+    instant: (Millis, String),
 }
 
 fn kept() -> usize {
@@ -37,7 +41,13 @@ fn kept() -> usize {
 
 impl Default for EventLog {
     fn default() -> Self {
-        Self { next: 1, keep: KEPT, lines: VecDeque::new(), unwritten: AtomicU64::new(0) }
+        Self {
+            next: 1,
+            keep: KEPT,
+            lines: VecDeque::new(),
+            unwritten: AtomicU64::new(0),
+            instant: Default::default(),
+        }
     }
 }
 
@@ -130,7 +140,7 @@ fn shorten(path: &Path) -> io::Result<()> {
 /// One line. The members stand in the order of their names, as in every JSON object here.
 #[derive(Default, Serialize)]
 struct Line<'a> {
-    at: String,
+    at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +174,10 @@ impl World {
         if self.log.keep == 0 {
             return;
         }
-        let at = World::instant(self.now);
+        if self.log.instant.0 != self.now {
+            self.log.instant = (self.now, World::instant(self.now));
+        }
+        let at = &self.log.instant.1;
         let line = Line { at, n: self.log.next, region: &self.region, ..line };
         let text = serde_json::to_string(&line).expect("texts and a number can be written as JSON");
         self.log.next += 1;

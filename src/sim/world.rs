@@ -64,6 +64,9 @@ pub struct World {
     /// Ids that the next call gives instead of drawing them, by kind: what is built after a real account has its ids.
     #[serde(skip)]
     foreseen: BTreeMap<String, VecDeque<String>>,
+    /// Ids that were given since somebody wanted to know.
+    #[serde(skip)]
+    given: Option<Vec<String>>,
     #[serde(skip)]
     events_run: u64,
     /// By time, then by order of scheduling. Pairs serialise as an array: JSON keys must be strings.
@@ -149,6 +152,7 @@ impl World {
             token: None,
             next_event: 0,
             foreseen: BTreeMap::new(),
+            given: None,
             events_run: 0,
             queue: BTreeMap::new(),
             elsewhere: BTreeMap::new(),
@@ -288,6 +292,11 @@ impl World {
         splitmix(!self.seed ^ use_of_it, self.now.unsigned_abs())
     }
 
+    /// A number of this text: asking changes nothing.
+    pub fn drawn_for(&self, text: &str) -> u64 {
+        text.bytes().fold(!self.seed, |seed, byte| splitmix(seed, byte.into()))
+    }
+
     /// Random numbers of another sequence: what `act` draws leaves all later ones as they are.
     pub fn aside<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> R {
         let drawn = std::mem::replace(&mut self.drawn, u64::MAX / 2);
@@ -320,7 +329,18 @@ impl World {
 
     /// `vpc-0a1b2c3d4e5f60718`: prefix and 17 hexadecimal digits, as EC2 has them.
     pub fn id(&mut self, prefix: &str) -> String {
-        self.foreseen(prefix).unwrap_or_else(|| format!("{prefix}-0{}", self.hex(16)))
+        let id = self.foreseen(prefix).unwrap_or_else(|| format!("{prefix}-0{}", self.hex(16)));
+        if let Some(given) = &mut self.given {
+            given.push(id.clone());
+        }
+        id
+    }
+
+    /// What `act` answers, and the ids that it gave.
+    pub(crate) fn watching_ids<R>(&mut self, act: impl FnOnce(&mut World) -> R) -> (R, Vec<String>) {
+        self.given = Some(Vec::new());
+        let result = act(self);
+        (result, self.given.take().unwrap_or_default())
     }
 
     pub fn hex(&mut self, digits: usize) -> String {

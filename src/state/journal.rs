@@ -58,6 +58,11 @@ pub enum Entry {
         address: Address,
         id: String,
     },
+    /// A replacement did not come to life and is gone again: the old one stays.
+    TakenBack {
+        address: Address,
+        resource: Box<Resource>,
+    },
     /// The call failed and made nothing.
     Failed {
         address: Address,
@@ -198,6 +203,9 @@ pub fn fold(state: &mut State, entries: impl IntoIterator<Item = Entry>) -> Vec<
             }
             Entry::Failed { address, .. } => {
                 open.remove(&address);
+            }
+            Entry::TakenBack { address, resource } => {
+                state.resources.insert(address, *resource);
             }
             Entry::Moved { from, to } => moves.push((from, to)),
             Entry::Imported { address, resource } => store(state, address, *resource),

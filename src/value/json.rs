@@ -22,17 +22,49 @@ pub fn from_json(json: &Json) -> Value {
 
 /// None if any part is unknown. Marks are dropped: the caller decides what may be shown.
 pub fn to_json(value: &Value) -> Option<Json> {
+    json_with(value, number_json)
+}
+
+/// The same, to be written with [`exact_numbers`]: numbers keep all their digits.
+pub fn unrounded_json(value: &Value) -> Option<Json> {
+    json_with(value, |text| match number_json(text) {
+        Json::Number(n) if n.to_string() == text => Json::Number(n),
+        _ => Json::String(format!("{EXACT}{text}")),
+    })
+}
+
+/// Begins a string that stands for a number which serde_json would round. Nobody writes this noncharacter.
+const EXACT: &str = "\u{fdd0}number:";
+
+/// JSON text as it is, with the numbers of [`unrounded_json`] in their places.
+pub fn exact_numbers(text: &str) -> String {
+    let opening = format!("\"{EXACT}");
+    let mut parts = text.split(&opening);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('"') {
+            Some((number, rest)) if number.parse::<Number>().is_ok() && !rest.starts_with(':') => {
+                out.push_str(number);
+                out.push_str(rest);
+            }
+            _ => out.extend([opening.as_str(), part]),
+        }
+    }
+    out
+}
+
+fn json_with(value: &Value, number: fn(&str) -> Json) -> Option<Json> {
     Some(match &value.kind {
         Kind::Unknown(_) => return None,
         Kind::Null(_) => Json::Null,
         Kind::Bool(b) => Json::Bool(*b),
-        Kind::Number(n) => number_json(&n.to_string()),
+        Kind::Number(n) => number(&n.to_string()),
         Kind::String(s) => Json::String(s.to_string()),
         Kind::List(_, items) | Kind::Set(_, items) | Kind::Tuple(items) => {
-            Json::Array(items.iter().map(to_json).collect::<Option<_>>()?)
+            Json::Array(items.iter().map(|v| json_with(v, number)).collect::<Option<_>>()?)
         }
         Kind::Map(_, items) | Kind::Object(items) => Json::Object(
-            items.iter().map(|(k, v)| Some((k.to_string(), to_json(v)?))).collect::<Option<_>>()?,
+            items.iter().map(|(k, v)| Some((k.to_string(), json_with(v, number)?))).collect::<Option<_>>()?,
         ),
     })
 }
@@ -311,6 +343,24 @@ mod tests {
         let text = r#"{"a":123456789012345678901234567890,"b":[1.50,null,"<é>"]}"#;
         let want = r#"{"a":123456789012345678901234567890,"b":[1.5,null,"\u003cé\u003e"]}"#;
         assert_eq!(json_text(&parse_json(text).unwrap()).unwrap(), want);
+    }
+
+    #[test]
+    fn written_numbers_are_not_rounded() {
+        let numbers =
+            ["123456789012345678901234567890", "-0.12345678901234567890123456789", "1.5", "9007199254740993"];
+        let items = numbers.map(|n| Value::number(n.parse().expect("a number")));
+        let json = unrounded_json(&Value::tuple(items.to_vec())).expect("known");
+        assert_eq!(exact_numbers(&json.to_string()), format!("[{}]", numbers.join(",")));
+    }
+
+    /// Whoever writes the mark into a key gets no broken document.
+    #[test]
+    fn a_key_is_never_a_number() {
+        let text = Json::from(
+            [(format!("{EXACT}1"), Json::from("x"))].into_iter().collect::<serde_json::Map<_, _>>(),
+        );
+        assert_eq!(exact_numbers(&text.to_string()), text.to_string());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use answer::{answer_json, exact_json, shape_json};
 pub use compare::{equal, order};
 pub use convert::{ConvertError, convert, unify};
 pub use describe::{describe, quote};
-pub use json::{from_json, json_text, parse_json, to_json};
+pub use json::{exact_numbers, from_json, json_text, parse_json, to_json, unrounded_json};
 pub use number::{Number, NumberError};
 pub use size::Excess;
 pub use small_map::SmallMap;

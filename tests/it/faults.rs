@@ -177,6 +177,11 @@ fn roles_that_are_not_known_everywhere_at_once() {
 }
 
 #[test]
+fn ids_that_are_not_known_at_once() {
+    survives("ec2-delay 10s", &[1]);
+}
+
+#[test]
 fn no_capacity_for_one_type_in_one_zone() {
     survives("no-capacity --type t3.medium --zone us-east-1a", &[1]);
 }

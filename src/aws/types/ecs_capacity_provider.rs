@@ -3,7 +3,7 @@
 use super::ecs::{self, built, small};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
-use crate::schema::{ID, Object, TypeSchema, attributes};
+use crate::schema::{ID, Object, TypeSchema, attributes, second_name};
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
     AutoScalingGroupProvider, AutoScalingGroupProviderUpdate, CapacityProvider, CapacityProviderField,
@@ -38,10 +38,21 @@ mod provider {
 
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
-    NAME: Str = required("name").replaces();
+    NAME: Str = required("name").replaces().same(second_name::same::<LONGEST_NAME>);
     ARN: Str = computed("arn");
     AUTO_SCALING_GROUP_PROVIDER: Blocks = required("auto_scaling_group_provider")
         .single(&provider::TABLE).min_items(1);
+}
+
+const LONGEST_NAME: usize = 255;
+
+/// A group belongs to one provider at a time.
+fn of_another_group(live: &Object, want: &Object) -> bool {
+    let group = |o: &Object| {
+        let block = o.block(&AUTO_SCALING_GROUP_PROVIDER)?;
+        block.value("auto_scaling_group_arn").cloned()
+    };
+    group(live) != group(want)
 }
 
 static SCHEMA: TypeSchema = TypeSchema {
@@ -94,6 +105,9 @@ resource "aws_ecs_capacity_provider" "hosts" {
 "#,
     validate,
     unique: &["name"],
+    create_before_destroy: true,
+    second_name: Some(LONGEST_NAME),
+    may_stand_beside: of_another_group,
     ..TypeSchema::new("aws_ecs_capacity_provider", &TABLE)
 };
 

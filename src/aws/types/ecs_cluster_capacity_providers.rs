@@ -1,7 +1,7 @@
 //! `aws_ecs_cluster_capacity_providers`: which providers a cluster may use, and its default strategy.
 
 use super::{ecs, ecs_cluster};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, absent, wait};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Cluster};
@@ -61,6 +61,12 @@ impl AwsType for EcsClusterCapacityProviders {
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
         let strategy = ecs::strategy(&job.want.all(&DEFAULT_STRATEGY))?;
         put(aws, job, job.id, job.want.all(&CAPACITY_PROVIDERS), strategy).await
+    }
+
+    /// Services leave the old ones for the new ones while the cluster has both.
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        let text = "let the cluster use the old and the new capacity providers";
+        Between::with_both(CAPACITY_PROVIDERS.row.name, live, want, changed, text)
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {

@@ -4,7 +4,7 @@ use super::ecs::small;
 use super::elb::{self, Keyed};
 use super::timeouts::{self, TIMEOUTS};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
-use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
+use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, absent, wait};
 use crate::schema::{ID, Object, Str, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
@@ -303,6 +303,12 @@ impl AwsType for Lb {
             set_groups(aws, &arn, want).await?;
         }
         Ok(arn)
+    }
+
+    /// Who lets in what comes from the old group does so until its own has changed, too.
+    fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
+        let text = "put it in the old and the new security groups";
+        Between::with_both(SECURITY_GROUPS.row.name, live, want, changed, text)
     }
 
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {

@@ -89,7 +89,7 @@ mod state {
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
     NAME: Str = optional_computed("name").replaces().check(elb::check_name).conflicts_with(&["name_prefix"])
-        .same(same_name);
+        .same(second_name::same::<LONGEST_NAME>);
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().check(elb::check_name_prefix);
     PORT: Int = optional("port").replaces().range(1, 65_535).owned_elsewhere(is_lambda);
     PROTOCOL: Str = optional("protocol").replaces().owned_elsewhere(is_lambda)
@@ -154,11 +154,6 @@ resource "aws_lb_target_group" "web" {
 };
 
 const LONGEST_NAME: usize = 32;
-
-fn same_name(live: &Value, want: &Value) -> bool {
-    let pair = live.as_str().zip(want.as_str());
-    pair.is_some_and(|(live, want)| second_name::is_same(live, want, LONGEST_NAME))
-}
 
 fn same_case(live: &Value, want: &Value) -> bool {
     matches!((live.as_str(), want.as_str()), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))

@@ -5,7 +5,7 @@ use super::sg_permissions::{self as permissions, Direction};
 use super::timeouts::{self, TIMEOUTS_CREATE_DELETE};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
-use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes};
+use crate::schema::{Attr, Blocks, ID, Object, TypeSchema, attributes, second_name};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as Live};
 
@@ -23,12 +23,14 @@ attributes! {
     ARN: Str = computed("arn");
     DESCRIPTION: Str = optional("description").replaces().default_str("Managed by Terraform")
         .check(|v| ec2::check::length(v, 0, 255));
-    NAME: Str = optional_computed("name").replaces().conflicts_with(&["name_prefix"]).check(checked_name);
+    NAME: Str = optional_computed("name").replaces().same(second_name::same::<LONGEST_NAME>).conflicts_with(&["name_prefix"]).check(checked_name);
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().conflicts_with(&["name"]).check(checked_prefix);
     OWNER_ID: Str = computed("owner_id");
     REVOKE_ON_DELETE: Bool = optional("revoke_rules_on_delete").default_bool(false).local();
     VPC_ID: Str = optional_computed("vpc_id").replaces();
 }
+
+const LONGEST_NAME: usize = 255;
 
 static SCHEMA: TypeSchema = TypeSchema {
     doc: "A firewall around network interfaces",
@@ -61,6 +63,9 @@ resource "aws_security_group" "web" {
 }
 "#,
     unique: &["name", "vpc_id"],
+    // What it protects must leave the old one first: AWS deletes none that is in use.
+    create_before_destroy: true,
+    second_name: Some(LONGEST_NAME),
     ..TypeSchema::new("aws_security_group", &TABLE)
 };
 

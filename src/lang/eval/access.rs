@@ -154,7 +154,7 @@ pub(super) fn index(value: &Value, key: &Value, span: Span) -> Result<Value, Dia
             Some(item) => item.clone(),
             None => return Err(no_attribute(k, items.keys(), hidden, span)),
         },
-        (Kind::Unknown(u), _) => unknown_element(u, &key, hidden, span, invalid)?,
+        (Kind::Unknown(u), _) => unknown_element(u, &key, invalid)?,
         _ => Value::dynamic(),
     };
     Ok(found.marked(marks))
@@ -189,8 +189,6 @@ fn out_of_range(key: &Value, length: usize, invalid: impl Fn(String) -> Diagnost
 fn unknown_element(
     u: &crate::value::Unknown,
     key: &Value,
-    hidden: Hidden,
-    span: Span,
     invalid: impl Fn(String) -> Diagnostic,
 ) -> Result<Value, Diagnostic> {
     Ok(match (&u.ty, &key.kind) {
@@ -206,10 +204,7 @@ fn unknown_element(
             Some(ty) => Value::unknown(ty.clone()),
             None => return Err(out_of_range(key, types.len(), invalid)),
         },
-        (Type::Object(o), Kind::String(k)) => match o.attributes.get(k) {
-            Some(ty) => Value::unknown(ty.clone()),
-            None => return Err(no_attribute(k, o.attributes.keys(), hidden, span)),
-        },
+        // An unknown object is not looked into by index: a quirk of HCL.
         _ => Value::dynamic(),
     })
 }

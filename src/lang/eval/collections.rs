@@ -274,7 +274,12 @@ impl Evaluator<'_> {
             ty if *ty != Type::Dynamic && source.is_surely_not_null() => {
                 Value::tuple(vec![self.expr(each, &env.with_item(source.clone()))])
             }
-            _ => Value::dynamic(),
+            Type::Dynamic => Value::dynamic(),
+            // Null is no element: how many there are is not known, but what one would be is looked at.
+            ty => {
+                item_type(ty);
+                Value::dynamic()
+            }
         }
     }
 }

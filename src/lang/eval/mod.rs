@@ -225,9 +225,9 @@ impl<'s> Evaluator<'s> {
         let mut notes = Vec::new();
         for traversal in references::all_traversals(expr) {
             let value = match env.get(&traversal.root) {
-                Some(value) => follow(value.clone(), &traversal.steps),
+                Some(value) => follow(value.clone(), &traversal.steps).ok(),
                 None => match self.scope.resolve(&traversal) {
-                    Ok(found) => follow(found.value, &traversal.steps[found.steps_used..]),
+                    Ok(found) => follow(found.value, &traversal.steps[found.steps_used..]).ok(),
                     Err(_) => None,
                 },
             };
@@ -471,10 +471,11 @@ fn undecided(marks: Marks, yes: &Value, no: &Value, ty: Type) -> Value {
     value.marked(marks)
 }
 
-fn follow(value: Value, steps: &[Step]) -> Option<Value> {
+/// Where constant steps lead from a value.
+pub fn follow(value: Value, steps: &[Step]) -> Result<Value, Diagnostic> {
     steps.iter().try_fold(value, |value, step| match step {
-        Step::Attr(name, span) => access::attribute(&value, name, *span).ok(),
-        Step::Index(key, span) => access::index(&value, key, *span).ok(),
+        Step::Attr(name, span) => access::attribute(&value, name, *span),
+        Step::Index(key, span) => access::index(&value, key, *span),
     })
 }
 

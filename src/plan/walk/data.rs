@@ -1,10 +1,10 @@
 //! Data sources: evaluated, and read as soon as everything they need is known.
 
 use super::checks::as_warning;
-use super::resources::{collect, instances};
+use super::resources::{any_value, collect, instances};
 use super::{Moment, Purpose, Walk, WalkError};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
-use crate::config::body::desired;
+use crate::config::body::{check_desired, desired};
 use crate::config::{DeclKey, Resource};
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::{ModuleId, Node};
@@ -47,6 +47,13 @@ impl Walk<'_> {
                 let declared = (id, resource);
                 self.conditions(Moment::Before, declared, &address, repeated.clone(), None, &mut found);
                 let scope = self.scope(id, &path, repeated.clone());
+                if self.blank {
+                    check_desired(schema, &resource.body, resource.header, &scope, &mut found);
+                    let this = Some(any_value(schema));
+                    self.conditions(Moment::After, declared, &address, repeated, this, &mut found);
+                    self.diags.extend(found);
+                    continue;
+                }
                 let want = desired(schema, &resource.body, resource.header, &scope, &mut found);
                 let failed = found.has_errors();
                 let lenient = resource.check.is_some() && self.purpose != Purpose::Validate;

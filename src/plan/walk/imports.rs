@@ -126,7 +126,11 @@ impl<'a> Walk<'a> {
             Some(expr) => {
                 let scope = ImportScope { root: self.scope(0, &root, Repeated::default()) };
                 let Some(pairs) = import_pairs(expr, &scope, diags) else { return };
-                let each = |(k, v)| Repeated { key: Some(InstanceKey::Key(k)), each_value: Some(v) };
+                let each = |(k, v)| Repeated {
+                    key: Some(InstanceKey::Key(k)),
+                    each_value: Some(v),
+                    of_count: false,
+                };
                 pairs.into_iter().map(each).collect()
             }
         };

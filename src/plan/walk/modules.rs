@@ -4,8 +4,8 @@ use super::{Purpose, Walk};
 use crate::addr::{InstanceKey, ModulePath};
 use crate::config::body::describe;
 use crate::config::variables::Constants;
-use crate::config::{Output, Validation, Variable};
-use crate::diag::{Diagnostic, Diagnostics, Span, nearest};
+use crate::config::{Output, Repetition, Validation, Variable};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::graph::ModuleId;
 use crate::lang::eval::{Scope, convert_to_constraint, eval};
 use crate::plan::repeat::{expand, unknown_instance};
@@ -19,30 +19,12 @@ impl Walk<'_> {
         let entry = &self.graph.modules[child];
         let (Some(parent), name) = (entry.parent, entry.name.clone()) else { return };
         let call = &self.graph.modules[parent].module.calls[&name];
-        for attribute in &call.arguments.attributes {
-            if !entry.module.variables.contains_key(&attribute.name.name) {
-                self.diags.push(unknown_input(
-                    &name,
-                    &attribute.name.name,
-                    attribute.name.span,
-                    entry.module.variables.keys(),
-                ));
-            }
-        }
-        for block in &call.arguments.blocks {
-            let d = Diagnostic::error(
-                "unknown-block",
-                format!("a module block has no block `{}`", block.kind.name),
-            );
-            self.diags.push(
-                d.at(block.header).help(format!("to pass an object, write `{} = {{ … }}`", block.kind.name)),
-            );
-        }
         for path in self.values.paths(parent) {
             let mut diags = std::mem::take(&mut self.diags);
             let scope = self.scope(parent, &path, self.repeated(parent, &path));
             let expansion = expand(&call.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
             self.diags = diags;
+            let expansion = if self.blank { Expansion::Unknown } else { expansion };
             let mut keys = expansion.keys();
             if matches!(expansion, Expansion::Unknown) {
                 // One stand-in, so that mistakes inside show.
@@ -64,15 +46,18 @@ impl Walk<'_> {
         let variable = &self.graph.modules[id].module.variables[name];
         for path in self.values.paths(id) {
             let mut diags = std::mem::take(&mut self.diags);
-            let given = if id == 0 {
+            let given = if id == 0 && self.blank {
+                None
+            } else if id == 0 {
                 self.root_value(variable, &mut diags)
             } else {
                 self.argument(id, &path, variable, &mut diags)
             };
             let value = match given {
                 Some(value) => self.settle(variable, value, self.argument_span(id, name), &mut diags),
-                None => Value::unknown(variable.constraint.ty.clone()),
+                None => any_value(variable),
             };
+            let value = if self.blank { any_value(variable) } else { value };
             self.values.module_mut(id, &path).variables.insert(name.clone(), value);
             for validation in &variable.validations {
                 let scope = self.scope(id, &path, Repeated::default());
@@ -140,21 +125,15 @@ impl Walk<'_> {
             if variable.default.is_some() {
                 return Some(default(variable, diags));
             }
-            diags.push(
-                Diagnostic::error(
-                    "missing-argument",
-                    format!("module `{}` needs `{}`", call.name, variable.name),
-                )
-                .at(call.header)
-                .label(variable.span, "declared here, without default")
-                .help(format!("add `{} = …` ({})", variable.name, variable.constraint.ty)),
-            );
+            // Reported with the graph.
             return None;
         };
         let (outer, key) = path.outer()?;
         let expansion = self.values.module(parent, &outer)?.calls.get(&id);
-        let repeated =
-            expansion.and_then(|e| e.get(key)).cloned().unwrap_or_else(|| unknown_instance(&call.repetition));
+        let repeated = expansion
+            .and_then(|e| e.get(key))
+            .cloned()
+            .unwrap_or_else(|| self.any_instance(&call.repetition));
         let scope = self.scope(parent, &outer, repeated);
         let value = eval(&attribute.expr, &scope, diags);
         if value.all_marks().ephemeral && !variable.ephemeral {
@@ -183,6 +162,14 @@ impl Walk<'_> {
                 );
                 None
             }
+        }
+    }
+
+    /// With nothing known, arguments may refer to both `each` and `count`: a quirk of Terraform.
+    fn any_instance(&self, repetition: &Repetition) -> Repeated {
+        match self.blank {
+            true => Repeated { key: None, each_value: Some(Value::dynamic()), of_count: true },
+            false => unknown_instance(repetition),
         }
     }
 
@@ -349,23 +336,15 @@ pub(super) fn condition(
     }
 }
 
+/// Of the variable's type, with its marks.
+fn any_value(variable: &Variable) -> Value {
+    let marks = Marks { sensitive: variable.sensitive, ephemeral: variable.ephemeral };
+    Value::unknown(variable.constraint.ty.without_optional()).marked(marks)
+}
+
 fn default(variable: &Variable, diags: &mut Diagnostics) -> Value {
     match &variable.default {
         Some(expr) => eval(expr, &Constants, diags),
         None => Value::null(variable.constraint.ty.clone()),
-    }
-}
-
-fn unknown_input<'n>(
-    module: &str,
-    name: &str,
-    span: Span,
-    known: impl Iterator<Item = &'n Arc<str>>,
-) -> Diagnostic {
-    let d = Diagnostic::error("unknown-attribute", format!("module `{module}` has no variable `{name}`"))
-        .at(span);
-    match nearest(name, known.map(|n| &**n)) {
-        Some(near) => d.help(format!("did you mean `{near}`?")),
-        None => d.help(format!("declare it in the module: `variable \"{name}\" {{ }}`, or remove this line")),
     }
 }

@@ -50,7 +50,7 @@ impl Walk<'_> {
                 // Whatever made the instance may be gone: its key says all that may be referred to.
                 let each_value = matches!(address.key, InstanceKey::Key(_)).then(Value::dynamic);
                 let declared = found.map(|(id, _)| id).or_else(|| Some(self.removed_by(address)?.0));
-                (declared?, Repeated { key: Some(address.key.clone()), each_value })
+                (declared?, Repeated { key: Some(address.key.clone()), each_value, of_count: false })
             }
         };
         let values = self.provisioner_values(id, address, provisioner, repeated, this, diags);

@@ -5,7 +5,7 @@ use super::another_vpc::clashes;
 use super::providers::provider_key;
 use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
-use crate::config::body::desired;
+use crate::config::body::{check_desired, desired};
 use crate::config::{DeclKey, Resource};
 use crate::diag::Diagnostics;
 use crate::diff::{Sides, diff};
@@ -17,7 +17,7 @@ use crate::plan::values::{Expansion, Repeated};
 use crate::plan::{Action, Change, Reason};
 use crate::provider::ProviderSettings;
 use crate::schema::{Object, TypeSchema};
-use crate::value::Value;
+use crate::value::{Type, Value};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Walk<'_> {
         let scope = self.scope(id, path, Repeated::default());
         let expansion = expand(&resource.repetition, &scope, &mut diags, self.purpose == Purpose::Validate);
         self.diags = diags;
-        expansion
+        if self.blank { Expansion::Unknown } else { expansion }
     }
 
     fn instance(&mut self, instance: &Instance<'_>) -> Value {
@@ -114,6 +114,14 @@ impl Walk<'_> {
         let scope = self.scope(*id, &address.module, instance.repeated.clone());
         let repeated = instance.repeated.clone();
         self.conditions(Moment::Before, (*id, resource), address, repeated, None, &mut diags);
+        if self.blank {
+            check_desired(schema, &resource.body, resource.header, &scope, &mut diags);
+            let this = any_value(schema);
+            self.check_provisioners(*id, resource, address, &instance.repeated, &this, &mut diags);
+            self.diags = diags;
+            self.postconditions(instance, &this);
+            return Value::dynamic();
+        }
         let mut wanted = desired(schema, &resource.body, resource.header, &scope, &mut diags);
         self.tune(address, &mut wanted, &mut diags);
         let failed = diags.error_count() > errors;
@@ -161,7 +169,6 @@ impl Walk<'_> {
         let Instance { id, resource, schema, address, .. } = instance;
         let provider = self.provider_for(*id, &resource.provider);
         let settings = self.settings.get(&provider).cloned().unwrap_or_default();
-        let node = Node::Resource(*id, resource.key.clone());
         let mut wanted = wanted;
         let old = self.state.resources.get(address).cloned();
         let imported = self.imported.contains_key(address);
@@ -182,7 +189,7 @@ impl Walk<'_> {
             desired: Object::new(),
             attributes: Vec::new(),
             rollout: Vec::new(),
-            create_before_destroy: schema.create_before_destroy || self.create_before_destroy.contains(&node),
+            create_before_destroy: schema.create_before_destroy || self.asks_to_be_created_first(instance),
             prevent_destroy: resource.lifecycle.prevent_destroy.is_some(),
             previous: self.previous(address),
             importing: self.imported.get(address).cloned(),
@@ -196,7 +203,14 @@ impl Walk<'_> {
             (Some(old), Some(live)) => {
                 change.id = Some(old.id.clone());
                 ignore_changes(&mut wanted, &live, &resource.lifecycle, schema.table);
+                let carried = carried(schema, &live, &wanted);
                 self.compare(instance, &mut change, live, &wanted, applied.as_ref(), old);
+                if change.action == Action::Replace {
+                    for (name, value) in carried {
+                        change.after.put(name, Some(value.clone()));
+                        wanted.put(name, Some(value));
+                    }
+                }
                 if let Some(name) = replacements_name(schema, &change, &wanted) {
                     change.after.put("name", Some(name.as_str().into()));
                     wanted.put("name", Some(name.into()));
@@ -257,7 +271,9 @@ impl Walk<'_> {
             Action::Update
         };
         if change.action == Action::Replace {
-            let first = change.create_before_destroy || self.can_stand_beside(&change.attributes);
+            let asked = self.asks_to_be_created_first(instance);
+            let itself = schema.create_before_destroy && (schema.may_stand_beside)(&live, wanted);
+            let first = asked || itself || self.can_stand_beside(&change.attributes);
             let possible = schema.free_name(&live, wanted).is_some() || !clashes(schema, &live, wanted);
             change.create_before_destroy = first && possible;
         }
@@ -288,6 +304,12 @@ impl Walk<'_> {
         let values =
             changes.filter_map(|c| Some((c.before.as_ref()?.value(attribute)?, c.after.value(attribute)?)));
         values.filter(|(now, then)| now.kind != then.kind).map(|(now, _)| now.clone()).next()
+    }
+
+    /// Its own block says so, or that of something that needs it.
+    fn asks_to_be_created_first(&self, instance: &Instance<'_>) -> bool {
+        let node = Node::Resource(instance.id, instance.resource.key.clone());
+        self.create_before_destroy.contains(&node)
     }
 
     /// Whether something in `replace_triggered_by` changes.
@@ -332,9 +354,14 @@ impl Walk<'_> {
             if let Some(Some(live)) = self.live.get(address) {
                 ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);
             }
-            let name = self.changes.get(address).and_then(|c| replacements_name(schema, c, &wanted));
-            if let Some(name) = name {
-                wanted.put("name", Some(name.into()));
+            if let Some(change) = self.changes.get(address).filter(|c| c.action == Action::Replace) {
+                let before = change.before.clone().unwrap_or_default();
+                for (name, value) in carried(schema, &before, &wanted) {
+                    wanted.put(name, Some(value));
+                }
+                if let Some(name) = replacements_name(schema, change, &wanted) {
+                    wanted.put("name", Some(name.into()));
+                }
             }
         }
         Some((wanted, settings))
@@ -405,10 +432,26 @@ impl Walk<'_> {
     }
 }
 
+/// What others have set in the old one, and the new one begins with.
+fn carried(schema: &TypeSchema, live: &Object, wanted: &Object) -> Vec<(&'static str, Value)> {
+    let row = |name: &&'static str| {
+        let owned = schema.row(name)?.owned_elsewhere?;
+        Some((*name, live.value(name).filter(|_| owned(live, wanted))?.clone()))
+    };
+    schema.carried.iter().filter_map(row).collect()
+}
+
+/// Any instance of a type.
+pub(super) fn any_value(schema: &TypeSchema) -> Value {
+    let rows = schema.table.rows.iter().map(|row| (Arc::from(row.name), row.ty()));
+    Value::unknown(Type::object(rows.chain([(Arc::from("id"), Type::String)])))
+}
+
 /// The name of one that is created while the old one of the same name still stands.
 fn replacements_name(schema: &TypeSchema, change: &Change, wanted: &Object) -> Option<String> {
     let beside = change.action == Action::Replace && change.create_before_destroy;
-    schema.free_name(change.before.as_ref().filter(|_| beside)?, wanted)
+    let live = change.before.as_ref().filter(|live| beside && clashes(schema, live, wanted))?;
+    schema.free_name(live, wanted)
 }
 
 /// The instances to visit; one stand-in where their number is unknown.

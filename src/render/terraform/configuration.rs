@@ -11,7 +11,7 @@ use crate::lang::syntax::{Body, Expr, Step, Traversal};
 use crate::plan::walk::Walk;
 use crate::provider::local_name;
 use crate::schema::{Nesting, Table};
-use crate::value::{Kind, quote, to_json};
+use crate::value::{Kind, quote, unrounded_json};
 use serde_json::{Map, Value as Json, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -236,14 +236,14 @@ fn default(expr: &Expr, variable: &Variable) -> Option<Json> {
     let mut diags = Diagnostics::default();
     let value = eval(expr, &Constants, &mut diags);
     let value = convert_to_constraint(&value, &variable.constraint).ok()?;
-    if diags.has_errors() { None } else { to_json(&value) }
+    if diags.has_errors() { None } else { unrounded_json(&value) }
 }
 
 /// The value of an expression without names and functions.
 fn constant(expr: &Expr) -> Option<Json> {
     let mut diags = Diagnostics::default();
     let value = eval(expr, &Constants, &mut diags);
-    if diags.has_errors() { None } else { to_json(&value) }
+    if diags.has_errors() { None } else { unrounded_json(&value) }
 }
 
 /// `aws_vpc.a[0].tags.x` and what it lies in: `aws_vpc.a[0].tags`, `aws_vpc.a[0]`, `aws_vpc.a`.

@@ -3,7 +3,7 @@
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::schema::{Nesting, Object, Shape, Table};
 use crate::state::is_opaque;
-use crate::value::{Kind, Value, shape_json, to_json};
+use crate::value::{Kind, Value, shape_json, unrounded_json};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -107,7 +107,7 @@ pub fn open_json(value: &Value) -> Json {
             let known = items.iter().filter(|(_, v)| !v.is_unknown());
             Json::Object(known.map(|(k, v)| (k.to_string(), open_json(v))).collect())
         }
-        _ => to_json(value).unwrap_or(Json::Null),
+        _ => unrounded_json(value).unwrap_or(Json::Null),
     }
 }
 

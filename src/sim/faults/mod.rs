@@ -23,6 +23,9 @@ pub struct Faults {
     pub buckets: Buckets,
     /// Until a new IAM role or instance profile can be used by other services.
     pub iam_delay: Millis,
+    /// Until a new EC2 id is known to all of EC2, at most; most ids are at once (see `ec2::fresh`). 0: all are.
+    #[serde(default)]
+    pub ec2_delay: Millis,
     declared: Vec<Fault>,
     next: u32,
     /// Worlds as they were before recent changes, for stale reads; kept only while such a fault is declared.
@@ -34,12 +37,17 @@ pub struct Faults {
 /// Guide, "Troubleshoot IAM: changes that I make are not always immediately visible"); some seconds, as seen.
 const IAM_DELAY: Millis = 6_000;
 
+/// EC2's window is not published; waits of some seconds are what its guide asks of clients ("start with a couple of
+/// seconds of wait time"). 0 switches it off for all worlds.
+const EC2_DELAY: Millis = 3_000;
+
 impl Default for Faults {
     fn default() -> Self {
         Self {
             throttling: true,
             buckets: Buckets::default(),
             iam_delay: IAM_DELAY,
+            ec2_delay: EC2_DELAY,
             declared: Vec::new(),
             next: 1,
             past: Vec::new(),
@@ -81,6 +89,8 @@ pub enum What {
     UnhealthyTargets { group: String },
     /// New IAM roles and profiles take this long to be usable.
     IamDelay { by: Millis },
+    /// New EC2 ids, all of them, are unknown to later calls for up to so long.
+    Ec2Delay { by: Millis },
     /// Somebody else makes this call.
     Edit { service: String, operation: String, input: Json },
 }
@@ -111,7 +121,7 @@ impl Faults {
     /// As other fakes are: every call is taken, and what was made is known everywhere at once.
     pub fn make_prompt(&mut self) {
         self.throttling = false;
-        self.iam_delay = 0;
+        (self.iam_delay, self.ec2_delay) = (0, 0);
     }
 
     pub fn declared(&self) -> &[Fault] {
@@ -150,6 +160,15 @@ impl Faults {
             _ => None,
         });
         declared.max().unwrap_or(self.iam_delay)
+    }
+
+    /// How long a new EC2 id may be unknown, if a fault says so.
+    pub fn declared_ec2_delay(&self, now: Millis) -> Option<Millis> {
+        let declared = self.in_force(now).filter_map(|f| match f.what {
+            What::Ec2Delay { by } => Some(by),
+            _ => None,
+        });
+        declared.max()
     }
 
     /// Takes back the fault with this number, or all; how many there were.
@@ -198,15 +217,19 @@ fn begin(world: &mut World, what: &What) {
         What::Image { image, behaviour } => {
             world.ecs.images.insert(image.clone(), behaviour.clone());
         }
-        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
         What::Edit { service, operation, input } => edit(world, service, operation, input),
-        What::Calls(_) | What::NoCapacity { .. } | What::SlowBoot { .. } | What::IamDelay { .. } => {}
+        What::Calls(_)
+        | What::NoCapacity { .. }
+        | What::SlowBoot { .. }
+        | What::IamDelay { .. }
+        | What::Ec2Delay { .. } => {}
     }
 }
 
 fn end(world: &mut World, what: &What) {
     match what {
-        What::UnhealthyTargets { .. } => super::service::elbv2::check_all(world),
+        What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
         What::LostZone { .. } | What::NoCapacity { .. } => {
             super::service::autoscaling::capacity_is_back(world)
         }

@@ -108,7 +108,8 @@ fn check(world: &World, what: &What) -> Result<(), String> {
         What::NoCapacity { .. }
         | What::SlowBoot { .. }
         | What::UnhealthyTargets { .. }
-        | What::IamDelay { .. } => Ok(()),
+        | What::IamDelay { .. }
+        | What::Ec2Delay { .. } => Ok(()),
     }
 }
 
@@ -149,6 +150,7 @@ impl fmt::Display for What {
             ),
             What::UnhealthyTargets { group } => write!(f, "targets of {group} fail their checks"),
             What::IamDelay { by } => write!(f, "new IAM roles and profiles are usable after {}", spoken(*by)),
+            What::Ec2Delay { by } => write!(f, "new EC2 ids are unknown for up to {}", spoken(*by)),
             What::Edit { service, operation, .. } => write!(f, "somebody else calls {service} {operation}"),
         }
     }

@@ -128,3 +128,56 @@ fn too_many_calls_are_throttled_until_the_bucket_fills_up() {
     assert_eq!(accepted(START), 20);
     assert_eq!(accepted(START + 3_000), 3);
 }
+
+fn ec2(sim: &Sim, now: Millis, query: &str) -> (StatusCode, String) {
+    let request = Request::post("/")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260102/us-east-1/ec2/aws4_request");
+    let body = Bytes::from(format!("{query}&Version=2016-11-15"));
+    let answer = sim.handle(now, request.body(body).unwrap()).unwrap();
+    (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
+}
+
+fn made(sim: &Sim, now: Millis) -> String {
+    let (_, answer) = ec2(sim, now, "Action=CreateVpc&CidrBlock=10.0.0.0/16");
+    let id = answer.split("<vpcId>").nth(1).and_then(|rest| rest.split('<').next());
+    id.unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
+}
+
+#[test]
+fn new_ids_are_unknown_for_a_while_and_then_to_no_call() {
+    let sim = sim();
+    let what = What::Ec2Delay { by: 10_000 };
+    sim.with(|world| declare(world, Fault { number: 0, from: 0, until: None, what }));
+    let vpc = made(&sim, START);
+    let asked = format!("Action=DescribeVpcs&VpcId.1={vpc}");
+    let dependent = format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.0.1.0/24");
+    for query in [&asked, &dependent] {
+        let (status, answer) = ec2(&sim, START, query);
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(answer.contains("<Code>InvalidVpcID.NotFound</Code>"), "{answer}");
+    }
+    // Lists and filters know it, and it can be taken back.
+    assert!(ec2(&sim, START, "Action=DescribeVpcs").1.contains(&vpc));
+    assert_eq!(ec2(&sim, START, &format!("Action=DeleteVpc&VpcId={}", made(&sim, START))).0, StatusCode::OK);
+    for query in [&asked, &dependent] {
+        assert_eq!(ec2(&sim, START + 10_001, query).0, StatusCode::OK);
+    }
+}
+
+#[test]
+fn few_new_ids_are_unknown_by_default_the_same_for_a_seed_and_none_in_a_prompt_world() {
+    let unknown = |sim: Sim| {
+        let unknown = |id: String| {
+            let (status, _) = ec2(&sim, START, &format!("Action=DescribeVpcs&VpcId.1={id}"));
+            (status != StatusCode::OK).then_some(id)
+        };
+        (0..40).filter_map(|_| unknown(made(&sim, START))).collect::<Vec<_>>()
+    };
+    let found = unknown(sim());
+    assert!((1..=15).contains(&found.len()), "{found:?}");
+    assert_eq!(found, unknown(sim()));
+    let prompt = sim();
+    prompt.with(|world| world.faults.make_prompt());
+    assert_eq!(unknown(prompt), Vec::<String>::new());
+}

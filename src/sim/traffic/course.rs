@@ -1,5 +1,6 @@
 //! What is kept of the past: the rates of rules, and when a target took part with what outcome.
 
+use crate::named::Named;
 use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +95,7 @@ impl Point {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct GroupCourse {
     /// By `id:port`, in order of time; the last may be open.
-    pub spells: BTreeMap<String, Vec<Spell>>,
+    pub spells: Named<Vec<Spell>>,
     /// Deregistered, but the balancer's nodes do not know it yet.
     pub leaving: BTreeMap<String, Leaving>,
     /// Since when a target takes part, for slow start.
@@ -196,7 +197,7 @@ impl GroupCourse {
     pub fn begin(&mut self, key: &str, now: Millis, weight: f64, mode: Mode) {
         self.close(key, now);
         self.services.extend(mode.service.clone());
-        self.spells.entry(key.to_owned()).or_default().push(Spell { from: now, to: None, weight, mode });
+        self.spells.of_name(key).push(Spell { from: now, to: None, weight, mode });
         if self.spells.len() > KEPT_TARGETS {
             self.forget_oldest();
         }

@@ -145,7 +145,7 @@ fn settle_rule(
         if before != rate * share {
             moved.insert(name.clone());
         }
-        let group = world.traffic.groups.entry(name.clone()).or_default();
+        let group = world.traffic.groups.of_name(&name);
         if group.rules.insert(arn.to_owned()) {
             fresh.insert(name);
         }

@@ -19,6 +19,7 @@ pub use flow::SESSION;
 pub use numbers::{Cause, End, Leaf, Loss, Numbers, Scope, broken, losses, numbers, outcomes};
 
 use super::World;
+use super::named::Named;
 use super::service::{cloudwatch, ecs};
 use super::world::{self, Millis};
 use course::{GroupCourse, RuleCourse};
@@ -37,7 +38,7 @@ pub struct State {
     next: u32,
     /// By ARN; those of deleted rules and groups are kept: what they served is history.
     rules: BTreeMap<String, RuleCourse>,
-    groups: BTreeMap<String, GroupCourse>,
+    groups: Named<GroupCourse, 2>,
     /// Running tasks of a service, from when on.
     services: BTreeMap<String, Vec<(Millis, i64)>>,
     /// Groups that a target (by id) is about to be left by the nodes of.

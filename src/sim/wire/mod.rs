@@ -379,7 +379,14 @@ impl Call {
             let message = "Request would have succeeded, but DryRun flag is set.";
             return Err(ApiError::new("DryRunOperation", message).status(412));
         }
-        let answer = handler(world, &input);
+        let answer = if self.service.name == "ec2" {
+            service::ec2::fresh::check(world, operation.name, &input)?;
+            let (answer, given) = world.watching_ids(|world| handler(world, &input));
+            service::ec2::fresh::given(world, given);
+            answer
+        } else {
+            handler(world, &input)
+        };
         if mutates(operation.name) {
             self.record(world, operation.name, parts, &input, &answer);
         }

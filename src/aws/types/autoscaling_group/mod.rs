@@ -101,6 +101,10 @@ resource "aws_autoscaling_group" "hosts" {
         want.value("name").filter(|n| !n.is_null()).cloned().map(|n| ("id", n)).into_iter().collect()
     },
     unique: &["name"],
+    // Its hosts serve until those of the new one do.
+    create_before_destroy: true,
+    second_name: Some(LONGEST_NAME),
+    carried: &["desired_capacity"],
     resolve_words: versions::resolve_words,
     ..TypeSchema::new("aws_autoscaling_group", &TABLE)
 };
@@ -214,23 +218,8 @@ impl AwsType for AutoscalingGroup {
     }
 
     fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
-        const NAME: &str = "target_group_arns";
-        if !changed.iter().any(|c| c == NAME) {
-            return None;
-        }
-        let items =
-            |o: &Object| o.value(NAME).and_then(Value::as_slice).map(<[Value]>::to_vec).unwrap_or_default();
-        let (old, new) = (items(live), items(want));
-        let mut both = new.clone();
-        both.extend(old.iter().filter(|arn| !new.contains(arn)).cloned());
-        let known = want.value(NAME).is_some_and(Value::is_wholly_known);
-        if known && (both.len() == new.len() || both.len() == old.len()) {
-            return None;
-        }
-        let mut between = live.clone();
-        between.put(NAME, Some(Value::set(Type::String, both)));
-        let text = "register the instances in the old and the new target group".to_owned();
-        Some(Between { want: between, changed: vec![NAME.to_owned()], text })
+        let text = "register the instances in the old and the new target group";
+        Between::with_both(TARGET_GROUP_ARNS.row.name, live, want, changed, text)
     }
 
     fn rollout(

@@ -2,7 +2,7 @@
 
 use crate::aws::types::ecs::arn;
 use crate::aws::types::timeouts::{TIMEOUTS_UPDATE_DELETE, is_duration};
-use crate::schema::{Object, attributes};
+use crate::schema::{Object, attributes, second_name};
 use crate::value::Value;
 
 pub mod distribution {
@@ -230,9 +230,11 @@ pub mod warm {
     }
 }
 
+pub const LONGEST_NAME: usize = 255;
+
 attributes! {
     TABLE [TIMEOUTS_UPDATE_DELETE]:
-    NAME: Str = optional_computed("name").replaces().conflicts_with(&["name_prefix"])
+    NAME: Str = optional_computed("name").replaces().same(second_name::same::<LONGEST_NAME>).conflicts_with(&["name_prefix"])
         .check(|v| at_most(v, 255));
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().check(|v| at_most(v, 229));
     MIN_SIZE: Int = required("min_size");

@@ -60,6 +60,11 @@ resource "aws_ecs_service" "web" {
 "#,
     validate,
     unique: &["name", "cluster"],
+    // The old one serves until the new one does.
+    create_before_destroy: true,
+    second_name: Some(LONGEST_NAME),
+    may_stand_beside,
+    carried: &["desired_count"],
     ..TypeSchema::new("aws_ecs_service", &TABLE)
 };
 
@@ -81,6 +86,12 @@ impl Place {
             },
         }
     }
+}
+
+/// Not where both would ask for what there is once: a place on each host, a name in a namespace, a listener rule.
+fn may_stand_beside(live: &Object, want: &Object) -> bool {
+    let named = |o: &Object| o.block(&SERVICE_CONNECT).is_some_and(|block| block.has("service"));
+    !daemon(want) && !(named(live) && named(want)) && !moves_traffic(want)
 }
 
 pub struct EcsService;

@@ -5,7 +5,7 @@ use crate::aws::tags::{TAGS, TAGS_ALL};
 use crate::aws::types::ecs::{self, arn};
 use crate::aws::types::timeouts::TIMEOUTS;
 use crate::rollout::ecs_deployment::stands_still;
-use crate::schema::{Object, attributes};
+use crate::schema::{Object, attributes, second_name};
 use crate::value::Value;
 
 pub mod alarms {
@@ -258,9 +258,11 @@ pub mod lattice {
     }
 }
 
+pub const LONGEST_NAME: usize = 255;
+
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
-    NAME: Str = required("name").replaces();
+    NAME: Str = required("name").replaces().same(second_name::same::<LONGEST_NAME>);
     CLUSTER: Str = optional_computed("cluster").replaces().same(same_name)
         .doc("Name or ARN; the cluster `default` unless declared");
     TASK_DEFINITION: Str = optional("task_definition").same(same_revision)

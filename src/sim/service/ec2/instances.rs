@@ -334,7 +334,7 @@ pub const FILTERS: super::query::Table = &[
 pub fn asked(world: &World, input: &Json) -> Result<Vec<String>, ApiError> {
     let wanted = input.texts("InstanceIds");
     let unknown: Vec<&str> =
-        wanted.iter().filter(|id| !world.ec2.instances.contains_key(**id)).copied().collect();
+        wanted.iter().filter(|id| !world.ec2.instances.contains_key(id)).copied().collect();
     if !unknown.is_empty() {
         return Err(no_instances(&unknown));
     }

@@ -4,6 +4,7 @@
 //! AWS's own.
 
 mod failures;
+pub mod fresh;
 mod gateways;
 pub mod images;
 mod instance_attributes;

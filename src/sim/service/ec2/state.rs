@@ -2,6 +2,7 @@
 
 use super::launch_templates::Template;
 use super::own_images::OwnImage;
+use crate::named::Named;
 use crate::world::Millis;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -26,7 +27,7 @@ pub struct State {
     pub rules_made: u64,
     pub launch_templates: BTreeMap<String, Template>,
     pub key_pairs: BTreeMap<String, KeyPair>,
-    pub instances: BTreeMap<String, Instance>,
+    pub instances: Named<Instance>,
     pub volumes: BTreeMap<String, Volume>,
     #[serde(default)]
     pub snapshots: BTreeMap<String, Snapshot>,
@@ -37,6 +38,9 @@ pub struct State {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub deregistered: BTreeMap<String, Millis>,
     pub tags: BTreeMap<String, Tags>,
+    /// Ids that not all calls know yet, and until when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fresh: BTreeMap<String, Millis>,
     /// Answers to calls that carried a client token, by `Operation:token`.
     pub answered: BTreeMap<String, Answered>,
     /// Images that are not known here → the known image that each behaves like.

@@ -33,6 +33,17 @@ fn kind(id: &str) -> Option<&'static (&'static str, &'static str, &'static str, 
     KINDS.iter().find(|row| row.0 == prefix)
 }
 
+/// The error for an id that there is not; None for ids of no resource.
+pub fn unknown(id: &str) -> Option<ApiError> {
+    let (prefix, _, code, noun) = kind(id)?;
+    let message = match *prefix {
+        "nat" => format!("The Nat Gateway {id} was not found"),
+        "sg" => format!("The security group '{id}' does not exist"),
+        _ => format!("The {noun} ID '{id}' does not exist"),
+    };
+    Some(ApiError::new(code, message))
+}
+
 fn exists(world: &World, prefix: &str, id: &str) -> bool {
     let ec2 = &world.ec2;
     match prefix {

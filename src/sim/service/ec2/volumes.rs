@@ -214,7 +214,7 @@ pub fn attach_volume(world: &mut World, input: &Json) -> Answer {
 pub fn detach_volume(world: &mut World, input: &Json) -> Answer {
     let id = need(input, "VolumeId")?;
     let wanted = input.text("InstanceId");
-    if let Some(wanted) = wanted.filter(|wanted| !world.ec2.instances.contains_key(*wanted)) {
+    if let Some(wanted) = wanted.filter(|wanted| !world.ec2.instances.contains_key(wanted)) {
         return Err(no_instance(wanted));
     }
     let volume = world.ec2.volumes.get(id).ok_or_else(|| no_volume(id))?;

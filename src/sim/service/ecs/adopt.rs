@@ -45,7 +45,7 @@ pub fn task(world: &mut World, cluster: &str, described: &Json) -> Result<(), St
         return Err(format!("there is no task definition {}", short(&definition)));
     }
     let host = text("containerInstanceArn");
-    if let Some(host) = host.as_ref().filter(|host| !world.ecs.hosts.contains_key(*host)) {
+    if let Some(host) = host.as_ref().filter(|host| !world.ecs.hosts.contains_key(host)) {
         return Err(format!("there is no container instance {}", short(host)));
     }
     let (mut deployment, mut network) = (None, None);

@@ -22,7 +22,7 @@ pub(super) fn register_container_instance(world: &mut World, input: &Json) -> An
     let given = input.list("attributes").iter().map(attribute).collect();
     // An agent that starts again says who it is (amazon-ecs-agent#132, #583).
     let known = input.text("containerInstanceArn").filter(|arn| !arn.is_empty());
-    if let Some(known) = known.filter(|known| !world.ecs.hosts.contains_key(*known)) {
+    if let Some(known) = known.filter(|known| !world.ecs.hosts.contains_key(known)) {
         return Err(client(format!("Container instance {} is inactive.", short(known))));
     }
     let arn = match world.ecs.host_of.get(instance).cloned() {

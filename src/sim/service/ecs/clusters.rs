@@ -24,7 +24,7 @@ pub(super) fn view(world: &World, cluster: &Cluster, input: &Json) -> Json {
     let active_services = cluster
         .services
         .iter()
-        .filter(|arn| world.ecs.services.get(*arn).is_some_and(|one| one.status != "INACTIVE"));
+        .filter(|arn| world.ecs.services.get(arn).is_some_and(|one| one.status != "INACTIVE"));
     let mut view = json!({
         "clusterArn": cluster.arn,
         "clusterName": cluster.name,

@@ -6,7 +6,7 @@ use super::model::{Host, Rollout};
 use super::scheduler::{Seen, complain, launch, see, started, stop_all};
 use super::{placement, short};
 use crate::World;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Draining hosts keep their daemon until the other tasks have left (ECS developer guide, draining).
 fn belongs(world: &World, host: &Host) -> bool {
@@ -25,8 +25,10 @@ pub(super) fn look(world: &mut World, arn: &str) {
         members.all(|one| placement::expression_holds(one.text("expression").unwrap_or_default(), host))
     };
     let seen = see(world, service);
-    let used: BTreeSet<&str> = seen.iter().filter_map(|one| one.host.as_deref()).collect();
-    let on = |host: &Host| used.contains(host.arn.as_str());
+    let host_of = |one: &Seen| Some((one.arn.clone(), world.ecs.tasks.get(&one.arn)?.host.clone()?));
+    let placed: BTreeMap<String, String> = seen.iter().filter_map(host_of).collect();
+    let used: BTreeSet<&String> = placed.values().collect();
+    let on = |host: &Host| used.contains(&host.arn);
     let hosts: Vec<(String, bool)> = cluster
         .hosts
         .iter()
@@ -40,10 +42,10 @@ pub(super) fn look(world: &mut World, arn: &str) {
         service.desired = hosts.len() as i64;
     }
     let spare = seen.iter().filter(|one| one.healthy).count() as i64 - min;
-    let going = outdated(&seen, &hosts, spare);
+    let going = outdated(&seen, &placed, &hosts, spare);
     stop_all(world, arn, &going);
     // On each host the old task goes before the new one comes.
-    let empty = |host: &str| !used.contains(host);
+    let empty = |host: &String| !used.contains(host);
     let mut list = Vec::new();
     for (host, draining) in &hosts {
         if *draining || !empty(host) {
@@ -62,11 +64,16 @@ pub(super) fn look(world: &mut World, arn: &str) {
 }
 
 /// Tasks of older deployments as far as healthy ones can be spared, and those on hosts that are out.
-fn outdated(seen: &[Seen], hosts: &[(String, bool)], mut spare: i64) -> Vec<String> {
+fn outdated(
+    seen: &[Seen],
+    placed: &BTreeMap<String, String>,
+    hosts: &[(String, bool)],
+    mut spare: i64,
+) -> Vec<String> {
     let staying: BTreeSet<&String> = hosts.iter().map(|(host, _)| host).collect();
     let mut going = Vec::new();
     for one in seen {
-        let placed = one.host.as_ref().is_some_and(|host| staying.contains(host));
+        let placed = placed.get(&one.arn).is_some_and(|host| staying.contains(host));
         let old = !one.primary || one.sick.is_some();
         if !placed {
             going.push(one.arn.clone());

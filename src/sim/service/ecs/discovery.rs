@@ -17,7 +17,11 @@ fn revision_of<'a>(world: &'a World, task: &Task) -> Option<&'a Revision> {
 /// A started task registers where its revision says.
 pub(super) fn register(world: &mut World, arn: &str) {
     let Some(task) = world.ecs.tasks.get(arn) else { return };
-    let Some(revision) = revision_of(world, task).cloned() else { return };
+    let Some(revision) = revision_of(world, task) else { return };
+    if revision.registries.is_empty() && revision.service_connect.is_none() {
+        return;
+    }
+    let revision = revision.clone();
     let task = task.clone();
     let mut places = Vec::new();
     for registry in &revision.registries {

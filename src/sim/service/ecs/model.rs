@@ -1,5 +1,6 @@
 //! The state of ECS.
 
+use crate::named::Named;
 use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -12,18 +13,18 @@ pub type Tags = BTreeMap<String, String>;
 pub struct State {
     pub clusters: BTreeMap<String, Cluster>,
     pub providers: BTreeMap<String, Provider>,
-    pub hosts: BTreeMap<String, Host>,
+    pub hosts: Named<Host>,
     /// EC2 instance → container instance ARN.
-    pub host_of: BTreeMap<String, String>,
+    pub host_of: Named<String>,
     pub families: BTreeMap<String, Family>,
-    pub services: BTreeMap<String, Service>,
+    pub services: Named<Service, 2>,
     pub revisions: BTreeMap<String, Revision>,
     pub service_deployments: BTreeMap<String, ServiceDeployment>,
-    pub tasks: BTreeMap<String, Task>,
+    pub tasks: Named<Task>,
     /// `address-or-instance:port` → the task that listens there.
-    pub listening: BTreeMap<String, String>,
+    pub listening: Named<String>,
     /// Private address → task, for tasks with their own interface.
-    pub addresses: BTreeMap<String, String>,
+    pub addresses: Named<String>,
     pub images: BTreeMap<String, super::images::ImageBehaviour>,
     /// Setting → value, and (principal, setting) → value as `principal setting`.
     pub settings: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! The service scheduler: one look compares what a service should have with what it has, and starts or
 //! stops tasks within the deployment's minimum and maximum percent.
 
-use super::model::{ContainerHealth, Rollout, Service, StrategyItem, Task, TaskStatus};
+use super::model::{ContainerHealth, Deployment, Rollout, Service, StrategyItem, Task, TaskStatus};
 use super::settle::say;
 use super::tasks::{self, Order, Stop};
 use super::{capacity, daemon, deployments, kick, placement, shifting, short, task_sets, tell};
@@ -9,7 +9,8 @@ use crate::World;
 use crate::service::elbv2;
 use crate::world::SECOND;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// One task as the scheduler sees it.
 #[derive(Clone, Debug)]
@@ -18,8 +19,6 @@ pub(super) struct Seen {
     /// Not being stopped.
     wanted: bool,
     proven: bool,
-    /// How long until it can be said whether it is healthy, if nothing else happens before.
-    wait: Option<i64>,
     /// How long it may still fail its checks.
     grace_left: Option<i64>,
     pub primary: bool,
@@ -28,10 +27,24 @@ pub(super) struct Seen {
     pub healthy: bool,
     /// Failed its checks, in AWS's words.
     pub sick: Option<String>,
-    zone: String,
+    zone: Rc<str>,
     created: i64,
-    pub host: Option<String>,
-    deployment: Option<String>,
+    deployment: Option<Rc<str>>,
+}
+
+/// Texts of which there are few different ones.
+#[derive(Default)]
+struct Texts(Vec<Rc<str>>);
+
+impl Texts {
+    fn shared(&mut self, text: &str) -> Rc<str> {
+        if let Some(known) = self.0.iter().find(|known| known.as_ref() == text) {
+            return known.clone();
+        }
+        let text: Rc<str> = text.into();
+        self.0.push(text.clone());
+        text
+    }
 }
 
 pub(super) fn look(world: &mut World, arn: &str, at: i64) {
@@ -60,14 +73,10 @@ pub(super) fn look(world: &mut World, arn: &str, at: i64) {
             }
             if world.ecs.services.get(arn).is_some_and(|service| service.daemon) {
                 daemon::look(world, arn);
-                changed = true;
             } else {
-                changed = replica(world, arn, &seen);
+                replica(world, arn, &seen);
             }
-            if changed {
-                seen = survey(world, arn);
-            }
-            finish(world, arn, &seen);
+            finish(world, arn);
         }
     }
 }
@@ -198,11 +207,9 @@ fn survey(world: &World, arn: &str) -> Vec<Seen> {
     // Most tasks of a service are targets of the same groups.
     let mut groups = elbv2::Groups::new(world);
     let mut targets = Vec::new();
+    let mut texts = Texts::default();
     let mut seen = |task: &Task| {
-        targets.clear();
-        if task.status == TaskStatus::Running {
-            targets.extend(task.targets.iter().map(|(group, id, port)| groups.health(group, id, *port)));
-        }
+        ask_targets(&mut groups, task, &mut targets);
         let (sick, grace_left) = match is_unhealthy(world, task, &targets, grace) {
             Ok(sick) => (sick, None),
             Err(wait) => (None, Some(wait)),
@@ -211,21 +218,27 @@ fn survey(world: &World, arn: &str) -> Vec<Seen> {
         Seen {
             wanted: task.wanted,
             proven: task.proven,
-            wait: counts.err(),
             grace_left,
             primary: task.deployment.as_deref() == primary,
             running: task.status == TaskStatus::Running,
             leaving_host: leaving(world, task),
             healthy: counts == Ok(true),
             sick,
-            zone: task.zone.clone(),
+            zone: texts.shared(&task.zone),
             created: task.created,
-            host: task.host.clone(),
-            deployment: task.deployment.clone(),
+            deployment: task.deployment.as_deref().map(|id| texts.shared(id)),
             arn: task.arn.clone(),
         }
     };
     tasks_of(world, service).map(&mut seen).collect()
+}
+
+/// As [`tasks::targets`], for many tasks.
+fn ask_targets(groups: &mut elbv2::Groups, task: &Task, into: &mut Vec<Option<&'static str>>) {
+    into.clear();
+    if task.status == TaskStatus::Running {
+        into.extend(task.targets.iter().map(|(group, id, port)| groups.health(group, id, *port)));
+    }
 }
 
 /// The tasks of a service that are not being stopped.
@@ -235,13 +248,12 @@ pub(super) fn see(world: &World, service: &Service) -> Vec<Seen> {
     seen
 }
 
-/// Whether anything was started or stopped.
-fn replica(world: &mut World, arn: &str, seen: &[Seen]) -> bool {
-    let Some(service) = world.ecs.services.get(arn) else { return false };
-    let Some(primary) = service.primary() else { return false };
+fn replica(world: &mut World, arn: &str, seen: &[Seen]) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let Some(primary) = service.primary() else { return };
     let (id, bounds) = (primary.id.clone(), service.bounds());
     let wanted: Vec<&Seen> = seen.iter().filter(|one| one.wanted).collect();
-    keep(world, arn, &id, bounds, &wanted)
+    keep(world, arn, &id, bounds, &wanted);
 }
 
 /// Keeps one of two deployments that stand side by side at the desired count, without regard to the other.
@@ -257,9 +269,9 @@ pub(super) fn keep_one(world: &mut World, arn: &str, deployment: &str) {
 }
 
 /// Starts and stops tasks so that the deployment `id` has the desired count, within least and most.
-fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[&Seen]) -> bool {
-    let Some(service) = world.ecs.services.get(arn) else { return false };
-    let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return false };
+fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[&Seen]) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let Some(kept) = service.deployments.iter().find(|one| one.id == id) else { return };
     let halted = kept.rollout == Rollout::Failed;
     let desired = service.desired;
     let throttled = service.throttled_until - world.now;
@@ -276,7 +288,7 @@ fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[
         }
     }
     if halted {
-        return false;
+        return;
     }
     let surplus = good.len() as i64 - desired;
     if surplus > 0 {
@@ -295,7 +307,6 @@ fn keep(world: &mut World, arn: &str, id: &str, (min, max): (i64, i64), seen: &[
             )
         });
     }
-    started > 0 || surplus > 0 || stopped > 0
 }
 
 /// Says something once, until the cause is resolved.
@@ -457,11 +468,11 @@ fn scale_in(world: &mut World, arn: &str, good: &[&Seen], count: usize) {
     let mut going: Vec<String> = Vec::new();
     for _ in 0..count {
         let next = left.iter().copied().enumerate().max_by_key(|(_, one)| {
-            (!one.running, zones.get(one.zone.as_str()).copied().unwrap_or(0), one.created, &one.arn)
+            (!one.running, zones.get(&*one.zone).copied().unwrap_or(0), one.created, &one.arn)
         });
         let Some((at, _)) = next else { break };
         let one = left.remove(at);
-        if let Some(count) = zones.get_mut(one.zone.as_str()) {
+        if let Some(count) = zones.get_mut(&*one.zone) {
             *count -= 1;
         }
         going.push(one.arn.clone());
@@ -518,15 +529,14 @@ fn stop_outdated(world: &mut World, arn: &str, out: &[&Seen], mut spare: i64, re
 
 /// Old deployments without tasks leave the list; a deployment whose tasks are all there and healthy, with
 /// nothing else left, is complete; a service at rest says so once.
-fn finish(world: &mut World, arn: &str, seen: &[Seen]) {
+fn finish(world: &mut World, arn: &str) {
+    let Some(service) = world.ecs.services.get(arn) else { return };
+    let (settled, waits) = rests(world, service);
+    let used = |id: &String| tasks_of(world, service).any(|task| task.deployment.as_ref() == Some(id));
+    let left = |(at, one): (usize, &Deployment)| (at > 0 && !used(&one.id)).then(|| one.id.clone());
+    let left: Vec<String> = service.deployments.iter().enumerate().filter_map(left).collect();
     let Some(service) = world.ecs.services.get_mut(arn) else { return };
-    let waits = seen.iter().filter_map(|one| one.wait).min();
-    let daemon = service.daemon;
-    let rests = |one: &Seen| one.wanted && one.primary && one.healthy && (daemon || !one.leaving_host);
-    let settled = seen.len() as i64 == service.desired && seen.iter().all(rests);
-    let used: BTreeSet<&String> = seen.iter().filter_map(|one| one.deployment.as_ref()).collect();
-    let mut first = true;
-    service.deployments.retain(|one| std::mem::take(&mut first) || used.contains(&one.id));
+    service.deployments.retain(|one| !left.contains(&one.id));
     if !settled {
         service.steady = false;
         if let Some(wait) = waits {
@@ -545,6 +555,30 @@ fn finish(world: &mut World, arn: &str, seen: &[Seen]) {
         say(world, arn, |name| format!("(service {name}) has reached a steady state."));
         tell::service(world, arn, "INFO", "SERVICE_STEADY_STATE", None);
     }
+}
+
+/// Whether all tasks are as they should be; if not, when some may be without any event.
+fn rests(world: &World, service: &Service) -> (bool, Option<i64>) {
+    let primary = service.primary().map(|one| one.id.as_str());
+    let in_place = |task: &Task| {
+        task.wanted
+            && task.status == TaskStatus::Running
+            && task.deployment.as_deref() == primary
+            && (service.daemon || !leaving(world, task))
+    };
+    let count = service.tasks.len() as i64;
+    let in_place = count == service.desired && tasks_of(world, service).all(in_place);
+    let mut groups = elbv2::Groups::new(world);
+    let (mut targets, mut healthy, mut waits) = (Vec::new(), true, None);
+    // What has targets is healthy by their checks, never by waiting.
+    for task in tasks_of(world, service).filter(|task| in_place || task.targets.is_empty()) {
+        ask_targets(&mut groups, task, &mut targets);
+        match tasks::counts_healthy_with(world, task, &targets) {
+            Ok(good) => healthy &= good,
+            Err(wait) => waits = Some(waits.map_or(wait, |least: i64| least.min(wait))),
+        }
+    }
+    (in_place && healthy && waits.is_none(), waits)
 }
 
 /// A deleted service stops its tasks and is INACTIVE when the last one is gone.

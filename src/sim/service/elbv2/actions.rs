@@ -3,9 +3,10 @@
 use super::super::{ApiError, Input};
 use super::model::Balancer;
 use super::{listeners, targets, validation};
+use crate::named::Named;
 use crate::{World, traffic};
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// API reference, FixedResponseActionConfig.
 const CONTENT_TYPES: [&str; 5] =
@@ -213,15 +214,15 @@ pub(super) fn groups_in(actions: &[Json]) -> impl Iterator<Item = &str> {
 /// into or out of use start or stop being checked.
 pub(super) fn refresh(world: &mut World) {
     let state = &world.elbv2;
-    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut uses: Named<BTreeSet<String>, 2> = Named::default();
     for rule in state.rules.values() {
         let Some(listener) = state.listeners.get(&rule.listener) else { continue };
         for group in groups_in(&rule.actions).chain(groups_in(&listener.actions)) {
-            uses.entry(group.to_owned()).or_default().insert(listener.balancer.clone());
+            uses.of_name(group).insert(listener.balancer.clone());
         }
     }
     let changed: Vec<String> =
-        state.groups.keys().filter(|group| uses.get(*group) != state.uses.get(*group)).cloned().collect();
+        state.groups.keys().filter(|group| uses.get(group) != state.uses.get(group)).cloned().collect();
     world.elbv2.uses = uses;
     listeners::tell_certificates(world);
     traffic::rules_changed(world);

@@ -71,6 +71,10 @@ const HTTP_GROUP: &[(&str, &str)] = &[
 ];
 
 /// By target type and protocol: `preserve_client_ip` is on for instances, and for addresses over UDP.
+fn is_web(target_type: &str, protocol: Option<&str>) -> bool {
+    matches!(protocol, Some("HTTP" | "HTTPS")) && !matches!(target_type, "alb" | "lambda")
+}
+
 pub(super) fn of_group(target_type: &str, protocol: Option<&str>) -> Defaults {
     let protocol = protocol.unwrap_or_default();
     if target_type == "lambda" {
@@ -82,7 +86,7 @@ pub(super) fn of_group(target_type: &str, protocol: Option<&str>) -> Defaults {
             ("target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off"),
         ];
     }
-    if matches!(protocol, "HTTP" | "HTTPS") && target_type != "alb" {
+    if is_web(target_type, Some(protocol)) {
         return [GROUP, HTTP_GROUP].concat();
     }
     let udp = matches!(protocol, "UDP" | "TCP_UDP");
@@ -247,6 +251,12 @@ impl Group {
     }
 
     pub(super) fn attribute(&self, key: &str) -> String {
+        if is_web(&self.target_type, self.protocol.as_deref()) {
+            // Asked often; the list of all defaults need not be made for it.
+            let default = || GROUP.iter().chain(HTTP_GROUP).find(|(name, _)| *name == key);
+            let set = self.attributes.get(key).map(String::as_str);
+            return set.or_else(|| default().map(|(_, value)| *value)).unwrap_or_default().to_owned();
+        }
         value(&self.defaults(), &self.attributes, key).to_owned()
     }
 }

@@ -30,7 +30,7 @@ pub use reach::{actions_for, balancer_named, takers};
 pub use shifting::{Traffic, rules_of, set_weights, traffic};
 pub(super) use targets::reason;
 pub use targets::{
-    Groups, Seen, SeenTarget, app_changed, check_all, deregister, instance_gone, instance_running, refusal,
+    Groups, Seen, SeenTarget, app_changed, check_named, deregister, instance_gone, instance_running, refusal,
     register, rotation, target, target_health,
 };
 

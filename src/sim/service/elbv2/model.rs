@@ -1,5 +1,6 @@
 //! The state of Elastic Load Balancing.
 
+use crate::named::Named;
 use crate::world::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -10,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     pub balancers: BTreeMap<String, Balancer>,
-    pub groups: BTreeMap<String, Group>,
+    pub groups: Named<Group, 2>,
     pub listeners: BTreeMap<String, Listener>,
     pub rules: BTreeMap<String, Rule>,
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// Target group → balancers whose listeners or rules name it. Derived; kept by `actions::refresh`.
-    pub uses: BTreeMap<String, BTreeSet<String>>,
+    pub uses: Named<BTreeSet<String>, 2>,
     /// Target id (instance, address) → (group, target key). Derived.
-    pub registrations: BTreeMap<String, BTreeSet<(String, String)>>,
+    pub registrations: Named<BTreeSet<(String, String)>>,
     pub generation: u64,
 }
 
@@ -64,7 +65,7 @@ pub struct Group {
     pub check: Check,
     pub attributes: BTreeMap<String, String>,
     /// By `id:port`.
-    pub targets: BTreeMap<String, Target>,
+    pub targets: Named<Target>,
     /// Targets whose instance was terminated.
     #[serde(default)]
     pub ended: BTreeSet<String>,

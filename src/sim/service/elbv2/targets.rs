@@ -3,6 +3,7 @@
 use super::super::{Answer, ApiError, Input};
 use super::model::{Group, Health, Target};
 use super::{Event, groups, validation};
+use crate::faults::like;
 use crate::service::autoscaling;
 use crate::service::ecs::{self, network};
 use crate::world::{Event as WorldEvent, Millis, SECOND};
@@ -43,7 +44,7 @@ pub fn register(world: &mut World, group_arn: &str, id: &str, port: Option<i64>)
         generation: 0,
     };
     group.targets.insert(key.clone(), target);
-    world.elbv2.registrations.entry(id.to_owned()).or_default().insert((group_arn.to_owned(), key.clone()));
+    world.elbv2.registrations.of_name(id).insert((group_arn.to_owned(), key.clone()));
     world.tell("elasticloadbalancing", "target", &of(group_arn, &key), "initial", None);
     refresh_target(world, group_arn, &key);
 }
@@ -122,8 +123,13 @@ fn stopped(world: &World, target: &Target) -> Option<&'static str> {
 pub fn app_changed(world: &mut World, id: &str, port: i64) {
     traffic::app_changed(world, id, port);
     let mut concerned = Vec::new();
+    let place = key(id, Some(port));
     for (group_arn, key) in world.elbv2.registrations.get(id).into_iter().flatten() {
         let Some(group) = world.elbv2.groups.get(group_arn) else { continue };
+        // Most targets on an instance have other ports, and are checked there.
+        if *key != place && key.len() > id.len() && group.check.port == "traffic-port" {
+            continue;
+        }
         let Some(target) = group.targets.get(key) else { continue };
         let (checked, served) = (check_port(group, target) == port, target.port.unwrap_or(0) == port);
         if checked || served {
@@ -210,9 +216,10 @@ fn answer(world: &World, group: &Group, target: &Target) -> Option<bool> {
     ecs::answers(world, &target.id, check_port(group, target))
 }
 
-/// Something that all checks depend on has changed.
-pub fn check_all(world: &mut World) {
-    let groups: Vec<String> = world.elbv2.groups.keys().cloned().collect();
+/// Something that all checks of groups with such a name depend on has changed.
+pub fn check_named(world: &mut World, name: &str) {
+    let named = world.elbv2.groups.values().filter(|group| like(name, &group.name));
+    let groups: Vec<String> = named.map(|group| group.arn.clone()).collect();
     for group in groups {
         refresh_group(world, &group);
     }
@@ -345,6 +352,12 @@ fn seen(world: &World, target: &Target, zones: &Zones) -> SeenTarget {
     SeenTarget { id, port, zone, state, checked: matches!(state, "healthy" | "unhealthy") }
 }
 
+/// How many targets must be healthy, as a count and as a percentage, for only these to get requests.
+const LEAST_HEALTHY: (&str, &str) = (
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+);
+
 /// With all targets, or with those of these keys that there are. None if there is no such group.
 pub fn rotation(world: &World, group_arn: &str, only: Option<&BTreeSet<String>>) -> Option<Seen> {
     let group = world.elbv2.groups.get(group_arn)?;
@@ -361,17 +374,13 @@ pub fn rotation(world: &World, group_arn: &str, only: Option<&BTreeSet<String>>)
             ("true", _) => number("stickiness.lb_cookie.duration_seconds"),
             _ => 0,
         };
-    let least = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
     Some(Seen {
         arn: group_arn.to_owned(),
         in_use: serving(world, group_arn),
         targets,
         warms_up: number("slow_start.duration_seconds") * SECOND,
         sticky: sticky * SECOND,
-        least: (
-            number(&format!("{least}.count")).max(1) as usize,
-            group.attribute(&format!("{least}.percentage")).parse().ok(),
-        ),
+        least: (number(LEAST_HEALTHY.0).max(1) as usize, group.attribute(LEAST_HEALTHY.1).parse().ok()),
     })
 }
 
@@ -541,8 +550,7 @@ pub(super) fn describe_target_health(world: &mut World, input: &Json) -> Answer 
     Ok(json!({"TargetHealthDescriptions": views}))
 }
 
-fn check_target(world: &World, group: &Group, target: &Json) -> Result<(), ApiError> {
-    let id = target.text("Id").unwrap_or_default();
+fn check_target(world: &World, group: &Group, id: &str) -> Result<(), ApiError> {
     let invalid = |message: String| Err(ApiError::new("InvalidTarget", message));
     match group.target_type.as_str() {
         "instance" => match network::host(world, id) {
@@ -566,14 +574,14 @@ fn check_target(world: &World, group: &Group, target: &Json) -> Result<(), ApiEr
 /// Why RegisterTargets would not take an instance or address into a group, if it would not.
 pub fn refusal(world: &World, group_arn: &str, id: &str) -> Option<String> {
     let group = world.elbv2.groups.get(group_arn)?;
-    check_target(world, group, &json!({"Id": id})).err().map(|error| error.message)
+    check_target(world, group, id).err().map(|error| error.message)
 }
 
 pub(super) fn register_targets(world: &mut World, input: &Json) -> Answer {
     let arn = input.text("TargetGroupArn").unwrap_or_default();
     let group = world.elbv2.groups.get(arn).ok_or_else(|| groups::not_found(arn))?;
     for target in input.list("Targets") {
-        check_target(world, group, target)?;
+        check_target(world, group, target.text("Id").unwrap_or_default())?;
     }
     for target in input.list("Targets") {
         register(world, arn, target.text("Id").unwrap_or_default(), target.int("Port"));

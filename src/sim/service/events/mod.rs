@@ -265,6 +265,10 @@ fn create_bus(world: &mut World, input: &Json) -> Answer {
         let message = format!("Event bus {name} already exists.");
         return Err(ApiError::new("ResourceAlreadyExistsException", message));
     }
+    // Partners' sources are made by partners; there are none here.
+    if let Some(source) = input.text("EventSourceName") {
+        return Err(not_found(format!("Event source {source} does not exist.")));
+    }
     if name.contains('/') {
         return Err(validation("Event bus name must not contain '/'."));
     }
@@ -416,6 +420,12 @@ fn list_rule_names_by_target(world: &mut World, input: &Json) -> Answer {
 const TARGETS: usize = 5;
 
 fn put_targets(world: &mut World, input: &Json) -> Answer {
+    let arns = input.list("Targets").iter().filter_map(|target| target.text("Arn"));
+    if let Some(wrong) = arns.into_iter().find(|arn| !arn.starts_with("arn:")) {
+        let message =
+            format!("Parameter {wrong} is not valid. Reason: Provided Arn is not in correct format.");
+        return Err(validation(message));
+    }
     let rule = rule(world, input, "Rule")?;
     let mut all = rule.targets.clone();
     for target in input.list("Targets") {
@@ -457,6 +467,9 @@ fn put_permission(world: &mut World, input: &Json) -> Answer {
         found.policy = policy.list("Statement").iter().enumerate().map(named).collect();
         return Ok(json!({}));
     }
+    if input.text("Action") != Some("events:PutEvents") {
+        return Err(validation("Provided value in parameter 'action' is not supported."));
+    }
     let principal = input.text("Principal").unwrap_or_default();
     let principal = match principal {
         "*" => json!("*"),
@@ -475,6 +488,9 @@ fn remove_permission(world: &mut World, input: &Json) -> Answer {
     if input.flag("RemoveAllPermissions") == Some(true) {
         found.policy.clear();
         return Ok(json!({}));
+    }
+    if found.policy.is_empty() {
+        return Err(not_found("EventBus does not have a policy.".to_owned()));
     }
     let id = input.text("StatementId").unwrap_or_default();
     let gone = found.policy.remove(id);

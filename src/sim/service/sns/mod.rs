@@ -125,6 +125,10 @@ fn create(world: &mut World, input: &Json) -> Answer {
     }
     let arn = world.arn("sns", name);
     let given = tags(input.list("Tags"));
+    // Such a topic does not say so (moto's tests).
+    if !fifo {
+        attributes.remove("FifoTopic");
+    }
     if let Some(found) = world.sns.topics.get(&arn) {
         if !given.is_empty() && found.tags != given {
             return Err(invalid("Invalid parameter: Tags Reason: Topic already exists with different tags"));
@@ -522,10 +526,10 @@ fn check_order(topic: &Topic, fifo: bool, input: &Json) -> Result<(), ApiError> 
 /// The subscription's filter lets it through ("Amazon SNS subscription filter policies").
 fn passes(subscription: &Subscription, message: &str, attributes: Option<&Json>) -> bool {
     let policy = subscription.attributes.get("FilterPolicy").and_then(|text| serde_json::from_str(text).ok());
-    let Some(policy) = policy else { return true };
+    let Some(policy) = policy.map(rounded) else { return true };
     let body = subscription.attributes.get("FilterPolicyScope").is_some_and(|scope| scope == "MessageBody");
     if body {
-        return serde_json::from_str(message).is_ok_and(|body| events::matches(&policy, &body));
+        return serde_json::from_str(message).is_ok_and(|body| events::matches(&policy, &rounded(body)));
     }
     let value = |one: &Json| {
         let text = one.text("StringValue").unwrap_or_default();
@@ -536,7 +540,22 @@ fn passes(subscription: &Subscription, message: &str, attributes: Option<&Json>)
     };
     let all = attributes.and_then(Json::as_object).into_iter().flatten();
     let flat: serde_json::Map<String, Json> = all.map(|(name, one)| (name.clone(), value(one))).collect();
-    events::matches(&policy, &Json::Object(flat))
+    events::matches(&policy, &rounded(Json::Object(flat)))
+}
+
+/// Numbers match with "five digits of accuracy after the decimal point" ("Numeric value matching").
+fn rounded(value: Json) -> Json {
+    match value {
+        Json::Number(number) => match number.as_f64() {
+            Some(exact) if number.is_f64() => json!((exact * 100_000.0).round() / 100_000.0),
+            _ => Json::Number(number),
+        },
+        Json::Array(items) => items.into_iter().map(rounded).collect(),
+        Json::Object(members) => {
+            Json::Object(members.into_iter().map(|(name, one)| (name, rounded(one))).collect())
+        }
+        other => other,
+    }
 }
 
 /// `Type` and `Value`, as notifications carry attributes.

@@ -20,7 +20,7 @@ fn given(input: &Json) -> BTreeMap<String, String> {
     all.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-fn check(world: &World, attributes: &BTreeMap<String, String>) -> Result<(), ApiError> {
+fn check(world: &World, attributes: &BTreeMap<String, String>, fifo: bool) -> Result<(), ApiError> {
     for (name, value) in attributes {
         let wrong = || {
             let message = format!("Invalid value for the parameter {name}.");
@@ -34,14 +34,14 @@ fn check(world: &World, attributes: &BTreeMap<String, String>) -> Result<(), Api
         if matches!(name.as_str(), "Policy" | "RedrivePolicy") && !value.is_empty() {
             let Ok(parsed) = serde_json::from_str::<Json>(value) else { return wrong() };
             if name == "RedrivePolicy" {
-                check_redrive(world, value, &parsed)?;
+                check_redrive(world, value, &parsed, fifo)?;
             }
         }
     }
     Ok(())
 }
 
-fn check_redrive(world: &World, text: &str, policy: &Json) -> Result<(), ApiError> {
+fn check_redrive(world: &World, text: &str, policy: &Json, fifo: bool) -> Result<(), ApiError> {
     let target = policy.text("deadLetterTargetArn").unwrap_or_default();
     let count = redrive_count(policy);
     if !(1..=1000).contains(&count) {
@@ -51,12 +51,15 @@ fn check_redrive(world: &World, text: &str, policy: &Json) -> Result<(), ApiErro
         return Err(error("InvalidParameterValue", message));
     }
     let name = target.rsplit(':').next().unwrap_or_default();
-    if world.sqs.queues.contains_key(name) {
-        return Ok(());
-    }
-    let message = format!(
-        "Value {text} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
-    );
+    // Developer Guide, "Using dead-letter queues": that of a FIFO queue must be one too.
+    let reason = match world.sqs.queues.get(name) {
+        None => "Dead letter target does not exist.",
+        Some(target) if target.is_fifo() != fifo => {
+            "Dead-letter queue must be same type of queue as the source."
+        }
+        Some(_) => return Ok(()),
+    };
+    let message = format!("Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}");
     Err(error("InvalidParameterValue", message))
 }
 
@@ -80,7 +83,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         let message = "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length.";
         return Err(error("InvalidParameterValue", message));
     }
-    check(world, &attributes)?;
+    check(world, &attributes, attributes.get("FifoQueue").is_some_and(|value| value == "true"))?;
     attributes.retain(|name, value| !(value.is_empty() && TEXTS.contains(&name.as_str())));
     if let Some(found) = world.sqs.queues.get(&name) {
         // The same again is no error, if nothing given differs.
@@ -168,6 +171,32 @@ pub fn list_sources(world: &mut World, input: &Json) -> Answer {
     Ok(json!({"queueUrls": names.map(|(name, _)| url(world, name)).collect::<Vec<_>>()}))
 }
 
+/// API reference, GetQueueAttributes.
+const READABLE: &[&str] = &[
+    "All",
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ContentBasedDeduplication",
+    "CreatedTimestamp",
+    "DeduplicationScope",
+    "DelaySeconds",
+    "FifoQueue",
+    "FifoThroughputLimit",
+    "KmsDataKeyReusePeriodSeconds",
+    "KmsMasterKeyId",
+    "LastModifiedTimestamp",
+    "MaximumMessageSize",
+    "MessageRetentionPeriod",
+    "Policy",
+    "QueueArn",
+    "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy",
+    "RedrivePolicy",
+    "SqsManagedSseEnabled",
+    "VisibilityTimeout",
+];
+
 pub fn get_attributes(world: &mut World, input: &Json) -> Answer {
     let now = world.now;
     let arn = arn(world, name_of(world, input)?);
@@ -188,6 +217,9 @@ pub fn get_attributes(world: &mut World, input: &Json) -> Answer {
     all.insert("CreatedTimestamp".to_owned(), (queue.created / 1000).to_string());
     all.insert("LastModifiedTimestamp".to_owned(), (queue.modified / 1000).to_string());
     let asked = input.texts("AttributeNames");
+    if let Some(unknown) = asked.iter().find(|name| !READABLE.contains(name)) {
+        return Err(error("InvalidAttributeName", format!("Unknown Attribute {unknown}.")));
+    }
     if !asked.contains(&"All") {
         all.retain(|name, _| asked.contains(&name.as_str()));
     }
@@ -195,9 +227,9 @@ pub fn get_attributes(world: &mut World, input: &Json) -> Answer {
 }
 
 pub fn set_attributes(world: &mut World, input: &Json) -> Answer {
-    name_of(world, input)?;
     let given = given(input);
-    check(world, &given)?;
+    let fifo = queue(world, input)?.is_fifo();
+    check(world, &given, fifo)?;
     let now = world.now;
     let queue = queue(world, input)?;
     if given.get("FifoQueue").is_some_and(|value| (value == "true") != queue.is_fifo()) {
@@ -280,9 +312,12 @@ const OWNERS: &[&str] = &[
 fn policy(queue: &Queue, arn: &str) -> Json {
     let own = queue.attributes.get("Policy").and_then(|text| serde_json::from_str(text).ok());
     own.unwrap_or_else(
-        || json!({"Version": "2008-10-17", "Id": format!("{arn}/SQSDefaultPolicy"), "Statement": []}),
+        || json!({"Version": "2012-10-17", "Id": format!("{arn}/SQSDefaultPolicy"), "Statement": []}),
     )
 }
+
+/// Of one statement.
+const MOST_ACTIONS: usize = 7;
 
 pub fn add_permission(world: &mut World, input: &Json) -> Answer {
     if let Some(action) = input.texts("Actions").into_iter().find(|action| OWNERS.contains(action)) {
@@ -290,6 +325,19 @@ pub fn add_permission(world: &mut World, input: &Json) -> Answer {
             "Value SQS:{action} for parameter ActionName is invalid. Reason: Only the queue owner is allowed to invoke this action."
         );
         return Err(error("InvalidParameterValue", message));
+    }
+    let (who, what) = (input.texts("AWSAccountIds"), input.texts("Actions"));
+    if what.is_empty() {
+        return Err(error("MissingParameter", "The request must contain the parameter Actions."));
+    }
+    if who.is_empty() {
+        let message = "Value [] for parameter PrincipalId is invalid. Reason: Unable to verify.";
+        return Err(error("InvalidParameterValue", message));
+    }
+    // API reference, AddPermission, Errors: OverLimit.
+    if what.len() > MOST_ACTIONS {
+        let message = format!("{} Actions were found, maximum allowed is {MOST_ACTIONS}.", what.len());
+        return Err(error("OverLimit", message).status(403));
     }
     let arn = arn(world, name_of(world, input)?);
     let partition = world.partition();
