@@ -152,6 +152,16 @@ pub trait Provider {
     ) -> Option<Between> {
         None
     }
+    /// See [`crate::aws::AwsType::take_back`].
+    async fn take_back(
+        &self,
+        _provider: &str,
+        _type_name: &str,
+        _job: &Job<'_>,
+        _carried: Option<&str>,
+    ) -> Result<bool, AwsError> {
+        Ok(false)
+    }
     async fn run_step(
         &self,
         provider: &str,
@@ -290,6 +300,16 @@ impl<C: Connect> Provider for AwsProvider<C> {
 
     fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
         of(type_name).between(live, want, changed)
+    }
+
+    async fn take_back(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+        carried: Option<&str>,
+    ) -> Result<bool, AwsError> {
+        of(type_name).take_back(&self.aws(provider)?, job, carried).await
     }
 
     async fn run_step(
@@ -554,6 +574,16 @@ impl Provider for Providers {
 
     fn between(&self, type_name: &str, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
         self.owner(type_name).ok()?.between(type_name, live, want, changed)
+    }
+
+    async fn take_back(
+        &self,
+        provider: &str,
+        type_name: &str,
+        job: &Job<'_>,
+        carried: Option<&str>,
+    ) -> Result<bool, AwsError> {
+        self.owner(type_name)?.take_back(provider, type_name, job, carried).await
     }
 
     async fn run_step(

@@ -32,6 +32,7 @@ pub struct Aws {
     pub appautoscaling: aws_sdk_applicationautoscaling::Client,
     pub autoscaling: aws_sdk_autoscaling::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub codedeploy: aws_sdk_codedeploy::Client,
     pub ec2: aws_sdk_ec2::Client,
     pub ecr: aws_sdk_ecr::Client,
     pub ecs: aws_sdk_ecs::Client,
@@ -59,6 +60,7 @@ impl Aws {
             appautoscaling: client!(aws_sdk_applicationautoscaling),
             autoscaling: client!(aws_sdk_autoscaling),
             cloudwatch: client!(aws_sdk_cloudwatch),
+            codedeploy: client!(aws_sdk_codedeploy),
             ec2: client!(aws_sdk_ec2),
             ecr: client!(aws_sdk_ecr),
             ecs: client!(aws_sdk_ecs),
@@ -311,6 +313,12 @@ pub trait AwsType: Sync {
     /// What it is brought to before traffic moves from an old target group to a new one; None: it can go at once.
     fn between(&self, _live: &Object, _want: &Object, _changed: &[String]) -> Option<Between> {
         None
+    }
+
+    /// Takes back a rollout that goes on in AWS and has not changed what is live yet; false where there is none, or
+    /// where sending what was live before does it. `job.want` is what was.
+    async fn take_back(&self, _aws: &Aws, _job: &Job<'_>, _carried: Option<&str>) -> Result<bool, AwsError> {
+        Ok(false)
     }
 
     /// Runs one step. `carried` is what earlier steps of this rollout returned (the refresh or deployment

@@ -67,7 +67,8 @@ const REPEATABLE: &[&str] = &[
     // "Idempotent … with the same settings" (ELBv2 API reference).
     "CreateListener", "CreateLoadBalancer", "CreateTargetGroup",
     // What is gone already counts as deleted; asked for again and again while something still uses it.
-    "DeleteAutoScalingGroup", "DeleteCapacityProvider", "DeleteCluster", "DeleteService",
+    "DeleteApplication", "DeleteAutoScalingGroup", "DeleteCapacityProvider", "DeleteCluster", "DeleteDeploymentGroup",
+    "DeleteService",
     // They set what is given, whatever was before.
     "AddTags", "AddTagsToCertificate", "AddTagsToResource", "ChangeTagsForResource", "CreateOrUpdateTags", "CreateTags",
     "DeleteTags", "RemoveTags", "RemoveTagsFromCertificate", "RemoveTagsFromResource",

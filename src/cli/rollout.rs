@@ -189,6 +189,9 @@ async fn take_back(walk: &Walk<'_>, address: &Address, open: &OpenRollout) -> Re
         progress: &progress,
         watch: &Unwatched,
     };
+    if walk.provider.take_back(&open.provider, type_name, &job, open.carried.as_deref()).await? {
+        return Ok(());
+    }
     if changed.is_empty() {
         return Ok(());
     }

@@ -131,7 +131,7 @@ pub fn decide(seen: &Observation, now: Timestamp) -> Decision {
 }
 
 /// Events by which ECS says that it cannot go on: lack of capacity or of permission.
-fn is_trouble(event: &str) -> bool {
+pub fn is_trouble(event: &str) -> bool {
     const SIGNS: &[&str] = &[
         "unable to place",
         "unable to stop or start",

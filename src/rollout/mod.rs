@@ -1,6 +1,7 @@
 //! Pure decisions about running rollouts: what was observed and the time go in, a decision comes out.
 //! Nothing here calls AWS, so every rollout can be replayed.
 
+pub mod code_deploy;
 pub mod ecs_deployment;
 pub mod freeze;
 pub mod gates;

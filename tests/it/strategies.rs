@@ -361,6 +361,11 @@ fn ecs_canary() {
 }
 
 #[test]
+fn code_deploy() {
+    Strategy::new("code-deploy", &["base.tf"]).all();
+}
+
+#[test]
 fn traffic_canary() {
     Strategy::new("traffic-canary", &["base.tf"]).all();
 }

@@ -464,6 +464,41 @@ pub fn same_but_weights(live: &Value, want: &Value) -> bool {
         && live_actions.iter().zip(&want_actions).all(|(l, w)| same_action(l, w))
 }
 
+/// Whether two lists of actions differ at most in which of these target groups, by name, get what is forwarded to
+/// them.
+pub fn same_but_groups(live: &Value, want: &Value, names: &[String]) -> bool {
+    let level = |value: &Value| {
+        let mut actions = actions(&objects(value));
+        for action in &mut actions {
+            let groups = groups(action);
+            let inside = |(arn, _): &(String, i32)| {
+                arn.rsplit('/').nth(1).is_some_and(|n| names.iter().any(|g| g == n))
+            };
+            if !groups.is_empty() && groups.iter().all(inside) {
+                action.target_group_arn = Some("(moved)".to_owned());
+                action.forward_config = None;
+            }
+        }
+        actions
+    };
+    let (live_actions, want_actions) = (level(live), level(want));
+    want.is_wholly_known()
+        && live_actions.len() == want_actions.len()
+        && live_actions.iter().zip(&want_actions).all(|(l, w)| same_action(l, w))
+}
+
+/// Whether what is live forwards to other groups than what is known.
+pub fn has_moved(live: &[Action], known: &Value) -> bool {
+    group_arns(live) != group_arns(&actions(&objects(known)))
+}
+
+/// ARNs of the target groups that actions forward to, sorted.
+pub fn group_arns(actions: &[Action]) -> Vec<String> {
+    let mut arns: Vec<String> = actions.iter().flat_map(groups).map(|(arn, _)| arn).collect();
+    arns.sort();
+    arns
+}
+
 /// How many target groups the actions forward to.
 pub fn group_count(actions: &[Action]) -> usize {
     actions.iter().map(|a| groups(a).len()).max().unwrap_or(0)
@@ -518,6 +553,17 @@ mod tests {
         assert!(!same(&live, &want));
         assert!(same_but_weights(&live, &want));
         assert!(!same_but_weights(&live, &value(vec![simple(BLUE)])));
+    }
+
+    #[test]
+    fn which_of_a_pair_serves_may_differ() {
+        let pair = ["blue".to_owned(), "green".to_owned()];
+        let (one, both) = (value(vec![simple(BLUE)]), value(vec![weighted(&[(BLUE, 0), (GREEN, 100)])]));
+        assert!(same_but_groups(&both, &one, &pair));
+        assert!(same_but_groups(&value(vec![simple(GREEN)]), &one, &pair));
+        assert!(!same_but_groups(&both, &one, &pair[..1]), "one group is not of the pair");
+        assert!(has_moved(&actions(&objects(&both)), &one));
+        assert!(!has_moved(&actions(&objects(&one)), &one));
     }
 
     #[test]

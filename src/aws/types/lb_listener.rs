@@ -2,6 +2,7 @@
 
 use super::ecs::{arn, patiently, some};
 use super::elb::{self, Keyed};
+use super::elb_owner::Owners;
 use super::elb_shift::{self, Forwards};
 use super::timeouts::{self, TIMEOUTS_CREATE_UPDATE};
 use super::{elb_actions, elb_owner};
@@ -14,7 +15,6 @@ use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener, ListenerAttribute};
-use std::collections::BTreeMap;
 
 mod mutual {
     use super::*;
@@ -71,7 +71,9 @@ attributes! {
     RESPONSE_FRAME: Str = optional_computed("routing_http_response_x_frame_options_header_value");
     ARN: Str = computed("arn");
     WEIGHTS_MOVED_BY: Str = computed("weights_moved_by")
-        .doc("ARN of the ECS service that moves the weights of the default action (Cutover's own)");
+        .doc("ARN of the ECS service or CodeDeploy deployment group that moves the weights of the default action (Cutover's own)");
+    MOVED_BETWEEN: StrSet = computed("moved_between")
+        .doc("Names of the target groups between which CodeDeploy moves the traffic (Cutover's own)");
 }
 
 pub const SCHEMA: TypeSchema = TypeSchema {
@@ -130,8 +132,7 @@ fn protocol(value: &Value) -> Result<(), String> {
 }
 
 fn weights_are_moved(live: &Object, want: &Object) -> bool {
-    let both = live.value("default_action").zip(want.value("default_action"));
-    live.has("weights_moved_by") && both.is_some_and(|(l, w)| elb_actions::same_but_weights(l, w))
+    elb_owner::moved(live, "default_action", "weights_moved_by", &live.all(&MOVED_BETWEEN), want)
 }
 
 fn validate(want: &Object) -> Vec<(&'static str, String)> {
@@ -224,8 +225,11 @@ impl AwsType for LbListener {
         .await?;
         let arns: Vec<String> = found.iter().filter_map(|l| l.listener_arn().map(str::to_owned)).collect();
         let tags = elb::tags_of(aws, &arns).await?;
-        let weighted = found.iter().any(|l| elb_actions::group_count(l.default_actions()) > 1);
-        let owners = if weighted { elb_owner::services_by_rule(aws).await? } else { BTreeMap::new() };
+        let known = |l: &Listener| items.iter().find(|i| l.listener_arn() == Some(i.id));
+        let actions = found
+            .iter()
+            .map(|l| (known(l).and_then(|item| item.known.value("default_action")), l.default_actions()));
+        let owners = Owners::ask(aws, actions).await?;
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
             let Some(listener) = found.iter().find(|l| l.listener_arn() == Some(item.id)) else {
@@ -233,9 +237,11 @@ impl AwsType for LbListener {
                 continue;
             };
             let mut o = object(aws, listener).await?;
-            if !owners.is_empty() && elb_actions::group_count(listener.default_actions()) > 1 {
+            if let Some((arn, deployer)) = owners.deployer(item.id, listener.default_actions()) {
+                o.set(&WEIGHTS_MOVED_BY, arn).set(&MOVED_BETWEEN, &deployer.target_groups[..]);
+            } else if owners.has_services() && elb_actions::group_count(listener.default_actions()) > 1 {
                 let rule = default_rule(aws, item.id).await?;
-                o.set(&WEIGHTS_MOVED_BY, rule.and_then(|r| owners.get(&r).cloned()));
+                o.set(&WEIGHTS_MOVED_BY, rule.and_then(|r| owners.service(&r).cloned()));
             }
             tags::read(&mut o, tags.get(item.id).into_iter().flat_map(|t| elb::pairs(t)));
             objects.push(Some(o.complete(&TABLE)));

@@ -1,6 +1,7 @@
 //! `aws_lb_listener_rule`: what a listener does with requests that match conditions.
 
 use super::ecs::{arn, patiently, small, some};
+use super::elb_owner::Owners;
 use super::elb_shift::{self, Forwards};
 use super::{elb, elb_actions, elb_owner};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
@@ -11,7 +12,6 @@ use crate::value::Value;
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RuleCondition};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod condition {
@@ -85,7 +85,9 @@ attributes! {
     CONDITION: Blocks = required("condition").set(&condition::TABLE).min_items(1);
     ARN: Str = computed("arn");
     WEIGHTS_MOVED_BY: Str = computed("weights_moved_by")
-        .doc("ARN of the ECS service that moves the weights of the action (Cutover's own)");
+        .doc("ARN of the ECS service or CodeDeploy deployment group that moves the weights of the action (Cutover's own)");
+    MOVED_BETWEEN: StrSet = computed("moved_between")
+        .doc("Names of the target groups between which CodeDeploy moves the traffic (Cutover's own)");
 }
 
 pub const SCHEMA: TypeSchema = TypeSchema {
@@ -160,8 +162,7 @@ resource "aws_lb_listener_rule" "green" {
 };
 
 fn weights_are_moved(live: &Object, want: &Object) -> bool {
-    let both = live.value("action").zip(want.value("action"));
-    live.has("weights_moved_by") && both.is_some_and(|(l, w)| elb_actions::same_but_weights(l, w))
+    elb_owner::moved(live, "action", "weights_moved_by", &live.all(&MOVED_BETWEEN), want)
 }
 
 fn validate(want: &Object) -> Vec<(&'static str, String)> {
@@ -208,12 +209,19 @@ impl AwsType for LbListenerRule {
         .await?;
         let arns: Vec<String> = found.iter().filter_map(|r| r.rule_arn().map(str::to_owned)).collect();
         let tags = elb::tags_of(aws, &arns).await?;
-        let weighted = found.iter().any(|r| elb_actions::group_count(r.actions()) > 1);
-        let owners = if weighted { elb_owner::services_by_rule(aws).await? } else { BTreeMap::new() };
+        let known = |r: &Rule| items.iter().find(|i| r.rule_arn() == Some(i.id));
+        let actions =
+            found.iter().map(|r| (known(r).and_then(|item| item.known.value("action")), r.actions()));
+        let owners = Owners::ask(aws, actions).await?;
         let one = |item: &Existing<'_>| {
             let rule = found.iter().find(|r| r.rule_arn() == Some(item.id))?;
             let mut o = object(rule);
-            o.set(&WEIGHTS_MOVED_BY, owners.get(item.id));
+            match owners.deployer(&elb_owner::listener_of(item.id), rule.actions()) {
+                Some((arn, deployer)) => {
+                    o.set(&WEIGHTS_MOVED_BY, arn).set(&MOVED_BETWEEN, &deployer.target_groups[..])
+                }
+                None => o.set(&WEIGHTS_MOVED_BY, owners.service(item.id)),
+            };
             tags::read(&mut o, tags.get(item.id).into_iter().flat_map(|t| elb::pairs(t)));
             Some(o.complete(&TABLE))
         };

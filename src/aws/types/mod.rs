@@ -9,6 +9,10 @@ mod appautoscaling_target;
 mod autoscaling_group;
 mod cloudwatch_log_group;
 mod cloudwatch_metric_alarm;
+mod codedeploy;
+mod codedeploy_app;
+mod codedeploy_deployment_config;
+mod codedeploy_deployment_group;
 mod default_security_group;
 pub mod ec2;
 mod ecr_lifecycle_policy;
@@ -73,6 +77,9 @@ pub static ALL: &[&dyn AwsType] = &[
     &autoscaling_group::AutoscalingGroup,
     &cloudwatch_log_group::CloudwatchLogGroup,
     &cloudwatch_metric_alarm::CloudwatchMetricAlarm,
+    &codedeploy_app::CodedeployApp,
+    &codedeploy_deployment_config::CodedeployDeploymentConfig,
+    &codedeploy_deployment_group::CodedeployDeploymentGroup,
     &default_security_group::DefaultSecurityGroup,
     &ecr_lifecycle_policy::EcrLifecyclePolicy,
     &ecr_repository::EcrRepository,

@@ -25,7 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod types;
-mod yaml;
+pub mod yaml;
 
 pub use file::render_template;
 pub(super) use file::templatestring;

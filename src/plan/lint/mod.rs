@@ -1,6 +1,7 @@
 //! What is likely to go wrong when a plan is applied, told before anything runs. Only what the plan changes is
 //! looked at: a plan without changes has nothing to warn of.
 
+mod code_deploy;
 mod fleets;
 mod names;
 mod services;
@@ -64,8 +65,9 @@ pub static LINTS: &[Lint] = &[
         severity: Severity::Warning,
         title: "traffic that something else moves",
         explanation: "A service that ECS deploys blue/green, linear or canary owns the forward action of its \
-            production and test rules: ECS moves their weights, and goes by them. Changing the action here takes \
-            traffic out of its hands, in the middle of a deployment if one runs. Deploy the service instead.",
+            production and test rules: ECS moves their weights, and goes by them. So does CodeDeploy on the listeners \
+            of a deployment group. Changing the action here takes traffic out of its hands, in the middle of a \
+            deployment if one runs. Deploy the service instead.",
         look: traffic::owned,
     },
     Lint {
@@ -157,6 +159,16 @@ pub static LINTS: &[Lint] = &[
             rolls. A service keeps deployment_minimum_healthy_percent of its tasks, a group \
             min_healthy_percentage of its instances: raise them to the guard's, and the maximum above 100.",
         look: services::kept,
+    },
+    Lint {
+        code: "CUT-015",
+        severity: Severity::Error,
+        title: "a service that CodeDeploy cannot deploy",
+        explanation: "A service with the deployment controller CODE_DEPLOY is deployed by the \
+            aws_codedeploy_deployment_group whose `ecs_service` names it, and between the two target groups of its \
+            target_group_pair_info. ECS refuses such changes itself. Declare the group (and apply it before the \
+            service changes), with the target group of the service's `load_balancer` in its pair.",
+        look: code_deploy::undeployable,
     },
 ];
 

@@ -1,5 +1,6 @@
 //! Whether what a deployment starts beside what runs finds a place.
 
+use super::code_deploy::controls;
 use super::services::{rolls, strategy};
 use super::{Finding, Look, blocks, finding, number, text};
 use crate::aws::Host;
@@ -19,7 +20,9 @@ struct Size {
 }
 
 pub(super) fn fits(look: &Look<'_>) -> Vec<Finding> {
-    let updated = look.changed(&["aws_ecs_service"]).filter(|s| s.before.is_some() && rolls(&s.after));
+    let updated = look
+        .changed(&["aws_ecs_service"])
+        .filter(|s| s.before.is_some() && (rolls(&s.after) || controls(&s.after)));
     updated.filter_map(|service| lacks(look, service)).collect()
 }
 
@@ -45,7 +48,7 @@ fn lacks(look: &Look<'_>, service: &Change) -> Option<Finding> {
 
 /// So many tasks must be started before any is stopped; None where ECS may stop some first.
 fn needed(service: &Object, running: i64) -> Option<i64> {
-    if strategy(service) != "ROLLING" {
+    if strategy(service) != "ROLLING" || controls(service) {
         return Some(running);
     }
     let min = number(service, "deployment_minimum_healthy_percent").unwrap_or(100);

@@ -14,7 +14,7 @@ pub(super) fn paths(look: &Look<'_>) -> Vec<Finding> {
     found
 }
 
-/// Rules whose weights ECS moves, changed by this plan.
+/// Rules whose weights ECS or CodeDeploy moves, changed by this plan.
 pub(super) fn owned(look: &Look<'_>) -> Vec<Finding> {
     const ROUTES: &[&str] = &["aws_lb_listener_rule", "aws_alb_listener_rule"];
     let mut owners: BTreeMap<String, &Change> = BTreeMap::new();
@@ -32,6 +32,7 @@ pub(super) fn owned(look: &Look<'_>) -> Vec<Finding> {
             found.push(finding(route, format!("ECS moves its traffic, for {}", service.address)));
         }
     }
+    found.extend(super::code_deploy::owned(look));
     found
 }
 

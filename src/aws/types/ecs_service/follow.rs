@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const EVERY: Duration = Duration::from_secs(10);
+pub const EVERY: Duration = Duration::from_secs(10);
 
 /// The newest deployments of a service, newest first.
 pub async fn deployments(aws: &Aws, place: &Place) -> Result<Vec<ServiceDeploymentBrief>, AwsError> {
@@ -164,11 +164,11 @@ fn failure(status: &str, message: String) -> AwsError {
 }
 
 /// Why a gate says that the deployment must go back; one that shall stay as it is is an error.
-async fn red(job: &Job<'_>) -> Result<Option<String>, AwsError> {
+pub async fn red(job: &Job<'_>) -> Result<Option<String>, AwsError> {
     match job.red().await? {
         Some(Red { reason, stays: true }) => {
             let text = format!(
-                "{reason}; the deployment goes on in ECS, nobody follows it (`on_failure = \"hold\"`)"
+                "{reason}; the deployment goes on in AWS, nobody follows it (`on_failure = \"hold\"`)"
             );
             Err(AwsError::failed(OPERATION, "RolloutFailed", text))
         }
@@ -324,6 +324,39 @@ fn events(service: &sdk::Service, began: Option<DateTime>) -> Vec<String> {
 
 /// Why tasks of the service stopped since the deployment began, newest first.
 async fn stopped_tasks(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<String>, AwsError> {
+    Ok(stopped(aws, place, began).await?.iter().filter_map(stop_reason).collect())
+}
+
+/// Of a task set: how many of its tasks failed since then, and why, newest first.
+pub async fn failed_tasks(
+    aws: &Aws,
+    place: &Place,
+    began: Option<DateTime>,
+    set: &str,
+) -> Result<(usize, Vec<String>), AwsError> {
+    let mut tasks = stopped(aws, place, began).await?;
+    tasks.retain(|task| task.started_by() == Some(set) && has_failed(task));
+    Ok((tasks.len(), tasks.iter().filter_map(stop_reason).collect()))
+}
+
+/// By its own doing: not because its host went, or nobody wanted it any more.
+fn has_failed(task: &sdk::Task) -> bool {
+    use sdk::TaskStopCode::{EssentialContainerExited, TaskFailedToStart};
+    let unhealthy = task.stopped_reason().is_some_and(|reason| reason.contains("health checks"));
+    unhealthy || matches!(task.stop_code(), Some(EssentialContainerExited | TaskFailedToStart))
+}
+
+/// What the service says since then that explains why it does not get on.
+pub async fn told_since(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<String>, AwsError> {
+    let found = super::describe(aws, &place.cluster, &[&place.service]).await?;
+    let Some(service) = found.first() else { return Ok(Vec::new()) };
+    let mut told = events(service, began);
+    told.retain(|event| ecs_deployment::is_trouble(event));
+    told.extend(capacity::failures(aws, service, began).await?);
+    Ok(told)
+}
+
+async fn stopped(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<sdk::Task>, AwsError> {
     let call = aws
         .ecs
         .list_tasks()
@@ -339,7 +372,7 @@ async fn stopped_tasks(aws: &Aws, place: &Place, began: Option<DateTime>) -> Res
     let mut tasks = call.op("DescribeTasks")?.tasks.unwrap_or_default();
     tasks.retain(|t| began.is_none_or(|b| t.created_at().is_none_or(|c| *c >= b)));
     tasks.sort_by_key(|t| std::cmp::Reverse(t.stopped_at().map(|s| s.as_nanos())));
-    Ok(tasks.iter().filter_map(stop_reason).collect())
+    Ok(tasks)
 }
 
 /// `app: exit code 1 (OutOfMemoryError: …); Essential container in task exited`.

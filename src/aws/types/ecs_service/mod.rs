@@ -2,15 +2,16 @@
 //! that makes ECS deploy, is a rollout: we follow our own deployment, by its id, to its end.
 
 mod capacity;
+mod code_deploy;
 mod convert;
 mod follow;
+mod live;
 mod strategy;
 mod table;
 mod tuned;
 
 use super::ecs::{self, small, some};
-use super::{appautoscaling_target, timeouts};
-use crate::aws::tags;
+use super::{appautoscaling_target, codedeploy, timeouts};
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, absent, wait};
 use crate::rollout::settings::Settings;
 use crate::schema::{Attr, ID, Object, Str, TypeSchema};
@@ -115,12 +116,18 @@ impl AwsType for EcsService {
             }
         }
         let bounds = autoscaling_bounds(aws, &found).await?;
+        let deployers = match found.iter().any(code_deploy::is_deployed) {
+            true => codedeploy::deployers(aws).await?.unwrap_or_default(),
+            false => Vec::new(),
+        };
         let one = |(item, place): (&Existing<'_>, &Place)| {
             let service = found.iter().find(|s| {
                 let same_cluster = s.cluster_arn().is_some_and(|c| last(c) == last(&place.cluster));
                 s.service_name() == Some(&place.service) && same_cluster
             })?;
-            let mut o = object(service, item.known);
+            let mut o = live::object(service, item.known);
+            let deployer = deployers.iter().find(|d| d.deploys(&place.cluster, &place.service));
+            o.set_blocks(&CODE_DEPLOY, deployer.map(code_deploy::block).into_iter().collect());
             if let Some((min, max)) = service.service_arn().and_then(|arn| bounds.get(arn)) {
                 o.set(&AUTOSCALING_MIN, *min).set(&AUTOSCALING_MAX, *max);
             }
@@ -148,7 +155,18 @@ impl AwsType for EcsService {
     }
 
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        if code_deploy::controls(job.want) {
+            return code_deploy::update(aws, job).await;
+        }
         send_changes(aws, job).await
+    }
+
+    async fn take_back(&self, aws: &Aws, job: &Job<'_>, carried: Option<&str>) -> Result<bool, AwsError> {
+        if code_deploy::controls(job.want) {
+            code_deploy::take_back(aws, job, carried).await
+        } else {
+            Ok(false)
+        }
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
@@ -158,7 +176,7 @@ impl AwsType for EcsService {
         if service.status() == Some("ACTIVE")
             && service.desired_count() > 0
             && !daemon(job.want)
-            && native(job.want)
+            && (native(job.want) || code_deploy::controls(job.want))
         {
             let call = aws.ecs.update_service().cluster(&place.cluster).service(&place.service);
             let gone = &["ServiceNotFoundException", "ServiceNotActiveException"];
@@ -186,10 +204,13 @@ impl AwsType for EcsService {
     }
 
     async fn settle(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+        let place = Place::of(job.id, job.want);
+        if code_deploy::controls(job.want) && job.want.get(&WAIT_FOR_STEADY_STATE) != Some(false) {
+            return code_deploy::settle(aws, &place, job).await;
+        }
         if !follows(job.want) {
             return Ok(());
         }
-        let place = Place::of(job.id, job.want);
         if let Some(deployment) = follow::ours(aws, &place, None, None, job.progress).await? {
             let following = following(job.want, &timeouts::CREATE);
             follow::to_the_end(aws, &place, &deployment, &following, job).await?;
@@ -216,7 +237,7 @@ impl AwsType for EcsService {
     }
 
     fn tune(&self, want: &mut Object, settings: &Settings) -> Result<(), String> {
-        tuned::tune(want, settings)
+        if code_deploy::controls(want) { code_deploy::tune(settings) } else { tuned::tune(want, settings) }
     }
 
     fn rollout(
@@ -226,6 +247,9 @@ impl AwsType for EcsService {
         changed: &[String],
         _: Option<&Settings>,
     ) -> Vec<RolloutStep> {
+        if code_deploy::controls(want) {
+            return code_deploy::rollout(live, want, changed);
+        }
         if !deploys(want, changed) || !native(want) {
             return Vec::new();
         }
@@ -238,6 +262,9 @@ impl AwsType for EcsService {
     }
 
     fn resume(&self, want: &Object) -> Vec<RolloutStep> {
+        if code_deploy::controls(want) {
+            return code_deploy::resume(want, None);
+        }
         if want.get(&WAIT_FOR_STEADY_STATE) == Some(false) || !native(want) {
             return Vec::new();
         }
@@ -281,6 +308,9 @@ impl AwsType for EcsService {
         step: &str,
         carried: Option<&str>,
     ) -> Result<Option<String>, AwsError> {
+        if code_deploy::controls(job.want) {
+            return code_deploy::run_step(aws, job, step, carried).await;
+        }
         let place = Place::of(job.id, job.want);
         match step {
             "update-service" => {
@@ -544,71 +574,6 @@ async fn send_changes(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
         .await?;
     }
     ecs::update_tags(aws, job.id, job).await
-}
-
-fn object(s: &Service, known: &Object) -> Object {
-    let mut o = Object::new();
-    let scheduling = s.scheduling_strategy().map_or("REPLICA", |s| s.as_str());
-    o.set(&ID, s.service_arn())
-        .set(&NAME, s.service_name())
-        .set(&CLUSTER, s.cluster_arn())
-        .set(&TASK_DEFINITION, s.task_definition())
-        .set(&DESIRED_COUNT, s.desired_count())
-        .set(&LAUNCH_TYPE, s.launch_type().map(|t| t.as_str()))
-        .set(&PLATFORM_VERSION, s.platform_version())
-        .set(&SCHEDULING_STRATEGY, scheduling)
-        .set(
-            &AVAILABILITY_ZONE_REBALANCING,
-            s.availability_zone_rebalancing().map_or("DISABLED", |r| r.as_str()),
-        )
-        .set(&HEALTH_CHECK_GRACE_PERIOD, s.health_check_grace_period_seconds())
-        .set(&ENABLE_ECS_MANAGED_TAGS, s.enable_ecs_managed_tags())
-        .set(&ENABLE_EXECUTE_COMMAND, s.enable_execute_command())
-        .set(&PROPAGATE_TAGS, s.propagate_tags().map(|p| p.as_str()))
-        .set(&IAM_ROLE, s.role_arn())
-        .set(&TRIGGERS, known.get(&TRIGGERS))
-        .set_blocks(&CAPACITY_PROVIDER_STRATEGY, ecs::strategy_blocks(s.capacity_provider_strategy()))
-        .set_blocks(&LOAD_BALANCER, s.load_balancers().iter().map(convert::load_balancer_block).collect())
-        .set_blocks(
-            &NETWORK_CONFIGURATION,
-            s.network_configuration().and_then(convert::network_block).into_iter().collect(),
-        )
-        .set_blocks(
-            &ORDERED_PLACEMENT_STRATEGY,
-            s.placement_strategy().iter().map(convert::strategy_block).collect(),
-        )
-        .set_blocks(
-            &PLACEMENT_CONSTRAINTS,
-            s.placement_constraints().iter().map(convert::constraint_block).collect(),
-        )
-        .set_blocks(
-            &SERVICE_REGISTRIES,
-            s.service_registries().iter().map(convert::registry_block).collect(),
-        );
-    let controller = s.deployment_controller().map(|c| {
-        let mut b = Object::new();
-        b.set(&controller::TYPE, c.r#type().as_str());
-        b
-    });
-    o.set_blocks(&DEPLOYMENT_CONTROLLER, controller.into_iter().collect());
-    if let Some(config) = s.deployment_configuration() {
-        convert::set_deployment_blocks(&mut o, config);
-    }
-    // These stand at the primary deployment, not at the service.
-    if let Some(d) = s.deployments().iter().find(|d| d.status() == Some("PRIMARY")) {
-        let connect = d.service_connect_configuration().map(convert::connect_block);
-        o.set_blocks(&SERVICE_CONNECT, connect.into_iter().collect())
-            .set_blocks(
-                &VOLUME_CONFIGURATION,
-                d.volume_configurations().iter().map(convert::volume_block).collect(),
-            )
-            .set_blocks(
-                &VPC_LATTICE,
-                d.vpc_lattice_configurations().iter().map(convert::lattice_block).collect(),
-            );
-    }
-    tags::read(&mut o, ecs::pairs(s.tags()));
-    o
 }
 
 #[cfg(test)]

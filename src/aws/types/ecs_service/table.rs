@@ -1,5 +1,6 @@
 //! The attributes of `aws_ecs_service` and the rules between them.
 
+use super::code_deploy;
 use crate::aws::tags::{TAGS, TAGS_ALL};
 use crate::aws::types::ecs::{self, arn};
 use crate::aws::types::timeouts::TIMEOUTS;
@@ -106,6 +107,18 @@ pub mod balancer {
         ELB_NAME: Str = optional("elb_name");
         TARGET_GROUP_ARN: Str = optional("target_group_arn").check(arn);
         ADVANCED: Blocks = optional("advanced_configuration").single(&ADVANCED_TABLE);
+    }
+}
+
+pub mod deployer {
+    use super::*;
+    attributes! {
+        TABLE:
+        GROUP: Str = computed("group").doc("`application/group`");
+        CONFIG: Str = computed("config");
+        TARGET_GROUPS: StrSet = computed("target_groups");
+        WAITS: Int = computed("waits_minutes");
+        STAYS: Int = computed("stays_minutes");
     }
 }
 
@@ -259,6 +272,8 @@ attributes! {
         .doc("Least count that Application Auto Scaling sets, if it scales this service (Cutover's own)");
     AUTOSCALING_MAX: Int = computed("autoscaling_max_capacity")
         .doc("Greatest count that Application Auto Scaling sets (Cutover's own)");
+    CODE_DEPLOY: Blocks = computed("code_deploy").single(&deployer::TABLE)
+        .doc("The deployment group by which CodeDeploy deploys this service (Cutover's own)");
     LAUNCH_TYPE: Str = optional_computed("launch_type").replaces().one_of(&["EC2", "FARGATE", "EXTERNAL"]);
     CAPACITY_PROVIDER_STRATEGY: Blocks = optional("capacity_provider_strategy").set(&ecs::STRATEGY)
         .replaces_if(strategy_taken_away)
@@ -290,7 +305,8 @@ attributes! {
     DEPLOYMENT_CIRCUIT_BREAKER: Blocks = optional("deployment_circuit_breaker").single(&breaker::TABLE);
     DEPLOYMENT_CONFIGURATION: Blocks = optional_computed("deployment_configuration").single(&deployment::TABLE);
     DEPLOYMENT_CONTROLLER: Blocks = optional("deployment_controller").single(&controller::TABLE);
-    LOAD_BALANCER: Blocks = optional("load_balancer").set(&balancer::TABLE).bound_to_vpc_if(|_, want| shares_host_address(want));
+    LOAD_BALANCER: Blocks = optional("load_balancer").set(&balancer::TABLE)
+        .bound_to_vpc_if(|_, want| shares_host_address(want)).owned_elsewhere(code_deploy::moves_group);
     NETWORK_CONFIGURATION: Blocks = optional("network_configuration").single(&network::TABLE);
     ORDERED_PLACEMENT_STRATEGY: Blocks = optional("ordered_placement_strategy")
         .list(&placement::STRATEGY_TABLE).max_items(5);
@@ -368,7 +384,7 @@ pub fn validate(want: &Object) -> Vec<(&'static str, String)> {
     if has("launch_type") && has("capacity_provider_strategy") {
         problems.push(("capacity_provider_strategy", "excludes `launch_type`".to_owned()));
     }
-    if native(want) && !has("task_definition") {
+    if (native(want) || code_deploy::controls(want)) && !has("task_definition") {
         problems
             .push(("task_definition", "is needed unless the deployment controller is EXTERNAL".to_owned()));
     }

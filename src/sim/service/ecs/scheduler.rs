@@ -357,7 +357,7 @@ pub(super) fn started(world: &mut World, arn: &str, list: &[String]) {
     say(world, arn, |name| format!("(service {name}) has started {count} tasks: {list}."));
 }
 
-fn wait_for_room(world: &mut World, arn: &str) {
+pub(super) fn wait_for_room(world: &mut World, arn: &str) {
     let Some(cluster) = world.ecs.services.get(arn).map(|service| service.cluster.clone()) else { return };
     if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
         cluster.waiting.insert(arn.to_owned());
@@ -441,7 +441,7 @@ pub(super) fn platform(version: Option<&str>) -> String {
     }
 }
 
-fn scales(world: &World, provider: &str) -> bool {
+pub(super) fn scales(world: &World, provider: &str) -> bool {
     capacity::get(world, provider).is_some_and(|provider| provider.managed_scaling)
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::World;
 use crate::world::SECOND;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
 
 fn not_found() -> ApiError {
     ApiError::new("TaskSetNotFoundException", "The specified task set was not found.")
@@ -276,8 +277,17 @@ pub(super) fn look(world: &mut World, arn: &str) {
         let mut begun = Vec::new();
         for _ in live.len() as i64..wanted {
             match start(world, arn, &set) {
-                Some(task) => begun.push(format!("(task {})", short(&task))),
-                None => break,
+                Ok(task) => begun.push(format!("(task {})", short(&task))),
+                Err(why) => {
+                    let id = &set.id;
+                    scheduler::complain(world, arn, |name| {
+                        format!(
+                            "(service {name}, taskSet {id}) was unable to place a task because no container instance met all of its requirements. {why} For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
+                        )
+                    });
+                    scheduler::wait_for_room(world, arn);
+                    break;
+                }
             }
         }
         if !begun.is_empty() {
@@ -314,30 +324,29 @@ fn settle(world: &mut World, arn: &str) {
     }
 }
 
-fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
-    let service = world.ecs.services.get(arn)?;
-    let revision = world.ecs.revisions.get(&set.revision)?;
-    let provider = scheduler::pick_provider(&revision.strategy, &Default::default());
+fn start(world: &mut World, arn: &str, set: &TaskSet) -> Result<String, String> {
+    let service = world.ecs.services.get(arn).ok_or("The service does not exist.")?;
+    let revision = world.ecs.revisions.get(&set.revision).ok_or("The revision does not exist.")?;
+    let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+    let tasks = service.tasks.iter().filter_map(|task| world.ecs.tasks.get(task));
+    for task in tasks.filter(|task| task.wanted && task.deployment.as_ref() == Some(&set.id)) {
+        if let Some(provider) = &task.provider {
+            *counts.entry(provider.clone()).or_default() += 1;
+        }
+    }
+    let provider = scheduler::pick_provider(&revision.strategy, &counts);
     let fargate = revision.launch_type.as_deref() == Some("FARGATE")
         || provider.as_deref().is_some_and(capacity::is_fargate);
     let group = format!("service:{}", service.name);
-    let host = if fargate {
-        None
-    } else {
-        let network = revision.network.as_ref();
-        let ask =
-            placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
-        match placement::choose(world, &ask) {
-            Some(host) => Some(host),
-            None => {
-                let cluster = service.cluster.clone();
-                if let Some(cluster) = world.ecs.clusters.get_mut(&cluster) {
-                    cluster.waiting.insert(arn.to_owned());
-                }
-                return None;
-            }
-        }
-    };
+    let network = revision.network.as_ref();
+    let ask = placement::ask(world, service, &revision.task_definition, provider.as_deref(), network, &group);
+    let host = if fargate { None } else { placement::choose(world, &ask) };
+    // As for any task of a capacity provider: managed scaling brings a host, it waits in PROVISIONING (Developer
+    // Guide, "Amazon ECS managed scaling behavior").
+    let waits = fargate || provider.as_deref().is_some_and(|name| scheduler::scales(world, name));
+    if host.is_none() && !waits {
+        return Err(placement::why_not(world, &ask));
+    }
     let order = Order {
         cluster: service.cluster.clone(),
         definition: revision.task_definition.clone(),
@@ -354,5 +363,5 @@ fn start(world: &mut World, arn: &str, set: &TaskSet) -> Option<String> {
         tags: scheduler::propagated(world, service, &revision.task_definition),
         host,
     };
-    Some(tasks::create(world, order))
+    Ok(tasks::create(world, order))
 }
