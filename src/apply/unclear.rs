@@ -11,6 +11,8 @@ use crate::provider::Made;
 use crate::schema::Object;
 use crate::state::Resource;
 use crate::state::journal::Entry;
+use regex::Regex;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How often something unclear is tried, each time after a longer pause.
@@ -58,7 +60,7 @@ impl Executor<'_, '_> {
                     (job.progress)(&format!("{}: the answer was lost; going on with {id}", error.operation));
                     return self.finish(change, job, id).await.map_err(|e| self.aws(change, e));
                 }
-                Ok(None) if error.transient && tried < TRIES => {
+                Ok(None) if (error.transient || self.is_too_new(&error)) && tried < TRIES => {
                     (job.progress)(&format!("{}: {}; trying again", error.operation, error.code));
                     self.clock.sleep(pause(tried)).await;
                     tried += 1;
@@ -74,6 +76,19 @@ impl Executor<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Whether something is not found that this run made: AWS does not know new ids everywhere at once (EC2's
+    /// documentation, "Eventual consistency").
+    fn is_too_new(&self, error: &AwsError) -> bool {
+        static ID: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"\b[a-z]+-[0-9a-f]{8,17}\b").expect("a good pattern"));
+        let Some(id) = ID.find(&error.message).filter(|_| error.is_not_found()) else { return false };
+        let walk = self.walk.borrow();
+        let changes = self.changes.borrow();
+        let made = changes.iter().filter(|c| matches!(c.action, Action::Create | Action::Replace));
+        let mut made = made.filter_map(|c| walk.state.resources.get(&c.address));
+        made.any(|resource| resource.id == id.as_str() || resource.seen.mention(id.as_str()))
     }
 
     /// One made beside the old one that does not come to life goes again: the old one serves on. Where even that
@@ -200,7 +215,7 @@ impl Executor<'_, '_> {
         let provider = self.walk.borrow().provider;
         let type_name = &*change.address.type_name;
         let mut error = match provider.update(&change.provider, type_name, job).await {
-            Err(error) if error.transient => error,
+            Err(error) if error.transient || self.is_too_new(&error) => error,
             answer => return answer,
         };
         for tried in 0..TRIES {
@@ -230,7 +245,7 @@ impl Executor<'_, '_> {
         let mut tried = 0;
         loop {
             match provider.run_step(&change.provider, &change.address.type_name, job, step, carried).await {
-                Err(error) if error.transient && tried < TRIES => {
+                Err(error) if (error.transient || self.is_too_new(&error)) && tried < TRIES => {
                     (job.progress)(&format!("{}: {}; looking what was done", error.operation, error.code));
                     self.clock.sleep(pause(tried)).await;
                     tried += 1;

@@ -346,15 +346,17 @@ impl Executor<'_, '_> {
 
     /// What another run left to be deleted may still be the one that serves: whether what replaced it does.
     async fn successor_serves(&self, change: &Change) -> Result<(), Failure> {
-        let walk = self.walk.borrow();
-        let provider = walk.provider;
-        let schema = provider.resource(&change.address.type_name);
-        let Some((schema, now)) = schema.zip(walk.state.resources.get(&change.address)) else {
-            return Ok(());
+        let (provider, known) = {
+            let walk = self.walk.borrow();
+            let schema = walk.provider.resource(&change.address.type_name);
+            let known = schema.zip(walk.state.resources.get(&change.address)).map(|(schema, now)| {
+                let want = now.applied(schema.table);
+                let live = walk.live.get(&change.address).cloned().flatten();
+                (now.id.clone(), live.unwrap_or_else(|| want.clone()), want)
+            });
+            (walk.provider, known)
         };
-        let (id, want) = (now.id.clone(), now.applied(schema.table));
-        let live = walk.live.get(&change.address).cloned().flatten().unwrap_or_else(|| want.clone());
-        drop(walk);
+        let Some((id, live, want)) = known else { return Ok(()) };
         let address = change.address.to_string();
         let progress = |text: &str| self.progress(&change.address, text);
         let job = Job {

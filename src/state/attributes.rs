@@ -23,6 +23,11 @@ impl Attributes {
         let text = self.0.as_deref().unwrap_or("{}");
         serde_json::from_str(text).expect("it was written as JSON")
     }
+
+    /// Whether this stands somewhere in them.
+    pub fn mention(&self, text: &str) -> bool {
+        self.0.as_deref().is_some_and(|all| all.contains(text))
+    }
 }
 
 impl From<&BTreeMap<String, Json>> for Attributes {

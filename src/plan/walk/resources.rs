@@ -272,9 +272,11 @@ impl Walk<'_> {
         };
         if change.action == Action::Replace {
             let asked = self.asks_to_be_created_first(instance);
-            let itself = schema.create_before_destroy && (schema.may_stand_beside)(&live, wanted);
+            let may = (schema.may_stand_beside)(&live, wanted);
+            let itself = schema.create_before_destroy && may;
             let first = asked || itself || self.can_stand_beside(&change.attributes);
-            let possible = schema.free_name(&live, wanted).is_some() || !clashes(schema, &live, wanted);
+            let renamed = may && schema.free_name(&live, wanted).is_some();
+            let possible = renamed || !clashes(schema, &live, wanted);
             change.create_before_destroy = first && possible;
         }
         change.after = match change.action {

@@ -88,10 +88,17 @@ impl Place {
     }
 }
 
-/// Not where both would ask for what there is once: a place on each host, a name in a namespace, a listener rule.
+/// Not where both would ask for what there is once (a place on each host, a name in a namespace, a listener rule), and
+/// not where it moves (to another VPC: hosts cannot leave the old one before the old tasks have).
 fn may_stand_beside(live: &Object, want: &Object) -> bool {
-    let named = |o: &Object| o.block(&SERVICE_CONNECT).is_some_and(|block| block.has("service"));
-    !daemon(want) && !(named(live) && named(want)) && !moves_traffic(want)
+    let is_named = |o: &Object| o.block(&SERVICE_CONNECT).is_some_and(|block| block.has("service"));
+    let both_named = is_named(live) && is_named(want);
+    let groups = |o: &Object| -> Vec<Option<Value>> {
+        o.all(&LOAD_BALANCER).iter().map(|block| block.value("target_group_arn").cloned()).collect()
+    };
+    let subnets = |o: &Object| o.block(&NETWORK_CONFIGURATION).and_then(|n| n.value("subnets").cloned());
+    let stays = groups(live) == groups(want) && subnets(live) == subnets(want);
+    stays && !both_named && !daemon(want) && !moves_traffic(want)
 }
 
 pub struct EcsService;
