@@ -437,3 +437,17 @@ output "secret" {
     let refused = env.run(&["plan", "root"]).exits(1);
     assert!(refused.stderr.contains("`s3` cannot be read yet"), "{}", refused.all());
 }
+
+#[test]
+fn a_value_that_becomes_a_secret_leaves_the_state_without_a_change() {
+    let env = TestEnvironment::with_root("resource \"terraform_data\" \"key\" {\n  input = \"hunter2\"\n}\n");
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    assert!(env.read("root/.cutover/state.json").contains("hunter2"));
+    env.write("root/main.tf", "resource \"terraform_data\" \"key\" {\n  input = sensitive(\"hunter2\")\n}\n");
+    let ran = env.run(&["apply", "root", "--auto-approve"]).ok();
+    assert!(ran.all().contains("Nothing to change"), "{}", ran.all());
+    let state = env.read("root/.cutover/state.json");
+    assert!(!state.contains("hunter2"), "{state}");
+    let again = env.run(&["plan", "root"]).ok();
+    assert!(again.all().contains("Nothing to change"), "{}", again.all());
+}

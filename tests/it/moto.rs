@@ -35,6 +35,21 @@ const GAPS: &[Gap] = &[
         reason: "moto's CloudWatch has no path for RPC v2 CBOR, and the SDK speaks nothing else",
     },
     Gap {
+        type_name: "aws_codedeploy_app",
+        shows: "DeleteApplication: Unreadable: HTTP 500",
+        reason: "moto has no DeleteApplication",
+    },
+    Gap {
+        type_name: "aws_codedeploy_deployment_config",
+        shows: "CreateDeploymentConfig: Unreadable: HTTP 500",
+        reason: "moto has no deployment configurations",
+    },
+    Gap {
+        type_name: "aws_codedeploy_deployment_group",
+        shows: "BatchGetDeploymentGroups: Unreadable: HTTP 500",
+        reason: "moto has no BatchGetDeploymentGroups",
+    },
+    Gap {
         type_name: "aws_ecs_service",
         shows: "ListServiceDeployments: Unreadable: HTTP 500",
         reason: "moto has no service deployments, whose end a creation waits for",

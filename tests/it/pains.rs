@@ -36,6 +36,11 @@ const ROWS: &[(u32, &str, &[&str])] = &[
     (8, "the engine fights the autoscaler", &["row_08_what_the_autoscaler_decides_is_not_set_back"]),
     (9, "the engine reverts what CI deployed", &["row_09_a_revision_that_ci_deployed_stays"]),
     (
+        10,
+        "endless new revisions of a task definition",
+        &["what_aws_fills_in_is_no_difference", "order_of_containers_means_nothing"],
+    ),
+    (
         11,
         "a target group cannot be replaced",
         &["target-group/succeeds", "replacements_take_turns_with_two_names"],
@@ -46,6 +51,7 @@ const ROWS: &[(u32, &str, &[&str])] = &[
         "a service is replaced and its count is lost",
         &["row_13_a_service_that_must_be_new_takes_over_under_a_second_name_with_its_count"],
     ),
+    (14, "priorities of rules clash", &["row_14_rules_change_places"]),
     (
         15,
         "a deployment hangs for lack of capacity",
@@ -59,6 +65,7 @@ const ROWS: &[(u32, &str, &[&str])] = &[
     ),
     (18, "roles are not known everywhere at once", &["roles_that_are_not_known_everywhere_at_once"]),
     (20, "reverted drift detaches what others set", &["row_20_rules_that_stand_beside_their_group_stay"]),
+    (21, "what was planned is not what is applied", &["every_type_lives_and_dies"]),
     (22, "secrets in the state", &["secrets_are_in_no_file_and_no_output"]),
 ];
 

@@ -44,6 +44,21 @@ const DIFFERENCES: &[(&str, Kind, &str)] = &[
         Kind::KnownToTerraform,
         "of the provider's version 6; the fixture is of version 5.100",
     ),
+    (
+        "aws_ecs_service.code_deploy",
+        Kind::KnownToTerraform,
+        "ours: the deployment group by which CodeDeploy deploys the service",
+    ),
+    (
+        "aws_lb_listener.moved_between",
+        Kind::KnownToTerraform,
+        "ours: the target groups between which CodeDeploy moves the traffic",
+    ),
+    (
+        "aws_lb_listener_rule.moved_between",
+        Kind::KnownToTerraform,
+        "ours: the target groups between which CodeDeploy moves the traffic",
+    ),
     ("aws_lb_listener.weights_moved_by", Kind::KnownToTerraform, "ours: which ECS service moves the weights"),
     (
         "aws_lb_listener_rule.weights_moved_by",
