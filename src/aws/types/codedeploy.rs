@@ -1,6 +1,7 @@
 //! What CodeDeploy's types share: ARNs, tags, and which deployment group deploys which ECS service.
 
 use crate::aws::types::ec2;
+use crate::aws::types::ecs::last;
 use crate::aws::{Aws, AwsError, Job, Op, absent, partition, tags};
 use aws_sdk_codedeploy::types::{ComputePlatform, DeploymentGroupInfo, LoadBalancerInfo, Tag};
 use std::collections::BTreeMap;
@@ -115,11 +116,6 @@ impl Deployer {
     pub fn name(&self) -> String {
         format!("{}/{}", self.application, self.group)
     }
-}
-
-/// The part of an ARN after its last slash.
-fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 fn pair(info: &LoadBalancerInfo) -> Vec<String> {

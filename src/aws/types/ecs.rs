@@ -6,6 +6,11 @@ use crate::value::Value;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Tag};
 use std::time::Duration;
 
+/// The part of an ARN after its last slash.
+pub fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
 /// AWS's integers are 32 bits wide; values were checked against the table's ranges.
 pub fn small(i: Option<i64>) -> Option<i32> {
     i.and_then(|i| i32::try_from(i).ok())

@@ -203,17 +203,10 @@ impl Walk<'_> {
             (Some(old), Some(live)) => {
                 change.id = Some(old.id.clone());
                 ignore_changes(&mut wanted, &live, &resource.lifecycle, schema.table);
-                let carried = carried(schema, &live, &wanted);
                 self.compare(instance, &mut change, live, &wanted, applied.as_ref(), old);
-                if change.action == Action::Replace {
-                    for (name, value) in carried {
-                        change.after.put(name, Some(value.clone()));
-                        wanted.put(name, Some(value));
-                    }
-                }
-                if let Some(name) = replacements_name(schema, &change, &wanted) {
-                    change.after.put("name", Some(name.as_str().into()));
-                    wanted.put("name", Some(name.into()));
+                for (name, value) in replacement_values(schema, &change, &wanted) {
+                    change.after.put(name, Some(value.clone()));
+                    wanted.put(name, Some(value));
                 }
             }
             (Some(_), None) => {
@@ -356,14 +349,9 @@ impl Walk<'_> {
             if let Some(Some(live)) = self.live.get(address) {
                 ignore_changes(&mut wanted, live, &resource.lifecycle, schema.table);
             }
-            if let Some(change) = self.changes.get(address).filter(|c| c.action == Action::Replace) {
-                let before = change.before.clone().unwrap_or_default();
-                for (name, value) in carried(schema, &before, &wanted) {
-                    wanted.put(name, Some(value));
-                }
-                if let Some(name) = replacements_name(schema, change, &wanted) {
-                    wanted.put("name", Some(name.into()));
-                }
+            let values = self.changes.get(address).map(|c| replacement_values(schema, c, &wanted));
+            for (name, value) in values.unwrap_or_default() {
+                wanted.put(name, Some(value));
             }
         }
         Some((wanted, settings))
@@ -434,26 +422,27 @@ impl Walk<'_> {
     }
 }
 
-/// What others have set in the old one, and the new one begins with.
-fn carried(schema: &TypeSchema, live: &Object, wanted: &Object) -> Vec<(&'static str, Value)> {
-    let row = |name: &&'static str| {
-        let owned = schema.row(name)?.owned_elsewhere?;
-        Some((*name, live.value(name).filter(|_| owned(live, wanted))?.clone()))
-    };
-    schema.carried.iter().filter_map(row).collect()
-}
-
 /// Any instance of a type.
 pub(super) fn any_value(schema: &TypeSchema) -> Value {
     let rows = schema.table.rows.iter().map(|row| (Arc::from(row.name), row.ty()));
     Value::unknown(Type::object(rows.chain([(Arc::from("id"), Type::String)])))
 }
 
-/// The name of one that is created while the old one of the same name still stands.
-fn replacements_name(schema: &TypeSchema, change: &Change, wanted: &Object) -> Option<String> {
-    let beside = change.action == Action::Replace && change.create_before_destroy;
-    let live = change.before.as_ref().filter(|live| beside && clashes(schema, live, wanted))?;
-    schema.free_name(live, wanted)
+/// What a replacement has beside what is declared: what others have set in the old one, and another name while that
+/// of the old one is taken.
+fn replacement_values(schema: &TypeSchema, change: &Change, wanted: &Object) -> Vec<(&'static str, Value)> {
+    let Some(live) = change.before.as_ref().filter(|_| change.action == Action::Replace) else {
+        return Vec::new();
+    };
+    let carried = |name: &&'static str| {
+        let owned = schema.row(name)?.owned_elsewhere?;
+        Some((*name, live.value(name).filter(|_| owned(live, wanted))?.clone()))
+    };
+    let mut values: Vec<(&'static str, Value)> = schema.carried.iter().filter_map(carried).collect();
+    if change.create_before_destroy && clashes(schema, live, wanted) {
+        values.extend(schema.free_name(live, wanted).map(|name| ("name", name.into())));
+    }
+    values
 }
 
 /// The instances to visit; one stand-in where their number is unknown.

@@ -1,7 +1,7 @@
 //! Waiting until a group has its instances, or none.
 
 use super::table::*;
-use super::{describe, refreshing};
+use super::{SCALING, describe, refreshing};
 use crate::aws::types::ecs::patiently;
 use crate::aws::types::timeouts;
 use crate::aws::{Aws, AwsError, Job, Op, Poll, absent, wait};
@@ -18,7 +18,7 @@ pub async fn empty(
 ) -> Result<(), AwsError> {
     let call = aws.autoscaling.update_auto_scaling_group().auto_scaling_group_name(job.id);
     let call = call.min_size(0).max_size(0).desired_capacity(0).new_instances_protected_from_scale_in(false);
-    let passing = |e: &AwsError| e.is(&["ScalingActivityInProgress", "ScalingActivityInProgressFault"]);
+    let passing = |e: &AwsError| e.is(SCALING);
     patiently(aws, "UpdateAutoScalingGroup", deadline, job.progress, passing, async || {
         call.clone().send().await.op("UpdateAutoScalingGroup")
     })

@@ -282,6 +282,9 @@ impl AwsType for AutoscalingGroup {
     }
 }
 
+/// Errors that pass: the group is about to launch or terminate.
+const SCALING: &[&str] = &["ScalingActivityInProgress", "ScalingActivityInProgressFault"];
+
 /// The tag by which ECS marks a group that its managed scaling moves. Without it ECS stops doing so: it
 /// is never taken away.
 const ECS_MANAGED: &str = "AmazonECSManaged";
@@ -392,10 +395,7 @@ async fn creation(
     AwsError,
 > {
     let want = job.want;
-    // Always a number: `$Latest` would launch a version that was not rolled out.
-    let version = refreshing::wanted_version(aws, want).await?;
-    let template = want.block(&LAUNCH_TEMPLATE).map(|t| convert::launch_template(&t, version.clone()));
-    let policy = want.block(&MIXED_INSTANCES_POLICY).map(|p| convert::mixed_policy(&p, version));
+    let (template, policy) = refreshing::launched_from(aws, want).await?;
     let mut tags: Vec<sdk::Tag> = want
         .all(&TAG)
         .iter()
@@ -515,14 +515,12 @@ async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Res
         any = true;
     }
     if !carries_template(job) {
-        let version = refreshing::wanted_version(aws, want).await?;
-        let template = want.block(&LAUNCH_TEMPLATE).map(|t| convert::launch_template(&t, version.clone()));
-        let policy = want.block(&MIXED_INSTANCES_POLICY).map(|p| convert::mixed_policy(&p, version));
+        let (template, policy) = refreshing::launched_from(aws, want).await?;
         call = call.set_launch_template(template).set_mixed_instances_policy(policy);
     }
     let began = aws_smithy_types::DateTime::from_secs(aws.clock.now().as_second());
     if any {
-        let passing = |e: &AwsError| e.is(&["ScalingActivityInProgress", "ScalingActivityInProgressFault"]);
+        let passing = |e: &AwsError| e.is(SCALING);
         let deadline = timeouts::limit(want, &timeouts::UPDATE, 10);
         patiently(aws, "UpdateAutoScalingGroup", deadline, job.progress, passing, async || {
             call.clone().send().await.op("UpdateAutoScalingGroup")

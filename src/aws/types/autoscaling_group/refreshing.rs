@@ -192,6 +192,18 @@ pub async fn desired_configuration(
     })
 }
 
+/// The launch template, or the mixed instances policy: always with a number, for `$Latest` would launch a version that
+/// was not rolled out.
+pub async fn launched_from(
+    aws: &Aws,
+    want: &Object,
+) -> Result<(Option<sdk::LaunchTemplateSpecification>, Option<sdk::MixedInstancesPolicy>), AwsError> {
+    let version = wanted_version(aws, want).await?;
+    let template = want.block(&LAUNCH_TEMPLATE).map(|t| convert::launch_template(&t, version.clone()));
+    let policy = want.block(&MIXED_INSTANCES_POLICY).map(|p| convert::mixed_policy(&p, version));
+    Ok((template, policy))
+}
+
 /// The number of the version that is wanted now.
 pub async fn wanted_version(aws: &Aws, want: &Object) -> Result<Option<String>, AwsError> {
     let Some((template, version)) = versions::declared(want) else { return Ok(None) };

@@ -4,7 +4,7 @@
 use super::capacity::{healthy_behind, in_service, unprotect, weight};
 use super::joining::{Joining, tasks_by_instance};
 use super::table::*;
-use super::{convert, describe, refreshing, update_group};
+use super::{SCALING, describe, refreshing, update_group};
 use crate::aws::types::ecs::{patiently, small};
 use crate::aws::types::timeouts;
 use crate::aws::{
@@ -25,7 +25,6 @@ use std::time::Duration;
 
 const OPERATION: &str = "surge";
 const EVERY: Duration = Duration::from_secs(15);
-const PASSING: &[&str] = &["ScalingActivityInProgress", "ScalingActivityInProgressFault"];
 
 /// What would move instances meanwhile, and take new hosts for ones too many.
 const PROCESSES: &[&str] = &["AZRebalance", "AlarmNotification", "ScheduledActions"];
@@ -155,9 +154,7 @@ async fn update(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
 
 /// The group launches what `of` says.
 async fn launch(aws: &Aws, job: &Job<'_>, of: &Object) -> Result<(), AwsError> {
-    let version = refreshing::wanted_version(aws, of).await?;
-    let template = of.block(&LAUNCH_TEMPLATE).map(|t| convert::launch_template(&t, version.clone()));
-    let policy = of.block(&MIXED_INSTANCES_POLICY).map(|p| convert::mixed_policy(&p, version));
+    let (template, policy) = refreshing::launched_from(aws, of).await?;
     let call = aws.autoscaling.update_auto_scaling_group().auto_scaling_group_name(job.id);
     let call = call
         .set_launch_configuration_name(of.get(&LAUNCH_CONFIGURATION))
@@ -181,7 +178,7 @@ async fn resize(
         "UpdateAutoScalingGroup",
         deadline,
         job.progress,
-        |e| e.is(PASSING),
+        |e| e.is(SCALING),
         async || call.clone().send().await.op("UpdateAutoScalingGroup"),
     )
     .await
@@ -366,7 +363,7 @@ async fn terminate(aws: &Aws, job: &Job<'_>, which: impl Fn(&Instance) -> bool) 
             let call = call.set_instance_id(one.instance_id().map(str::to_owned));
             let sent = call.should_decrement_desired_capacity(true).send().await;
             // Gone already, or another activity holds it: the next look tells.
-            let passing = [PASSING, &["ValidationError"]].concat();
+            let passing = [SCALING, &["ValidationError"]].concat();
             absent(sent.op("TerminateInstanceInAutoScalingGroup"), &passing)?;
         }
         Ok(match left.len() {

@@ -10,7 +10,7 @@ mod strategy;
 mod table;
 mod tuned;
 
-use super::ecs::{self, small, some};
+use super::ecs::{self, last, small, some};
 use super::{appautoscaling_target, codedeploy, timeouts};
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, absent, wait};
 use crate::rollout::settings::Settings;
@@ -401,11 +401,6 @@ fn what_changes(live: &Object, want: &Object, changed: &[String]) -> String {
         return format!("{from} → {to}{more}");
     }
     if names.is_empty() { "new deployment".to_owned() } else { names.join(", ") }
-}
-
-/// The part of an ARN or path after its last slash.
-fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// Services by name, at most ten; those that are gone (or INACTIVE) are left out.
