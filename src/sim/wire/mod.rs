@@ -529,8 +529,11 @@ impl Call {
                 } else {
                     shape.to_owned()
                 };
-                let mut response =
-                    json_response(&self.json_type(), &json!({"__type": full, "message": message}));
+                let mut document = json!({"__type": full, "message": message});
+                for (name, value) in error.details.iter().filter_map(|one| one.as_object()).flatten() {
+                    document[name] = value.clone();
+                }
+                let mut response = json_response(&self.json_type(), &document);
                 put(&mut response, "x-amzn-errortype", &full);
                 response
             }
