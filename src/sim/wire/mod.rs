@@ -207,13 +207,20 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
+    let waits = world.waits.take();
     if changes {
         let error = result.as_ref().err().map(|error| error.code.as_str());
         world.tell_call(service.name, &name, error);
     }
     match disturbance {
         Some(Disturbance::LostAfter(lost)) => Err(lost),
-        _ => Ok(call.answered(result, name)),
+        _ => {
+            let mut response = call.answered(result, name);
+            if let Some(wait) = waits {
+                response.extensions_mut().insert(wait);
+            }
+            Ok(response)
+        }
     }
 }
 

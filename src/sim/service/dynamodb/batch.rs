@@ -20,10 +20,33 @@ fn requests(input: &Json) -> impl Iterator<Item = (&String, &Json)> {
     input.get("RequestItems").and_then(Json::as_object).into_iter().flatten()
 }
 
-/// Each table's capacity, if the request wants to know.
-fn capacities(input: &Json, used: &BTreeMap<String, f64>) -> Option<Json> {
-    let all: Option<Vec<Json>> = used.iter().map(|(table, units)| capacity(input, table, *units)).collect();
+/// Each table's capacity, in the order of the request, if it wants to know. Transactions say its `kind` too.
+fn capacities(input: &Json, used: &Spent, kind: Option<&str>) -> Option<Json> {
+    let of = |(table, units): &(String, f64)| {
+        let mut all = capacity(input, table, *units)?;
+        if let Some(kind) = kind {
+            all[kind] = json!(units);
+            if all.get("Table").is_some() {
+                all["Table"][kind] = json!(units);
+            }
+        }
+        Some(all)
+    };
+    let all: Option<Vec<Json>> = used.0.iter().map(of).collect();
     all.filter(|all| !all.is_empty()).map(Json::Array)
+}
+
+/// Units by table.
+#[derive(Default)]
+struct Spent(Vec<(String, f64)>);
+
+impl Spent {
+    fn add(&mut self, table: &str, units: f64) {
+        match self.0.iter_mut().find(|(name, _)| name == table) {
+            Some((_, sum)) => *sum += units,
+            None => self.0.push((table.to_owned(), units)),
+        }
+    }
 }
 
 pub fn batch_get(world: &mut World, input: &Json) -> Answer {
@@ -37,7 +60,7 @@ pub fn batch_get(world: &mut World, input: &Json) -> Answer {
         read.push((name, asked, wanted(&scope, asked)?));
         scope.done()?;
     }
-    let (mut responses, mut unprocessed, mut used) = (Map::new(), Map::new(), BTreeMap::new());
+    let (mut responses, mut unprocessed, mut used) = (Map::new(), Map::new(), Spent::default());
     let mut bytes = 0;
     for (name, asked, paths) in read {
         let table = table(world, name)?;
@@ -62,7 +85,7 @@ pub fn batch_get(world: &mut World, input: &Json) -> Answer {
                 item.map(|item| paths.as_ref().map_or_else(|| item.clone(), |paths| pick(item, paths))),
             );
         }
-        used.insert(name_of(name).to_owned(), units);
+        used.add(name_of(name), units);
         responses.insert(name.clone(), json!(found));
         if !left.is_empty() {
             let mut rest = asked.clone();
@@ -71,7 +94,7 @@ pub fn batch_get(world: &mut World, input: &Json) -> Answer {
         }
     }
     Ok(json!({"Responses": responses, "UnprocessedKeys": unprocessed})
-        .with("ConsumedCapacity", capacities(input, &used)))
+        .with("ConsumedCapacity", capacities(input, &used, None)))
 }
 
 pub fn batch_write(world: &mut World, input: &Json) -> Answer {
@@ -109,16 +132,16 @@ pub fn batch_write(world: &mut World, input: &Json) -> Answer {
         let key = write.key(table(world, &write.table)?)?;
         ready.push((write, key));
     }
-    let mut used: BTreeMap<String, f64> = BTreeMap::new();
+    let mut used = Spent::default();
     for (write, key) in ready {
         let table = table(world, &write.table)?;
         let new = write.outcome(table, &key)?;
         let after = new.as_ref().map_or(0, size);
         let old = store(table, key, new);
         let bytes = old.as_ref().map_or(0, size).max(after);
-        *used.entry(write.table).or_default() += Used::Write { size: bytes }.units();
+        used.add(&write.table, Used::Write { size: bytes }.units());
     }
-    Ok(json!({"UnprocessedItems": {}}).with("ConsumedCapacity", capacities(input, &used)))
+    Ok(json!({"UnprocessedItems": {}}).with("ConsumedCapacity", capacities(input, &used, None)))
 }
 
 pub fn transact_get(world: &mut World, input: &Json) -> Answer {
@@ -130,17 +153,18 @@ pub fn transact_get(world: &mut World, input: &Json) -> Answer {
         scope.done()?;
         read.push((get, paths));
     }
-    let (mut responses, mut used) = (Vec::new(), BTreeMap::<String, f64>::new());
+    let (mut responses, mut used) = (Vec::new(), Spent::default());
     for (get, paths) in read {
         let name = get.text("TableName").unwrap_or_default();
         let table = table(world, name)?;
         let item = table.items.get(&key_text(table, &normal_item(&get["Key"], false)?, true)?);
         let units = Used::Read { size: item.map_or(0, size), consistent: true }.units();
-        *used.entry(name_of(name).to_owned()).or_default() += 2.0 * units;
+        used.add(name_of(name), 2.0 * units);
         let shown = item.map(|item| paths.as_ref().map_or_else(|| item.clone(), |paths| pick(item, paths)));
         responses.push(json!({}).with("Item", shown.map(Json::Object)));
     }
-    Ok(json!({"Responses": responses}).with("ConsumedCapacity", capacities(input, &used)))
+    Ok(json!({"Responses": responses})
+        .with("ConsumedCapacity", capacities(input, &used, Some("ReadCapacityUnits"))))
 }
 
 /// A token that was used for the same request already: nothing is done again.
@@ -204,18 +228,18 @@ pub fn transact_write(world: &mut World, input: &Json) -> Answer {
         let error = ApiError::new("TransactionCanceledException", message);
         return Err(error.with_details(json!({"CancellationReasons": reasons})));
     }
-    let mut used: BTreeMap<String, f64> = BTreeMap::new();
+    let mut used = Spent::default();
     for (write, key) in ready {
         let table = table(world, &write.table)?;
         let new = write.outcome(table, &key)?;
         let after = new.as_ref().map_or(0, size);
         let old = store(table, key, new);
         let bytes = old.as_ref().map_or(0, size).max(after);
-        *used.entry(write.table).or_default() += 2.0 * Used::Write { size: bytes }.units();
+        used.add(&write.table, 2.0 * Used::Write { size: bytes }.units());
     }
     if let Some(token) = input.text("ClientRequestToken") {
         let until = world.now + REMEMBERED;
         world.dynamodb.tokens.insert(token.to_owned(), (until, input["TransactItems"].clone()));
     }
-    Ok(json!({}).with("ConsumedCapacity", capacities(input, &used)))
+    Ok(json!({}).with("ConsumedCapacity", capacities(input, &used, Some("WriteCapacityUnits"))))
 }

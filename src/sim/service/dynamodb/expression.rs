@@ -246,6 +246,9 @@ impl Action {
     }
 }
 
+/// The types that have an order.
+const ORDERED: &[&str] = &["S", "N", "B"];
+
 /// Words that only a placeholder can name (Developer Guide, "Reserved words in DynamoDB").
 fn reserved(word: &str) -> bool {
     static WORDS: std::sync::LazyLock<BTreeSet<&str>> =
@@ -323,7 +326,7 @@ impl Parser<'_> {
                     ))
                 })
             }
-            Some(Token::Word(text)) if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') => {
+            Some(Token::Word(text)) if text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
                 if reserved(&text) {
                     return Err(Wrong::Syntax(format!(
                         "Attribute name is a reserved keyword; reserved keyword: {text}"
@@ -496,7 +499,11 @@ impl Parser<'_> {
             if !self.word("AND") {
                 return Err(self.unexpected());
             }
-            return Ok(Condition::Between(left, low, self.operand()?));
+            let high = self.operand()?;
+            for one in [&left, &low, &high] {
+                self.suits(one, "BETWEEN", ORDERED)?;
+            }
+            return Ok(Condition::Between(left, low, high));
         }
         if self.word("IN") {
             self.need("(")?;
@@ -509,7 +516,12 @@ impl Parser<'_> {
         }
         for sign in ["<>", "<=", ">=", "=", "<", ">"] {
             if self.sign(sign) {
-                return Ok(Condition::Compare(left, sign, self.operand()?));
+                let right = self.operand()?;
+                if !matches!(sign, "=" | "<>") {
+                    self.suits(&left, sign, ORDERED)?;
+                    self.suits(&right, sign, ORDERED)?;
+                }
+                return Ok(Condition::Compare(left, sign, right));
             }
         }
         Err(self.unexpected())
@@ -550,8 +562,8 @@ impl Parser<'_> {
                 let kind = values::typed(&value).map_or("", |(kind, _)| kind);
                 if !(kind.ends_with('S') && kind.len() == 2 || section == "ADD" && kind == "N") {
                     return Err(Wrong::Syntax(format!(
-                        "Incorrect operand type for operator or function; operator or function: \
-                         operator: {section}, operand type: {}",
+                        "Incorrect operand type for operator or function; operator: {section}, operand type: {}, \
+                         typeSet: ALLOWED_FOR_{section}_OPERAND",
                         long_type(kind)
                     )));
                 }

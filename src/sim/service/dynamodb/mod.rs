@@ -41,9 +41,31 @@ struct Table {
     deleting: bool,
     /// Name of the attribute that says when an item ends, if switched on.
     ttl: Option<String>,
-    backups: bool,
+    #[serde(default, alias = "backups", deserialize_with = "recovery")]
+    recovery: Option<Recovery>,
     /// By the text of their key.
     items: BTreeMap<String, Map<String, Json>>,
+}
+
+/// To a point in time.
+#[derive(Debug, Serialize, Deserialize)]
+struct Recovery {
+    since: Millis,
+    days: i64,
+}
+
+/// Worlds saved before had a switch.
+fn recovery<'de, D: serde::Deserializer<'de>>(saved: D) -> Result<Option<Recovery>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Saved {
+        Switch(bool),
+        Recovery(Option<Recovery>),
+    }
+    Ok(match Saved::deserialize(saved)? {
+        Saved::Switch(on) => on.then_some(Recovery { since: 0, days: 35 }),
+        Saved::Recovery(recovery) => recovery,
+    })
 }
 
 pub const OPERATIONS: Operations = &[

@@ -227,14 +227,34 @@ fn key_condition(scope: &Scope, input: &Json) -> Result<Vec<Clause>, ApiError> {
     Ok(found)
 }
 
-/// By the sort key, then by the table's key.
+/// By the partition, in it by the sort key, then by the table's key.
 fn compare(schema: &Schema, one: (&str, &Item), other: (&str, &Item)) -> Ordering {
     let by = |name: &String| {
         let values = one.1.get(name).zip(other.1.get(name));
         values.and_then(|(a, b)| order(a, b)).unwrap_or(Ordering::Equal)
     };
-    let ranges = schema.range.iter().map(by).find(|order| order.is_ne());
-    ranges.unwrap_or_else(|| one.0.cmp(other.0))
+    let found = schema.names().map(by).find(|order| order.is_ne());
+    found.unwrap_or_else(|| one.0.cmp(other.0))
+}
+
+/// What fits, as it is ordered, from the start key on.
+fn ordered<'a>(
+    table: &'a Table,
+    schema: &Schema,
+    backward: bool,
+    start: Option<(&str, &Item)>,
+    fits: impl Fn(&str, &Item) -> bool,
+) -> Vec<&'a Item> {
+    let order = |one: (&str, &Item), other: (&str, &Item)| {
+        let order = compare(schema, one, other);
+        if backward { order.reverse() } else { order }
+    };
+    let all = table.items.iter().map(|(key, item)| (key.as_str(), item));
+    let mut found: Vec<(&str, &Item)> = all
+        .filter(|(key, item)| fits(key, item) && start.is_none_or(|start| order((key, item), start).is_gt()))
+        .collect();
+    found.sort_by(|one, other| order(*one, *other));
+    found.into_iter().map(|(_, item)| item).collect()
 }
 
 pub fn query(world: &mut World, input: &Json) -> Answer {
@@ -250,20 +270,11 @@ pub fn query(world: &mut World, input: &Json) -> Answer {
     let schema = index.as_ref().map_or_else(|| table.schema(), |index| index.schema.clone());
     check_key(table, &schema, &clauses)?;
     let start = request.starts(table, index.as_ref())?;
-    let fits =
-        |item: &Item| schema.covers(item) && clauses.iter().all(|clause| holds(item, &clause.condition));
-    let mut found: Vec<(&str, &Item)> =
-        table.items.iter().filter(|(_, item)| fits(item)).map(|(key, item)| (key.as_str(), item)).collect();
-    let backward = input.flag("ScanIndexForward") == Some(false);
-    let ordered = |one: (&str, &Item), other: (&str, &Item)| {
-        let order = compare(&schema, one, other);
-        if backward { order.reverse() } else { order }
+    let fits = |_: &str, item: &Item| {
+        schema.covers(item) && clauses.iter().all(|clause| holds(item, &clause.condition))
     };
-    found.sort_by(|one, other| ordered(*one, *other));
-    if let Some((key, start)) = start.as_deref().zip(request.start.as_ref()) {
-        found.retain(|one| ordered(*one, (key, start)).is_gt());
-    }
-    let items: Vec<&Item> = found.into_iter().map(|(_, item)| item).collect();
+    let backward = input.flag("ScanIndexForward") == Some(false);
+    let items = ordered(table, &schema, backward, start.as_deref().zip(request.start.as_ref()), fits);
     request.page(table, name, index.as_ref(), &items)
 }
 
@@ -298,12 +309,8 @@ pub fn scan(world: &mut World, input: &Json) -> Answer {
     let index = find_index(table, input)?;
     let start = request.starts(table, index.as_ref())?;
     let share = |text: &str| text.bytes().fold(0_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 1_000_003);
-    let items: Vec<&Item> = table
-        .items
-        .iter()
-        .filter(|(key, _)| share(key) % total == segment && start.as_ref().is_none_or(|start| *key > start))
-        .filter(|(_, item)| index.as_ref().is_none_or(|index| index.schema.covers(item)))
-        .map(|(_, item)| item)
-        .collect();
+    let schema = index.as_ref().map_or_else(|| table.schema(), |index| index.schema.clone());
+    let fits = |key: &str, item: &Item| share(key) % total == segment && schema.covers(item);
+    let items = ordered(table, &schema, false, start.as_deref().zip(request.start.as_ref()), fits);
     request.page(table, name, index.as_ref(), &items)
 }

@@ -141,6 +141,21 @@ fn check_keys(input: &Json) -> Result<(), ApiError> {
     if schema.get(1).is_some_and(|one| one.text("KeyType") != Some("RANGE")) {
         return Err(validation("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type"));
     }
+    if schema.len() > 2 {
+        let shown: Vec<String> = schema
+            .iter()
+            .map(|one| {
+                let of = |member| one.text(member).unwrap_or_default();
+                format!("KeySchemaElement(attributeName={}, keyType={})", of("AttributeName"), of("KeyType"))
+            })
+            .collect();
+        return Err(validation(format!(
+            "{}Value '[{}]' at 'keySchema' failed to satisfy constraint: Member must have length less than or equal \
+             to 2",
+            values::DETECTED,
+            shown.join(", ")
+        )));
+    }
     if schema.len() > defined.len() {
         return Err(validation("Invalid KeySchema: Some index key attribute have no definition"));
     }
@@ -259,7 +274,7 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         busy_until: world.now,
         deleting: false,
         ttl: None,
-        backups: false,
+        recovery: None,
         items: BTreeMap::new(),
     };
     world.dynamodb.tables.insert(name.clone(), table);
@@ -285,8 +300,13 @@ pub fn list(world: &mut World, input: &Json) -> Answer {
 fn settled(world: &World, name: &str) -> Result<(), ApiError> {
     let table = &world.dynamodb.tables[name];
     if table.deleting || world.now < table.created + CREATION || world.now < table.busy_until {
+        let what = match () {
+            () if table.deleting => "deleted",
+            () if world.now < table.created + CREATION => "created",
+            () => "updated",
+        };
         let message =
-            format!("Attempt to change a resource which is still in use: Table is being changed: {name}");
+            format!("Attempt to change a resource which is still in use: Table is being {what}: {name}");
         return Err(ApiError::new("ResourceInUseException", message));
     }
     Ok(())
@@ -403,30 +423,43 @@ pub fn update_ttl(world: &mut World, input: &Json) -> Answer {
     Ok(json!({"TimeToLiveSpecification": given}))
 }
 
+/// `LatestRestorableDateTime` is so much before now (API reference).
+const UNTIL_RESTORABLE: Millis = 300 * SECOND;
+
 fn backups(table: &Table, now: Millis) -> Json {
-    let mut recovery =
-        json!({"PointInTimeRecoveryStatus": if table.backups { "ENABLED" } else { "DISABLED" }});
-    if table.backups {
-        recovery["EarliestRestorableDateTime"] = World::timestamp(table.created);
-        recovery["LatestRestorableDateTime"] = World::timestamp(now);
-        recovery["RecoveryPeriodInDays"] = json!(35);
+    let on = table.recovery.is_some();
+    let mut recovery = json!({"PointInTimeRecoveryStatus": if on { "ENABLED" } else { "DISABLED" }});
+    if let Some(Recovery { since, days }) = table.recovery {
+        let since = since.max(table.created);
+        recovery["EarliestRestorableDateTime"] = World::timestamp(since);
+        recovery["LatestRestorableDateTime"] = World::timestamp(since.max(now - UNTIL_RESTORABLE));
+        recovery["RecoveryPeriodInDays"] = json!(days);
     }
     json!({"ContinuousBackupsDescription": {
         "ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery,
     }})
 }
 
+/// Of continuous backups alone a table that there is not has an exception of its own.
+fn find_backups<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Table, ApiError> {
+    let name = name_of(input.text("TableName").unwrap_or_default()).to_owned();
+    let missing = |_| ApiError::new("TableNotFoundException", format!("Table not found: {name}"));
+    find(world, input).map(|(_, table)| table).map_err(missing)
+}
+
 pub fn describe_backups(world: &mut World, input: &Json) -> Answer {
     let now = world.now;
-    Ok(backups(find(world, input)?.1, now))
+    Ok(backups(find_backups(world, input)?, now))
 }
 
 pub fn update_backups(world: &mut World, input: &Json) -> Answer {
     let now = world.now;
-    let given = input.get("PointInTimeRecoverySpecification");
-    let on = given.and_then(|one| one.flag("PointInTimeRecoveryEnabled")) == Some(true);
-    let (_, table) = find(world, input)?;
-    table.backups = on;
+    let given = input.get("PointInTimeRecoverySpecification").cloned().unwrap_or_default();
+    let table = find_backups(world, input)?;
+    let days = given.int("RecoveryPeriodInDays").unwrap_or(35);
+    let since = table.recovery.as_ref().map_or(now, |before| before.since);
+    let on = given.flag("PointInTimeRecoveryEnabled") == Some(true);
+    table.recovery = on.then_some(Recovery { since, days });
     Ok(backups(table, now))
 }
 

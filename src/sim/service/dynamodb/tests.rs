@@ -279,3 +279,20 @@ fn a_transaction_with_a_token_is_done_once() {
     ok(&mut world, "TransactWriteItems", count("1"));
     assert_eq!(ok(&mut world, "TransactGetItems", get)["Responses"][0]["Item"]["visits"]["N"], "2");
 }
+
+#[test]
+fn a_switch_of_before_is_recovery_from_the_tables_first_day() {
+    let mut world = world();
+    for (saved, status) in [(json!(true), "ENABLED"), (json!(false), "DISABLED")] {
+        let mut table =
+            serde_json::to_value(&world.dynamodb.tables["locks"]).expect("a table is saved as JSON");
+        let members = table.as_object_mut().expect("an object");
+        members.remove("recovery");
+        members.insert("backups".to_owned(), saved);
+        let table: Table = serde_json::from_value(table).expect("it is read");
+        world.dynamodb.tables.insert("locks".to_owned(), table);
+        let answer = ok(&mut world, "DescribeContinuousBackups", json!({"TableName": "locks"}));
+        let told = &answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
+        assert_eq!(told["PointInTimeRecoveryStatus"], status);
+    }
+}
