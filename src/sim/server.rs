@@ -229,11 +229,7 @@ impl<F: Fn(&Sim)> Server<F> {
         while self.speed > 0.0 && self.now() < wait.until && !*self.closing.borrow() {
             self.clock.sleep(GLANCE).await;
             let now = self.now();
-            let over = self.sim.with(|world| {
-                world.advance_to(now);
-                wait.is_over(world)
-            });
-            if over {
+            if self.sim.glance(now, |world| wait.is_over(world)) {
                 let response = self.sim.handle(now, request.clone())?;
                 // Somebody else may have been quicker.
                 if response.extensions().get::<Wait>().is_none() {
