@@ -46,13 +46,10 @@ impl<'a> Scope<'a> {
             used: RefCell::default(),
             writes,
         };
-        let uses = |names: &[&str]| names.iter().any(|name| input.get(*name).is_some());
-        for (member, sign, wanted) in [
-            ("ExpressionAttributeNames", '#', EXPRESSIONS),
-            ("ExpressionAttributeValues", ':', &EXPRESSIONS[..]),
-        ] {
+        let uses = EXPRESSIONS.iter().any(|name| input.get(*name).is_some());
+        for (member, sign) in [("ExpressionAttributeNames", '#'), ("ExpressionAttributeValues", ':')] {
             let Some(given) = input.get(member).and_then(Json::as_object) else { continue };
-            if !uses(wanted) {
+            if !uses {
                 return Err(validation(format!("{member} can only be specified when using expressions")));
             }
             if given.is_empty() {
