@@ -8,6 +8,7 @@ mod services;
 mod surge;
 mod traffic;
 
+use super::check::Unproven;
 use super::{Action, Change};
 use crate::addr::Address;
 use crate::aws::Host;
@@ -170,6 +171,17 @@ pub static LINTS: &[Lint] = &[
             service changes), with the target group of the service's `load_balancer` in its pair.",
         look: code_deploy::undeployable,
     },
+    Lint {
+        code: "CUT-016",
+        severity: Severity::Warning,
+        title: "a step that may lose traffic",
+        explanation: "Before anything runs the order of all steps is checked: what carries traffic stays until its \
+            replacement is in service, traffic moves only to what is ready, and nothing is deleted while something \
+            else uses it. Here the order does not say so. Where a resource is destroyed first because its name or \
+            address is taken, use `name_prefix` or another name; where declarations contradict each other, take the \
+            `depends_on` out that turns the order around; or accept it, for a time without traffic.",
+        look: gaps,
+    },
 ];
 
 pub fn find(code: &str) -> Option<&'static Lint> {
@@ -194,6 +206,8 @@ pub struct Look<'p> {
     min_healthy: Option<f64>,
     /// Container instances by cluster, of those whose services are deployed.
     hosts: &'p BTreeMap<String, Vec<Host>>,
+    /// What the order of the steps does not rule out.
+    unproven: &'p [Unproven],
 }
 
 impl<'p> Look<'p> {
@@ -216,16 +230,21 @@ pub fn lint(
     changes: &[Arc<Change>],
     guards: &[Guard],
     hosts: &BTreeMap<String, Vec<Host>>,
+    unproven: &[Unproven],
 ) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
         return Vec::new();
     }
     let accepted: Vec<Accepted> = guards.iter().flat_map(|guard| guard.accepted.clone()).collect();
     let min_healthy = guards.iter().filter_map(|guard| guard.min_healthy).reduce(f64::max);
-    let look = Look { changes, min_healthy, hosts };
+    let look = Look { changes, min_healthy, hosts, unproven };
     let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()
+}
+
+fn gaps(look: &Look<'_>) -> Vec<Finding> {
+    look.unproven.iter().map(|one| Finding { address: one.address.clone(), text: one.why.clone() }).collect()
 }
 
 fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> (Address, Diagnostic) {

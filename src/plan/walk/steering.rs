@@ -9,7 +9,9 @@ use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::graph::{ModuleId, Node};
 use crate::lang::syntax::Body;
 use crate::plan::Change;
+use crate::plan::check::{Unproven, check};
 use crate::plan::lint::lint;
+use crate::plan::schedule::schedule;
 use crate::plan::staging::staged;
 use crate::plan::values::Repeated;
 use crate::rollout::settings::{self, Guard, Probe, Settings};
@@ -153,7 +155,8 @@ impl Walk<'_> {
         let guards = self.guards();
         let changes: Vec<_> = self.changes.values().cloned().collect();
         let hosts = self.hosts_of(&changes).await;
-        for (address, found) in lint(&changes, &guards, &hosts) {
+        let unproven = self.unproven();
+        for (address, found) in lint(&changes, &guards, &hosts, &unproven) {
             let header = self.find_resource(&address).map(|(_, resource)| resource.header);
             self.diags.push(match header {
                 Some(header) => found.at(header),
@@ -164,6 +167,15 @@ impl Walk<'_> {
 }
 
 impl Walk<'_> {
+    /// What the order of the steps does not rule out. Where all is new, nothing can be lost.
+    fn unproven(&self) -> Vec<Unproven> {
+        let changes = self.plan().changes;
+        if !changes.iter().any(|c| c.before.is_some() && !c.is_nothing()) {
+            return Vec::new();
+        }
+        check(&schedule(self.graph, &changes), &changes)
+    }
+
     /// Container instances by cluster, of those whose services this plan deploys.
     async fn hosts_of(&self, changes: &[Arc<Change>]) -> BTreeMap<String, Vec<Host>> {
         let deployed =
