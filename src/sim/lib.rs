@@ -9,6 +9,7 @@ pub mod authority;
 pub mod clock;
 pub mod faults;
 pub mod invariants;
+mod journal;
 pub mod log;
 pub mod named;
 pub mod recorded;
@@ -28,8 +29,10 @@ pub use world::{Event, Millis, World};
 
 use bytes::Bytes;
 use faults::Lost;
+use journal::{Entry, Journal};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::StoreError;
 
 /// A world that several clients share; each request has it to itself.
 #[derive(Clone, Debug)]
@@ -37,34 +40,92 @@ pub struct Sim {
     world: Arc<Mutex<World>>,
     /// Where every change is written before it is answered: a killed client finds the world as it left it.
     file: Option<Arc<Path>>,
+    /// The calls since the world was written, if it is large. Locked only by who has the world.
+    journal: Arc<Mutex<Option<Journal>>>,
+    /// From how many bytes on a world is.
+    large: u64,
 }
 
 impl Sim {
     pub fn new(world: World) -> Self {
-        Self { world: Arc::new(Mutex::new(world)), file: None }
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            file: None,
+            journal: Arc::default(),
+            large: journal::LARGE,
+        }
     }
 
     pub fn saving_to(self, path: &Path) -> Self {
         Self { file: Some(path.into()), ..self }
     }
 
+    #[cfg(test)]
+    fn with_large(self, large: u64) -> Self {
+        Self { large, ..self }
+    }
+
     /// One AWS API call at `now`. The answer carries [`wire::Called`] as an extension.
     pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Lost> {
         let mut world = self.lock();
         world.advance_to(now);
+        // Whatever happens to this call: the journal goes on only if it has it.
+        let journal = self.journal().take();
+        let entry = journal.is_some().then(|| Entry::of(now, &request));
         let response = wire::handle(&mut world, request);
         let called = response.as_ref().ok().and_then(|r| r.extensions().get::<wire::Called>());
         // A call whose answer got lost may have been carried out.
         let mutates = called.is_none_or(wire::Called::mutates);
-        if let Some(Err(error)) = self.file.as_ref().filter(|_| mutates).map(|file| world.save_soon(file)) {
+        if let Some(Err(error)) =
+            self.file.as_ref().map(|file| self.keep(file, &world, journal, entry, mutates))
+        {
             tracing::error!("{error}");
         }
         response
     }
 
+    /// Before it is answered: the call, of a large world, or else the world as it is now. Calls that only look are in
+    /// the journal too, because what is drawn and counted goes on from them.
+    fn keep(
+        &self,
+        file: &Path,
+        world: &World,
+        journal: Option<Journal>,
+        entry: Option<Entry>,
+        mutates: bool,
+    ) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Io { what: "write the calls to", path: file.to_owned(), source };
+        if let Some((mut journal, entry)) = journal.zip(entry).filter(|(journal, _)| !journal.is_full()) {
+            journal.add(&entry).map_err(failed)?;
+            *self.journal() = Some(journal);
+            return if mutates { world.append_events(file) } else { Ok(()) };
+        }
+        if mutates {
+            let saved = world.save_soon(file)?;
+            if saved.bytes >= self.large {
+                *self.journal() = Some(Journal::begin(file, &saved).map_err(failed)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets time pass and looks: what that does a journal need not know.
+    pub(crate) fn glance<R>(&self, now: Millis, look: impl FnOnce(&mut World) -> R) -> R {
+        let mut world = self.lock();
+        world.advance_to(now);
+        look(&mut world)
+    }
+
     /// For saving, faults and reports; what clients want of the world they ask over the wire.
     pub fn with<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
-        f(&mut self.lock())
+        let mut world = self.lock();
+        // What happens past the wire is in no journal.
+        self.journal().take();
+        f(&mut world)
     }
 
     /// A new world of the same account, region and seed, as prompt and as strict as the old one.

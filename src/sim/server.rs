@@ -4,6 +4,7 @@ use super::faults::Lost;
 use super::faults::script::{self, Order};
 use super::request;
 use super::service::iam::Enforcement;
+use super::service::sqs::Wait;
 use super::traffic::order;
 use super::wire::Called;
 use super::world::Millis;
@@ -30,6 +31,8 @@ struct Server<F> {
     origin: Mutex<(Millis, jiff::Timestamp)>,
     speed: f64,
     changed: F,
+    /// Whether the server is to end.
+    closing: watch::Receiver<bool>,
 }
 
 /// Where `sim fault` finds the faults of a world that is served: a line each; POST declares, DELETE clears.
@@ -48,6 +51,9 @@ pub const REQUEST_PATH: &str = "/cutover/request";
 /// How long a connection stays open whose request is not answered; clients give up before.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(120);
 
+/// How often who waits for a message looks whether there is one.
+const GLANCE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Serves until `stop`; then requests under way are answered, idle connections closed. `changed` is told
 /// of every request that may have changed the world, after it was answered by it.
 pub async fn serve<F>(
@@ -62,8 +68,8 @@ where
 {
     let clock = Clock::real();
     let origin = Mutex::new((sim.with(|world| world.now), clock.now()));
-    let server = Arc::new(Server { sim, clock, origin, speed, changed });
     let (closing, closed) = watch::channel(false);
+    let server = Arc::new(Server { sim, clock, origin, speed, changed, closing: closed.clone() });
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -216,6 +222,24 @@ impl<F: Fn(&Sim)> Server<F> {
         self.sim.reset(present.as_millisecond());
     }
 
+    /// What waits for messages is asked again when there may be some, until its time is over.
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Lost> {
+        let response = self.sim.handle(self.now(), request.clone())?;
+        let Some(wait) = response.extensions().get::<Wait>().cloned() else { return Ok(response) };
+        while self.speed > 0.0 && self.now() < wait.until && !*self.closing.borrow() {
+            self.clock.sleep(GLANCE).await;
+            let now = self.now();
+            if self.sim.glance(now, |world| wait.is_over(world)) {
+                let response = self.sim.handle(now, request.clone())?;
+                // Somebody else may have been quicker.
+                if response.extensions().get::<Wait>().is_none() {
+                    return Ok(response);
+                }
+            }
+        }
+        Ok(response)
+    }
+
     /// An error closes the connection without an answer.
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
         let (parts, body) = request.into_parts();
@@ -241,7 +265,7 @@ impl<F: Fn(&Sim)> Server<F> {
             }
             _ => {}
         }
-        let response = match self.sim.handle(self.now(), Request::from_parts(parts, body)) {
+        let response = match self.exchange(Request::from_parts(parts, body)).await {
             Ok(response) => response,
             Err(lost) => {
                 if lost == Lost::Timeout {
@@ -387,6 +411,33 @@ mod tests {
         assert!(answers[3].starts_with("HTTP/1.1 200"), "{}", answers[3]);
         assert!(answers[4].ends_with("\r\n\r\n1\n"), "{}", answers[4]);
         assert!(sim.with(|world| world.traffic.streams().is_empty()));
+    }
+
+    #[test]
+    fn who_waits_for_messages_gets_one_as_soon_as_it_is_visible_or_none_in_the_end() {
+        let sqs = |operation: &str, body: &str| {
+            let length = body.len();
+            format!(
+                "POST / HTTP/1.1\r\nhost: sqs.localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\
+                 content-type: application/x-amz-json-1.0\r\nx-amz-target: AmazonSQS.{operation}\r\n\r\n{body}"
+            )
+        };
+        let url = "https://sqs.us-east-1.amazonaws.com/123456789012/jobs";
+        let receive = sqs("ReceiveMessage", &format!(r#"{{"QueueUrl": "{url}", "WaitTimeSeconds": 20}}"#));
+        let requests = [
+            sqs("CreateQueue", r#"{"QueueName": "jobs"}"#),
+            sqs(
+                "SendMessage",
+                &format!(r#"{{"QueueUrl": "{url}", "MessageBody": "late", "DelaySeconds": 5}}"#),
+            ),
+            receive.clone(),
+            receive,
+        ];
+        let (answers, sim, _) = exchange(200.0, &requests.each_ref().map(String::as_str));
+        assert!(answers[2].contains(r#""Body":"late""#), "{}", answers[2]);
+        assert!(answers[3].ends_with("\r\n\r\n{}"), "{}", answers[3]);
+        let passed = sim.with(|world| world.now) - START;
+        assert!(passed >= 25_000, "{passed}: not before it was visible, and twenty seconds for nothing");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Saved worlds: one JSON file beside the state.
 
 use super::World;
+use super::journal::{self, Saved};
 use super::world::VERSION;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -50,55 +52,68 @@ impl World {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Io { what: "read", path: path.to_owned(), source }),
         };
+        let mut world = Self::read(path, &text)?;
+        let failed = |source| StoreError::Io { what: "read the calls to", path: path.to_owned(), source };
+        journal::carry_out(&mut world, path, &digest(&text)).map_err(failed)?;
+        Ok(Some(world))
+    }
+
+    fn read(path: &Path, text: &[u8]) -> Result<World, StoreError> {
         let damaged = |source| StoreError::Damaged { path: path.to_owned(), source };
         // The version first: a world of another format need not parse as this one.
-        let version = version(&text).map_err(damaged)?;
+        let version = version(text).map_err(damaged)?;
         let Some(found) = version else { return Err(StoreError::NoVersion { path: path.to_owned() }) };
         if found == u64::from(VERSION) {
-            return serde_json::from_slice(&text).map(Some).map_err(damaged);
+            return serde_json::from_slice(text).map_err(damaged);
         }
         let older = found.checked_sub(1).and_then(|at| MIGRATIONS.get(usize::try_from(at).ok()?..));
         let Some(older) = older.filter(|_| found < u64::from(VERSION)) else {
             return Err(StoreError::Newer { path: path.to_owned(), found });
         };
-        let mut world: Json = serde_json::from_slice(&text).map_err(damaged)?;
+        let mut world: Json = serde_json::from_slice(text).map_err(damaged)?;
         older.iter().for_each(|migrate| migrate(&mut world));
         world["version"] = VERSION.into();
-        serde_json::from_value(world).map(Some).map_err(damaged)
+        serde_json::from_value(world).map_err(damaged)
     }
 
     /// With the events that have been told since the last time, in a file of their own.
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
-        self.put(path, File::sync_all)?;
-        self.append_events(path)
+        self.replace(path, File::sync_all).map(|_| ())
     }
 
     /// As [`World::save`], but without waiting for the disk: what a killed process leaves is whole all the same,
     /// and only a machine that stops may lose it. Most of what saving after every call costs is that wait.
-    pub fn save_soon(&self, path: &Path) -> Result<(), StoreError> {
-        self.put(path, |_| Ok(()))?;
-        self.append_events(path)
+    pub fn save_soon(&self, path: &Path) -> Result<Saved, StoreError> {
+        self.replace(path, |_| Ok(()))
     }
 
-    fn append_events(&self, path: &Path) -> Result<(), StoreError> {
+    fn replace(&self, path: &Path, sync: fn(&File) -> io::Result<()>) -> Result<Saved, StoreError> {
+        let saved = self.put(path, sync)?;
+        // What it has the calls before are in already; should they stay, they are another world's.
+        let _ = std::fs::remove_file(journal::path_beside(path));
+        self.append_events(path)?;
+        Ok(saved)
+    }
+
+    pub(crate) fn append_events(&self, path: &Path) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write events beside", path: path.to_owned(), source };
         self.log.append(path).map_err(failed)
     }
 
     /// Whole or not at all: written beside `path`, then renamed over it.
     pub fn export(&self, path: &Path) -> Result<(), StoreError> {
-        self.put(path, File::sync_all)
+        self.put(path, File::sync_all).map(|_| ())
     }
 
-    fn put(&self, path: &Path, sync: fn(&File) -> io::Result<()>) -> Result<(), StoreError> {
+    fn put(&self, path: &Path, sync: fn(&File) -> io::Result<()>) -> Result<Saved, StoreError> {
         let failed = |source| StoreError::Io { what: "write", path: path.to_owned(), source };
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        write(self, temporary.as_file()).map_err(failed)?;
+        let saved = write(self, temporary.as_file()).map_err(failed)?;
         sync(temporary.as_file()).map_err(failed)?;
         temporary.persist(path).map_err(|e| failed(e.error))?;
-        Ok(())
+        Ok(saved)
     }
 }
 
@@ -111,11 +126,37 @@ fn version(text: &[u8]) -> Result<Option<u64>, serde_json::Error> {
     serde_json::from_slice(text).map(|Header { version }| version)
 }
 
-fn write(world: &World, file: &File) -> io::Result<()> {
-    let mut writer = BufWriter::new(file);
+fn digest(text: &[u8]) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+/// A file, and what was written to it.
+struct Counted<'a> {
+    file: &'a File,
+    bytes: u64,
+    digest: Sha256,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let length = self.file.write(text)?;
+        self.bytes += length as u64;
+        self.digest.update(&text[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn write(world: &World, file: &File) -> io::Result<Saved> {
+    let counted = Counted { file, bytes: 0, digest: Sha256::new() };
+    let mut writer = BufWriter::with_capacity(64 << 10, counted);
     serde_json::to_writer(&mut writer, world)?;
     writer.write_all(b"\n")?;
-    writer.flush()
+    let Counted { bytes, digest, .. } = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok(Saved { bytes, digest: hex::encode(digest.finalize()) })
 }
 
 #[cfg(test)]

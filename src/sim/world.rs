@@ -121,6 +121,9 @@ pub struct World {
     pub sns: sns::State,
     #[serde(default)]
     pub sqs: sqs::State,
+    /// What the request that is being answered waits for.
+    #[serde(skip)]
+    pub(crate) waits: Option<sqs::Wait>,
 }
 
 mod queue_as_list {
@@ -183,6 +186,7 @@ impl World {
             servicediscovery: Default::default(),
             sns: Default::default(),
             sqs: Default::default(),
+            waits: None,
         };
         ec2::found(&mut world);
         iam::found(&mut world);

@@ -20,7 +20,8 @@ what a test is about: that goes to fixtures/moto/exceptions.txt.
   gateways  NAT gateways in a VPC without an internet gateway: AWS's turn `failed` (VPC User Guide, "Troubleshoot
             NAT gateways"); routes to an internet gateway that is attached nowhere: InvalidParameterValue. One is
             attached.
-  policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors).
+  policies  Trust policies that are no JSON, or empty. AWS: MalformedPolicyDocument (CreateRole, errors). Hosts and
+            functions may take the role, which is what the tests have it for.
   key policies  No JSON. AWS: MalformedPolicyDocumentException (KMS, CreateKey, errors). Each
             stands for a policy there can be.
   time      moto's world has no delays. After a change, time passes in the world before the next question. Tasks
@@ -55,7 +56,10 @@ LAUNCHING = {
 }  # fmt: skip
 TRUST = json.dumps({
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]},
+    }],
 })  # fmt: skip
 NO_POLICY = {"some policy", "some policy2", "test policy", "policy", "example", "sp", "{}", json.dumps("{ }")}
 CHANGES = re.compile("Create|Update|Put|Set|Run|Start|Stop|Terminate|Attach|Detach|Execute|Register|Deregister"

@@ -61,8 +61,16 @@ pub fn tags(world: &mut World, arn: &str) -> Tags {
         return Tags::new();
     };
     let arn = arn.split(":log-stream:").next().unwrap_or(arn);
-    let answer = ask(world, signed, operation, &json!({ *by: arn }));
-    read(answer.as_ref().and_then(|answer| answer.get(*list)))
+    let mut question = json!({ *by: arn });
+    let mut all = Tags::new();
+    loop {
+        let Some(answer) = ask(world, signed, operation, &question) else { return all };
+        all.extend(read(answer.get(*list)));
+        match answer.get("NextToken").filter(|token| token.is_string()) {
+            Some(token) => question["NextToken"] = token.clone(),
+            None => return all,
+        }
+    }
 }
 
 fn read(list: Option<&Json>) -> Tags {

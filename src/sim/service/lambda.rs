@@ -243,7 +243,10 @@ fn create(world: &mut World, input: &Json) -> Answer {
     let mut answer = view(&function, world.now);
     world.lambda.functions.insert(name.clone(), function);
     if input.flag("Publish") == Some(true) {
+        // Here alone the ARN is the function's, not the version's (API reference, CreateFunction, example).
+        let arn = answer["FunctionArn"].take();
         answer = publish(world, &json!({"FunctionName": name}))?;
+        answer["FunctionArn"] = arn;
     }
     Ok(answer)
 }

@@ -47,15 +47,22 @@ pub struct ApiError {
     pub message: String,
     /// 400 unless AWS says otherwise.
     pub status: u16,
+    /// Further members of the error's shape, for the JSON protocols.
+    pub details: Option<Box<Json>>,
 }
 
 impl ApiError {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), status: 400 }
+        Self { code: code.to_owned(), message: message.into(), status: 400, details: None }
     }
 
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+
+    pub fn with_details(mut self, members: Json) -> Self {
+        self.details = Some(Box::new(members));
         self
     }
 }

@@ -161,7 +161,17 @@ impl Kind {
 
     fn tags(&self, world: &mut World, question: &Json) -> Tags {
         let (operation, member) = self.tags;
-        let answer = ask(world, self.service.1, operation, question);
+        let mut answer = ask(world, self.service.1, operation, question);
+        while let Some(token) = answer.text("NextToken").map(str::to_owned) {
+            let mut next = question.clone();
+            next["NextToken"] = Json::from(token);
+            let mut more = ask(world, self.service.1, operation, &next);
+            if let Some(Json::Array(rest)) = more.get_mut(member).map(Json::take) {
+                let all = answer.list(member).iter().cloned().chain(rest).collect();
+                more[member] = Json::Array(all);
+            }
+            answer = more;
+        }
         let text = |value: Option<&Json>| value.and_then(Json::as_str).unwrap_or_default().to_owned();
         match (self.form, answer.get(member)) {
             (Form::List(key, value), Some(Json::Array(list))) => {

@@ -207,13 +207,20 @@ fn answer(world: &mut World, request: http::Request<Bytes>) -> Result<Response<B
         let answer = call.run(world, operation, &parts, &form, &body)?;
         call.encode(operation, &answer)
     });
+    let waits = world.waits.take();
     if changes {
         let error = result.as_ref().err().map(|error| error.code.as_str());
         world.tell_call(service.name, &name, error);
     }
     match disturbance {
         Some(Disturbance::LostAfter(lost)) => Err(lost),
-        _ => Ok(call.answered(result, name)),
+        _ => {
+            let mut response = call.answered(result, name);
+            if let Some(wait) = waits {
+                response.extensions_mut().insert(wait);
+            }
+            Ok(response)
+        }
     }
 }
 
@@ -529,8 +536,11 @@ impl Call {
                 } else {
                     shape.to_owned()
                 };
-                let mut response =
-                    json_response(&self.json_type(), &json!({"__type": full, "message": message}));
+                let mut document = json!({"__type": full, "message": message});
+                for (name, value) in error.details.iter().filter_map(|one| one.as_object()).flatten() {
+                    document[name] = value.clone();
+                }
+                let mut response = json_response(&self.json_type(), &document);
                 put(&mut response, "x-amzn-errortype", &full);
                 response
             }

@@ -1,11 +1,17 @@
-//! DynamoDB as far as state needs it: tables, single items with conditions, plain queries and scans. Indexes
-//! are kept as settings and cannot be asked; streams and backups are switches only.
+//! DynamoDB as far as state needs it: tables, items with conditions, queries and scans (of indexes too),
+//! batches and transactions. Streams and backups are switches only.
 
+mod batch;
+mod evaluate;
 mod expression;
 mod items;
+mod keys;
+mod legacy;
+mod query;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use super::tree::{Output, Tags, tag_list, tags};
 use super::{Answer, ApiError, Input, Operations};
@@ -18,6 +24,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     tables: BTreeMap<String, Table>,
+    /// Transactions' tokens: until when they count, and for what.
+    #[serde(default)]
+    tokens: BTreeMap<String, (Millis, Json)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,14 +41,36 @@ struct Table {
     deleting: bool,
     /// Name of the attribute that says when an item ends, if switched on.
     ttl: Option<String>,
-    backups: bool,
+    #[serde(default, alias = "backups", deserialize_with = "recovery")]
+    recovery: Option<Recovery>,
     /// By the text of their key.
     items: BTreeMap<String, Map<String, Json>>,
 }
 
+/// To a point in time.
+#[derive(Debug, Serialize, Deserialize)]
+struct Recovery {
+    since: Millis,
+    days: i64,
+}
+
+/// Worlds saved before had a switch.
+fn recovery<'de, D: serde::Deserializer<'de>>(saved: D) -> Result<Option<Recovery>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Saved {
+        Switch(bool),
+        Recovery(Option<Recovery>),
+    }
+    Ok(match Saved::deserialize(saved)? {
+        Saved::Switch(on) => on.then_some(Recovery { since: 0, days: 35 }),
+        Saved::Recovery(recovery) => recovery,
+    })
+}
+
 pub const OPERATIONS: Operations = &[
-    ("BatchGetItem", items::batch_get),
-    ("BatchWriteItem", items::batch_write),
+    ("BatchGetItem", batch::batch_get),
+    ("BatchWriteItem", batch::batch_write),
     ("CreateTable", tables::create),
     ("DeleteItem", items::delete),
     ("DeleteTable", tables::delete),
@@ -50,10 +81,11 @@ pub const OPERATIONS: Operations = &[
     ("ListTables", tables::list),
     ("ListTagsOfResource", tables::list_tags),
     ("PutItem", items::put),
-    ("Query", items::query),
-    ("Scan", items::scan),
+    ("Query", query::query),
+    ("Scan", query::scan),
     ("TagResource", tables::tag),
-    ("TransactWriteItems", items::transact_write),
+    ("TransactGetItems", batch::transact_get),
+    ("TransactWriteItems", batch::transact_write),
     ("UntagResource", tables::untag),
     ("UpdateContinuousBackups", tables::update_backups),
     ("UpdateItem", items::update),
@@ -79,17 +111,4 @@ fn table<'a>(world: &'a mut World, name: &str) -> Result<&'a mut Table, ApiError
     found
         .filter(usable)
         .ok_or_else(|| ApiError::new("ResourceNotFoundException", "Requested resource not found"))
-}
-
-impl Table {
-    /// Names of the partition key and of the sort key.
-    fn keys(&self) -> (String, Option<String>) {
-        let of = |kind: &str| {
-            let all = self.settings.list("KeySchema").iter();
-            let found =
-                all.filter(|one| one.text("KeyType") == Some(kind)).find_map(|one| one.text("AttributeName"));
-            found.map(str::to_owned)
-        };
-        (of("HASH").unwrap_or_default(), of("RANGE"))
-    }
 }

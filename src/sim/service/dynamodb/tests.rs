@@ -1,3 +1,6 @@
+use super::evaluate::holds;
+use super::expression::Scope;
+use super::values::Decimal;
 use super::*;
 use crate::service::call;
 
@@ -51,7 +54,7 @@ fn only_one_client_gets_the_lock() {
 fn expressions_mean_what_the_guide_says() {
     let item = json!({
         "id": {"S": "a"}, "count": {"N": "10"}, "tags": {"SS": ["x", "y"]},
-        "deep": {"M": {"list": {"L": [{"N": "1"}, {"S": "two"}]}}},
+        "deep": {"M": {"steps": {"L": [{"N": "1"}, {"S": "two"}]}}},
     });
     let item = item.as_object().expect("an object").clone();
     let values = json!({
@@ -62,24 +65,29 @@ fn expressions_mean_what_the_guide_says() {
         ("#c > :nine AND #c = :ten", true),
         ("#c BETWEEN :nine AND :ten", true),
         ("#c IN (:nine, :x)", false),
-        ("NOT (#c < :nine OR attribute_exists(missing))", true),
-        ("contains(tags, :x) and deep.list[1] = :two", true),
-        ("begins_with(deep.list[1], :t)", true),
+        ("NOT (#c < :nine OR attribute_exists(absent))", true),
+        ("contains(tags, :x) and deep.steps[1] = :two", true),
+        ("begins_with(deep.steps[1], :t)", true),
         ("size(tags) < :nine", true),
         ("attribute_type(tags, :kind)", true),
-        ("missing = :x", false),
-        ("missing <> :x", true),
+        ("absent = :x", false),
+        ("absent <> :x", true),
     ] {
         let input = json!({
             "ConditionExpression": expression, "ExpressionAttributeNames": {"#c": "count"},
             "ExpressionAttributeValues": values,
         });
-        let result = expression::fits(&item, &input, "ConditionExpression").expect("it parses");
-        assert_eq!(result, expected, "{expression}");
+        let scope = Scope::of(&input, false).expect("names and values are right");
+        let condition =
+            scope.condition(&input, "ConditionExpression").expect("it parses").expect("there is one");
+        assert_eq!(holds(&item, &condition), expected, "{expression}");
     }
-    for wrong in ["a =", "a ! b", "nothing(a)", "a = :unknown", "#u = :x", "a = :x :x"] {
+    for wrong in
+        ["a =", "a ! b", "nothing(a)", "a = :unknown", "#u = :x", "a = :x :x", "name = :x", "((a = :x))", ""]
+    {
         let input = json!({"ConditionExpression": wrong, "ExpressionAttributeValues": values});
-        let error = expression::fits(&item, &input, "ConditionExpression").expect_err("it is wrong");
+        let scope = Scope::of(&input, false).expect("names and values are right");
+        let error = scope.condition(&input, "ConditionExpression").expect_err("it is wrong");
         assert!(error.message.starts_with("Invalid ConditionExpression: "), "{}", error.message);
     }
 }
@@ -89,12 +97,12 @@ fn updates_change_parts_of_an_item() {
     let mut world = world();
     let update = json!({
         "TableName": "locks", "Key": {"LockID": {"S": "n"}}, "ReturnValues": "ALL_NEW",
-        "UpdateExpression": "SET visits = if_not_exists(visits, :zero) + :one, who = :who ADD names :names REMOVE old",
+        "UpdateExpression": "SET visits = if_not_exists(visits, :zero) + :one, who = :who ADD friends :names REMOVE earlier",
         "ExpressionAttributeValues": {":zero": {"N": "0"}, ":one": {"N": "1"}, ":who": {"S": "w"}, ":names": {"SS": ["a"]}},
     });
     ok(&mut world, "UpdateItem", update.clone());
     let after = ok(&mut world, "UpdateItem", update)["Attributes"].clone();
-    assert_eq!((&after["visits"]["N"], &after["names"]["SS"]), (&json!("2"), &json!(["a"])));
+    assert_eq!((&after["visits"]["N"], &after["friends"]["SS"]), (&json!("2"), &json!(["a"])));
     let key = json!({
         "TableName": "locks", "Key": {"LockID": {"S": "n"}}, "UpdateExpression": "SET LockID = :x",
         "ExpressionAttributeValues": {":x": {"S": "m"}},
@@ -157,4 +165,134 @@ fn a_deleted_table_is_gone_after_a_while() {
         try_it(&mut world, "DescribeTable", named).expect_err("gone").code,
         "ResourceNotFoundException"
     );
+}
+
+#[test]
+fn numbers_are_exact() {
+    let sum = |a: &str, b: &str| {
+        let of = |text| Decimal::parse(text).expect("a number");
+        of(a).plus(of(b)).map(Decimal::shown)
+    };
+    assert_eq!(sum("0.1", "0.2").as_deref(), Ok("0.3"));
+    assert_eq!(sum("100", "-88.3").as_deref(), Ok("11.7"));
+    assert_eq!(sum("1e-003", "+1E6").as_deref(), Ok("1000000.001"));
+    assert_eq!(sum("100000000000000000000", "-0.99999999").as_deref(), Ok("99999999999999999999.00000001"));
+    assert_eq!(sum("-0.0", "000.50").as_deref(), Ok("0.5"));
+    assert!(sum("1e60", "1").expect_err("too precise").contains("38 significant digits"));
+    for wrong in ["", "-", ".", "1.23 ", "inf", "1e", "0x1", "1e126", "1e-131"] {
+        assert!(Decimal::parse(wrong).is_err(), "{wrong}");
+    }
+    let ordered = ["-1e100", "-2", "-1.5", "0", "1e-100", "0.3", "12", "1e100"];
+    for pair in ordered.windows(2) {
+        let [a, b] = [pair[0], pair[1]].map(|text| Decimal::parse(text).expect("a number"));
+        assert!(a < b, "{pair:?}");
+    }
+}
+
+/// A table with a global index over `team` and `score`, and some items.
+fn scores() -> World {
+    let mut world = world();
+    let kinds = [("player", "S"), ("team", "S"), ("score", "N")];
+    let input = json!({
+        "TableName": "scores", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions":
+            kinds.map(|(name, kind)| json!({"AttributeName": name, "AttributeType": kind})),
+        "KeySchema": [{"AttributeName": "player", "KeyType": "HASH"}],
+        "GlobalSecondaryIndexes": [{
+            "IndexName": "best", "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "KeySchema":
+                [{"AttributeName": "team", "KeyType": "HASH"}, {"AttributeName": "score", "KeyType": "RANGE"}],
+        }],
+    });
+    ok(&mut world, "CreateTable", input);
+    pass(&mut world, 10 * SECOND);
+    for (player, score) in [("a", "10"), ("b", "9"), ("c", "100"), ("d", "10.0")] {
+        let item = json!({
+            "player": {"S": player}, "team": {"S": "red"}, "score": {"N": score}, "note": {"S": "x"},
+        });
+        ok(&mut world, "PutItem", json!({"TableName": "scores", "Item": item}));
+    }
+    let without = json!({"TableName": "scores", "Item": {"player": {"S": "e"}, "team": {"S": "red"}}});
+    ok(&mut world, "PutItem", without);
+    world
+}
+
+#[test]
+fn an_index_has_what_has_its_keys_in_their_order_page_by_page() {
+    let mut world = scores();
+    let mut query = json!({
+        "TableName": "scores", "IndexName": "best", "KeyConditionExpression": "team = :t", "Limit": 3,
+        "ExpressionAttributeValues": {":t": {"S": "red"}}, "ScanIndexForward": false,
+    });
+    let players = |answer: &Json| -> Vec<String> {
+        let of = |one: &Json| one["player"]["S"].as_str().expect("a text").to_owned();
+        answer.list("Items").iter().map(of).collect()
+    };
+    let first = ok(&mut world, "Query", query.clone());
+    assert_eq!(players(&first), ["c", "d", "a"]);
+    assert_eq!(first["Items"][0], json!({"player": {"S": "c"}, "team": {"S": "red"}, "score": {"N": "100"}}));
+    // Whoever is gone in between is still where the next page begins.
+    ok(&mut world, "DeleteItem", json!({"TableName": "scores", "Key": {"player": {"S": "a"}}}));
+    query["ExclusiveStartKey"] = first["LastEvaluatedKey"].clone();
+    assert_eq!(players(&ok(&mut world, "Query", query)), ["b"]);
+    let wrong = json!({
+        "TableName": "scores", "IndexName": "best", "KeyConditionExpression": "score = :t",
+        "ExpressionAttributeValues": {":t": {"N": "1"}},
+    });
+    let refused = try_it(&mut world, "Query", wrong).expect_err("without the partition key");
+    assert_eq!(refused.message, "Query condition missed key schema element: team");
+    let empty = json!({"TableName": "scores", "Item": {"player": {"S": "f"}, "team": {"S": ""}}});
+    assert!(try_it(&mut world, "PutItem", empty).expect_err("no key").message.ends_with("IndexKey: team"));
+}
+
+#[test]
+fn what_a_failed_condition_found_is_told_on_request() {
+    let mut world = world();
+    ok(&mut world, "PutItem", lock("mine"));
+    let mut second = lock("theirs");
+    second["ReturnValuesOnConditionCheckFailure"] = json!("ALL_OLD");
+    let refused = try_it(&mut world, "PutItem", second.clone()).expect_err("locked");
+    let details = refused.details.expect("the item that is there");
+    assert_eq!(details["Item"]["Info"]["S"], "mine");
+    let refused = try_it(&mut world, "TransactWriteItems", json!({"TransactItems": [{"Put": second}]}));
+    let reasons = refused.expect_err("locked").details.expect("a reason for each item");
+    assert_eq!(reasons["CancellationReasons"][0]["Item"]["Info"]["S"], "mine");
+    assert_eq!(reasons["CancellationReasons"][0]["Code"], "ConditionalCheckFailed");
+}
+
+#[test]
+fn a_transaction_with_a_token_is_done_once() {
+    let mut world = world();
+    let count = |by: &str| {
+        json!({"ClientRequestToken": "t-1", "TransactItems": [{"Update": {
+            "TableName": "locks", "Key": {"LockID": {"S": "n"}}, "UpdateExpression": "ADD visits :n",
+            "ExpressionAttributeValues": {":n": {"N": by}},
+        }}]})
+    };
+    ok(&mut world, "TransactWriteItems", count("1"));
+    ok(&mut world, "TransactWriteItems", count("1"));
+    let other = try_it(&mut world, "TransactWriteItems", count("2")).expect_err("another request");
+    assert_eq!(other.code, "IdempotentParameterMismatchException");
+    let get = json!({"TransactItems": [{"Get": {"TableName": "locks", "Key": {"LockID": {"S": "n"}}}}]});
+    assert_eq!(ok(&mut world, "TransactGetItems", get.clone())["Responses"][0]["Item"]["visits"]["N"], "1");
+    pass(&mut world, 700 * SECOND);
+    ok(&mut world, "TransactWriteItems", count("1"));
+    assert_eq!(ok(&mut world, "TransactGetItems", get)["Responses"][0]["Item"]["visits"]["N"], "2");
+}
+
+#[test]
+fn a_switch_of_before_is_recovery_from_the_tables_first_day() {
+    let mut world = world();
+    for (saved, status) in [(json!(true), "ENABLED"), (json!(false), "DISABLED")] {
+        let mut table =
+            serde_json::to_value(&world.dynamodb.tables["locks"]).expect("a table is saved as JSON");
+        let members = table.as_object_mut().expect("an object");
+        members.remove("recovery");
+        members.insert("backups".to_owned(), saved);
+        let table: Table = serde_json::from_value(table).expect("it is read");
+        world.dynamodb.tables.insert("locks".to_owned(), table);
+        let answer = ok(&mut world, "DescribeContinuousBackups", json!({"TableName": "locks"}));
+        let told = &answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
+        assert_eq!(told["PointInTimeRecoveryStatus"], status);
+    }
 }

@@ -9,10 +9,10 @@ fn find<'a>(world: &'a World, input: &Json) -> Result<&'a Service, ApiError> {
     let ready = |one: &Namespace| one.name == namespace && one.ready <= world.now;
     let ids: Vec<&String> = state.namespaces.iter().filter(|(_, one)| ready(one)).map(|(id, _)| id).collect();
     if ids.is_empty() {
-        return Err(error(404, "NamespaceNotFound", format!("Namespace {namespace} not found.")));
+        return Err(error(404, "NamespaceNotFound", "Namespace not found"));
     }
     let found = state.services.values().find(|one| one.name == service && ids.contains(&&one.namespace));
-    found.ok_or_else(|| error(404, "ServiceNotFound", format!("Service {service} not found.")))
+    found.ok_or_else(|| error(404, "ServiceNotFound", "Service not found"))
 }
 
 pub fn discover(world: &mut World, input: &Json) -> Answer {

@@ -12,7 +12,7 @@ fn find<'a>(world: &'a mut World, input: &Json) -> Result<(String, &'a mut Servi
 }
 
 fn missing(id: &str) -> ApiError {
-    error(404, "InstanceNotFound", format!("Instance with ID {id} not found."))
+    error(404, "InstanceNotFound", id)
 }
 
 /// What a service's records need (API reference, RegisterInstance).

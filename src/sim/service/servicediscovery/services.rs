@@ -3,7 +3,7 @@
 use super::*;
 
 pub fn missing(id: &str) -> ApiError {
-    error(404, "ServiceNotFound", format!("Service with ID {id} not found."))
+    error(404, "ServiceNotFound", id)
 }
 
 fn find<'a>(world: &'a mut World, input: &Json, member: &str) -> Result<(String, &'a mut Service), ApiError> {

@@ -255,29 +255,15 @@ pub fn receive(world: &mut World, input: &Json) -> Answer {
     let sender = world.account.clone();
     let queue = queue(world, input)?;
     let hidden = input.int("VisibilityTimeout").unwrap_or_else(|| queue.number("VisibilityTimeout"));
-    let mut busy: Vec<String> = if queue.is_fifo() {
-        let flying = queue.messages.iter().filter(|one| one.visible > now && one.received > 0);
-        flying.filter_map(|one| one.group.clone()).collect()
-    } else {
-        Vec::new()
-    };
+    let wait = input.int("WaitTimeSeconds").unwrap_or_else(|| queue.number("ReceiveMessageWaitTimeSeconds"));
+    let found = within_reach(queue, now, receipts.len());
+    if found.is_empty() && wait > 0 {
+        world.waits = Some(Wait { region: world.region.clone(), queue: name, until: now + wait * SECOND });
+        return Ok(json!({}));
+    }
     let mut taken = Vec::new();
-    let mut receipts = receipts.into_iter();
-    for message in &mut queue.messages {
-        // In a group nothing overtakes what is not there yet.
-        let waits = message.visible > now;
-        if let Some(group) = message.group.as_ref().filter(|_| message.sequence.is_some()) {
-            if busy.contains(group) {
-                continue;
-            }
-            if waits {
-                busy.push(group.clone());
-            }
-        }
-        if waits {
-            continue;
-        }
-        let Some(receipt) = receipts.next() else { break };
+    for (at, receipt) in found.into_iter().zip(receipts) {
+        let message = &mut queue.messages[at];
         message.visible = now + hidden * SECOND;
         message.received += 1;
         message.first_received.get_or_insert(now);
@@ -285,6 +271,30 @@ pub fn receive(world: &mut World, input: &Json) -> Answer {
         taken.push(view(message, input, &sender));
     }
     Ok(json!({}).with("Messages", (!taken.is_empty()).then(|| json!(taken))))
+}
+
+/// Which messages can be received now, at most so many.
+pub fn within_reach(queue: &Queue, now: Millis, most: usize) -> Vec<usize> {
+    let flying = queue.messages.iter().filter(|one| one.visible > now && one.received > 0);
+    let mut busy: Vec<&String> =
+        if queue.is_fifo() { flying.filter_map(|one| one.group.as_ref()).collect() } else { Vec::new() };
+    let mut found = Vec::new();
+    for (at, message) in queue.messages.iter().enumerate() {
+        // In a group nothing overtakes what is not there yet.
+        let waits = message.visible > now;
+        if let Some(group) = message.group.as_ref().filter(|_| message.sequence.is_some()) {
+            if busy.contains(&group) {
+                continue;
+            }
+            if waits {
+                busy.push(group);
+            }
+        }
+        if !waits && found.len() < most {
+            found.push(at);
+        }
+    }
+    found
 }
 
 /// Messages that were received too often go to the dead-letter queue.

@@ -57,6 +57,31 @@ struct Message {
     source: Option<String>,
 }
 
+/// A ReceiveMessage that found nothing and has time (Developer Guide, "Amazon SQS short and long polling"). Nothing here
+/// waits: whoever carries the answer asks again when there may be a message, and answers what it has when the
+/// time is over.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    region: String,
+    queue: String,
+    pub until: Millis,
+}
+
+impl Wait {
+    /// Whether to ask again: there is a message, or no queue any more.
+    pub fn is_over(&self, world: &mut World) -> bool {
+        let look = |world: &mut World| {
+            let now = world.now;
+            world
+                .sqs
+                .queues
+                .get(&self.queue)
+                .is_none_or(|queue| !messages::within_reach(queue, now, 1).is_empty())
+        };
+        if world.region == self.region { look(world) } else { world.in_region(&self.region, look) }
+    }
+}
+
 pub const OPERATIONS: Operations = &[
     ("AddPermission", queues::add_permission),
     ("ChangeMessageVisibility", messages::change_visibility),
