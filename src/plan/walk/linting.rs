@@ -1,0 +1,45 @@
+//! What is likely to go wrong with the changes, with what of AWS that takes to know.
+
+use super::Walk;
+use crate::aws::AwsError;
+use crate::plan::Change;
+use crate::plan::lint::{Live, lint, needs};
+use std::sync::Arc;
+
+impl Walk<'_> {
+    /// All findings; those that guards accept say so.
+    pub(super) async fn lint(&mut self) {
+        let guards = self.guards();
+        let changes: Vec<_> = self.changes.values().cloned().collect();
+        let live = self.look_for_lints(&changes).await;
+        for (address, found) in lint(&changes, &guards, &live) {
+            let header = self.find_resource(&address).map(|(_, resource)| resource.header);
+            self.diags.push(match header {
+                Some(header) => found.at(header),
+                None => found,
+            });
+        }
+    }
+
+    async fn look_for_lints(&self, changes: &[Arc<Change>]) -> Live {
+        let mut live = Live::default();
+        for (provider, needs) in needs(changes) {
+            for (cluster, detail) in needs.clusters {
+                let hosts = self.provider.hosts(&provider, &cluster, detail).await;
+                live.hosts.extend(seen("hosts", hosts).map(|hosts| (cluster, hosts)));
+            }
+            let (alarms, groups): (Vec<_>, Vec<_>) =
+                (needs.alarms.into_iter().collect(), needs.groups.into_iter().collect());
+            live.alarms
+                .extend(seen("alarms", self.provider.alarms(&provider, &alarms).await).unwrap_or_default());
+            let healthy = self.provider.healthy_targets(&provider, &groups).await;
+            live.healthy.extend(seen("targets", healthy).unwrap_or_default());
+        }
+        live
+    }
+}
+
+/// A finding less is no reason to plan nothing: not everybody may look at everything.
+fn seen<T>(what: &str, answer: Result<T, AwsError>) -> Option<T> {
+    answer.inspect_err(|error| tracing::warn!("{what} are not looked at: {error}")).ok()
+}
