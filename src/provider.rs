@@ -130,6 +130,16 @@ pub trait Provider {
         Ok(Vec::new())
     }
 
+    /// Whether two versions of a launch template launch the same.
+    async fn launch_alike(
+        &self,
+        _provider: &str,
+        _template: &str,
+        _versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        Ok(false)
+    }
+
     /// How many targets of each target group are healthy, by ARN.
     async fn healthy_targets(
         &self,
@@ -290,6 +300,15 @@ impl<C: Connect> Provider for AwsProvider<C> {
 
     async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
         aws::hosts(&self.aws(provider)?, cluster, detail).await
+    }
+
+    async fn launch_alike(
+        &self,
+        provider: &str,
+        template: &str,
+        versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        aws::types::launch_alike(&self.aws(provider)?, template, versions).await
     }
 
     async fn healthy_targets(
@@ -571,6 +590,15 @@ impl Provider for Providers {
 
     async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
         self.owner("aws_ecs_service")?.hosts(provider, cluster, detail).await
+    }
+
+    async fn launch_alike(
+        &self,
+        provider: &str,
+        template: &str,
+        versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        self.owner("aws_launch_template")?.launch_alike(provider, template, versions).await
     }
 
     async fn healthy_targets(

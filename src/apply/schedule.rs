@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
-use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first};
+use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first, rolling_on_defaults};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::algo::has_path_connecting;
@@ -173,6 +173,11 @@ impl Builder<'_> {
         for (user, change) in self.changes.iter().enumerate() {
             for name in change.depends_on.iter() {
                 self.order_removals(user, name);
+            }
+        }
+        for Move { route, server } in rolling_on_defaults(self.changes) {
+            for name in self.changes[route].depends_on.iter() {
+                self.order_removals(server, name);
             }
         }
     }

@@ -61,32 +61,51 @@ pub fn is_staged(change: &Change) -> bool {
 /// All pairs. A route that is made from what serves is not among them: its order is declared.
 pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
     let moves = KINDS.iter().flat_map(|kind| moves_of(kind, changes));
-    moves.chain(behind_balancers(changes)).chain(on_defaults(changes)).collect()
+    let leads_elsewhere = |pair: &Move| {
+        let route = &changes[pair.route];
+        route.action == Action::Update && route.attributes.iter().any(|a| a.name == "capacity_providers")
+    };
+    let rolling = rolling_on_defaults(changes).into_iter().filter(leads_elsewhere);
+    moves.chain(behind_balancers(changes)).chain(on_defaults(changes)).chain(rolling).collect()
 }
 
-/// Services that took the default strategy of their cluster when they were made, and by it a capacity provider that
-/// now leaves the cluster: AWS does not let it go before they place their tasks by others.
-pub fn on_defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+/// What a cluster may use, and a service there that took its default strategy when it was made: nothing says that it
+/// is made from those capacity providers.
+fn defaults(changes: &[Arc<Change>]) -> Vec<Move> {
     let of =
         |kind: &'static str| changes.iter().enumerate().filter(move |(_, c)| &*c.address.type_name == kind);
+    let name = |c: &Change, attribute: &str| {
+        let value = c.before.as_ref()?.value(attribute)?.as_str()?;
+        value.rsplit('/').next().map(str::to_owned)
+    };
     let mut pairs = Vec::new();
-    for (route, cluster) in
-        of("aws_ecs_cluster_capacity_providers").filter(|(_, c)| c.action == Action::Update)
-    {
-        let leaving = leaving(cluster, changes);
-        let name = |c: &Change, attribute: &str| {
-            let value = c.before.as_ref()?.value(attribute)?.as_str()?;
-            value.rsplit('/').next().map(str::to_owned)
-        };
-        let inside = |s: &Change| name(s, "cluster") == name(cluster, "cluster_name");
-        for (server, _) in of("aws_ecs_service").filter(|(_, s)| took_default(s) && inside(s)) {
-            let live =
-                changes[server].before.as_ref().and_then(|live| live.value("capacity_provider_strategy"));
-            if live.is_some_and(|live| live.texts().iter().any(|text| leaving.contains(*text))) {
-                pairs.push(Move { route, server });
-            }
-        }
+    for (server, service) in of("aws_ecs_service").filter(|(_, s)| took_default(s)) {
+        let cluster = name(service, "cluster");
+        let own = |c: &Change| cluster.is_some() && name(c, "cluster_name") == cluster;
+        let routes = of("aws_ecs_cluster_capacity_providers").filter(|(_, c)| own(c));
+        pairs.extend(routes.map(|(route, _)| Move { route, server }));
     }
+    pairs
+}
+
+/// Those of [`defaults`] whose service is on a capacity provider that now leaves the cluster: AWS does not let it go
+/// before they place their tasks by others.
+pub fn on_defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+    let mut pairs = defaults(changes);
+    pairs.retain(|Move { route, server }| {
+        let live = changes[*server].before.as_ref().and_then(|live| live.value("capacity_provider_strategy"));
+        let leaving = leaving(&changes[*route], changes);
+        changes[*route].action == Action::Update
+            && live.is_some_and(|live| live.texts().iter().any(|text| leaving.contains(*text)))
+    });
+    pairs
+}
+
+/// Those of [`defaults`] whose service rolls out: until it has, hosts of a provider that goes may still run its tasks.
+pub fn rolling_on_defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+    let mut pairs = defaults(changes);
+    let rolls = |c: &Change| c.action == Action::Update && !c.rollout.is_empty();
+    pairs.retain(|pair| rolls(&changes[pair.server]));
     pairs
 }
 

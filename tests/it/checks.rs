@@ -60,7 +60,10 @@ const CHECKS: &[(u32, &str, &[&str])] = &[
     (
         7,
         "a refresh that cannot go back, or changes nothing",
-        &["check_07_a_refresh_that_cannot_go_back_or_changes_nothing"],
+        &[
+            "check_07_a_refresh_that_cannot_go_back_or_changes_nothing",
+            "check_07_a_version_that_launches_the_same_as_another",
+        ],
     ),
     (
         8,
@@ -410,6 +413,21 @@ fn check_07_a_refresh_that_cannot_go_back_or_changes_nothing() {
         "are replaced for a version of aws_launch_template.hosts that launches the same as the one before";
     root.edit("description   = \"first\"", "description   = \"second\"");
     root.has_with("echo 2", "echo 1", told);
+}
+
+#[test]
+fn check_07_a_version_that_launches_the_same_as_another() {
+    let root = Root::applied(&GROUP.replace("aws_launch_template.hosts.latest_version", "1"));
+    // The same again, and one that differs.
+    root.edit("\"first\"", "\"second\"");
+    root.apply();
+    root.edit("echo 1", "echo 2");
+    root.apply();
+    let told = "all its instances are replaced for version 2 of";
+    root.edit("version = 1", "version = 3");
+    root.has_no(told);
+    root.edit("version = 3", "version = 2");
+    root.has(told);
 }
 
 #[test]

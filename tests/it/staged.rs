@@ -1,8 +1,9 @@
 //! What cannot change in place and is in use: the new one is made beside the old one, everything moves, then the old
 //! one goes. 50 requests a second come in meanwhile.
 
-use crate::environment::{Ran, TestEnvironment, ran, repository};
+use crate::environment::{Ran, TestEnvironment, killed_at, ran, repository};
 use serde_json::Value as Json;
+use std::process::Command;
 
 pub struct Staged(pub TestEnvironment);
 
@@ -34,11 +35,25 @@ impl Staged {
         }
     }
 
-    pub fn run(&self, words: &str) -> Ran {
+    fn command(&self, words: &str) -> Command {
         let args: Vec<&str> = words.split_whitespace().collect();
         let mut command = self.0.command(&args);
         command.current_dir(self.0.path().join("root"));
-        ran(command.output().expect("the binary runs"))
+        command
+    }
+
+    pub fn run(&self, words: &str) -> Ran {
+        ran(self.command(words).output().expect("the binary runs"))
+    }
+
+    /// Killed when it says this, and run again.
+    fn is_applied_although_killed_at(&self, said: &str) {
+        let began = self.now();
+        let killed = killed_at(self.command("apply . --auto-approve"), said);
+        assert!(killed.stderr.contains(said) && killed.code != 0, "{}", killed.all());
+        self.run("apply . --auto-approve").ok();
+        self.nothing_was_lost_since(began);
+        self.second_plan_is_empty();
     }
 
     fn now(&self) -> i64 {
@@ -193,6 +208,13 @@ fn a_service_that_took_the_clusters_default_follows_it_to_a_new_provider() {
 }
 
 #[test]
+fn a_killed_move_to_a_new_default_goes_on() {
+    let staged = Staged::with(&[]);
+    staged.edit(&[("base.tf", "  name                = \"hosts\"", "  name                = \"machines\"")]);
+    staged.is_applied_although_killed_at("1 of 4 tasks running");
+}
+
+#[test]
 fn a_cluster_without_a_default_any_more_is_told_before() {
     let staged = Staged::with(&[]);
     let strategy = "\n  default_capacity_provider_strategy {\n    capacity_provider = \
@@ -246,4 +268,28 @@ fn target_groups_between_which_ecs_moves_traffic_are_exchanged_one_after_the_oth
     staged.run("apply . --auto-approve").ok();
     exchanges(&staged, "each.key == \"blue\" ? 8081 : 8080", 1);
     exchanges(&staged, "each.key == \"blue\" ? 8082 : 8080", 2);
+}
+
+#[test]
+fn a_killed_exchange_of_target_groups_goes_on() {
+    let staged = native();
+    staged.edit(&[("base.tf", "  port                 = 80\n", "  port                 = 8080\n")]);
+    staged.is_applied_although_killed_at("1 of 4 tasks running");
+}
+
+#[test]
+fn a_bad_release_beside_an_exchange_leaves_everything_where_it_was() {
+    let staged = native();
+    staged.run("sim image set . repo/web:v2 --crash 1").ok();
+    staged.edit(&[
+        ("base.tf", "  port                 = 80\n", "  port                 = 8080\n"),
+        ("base.tf", "default     = \"v1\"", "default     = \"v2\""),
+    ]);
+    let began = staged.now();
+    staged.run("apply . --auto-approve").exits(3);
+    // With the release that works, the groups are exchanged.
+    staged.edit(&[("base.tf", "default     = \"v2\"", "default     = \"v1\"")]);
+    staged.run("apply . --auto-approve").ok();
+    staged.nothing_was_lost_since(began);
+    staged.second_plan_is_empty();
 }

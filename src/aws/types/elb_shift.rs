@@ -96,7 +96,7 @@ fn exchange(live: &[Object], want: &[Object]) -> Vec<RolloutStep> {
         return Vec::new();
     }
     let groups: Vec<&str> = to.keys().map(|group| name(group)).collect();
-    let text = format!("forward to {} alone, with the weights that ECS has set", groups.join(" and "));
+    let text = format!("forward to {} with the weights that ECS has set", groups.join(", "));
     vec![RolloutStep::new(EXCHANGE, text).gate("read back as sent")]
 }
 

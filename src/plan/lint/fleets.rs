@@ -100,7 +100,44 @@ pub(super) fn way_back(look: &Look<'_>) -> Vec<Finding> {
         }
         found.extend(same_again(group, template));
     }
+    for group in refreshed(look) {
+        let Some(bump) = bump(group).filter(|bump| look.live.alike.contains(bump)) else { continue };
+        let text = format!(
+            "all its instances are replaced for version {} of {}, which launches the same as version {}",
+            bump.to, bump.template, bump.from
+        );
+        found.push(finding(group, text));
+    }
     found
+}
+
+/// Another version of the same launch template, by its id or name, and nothing else that instances are launched from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bump {
+    pub template: String,
+    pub from: String,
+    pub to: String,
+}
+
+pub(super) fn bump(group: &Change) -> Option<Bump> {
+    let (template, from, with) = launched(group.before.as_ref()?)?;
+    let (then, to, wanted) = launched(&group.after)?;
+    (template == then && from != to && with == wanted).then_some(Bump { template, from, to })
+}
+
+/// Template and version that a group launches from, both known, and what it says beside them.
+fn launched(group: &Object) -> Option<(String, String, Vec<Object>)> {
+    let number = |version: Option<String>| version.filter(|v| v.parse::<u64>().is_ok());
+    if let Some(template) = blocks(group, "launch_template").first() {
+        let key = text(template, "id").or_else(|| text(template, "name"))?;
+        return Some((key, number(text(template, "version"))?, Vec::new()));
+    }
+    let policy = blocks(group, "mixed_instances_policy").into_iter().next()?;
+    let inner = blocks(&policy, "launch_template").into_iter().next()?;
+    let template = blocks(&inner, "launch_template_specification").into_iter().next()?;
+    let key = text(&template, "launch_template_id").or_else(|| text(&template, "launch_template_name"))?;
+    let beside = [blocks(&inner, "override"), blocks(&policy, "instances_distribution")].concat();
+    Some((key, number(text(&template, "version"))?, beside))
 }
 
 /// The launch template of a group, by what its specifications name or, before that is known, by what it is made from.

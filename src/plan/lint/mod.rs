@@ -10,6 +10,7 @@ mod surge;
 mod teardown;
 mod traffic;
 
+pub use fleets::Bump;
 pub use needs::{Live, Needs, needs};
 
 use super::{Action, Change};
@@ -181,7 +182,8 @@ pub static LINTS: &[Lint] = &[
         explanation: "A service with the deployment controller CODE_DEPLOY is deployed by the \
             aws_codedeploy_deployment_group whose `ecs_service` names it, and between the two target groups of its \
             target_group_pair_info. ECS refuses such changes itself. Declare the group (and apply it before the \
-            service changes), with the target group of the service's `load_balancer` in its pair.",
+            service changes), with the target group of the service's `load_balancer` in its pair. What ECS cannot \
+            change in place cannot be deployed either: a second service beside it takes over by the listener.",
         look: code_deploy::undeployable,
     },
 ];

@@ -1,5 +1,6 @@
 //! What of AWS, beside the plan's own resources, has to be looked at: only for what the plan rolls out.
 
+use super::fleets::{self, Bump};
 use super::{blocks, is_on, services, text, texts, traffic};
 use crate::aws::{Detail, Host};
 use crate::plan::{Action, Change};
@@ -15,6 +16,8 @@ pub struct Live {
     pub alarms: BTreeMap<String, String>,
     /// How many targets are healthy, by the ARN of their group.
     pub healthy: BTreeMap<String, usize>,
+    /// Versions of launch templates that launch the same.
+    pub alike: BTreeSet<Bump>,
 }
 
 /// What is asked of one provider.
@@ -26,6 +29,8 @@ pub struct Needs {
     pub alarms: BTreeSet<String>,
     /// Target groups, by ARN, that are to get traffic which they do not have now.
     pub groups: BTreeSet<String>,
+    /// Versions of launch templates between which groups move.
+    pub bumps: BTreeSet<Bump>,
 }
 
 /// By provider.
@@ -39,6 +44,7 @@ pub fn needs(changes: &[Arc<Change>]) -> BTreeMap<String, Needs> {
             *detail = (*detail).max(detail_for(change));
         }
         if change.action == Action::Update {
+            needs.bumps.extend(fleets::bump(change));
             needs.groups.extend(traffic::newly_weighted(change));
         }
     }

@@ -34,6 +34,11 @@ impl Walk<'_> {
                 .extend(seen("alarms", self.provider.alarms(&provider, &alarms).await).unwrap_or_default());
             let healthy = self.provider.healthy_targets(&provider, &groups).await;
             live.healthy.extend(seen("targets", healthy).unwrap_or_default());
+            for bump in needs.bumps {
+                let (template, from, to) = (&bump.template, &bump.from, &bump.to);
+                let alike = self.provider.launch_alike(&provider, template, [from, to]).await;
+                live.alike.extend(seen("launch templates", alike).filter(|alike| *alike).map(|_| bump));
+            }
         }
         live
     }
