@@ -5,9 +5,8 @@ use crate::scenarios::changes;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What becomes of every rollout in these, at least.
 const CASES: &[&str] = &[

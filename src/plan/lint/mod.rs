@@ -202,7 +202,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn as_warning(self) -> Self {
+    fn into_warning(self) -> Self {
         Self { severity: Some(Severity::Warning), ..self }
     }
 }

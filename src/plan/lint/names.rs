@@ -99,7 +99,7 @@ pub(super) fn kept_name(look: &Look<'_>) -> Vec<Finding> {
         } else if let Some(user) = user_of(look, change) {
             let text =
                 format!("{} is without {name} from when it is deleted until it is made again", user.address);
-            found.push(finding(change, text).as_warning());
+            found.push(finding(change, text).into_warning());
         }
     }
     found

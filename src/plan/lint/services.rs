@@ -129,7 +129,7 @@ fn bake_problem(service: &Change) -> Option<Finding> {
     }
     let text = "without a bake_time_in_minutes its old tasks go as soon as the traffic has moved, and the way back \
                 with them";
-    Some(finding(service, text).as_warning())
+    Some(finding(service, text).into_warning())
 }
 
 /// Whether the container and its port are in the task definition.
