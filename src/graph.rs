@@ -23,6 +23,7 @@ use petgraph::visit::EdgeRef;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Index of a module of the tree (before expansion); 0 is the root.
@@ -67,8 +68,8 @@ impl Node {
 }
 
 /// A module with its place in the tree.
-pub struct ModuleEntry<'a> {
-    pub module: &'a Arc<Module>,
+pub struct ModuleEntry {
+    pub module: Arc<Module>,
     pub parent: Option<ModuleId>,
     /// Name of the call in the parent; empty for the root.
     pub name: Arc<str>,
@@ -77,10 +78,10 @@ pub struct ModuleEntry<'a> {
     pub dir: PathBuf,
 }
 
-pub struct Graph<'a> {
-    pub modules: Vec<ModuleEntry<'a>>,
+pub struct Graph {
+    pub modules: Vec<ModuleEntry>,
     /// Knows what attributes there are.
-    provider: &'a dyn Provider,
+    provider: Rc<dyn Provider>,
     /// References to nothing, by who makes them.
     pub mistakes: BTreeMap<Node, Diagnostics>,
     /// Whether everything can be looked at: module blocks give what their modules take, and nothing needs itself.
@@ -89,9 +90,13 @@ pub struct Graph<'a> {
     misled: bool,
     /// Edges point from what is needed to what needs it.
     dag: DiGraph<Node, ()>,
-    /// Only to look up: among 100,000 names an ordered map compares seventeen times, each far away in memory.
+    /// Of all nodes but resources. Only to look up: among many names an ordered map compares often, each far away
+    /// in memory.
     index: HashMap<Node, NodeIndex>,
-    /// While it is built: to look for an edge in the graph takes as long as a node has edges.
+    /// Where the nodes of each module's resources begin; they stand in the order that the module has them in.
+    first_resource: Vec<usize>,
+    /// What needs something, and what it needs, while the graph is built: to look for an edge in the graph takes as
+    /// long as a node has edges.
     edges: BTreeSet<(NodeIndex, NodeIndex)>,
     /// How many names may still be compared with mistyped ones: a file with nothing but mistakes ends, too.
     comparisons: Cell<usize>,
@@ -101,10 +106,10 @@ pub struct Graph<'a> {
 
 const COMPARISONS: usize = 5_000_000;
 
-impl<'a> Graph<'a> {
+impl Graph {
     /// Reports cycles and what module blocks lack; if there is none of that, other mistakes. As in Terraform,
     /// which looks further only with a sound graph.
-    pub fn build(config: &'a Config, provider: &'a dyn Provider, diags: &mut Diagnostics) -> Self {
+    pub fn build(config: &Config, provider: Rc<dyn Provider>, diags: &mut Diagnostics) -> Self {
         let mut graph = Graph {
             modules: Vec::new(),
             provider,
@@ -113,6 +118,7 @@ impl<'a> Graph<'a> {
             misled: false,
             dag: DiGraph::new(),
             index: HashMap::new(),
+            first_resource: Vec::new(),
             edges: BTreeSet::new(),
             comparisons: Cell::new(COMPARISONS),
             levels: Vec::new(),
@@ -130,17 +136,26 @@ impl<'a> Graph<'a> {
         graph.find_cycles(&mut unsound);
         graph.sound = !unsound.has_errors();
         // An import may be of what nothing declares: nobody comes there.
-        let lost = graph.mistakes.extract_if(.., |node, _| !graph.index.contains_key(node));
-        wrong.extend(lost.flat_map(|(_, wrong)| wrong));
+        let mistakes = std::mem::take(&mut graph.mistakes);
+        let (kept, lost): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            mistakes.into_iter().partition(|(n, _)| graph.has(n));
+        graph.mistakes = kept;
+        wrong.extend(lost.into_values().flatten());
         diags.extend(if graph.sound { wrong } else { unsound });
         graph.levels = graph.by_level();
         graph
     }
 
-    fn add_module(&mut self, node: &'a ModuleNode, parent: Option<ModuleId>, name: Arc<str>) -> ModuleId {
+    fn add_module(&mut self, node: &ModuleNode, parent: Option<ModuleId>, name: Arc<str>) -> ModuleId {
         let id = self.modules.len();
         let dir = node.path.clone();
-        self.modules.push(ModuleEntry { module: &node.module, parent, name, children: BTreeMap::new(), dir });
+        self.modules.push(ModuleEntry {
+            module: node.module.clone(),
+            parent,
+            name,
+            children: BTreeMap::new(),
+            dir,
+        });
         for (name, child) in &node.children {
             let child_id = self.add_module(child, Some(id), name.clone());
             self.modules[id].children.insert(name.clone(), child_id);
@@ -149,7 +164,7 @@ impl<'a> Graph<'a> {
     }
 
     fn nodes_of(&self, id: ModuleId) -> Vec<Node> {
-        let module = self.modules[id].module;
+        let module = &self.modules[id].module;
         let mut nodes = Vec::new();
         if id != 0 {
             nodes.push(Node::Call(id));
@@ -166,9 +181,31 @@ impl<'a> Graph<'a> {
 
     fn add_nodes(&mut self, id: ModuleId) {
         for node in self.nodes_of(id) {
+            let is_resource = matches!(node, Node::Resource(..));
+            if is_resource && self.first_resource.len() == id {
+                self.first_resource.push(self.dag.node_count());
+            }
             let index = self.dag.add_node(node.clone());
-            self.index.insert(node, index);
+            if !is_resource {
+                self.index.insert(node, index);
+            }
         }
+        self.first_resource.resize(id + 1, 0);
+    }
+
+    fn index_of(&self, node: &Node) -> Option<NodeIndex> {
+        match node {
+            Node::Resource(id, key) => {
+                let at = self.modules.get(*id)?.module.resources.get_index_of(key)?;
+                Some(NodeIndex::new(self.first_resource[*id] + at))
+            }
+            _ => self.index.get(node).copied(),
+        }
+    }
+
+    /// Whether there is such a declaration.
+    pub fn has(&self, node: &Node) -> bool {
+        self.index_of(node).is_some()
     }
 
     fn add_edges(&mut self, id: ModuleId, diags: &mut Diagnostics) {
@@ -182,7 +219,7 @@ impl<'a> Graph<'a> {
             }
             for attribute in &call.arguments.attributes {
                 let variable = Node::Variable(id, attribute.name.name.clone());
-                if self.index.contains_key(&variable) {
+                if self.has(&variable) {
                     self.refer_all(parent, [&attribute.expr], &variable);
                 }
             }
@@ -257,7 +294,7 @@ impl<'a> Graph<'a> {
         let Some((key, _)) = &target.resource else { return };
         let target_node = self.module_at(target.modules.0.iter().map(|(name, _)| name));
         let target_node = target_node.map(|module| Node::Resource(module, key.clone()));
-        match target_node.filter(|node| self.index.contains_key(node)) {
+        match target_node.filter(|node| self.has(node)) {
             Some(target) => self.edge(&node, &target),
             None => diags.push(
                 Diagnostic::error("undeclared-resource", format!("there is no resource `{target}`"))
@@ -348,8 +385,8 @@ impl<'a> Graph<'a> {
             return Some((id, name.clone()));
         }
         let parent = entry.parent?;
-        let outer = self.modules[parent].module;
-        let passed = passed(outer, &outer.calls[&entry.name], entry.module, name);
+        let outer = &self.modules[parent].module;
+        let passed = passed(outer, &outer.calls[&entry.name], &entry.module, name);
         self.provider_of(parent, passed.as_deref().unwrap_or(name))
     }
 
@@ -375,6 +412,7 @@ impl<'a> Graph<'a> {
     }
 
     fn refer_whole(&mut self, id: ModuleId, found: impl Iterator<Item = Traversal>, node: &Node) {
+        let user = self.index_of(node);
         for traversal in found {
             match self.targets(id, &traversal) {
                 Ok(targets) => {
@@ -387,7 +425,9 @@ impl<'a> Graph<'a> {
                                 .help("declare the data source outside of the check to use it elsewhere");
                             self.mistaken(node, [d]);
                         }
-                        self.edge(target, node);
+                        if let Some(user) = user {
+                            self.edge_to(target, user);
+                        }
                     }
                 }
                 Err(problem) => self.mistaken(node, [*problem]),
@@ -418,10 +458,16 @@ impl<'a> Graph<'a> {
     }
 
     fn edge(&mut self, needed: &Node, needs: &Node) {
-        if let (Some(a), Some(b)) = (self.index.get(needed), self.index.get(needs))
-            && self.edges.insert((*a, *b))
+        if let Some(needs) = self.index_of(needs) {
+            self.edge_to(needed, needs);
+        }
+    }
+
+    fn edge_to(&mut self, needed: &Node, needs: NodeIndex) {
+        if let Some(needed) = self.index_of(needed)
+            && self.edges.insert((needs, needed))
         {
-            self.dag.add_edge(*a, *b, ());
+            self.dag.add_edge(needed, needs, ());
         }
     }
 
@@ -484,7 +530,7 @@ impl<'a> Graph<'a> {
 
     fn span(&self, node: &Node) -> Option<crate::diag::Span> {
         let entry = &self.modules[node.module()];
-        let module = entry.module;
+        let module = &entry.module;
         Some(match node {
             Node::Call(_) => self.modules[entry.parent?].module.calls[&entry.name].header,
             Node::Provider(_, n) => module.providers.get(n)?.header,
@@ -519,11 +565,11 @@ impl<'a> Graph<'a> {
 
     /// What a node needs directly.
     pub fn needs(&self, node: &Node) -> impl Iterator<Item = &Node> {
-        let index = self.index.get(node).copied();
-        index
-            .into_iter()
-            .flat_map(|i| self.dag.edges_directed(i, petgraph::Incoming))
-            .map(|e| &self.dag[e.source()])
+        self.index_of(node).into_iter().flat_map(|i| self.needed_by(i)).map(|i| &self.dag[i])
+    }
+
+    fn needed_by(&self, index: NodeIndex) -> impl Iterator<Item = NodeIndex> {
+        self.dag.edges_directed(index, petgraph::Incoming).map(|edge| edge.source())
     }
 
     /// Everything a node needs, directly or not.
@@ -539,20 +585,21 @@ impl<'a> Graph<'a> {
     }
 
     /// The managed resources that a node needs, seen through variables, locals, outputs and data sources.
-    pub fn resources_needed(&self, node: &Node) -> BTreeSet<&Node> {
-        let mut found = BTreeSet::new();
+    pub fn resources_needed(&self, node: &Node) -> impl Iterator<Item = &Node> {
+        let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut todo: Vec<&Node> = self.needs(node).collect();
+        let mut todo: Vec<NodeIndex> =
+            self.index_of(node).into_iter().flat_map(|i| self.needed_by(i)).collect();
         while let Some(next) = todo.pop() {
-            match next {
-                Node::Resource(_, key) if key.mode == Mode::Managed => {
-                    found.insert(next);
-                }
-                _ if seen.insert(next) => todo.extend(self.needs(next)),
-                _ => {}
+            if !seen.insert(next) {
+                continue;
+            }
+            match &self.dag[next] {
+                node @ Node::Resource(_, key) if key.mode == Mode::Managed => found.push(node),
+                _ => todo.extend(self.needed_by(next)),
             }
         }
-        found
+        found.into_iter()
     }
 
     /// The nearest resources and data sources that a node needs, seen through variables, locals and outputs.

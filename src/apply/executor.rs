@@ -1,11 +1,11 @@
 use super::probes::{Probed, Prober};
-use super::schedule::{Schedule, Task, schedule};
 use super::{Event, Failure, RolledOut};
 use crate::addr::{Address, Mode};
 use crate::aws::AwsError;
 use crate::clock::Clock;
 use crate::diag::{Diagnostic, Diagnostics};
 use crate::graph::Node;
+use crate::plan::schedule::{Schedule, Task, addresses, schedule};
 use crate::plan::walk::{Moment, Walk};
 use crate::plan::{Action, Change};
 use crate::schema::Object;
@@ -142,7 +142,7 @@ impl Executor<'_, '_> {
         let mut outcome = self.outcome.borrow_mut();
         outcome.interrupted = stop.get() && !waiting.is_empty();
         let left = waiting.keys().map(|i| &schedule[*i]);
-        for address in super::schedule::addresses(left, &self.changes.borrow()) {
+        for address in addresses(left, &self.changes.borrow()) {
             outcome.failures.push(Failure::Skipped { address: address.clone() });
         }
     }

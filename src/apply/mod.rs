@@ -4,7 +4,6 @@ mod executor;
 mod local_exec;
 pub mod probes;
 mod provision;
-pub mod schedule;
 mod unclear;
 mod watch;
 mod work;
@@ -15,6 +14,7 @@ use crate::addr::Address;
 use crate::aws::AwsError;
 use crate::diag::Diagnostics;
 use crate::plan::Action;
+use crate::rollout::gates::Answers;
 use crate::state::StateError;
 
 /// What happens while applying, for whoever shows it.
@@ -39,12 +39,24 @@ pub enum Event {
         number: usize,
         of: usize,
         text: String,
+        /// Seconds that it takes at least.
+        expected: Option<u64>,
+        /// Seconds until the rollout's deadline.
+        left: Option<u64>,
     },
     StepDone {
         address: Address,
         number: usize,
         of: usize,
         seconds: u64,
+    },
+    /// An answer that counts.
+    Probed {
+        probe: String,
+        /// With this one.
+        answers: Answers,
+        /// What is wrong with this one.
+        fault: Option<String>,
     },
     Done {
         address: Address,

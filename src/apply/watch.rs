@@ -48,6 +48,13 @@ impl<'w, 'a> Executor<'w, 'a> {
         }
     }
 
+    /// Seconds until the deadline of its rollout.
+    pub(super) fn left(&self, change: &Change) -> Option<u64> {
+        let deadline = self.walk.borrow().rollout_settings(&change.address)?.deadline?;
+        let passed = self.clock.now().duration_since(self.begin_of(change));
+        Some(deadline.as_secs().saturating_sub(passed.as_secs().unsigned_abs()))
+    }
+
     /// Of one that waited for a person the time until then counts, too.
     fn begin_of(&self, change: &Change) -> Timestamp {
         let walk = self.walk.borrow();

@@ -3,8 +3,8 @@
 use super::Event;
 use super::Failure;
 use super::executor::Executor;
-use crate::addr::Mode;
 use crate::aws::{AwsError, Between, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
+use crate::config::DeclKey;
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::staging::{STAGE, on_defaults};
 use crate::plan::walk::Moment;
@@ -37,11 +37,7 @@ impl Executor<'_, '_> {
         let provider = self.walk.borrow().provider;
         let answer = provider.read_data(&change.provider, &change.address.type_name, want).await;
         let object = answer.map_err(|e| self.aws(change, e))?;
-        let key = crate::config::DeclKey {
-            mode: Mode::Data,
-            type_name: change.address.type_name.clone(),
-            name: change.address.name.clone(),
-        };
+        let key = DeclKey::of(&change.address);
         let id = object.id().to_owned();
         let value = crate::plan::walk::data_value(provider, &key, object);
         self.walk.borrow_mut().accept_value(&change.address, value);
@@ -276,6 +272,8 @@ impl Executor<'_, '_> {
                 number,
                 of,
                 text: step.text.clone(),
+                expected: step.expected_seconds,
+                left: self.left(change),
             });
             carried = match self.step_once(change, job, &step.name, carried.as_deref()).await {
                 Err(error) => return Err(self.stopped(change, job, (step, carried), error)),

@@ -2,7 +2,6 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// What a call is answered that came too early: it was not carried out.
@@ -101,7 +100,7 @@ where
                 _ => false,
             };
             let code = if late { "Timeout" } else { "Unreachable" };
-            let message = DisplayErrorContext(other).to_string();
+            let message = chain(other);
             return AwsError { transient: true, ..AwsError::failed(operation, code, message) };
         }
     };
@@ -114,6 +113,20 @@ where
         request_id: meta.extra("aws_request_id").map(str::to_owned),
         transient: THROTTLED.contains(&code) || service.raw().status().as_u16() >= 500,
     }
+}
+
+/// What it says, and what its causes add to that.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !told.contains(&text) {
+            told = format!("{told}: {text}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 /// An answer without an error code that we know to read: its status and how it begins say most.

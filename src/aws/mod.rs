@@ -196,11 +196,30 @@ pub struct RolloutStep {
     /// What happens to it when the rollout goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back: Option<String>,
+    /// Said once in a rollout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
+}
+
+/// Who serves while a rollout runs, for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Serving {
+    /// Until it begins.
+    pub before: String,
+    pub meanwhile: String,
+    /// Once it has ended well.
+    pub afterwards: String,
 }
 
 impl RolloutStep {
     pub fn new(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), text: text.into(), gate: None, expected_seconds: None, back: None }
+        let (name, text) = (name.to_owned(), text.into());
+        Self { name, text, gate: None, expected_seconds: None, back: None, serving: None }
+    }
+
+    pub fn serving(mut self, serving: Serving) -> Self {
+        self.serving = Some(serving);
+        self
     }
 
     pub fn gate(mut self, gate: impl Into<String>) -> Self {

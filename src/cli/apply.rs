@@ -4,6 +4,7 @@ use super::error::{CliError, aws_error, color, style};
 use super::plan::schema_of;
 use super::planning::{LockArgs, PlanningArgs};
 use super::saved::Saved;
+use super::screen::Screen;
 use super::session::{Locked, Session, load_checked, load_for_plan, with_walk_of};
 use crate::apply::probes::Probed;
 use crate::apply::{self, Event, Failure, Outcome, RolledOut};
@@ -12,10 +13,8 @@ use crate::diag::render::render_text;
 use crate::plan::walk::options::Options;
 use crate::plan::walk::{Purpose, Walk};
 use crate::plan::{Change, Plan};
-use crate::render::progress::Progress;
 use crate::render::{self, Palette, counted};
 use crate::state::journal::Entry;
-use std::cell::RefCell;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Make AWS be as declared
@@ -44,6 +43,9 @@ pub struct ApplyArgs {
     /// Apply although a guard's freeze forbids it now; say why
     #[arg(long, value_name = "REASON")]
     pub despite_freeze: Option<String>,
+    /// Tell in the end what probes were answered second by second
+    #[arg(long)]
+    pub availability: bool,
     /// How many resources to work on at once
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub parallelism: usize,
@@ -124,19 +126,16 @@ pub async fn carry_out(
     let mut journal = session.environment.state.open_journal()?;
     let at = session.clock.now().to_string();
     journal.append(&Entry::Begin { operation: operation.to_owned(), at })?;
-    let progress = RefCell::new(Progress::new(Palette { color: color(&std::io::stderr()) }));
-    let show_event = |event: Event| {
-        if let Some(line) = progress.borrow_mut().line(&event) {
-            eprintln!("{line}");
-        }
-    };
+    let screen = Screen::new();
+    let show_event = |event: Event| screen.show(&event);
     // Nobody but the apply keeps what was planned: it lets go of what is done.
     drop(plan);
     let clock = session.clock.clone();
     let (stop, prober) = (&session.stop, &*session.prober);
     let outcome = apply::apply(walk, &mut journal, &show_event, clock, args.parallelism, stop, prober).await;
+    screen.end();
     session.environment.state.save_open(&walk.state, &outcome.open)?;
-    Ok(report(walk, &outcome, operation, &session))
+    Ok(report(walk, &outcome, args, operation, &session))
 }
 
 /// Nothing is changed while a guard says so.
@@ -180,7 +179,13 @@ fn approved(operation: &str, environment: String) -> Result<bool, CliError> {
     Ok(line.trim() == "yes")
 }
 
-fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session<'_>) -> Done {
+fn report(
+    walk: &Walk<'_>,
+    outcome: &Outcome,
+    args: &ApplyArgs,
+    operation: &str,
+    session: &Session<'_>,
+) -> Done {
     let palette = Palette { color: color(&std::io::stderr()) };
     if !outcome.warnings.is_empty() {
         let warnings = outcome.warnings.clone().into_sorted();
@@ -201,6 +206,9 @@ fn report(walk: &Walk<'_>, outcome: &Outcome, operation: &str, session: &Session
     }
     for (name, probed) in &outcome.probes {
         eprintln!("{}", told(name, probed));
+        let seconds =
+            if args.availability { render::availability::lines(&probed.seconds) } else { Vec::new() };
+        seconds.iter().for_each(|line| eprintln!("  {line}"));
     }
     let skipped = outcome.failures.iter().filter(|f| matches!(f, Failure::Skipped { .. })).count();
     let failed = outcome.failures.len() - skipped;

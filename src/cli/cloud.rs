@@ -261,7 +261,11 @@ fn loader(settings: &ProviderSettings) -> aws_config::ConfigLoader {
 
 /// Region and credentials from where the AWS CLI looks for them; checked before the first call.
 async fn real(settings: &ProviderSettings) -> Result<aws_types::SdkConfig, AwsError> {
+    let named = std::env::vars().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL"));
+    let named = named.chain(settings.endpoint.clone().map(|url| ("the provider's endpoint".to_owned(), url)));
+    named.into_iter().try_for_each(|(name, url)| check_endpoint(&name, &url))?;
     let config = loader(settings).load().await;
+    check_endpoint("endpoint_url of the profile", config.endpoint_url().unwrap_or("https://aws"))?;
     if config.region().is_none() {
         return Err(AwsError::failed(
             "configure",
@@ -275,6 +279,19 @@ async fn real(settings: &ProviderSettings) -> Result<aws_types::SdkConfig, AwsEr
         provider.provide_credentials().await.map_err(|e| no_credentials(&e.to_string()))?;
     }
     Ok(config)
+}
+
+/// The SDK would not end well with an empty one.
+fn check_endpoint(name: &str, url: &str) -> Result<(), AwsError> {
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let good = parsed.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    });
+    let what = if url.is_empty() { "is empty".to_owned() } else { format!("is `{url}`, which is no URL") };
+    match good {
+        true => Ok(()),
+        false => Err(AwsError::failed("configure", "InvalidEndpoint", format!("{name} {what}"))),
+    }
 }
 
 fn no_credentials(why: &str) -> AwsError {

@@ -7,6 +7,7 @@ use crate::config::variables::{Argument, Given, VariableValue, answered_values, 
 use crate::config::{Config, load};
 use crate::diag::render::render_text;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Sources, nearest};
+use crate::graph::Graph;
 use crate::lang::syntax::Block;
 use crate::plan::walk::options::Options;
 use crate::state::StateDir;
@@ -103,6 +104,8 @@ pub struct Environment {
     pub dir: PathBuf,
     pub sources: Sources,
     pub config: Config,
+    /// Once it has been checked.
+    pub graph: Option<Graph>,
     pub settings: Settings,
     pub values: BTreeMap<Arc<str>, VariableValue>,
     pub state: StateDir,
@@ -126,6 +129,7 @@ impl Environment {
             dir: args.dir.clone(),
             sources,
             config,
+            graph: None,
             settings,
             values,
             state: StateDir::of(&args.dir),

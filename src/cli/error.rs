@@ -138,6 +138,7 @@ pub fn aws_error(what: &str, error: &AwsError) -> String {
 fn advice(error: &AwsError) -> String {
     let code = error.code.as_str();
     let text = match code {
+        "InvalidEndpoint" => "unset it to ask AWS itself, or write it as `http://127.0.0.1:4566`",
         "NoCredentials" => {
             "give credentials one of these ways, or use `cloud = \"embedded\"` to try without an account"
         }

@@ -1,9 +1,7 @@
 use super::Done;
 use super::environment::EnvironmentArgs;
 use super::error::CliError;
-use super::session::{load_checked, unconnected};
-use crate::diag::Diagnostics;
-use crate::graph::Graph;
+use super::session::{graph_of, load_checked};
 use crate::render;
 
 /// Print what needs what
@@ -24,9 +22,7 @@ enum Format {
 }
 
 pub fn run(args: Args) -> Result<Done, CliError> {
-    let environment = load_checked(&args.environment)?;
-    let provider = unconnected();
-    let graph = Graph::build(&environment.config, &provider, &mut Diagnostics::default());
+    let graph = graph_of(&mut load_checked(&args.environment)?);
     match args.format {
         Format::Dot => print!("{}", render::graph::dot(&graph)),
         Format::Mermaid => print!("{}", render::graph::mermaid(&graph)),

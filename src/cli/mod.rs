@@ -27,6 +27,7 @@ mod rollout;
 #[cfg(test)]
 mod roots;
 mod saved;
+mod screen;
 mod session;
 mod show;
 mod sim;

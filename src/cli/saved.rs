@@ -61,7 +61,7 @@ fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> CliError {
 }
 
 pub fn save(path: &Path, walk: &Walk<'_>, plan: &Plan, environment: &Environment) -> Result<(), CliError> {
-    let root = walk.graph.modules[0].module;
+    let root = &walk.graph.modules[0].module;
     let secret = |name: &str| root.variables.get(name).is_some_and(|v| v.sensitive || v.ephemeral);
     let value = |v: &VariableValue| to_json(&v.value).unwrap_or(Json::Null);
     let (hidden, open): (Vec<_>, Vec<_>) = environment.values.iter().partition(|(name, _)| secret(name));

@@ -31,7 +31,8 @@ pub struct Session<'s> {
 /// Loads an environment and looks for mistakes without AWS: what every command does first.
 pub fn load_checked(args: &EnvironmentArgs) -> Result<Environment, CliError> {
     let mut environment = Environment::load(args)?;
-    let found = validate(&environment, false);
+    let (graph, found) = validate(&environment, false);
+    environment.graph = Some(graph);
     environment.check(found)?;
     Ok(environment)
 }
@@ -59,16 +60,16 @@ pub fn unconnected() -> Providers {
 ///
 /// First for what is wrong whatever the values, every block once: as in Terraform, what depends on the values
 /// is told only when nothing of that kind is left.
-pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
+pub fn validate(environment: &Environment, thorough: bool) -> (Graph, Diagnostics) {
     let mut certain = Diagnostics::default();
-    let provider = unconnected();
-    let graph = Graph::build(&environment.config, &provider, &mut certain);
+    let provider = Rc::new(unconnected());
+    let graph = Graph::build(&environment.config, provider.clone(), &mut certain);
     if !graph.sound {
-        return certain;
+        return (graph, certain);
     }
     let walk = || {
         let (place, values) = (place(environment, Timestamp::UNIX_EPOCH), environment.values.clone());
-        let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, State::default(), values);
+        let mut walk = Walk::new(&graph, &*provider, place, Purpose::Validate, State::default(), values);
         walk.generate = environment.generate;
         walk.thorough = thorough;
         walk
@@ -76,7 +77,8 @@ pub fn validate(environment: &Environment, thorough: bool) -> Diagnostics {
     certain.extend(validated(walk().without_values()));
     let steering = environment.config.root.module.steering.values();
     let ours: Vec<Span> = steering.map(|block| block.body.span).collect();
-    together(certain, validated(walk()), &ours)
+    let found = together(certain, validated(walk()), &ours);
+    (graph, found)
 }
 
 /// Validating never waits: there is no AWS in it.
@@ -85,6 +87,13 @@ fn validated(mut walk: Walk<'_>) -> Diagnostics {
         unreachable!("validation asked AWS: {error}");
     }
     walk.diags
+}
+
+/// The graph that validation built, or one.
+pub fn graph_of(environment: &mut Environment) -> Graph {
+    let built = environment.graph.take();
+    let build = || Graph::build(&environment.config, Rc::new(unconnected()), &mut Diagnostics::default());
+    built.unwrap_or_else(build)
 }
 
 /// Each mistake once, in the words that know the values; those in our own blocks (`ours`) in any case.
@@ -113,7 +122,6 @@ pub fn with_recorded<R>(
     mut environment: Environment,
     then: impl FnOnce(&Walk<'_>, &mut Environment) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
-    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
     let mut diags = Diagnostics::default();
     let context = Context {
         clock: Clock::real(),
@@ -121,7 +129,7 @@ pub fn with_recorded<R>(
         entropy: Entropy::Seeded(environment.settings.seed),
     };
     let provider = providers(Connector::none(), Some(context));
-    let graph = Graph::build(&config, &provider, &mut diags);
+    let graph = Graph::build(&environment.config, Rc::new(unconnected()), &mut diags);
     let (state, _) = environment.state.load()?;
     let place = place(&environment, Clock::wall_now());
     let mut walk = Walk::new(&graph, &provider, place, Purpose::Validate, state, environment.values.clone());
@@ -153,7 +161,8 @@ pub fn load_for_plan(args: &EnvironmentArgs, planning: &PlanningArgs) -> Result<
         environment.ask_for_variables()?;
     }
     environment.options = options;
-    let found = validate(&environment, false);
+    let (graph, found) = validate(&environment, false);
+    environment.graph = Some(graph);
     environment.check(found)?;
     Ok(environment)
 }
@@ -230,15 +239,13 @@ async fn walk_then<R>(
     stop: Rc<Cell<bool>>,
     then: impl AsyncFnOnce(&mut Walk<'_>, Session<'_>) -> Result<R, CliError>,
 ) -> Result<R, CliError> {
-    let config = std::mem::replace(&mut environment.config, crate::config::Config::empty());
-    let mut diags = Diagnostics::default();
+    let graph = graph_of(environment);
     let context = Context {
         clock: clock.clone(),
         root: environment.home().to_owned(),
         entropy: cloud.entropy(environment.settings.seed),
     };
     let provider = providers(cloud.connector(&clock), Some(context));
-    let graph = Graph::build(&config, &provider, &mut diags);
     let (mut state, unfinished) = environment.state.load()?;
     begin(&mut state, cloud);
     state.key = super::keys::state_key(environment, keeps_secrets(&graph, &state, &provider))?;
@@ -253,7 +260,7 @@ async fn walk_then<R>(
 }
 
 /// Whether something declared, or in the state, has secrets that must be kept.
-fn keeps_secrets(graph: &Graph<'_>, state: &State, provider: &dyn Provider) -> bool {
+fn keeps_secrets(graph: &Graph, state: &State, provider: &dyn Provider) -> bool {
     let declared = graph.nodes().filter_map(|node| match node {
         Node::Resource(_, key) => Some(&key.type_name),
         _ => None,

@@ -58,7 +58,7 @@ fn find(args: &EnvironmentArgs) -> Result<(Vec<Diagnostic>, Sources, String), Cl
         }
         Err(error) => return Err(error),
     };
-    let found = validate(&environment, true);
+    let (_, found) = validate(&environment, true);
     environment.diags.extend(found);
     let name = environment.name();
     Ok((environment.diags.into_sorted(), environment.sources, name))

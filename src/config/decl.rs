@@ -4,10 +4,11 @@ use super::blocks::{Check, Import, Moved, Removed};
 use super::steering::Steering;
 use super::terraform::RequiredProvider;
 use super::version::Constraint;
-use crate::addr::Mode;
+use crate::addr::{Address, Mode};
 use crate::diag::Span;
 use crate::lang::eval::TypeConstraint;
 use crate::lang::syntax::{Block, Body, Expr, Traversal};
+use indexmap::IndexMap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub struct Module {
     pub variables: BTreeMap<Name, Variable>,
     pub locals: BTreeMap<Name, Local>,
     pub outputs: BTreeMap<Name, Output>,
-    pub resources: BTreeMap<DeclKey, Resource>,
+    /// In order of the keys once the module is read; hashed, for a root may have 100,000 of them.
+    pub resources: IndexMap<DeclKey, Resource>,
     pub calls: BTreeMap<Name, Call>,
     /// By name and alias (`aws`, `aws.west`); the name is the provider's own, whatever the module calls it.
     pub providers: BTreeMap<Name, ProviderBlock>,
@@ -49,6 +51,13 @@ pub struct DeclKey {
     pub mode: Mode,
     pub type_name: Name,
     pub name: Name,
+}
+
+impl DeclKey {
+    /// What declares an instance.
+    pub fn of(address: &Address) -> Self {
+        Self { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() }
+    }
 }
 
 impl std::fmt::Display for DeclKey {

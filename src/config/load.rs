@@ -48,6 +48,8 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
     for ParsedFile { body, own } in files {
         Sorter { module: &mut module, diags, own_blocks: own }.file(body);
     }
+    module.resources.sort_keys();
+    module.resources.shrink_to_fit();
     Ok(module)
 }
 

@@ -29,10 +29,11 @@ pub fn use_own_names(module: &mut Module, diags: &mut Diagnostics) {
         }
         module.providers.insert(block.name.clone(), block);
     }
-    for mut resource in std::mem::take(&mut module.resources).into_values() {
+    let mut resources = std::mem::take(&mut module.resources);
+    for resource in resources.values_mut() {
         resource.provider = named(module, &resource.local_provider);
-        module.resources.insert(resource.key.clone(), resource);
     }
+    module.resources = resources;
 }
 
 /// `hashicorp/aws` → `aws`. None: a provider of somebody else.

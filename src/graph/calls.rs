@@ -5,7 +5,7 @@ use crate::config::{Call, Module};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::lang::syntax::{Attribute, Block};
 
-impl Graph<'_> {
+impl Graph {
     /// Arguments that the module does not take, and those that it needs.
     pub(super) fn check_call(&self, child: ModuleId, diags: &mut Diagnostics) {
         let entry = &self.modules[child];
@@ -13,9 +13,9 @@ impl Graph<'_> {
         let call = &self.modules[parent].module.calls[&entry.name];
         let unknown = call.arguments.attributes.iter();
         let unknown = unknown.filter(|a| !entry.module.variables.contains_key(&a.name.name));
-        diags.extend(unknown.map(|attribute| unknown_argument(call, attribute, entry.module)));
+        diags.extend(unknown.map(|attribute| unknown_argument(call, attribute, &entry.module)));
         diags.extend(call.arguments.blocks.iter().map(unknown_block));
-        diags.extend(missing(call, entry.module));
+        diags.extend(missing(call, &entry.module));
     }
 }
 

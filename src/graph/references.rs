@@ -11,7 +11,7 @@ use crate::schema::{Nesting, Table};
 use crate::value::{Type, Value};
 use std::sync::Arc;
 
-impl Graph<'_> {
+impl Graph {
     /// Reports a reference of `user` that leads nowhere inside of what it names.
     pub(super) fn look_into(&mut self, id: ModuleId, t: &Traversal, user: &Node) {
         match &*t.root {
@@ -106,7 +106,7 @@ impl Graph<'_> {
     /// The declarations that a reference in a module means.
     pub fn targets(&self, id: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
         let entry = &self.modules[id];
-        let module = entry.module;
+        let module = &entry.module;
         let step = t.attr(0);
         let name = |what: &str| {
             step.ok_or_else(|| {
@@ -158,7 +158,7 @@ impl Graph<'_> {
     }
 
     fn module_targets(&self, child: ModuleId, t: &Traversal) -> Vec<Node> {
-        let module = self.modules[child].module;
+        let module = &self.modules[child].module;
         // The first attribute after the instance key, if any.
         let output = t.steps.iter().skip(1).find_map(|s| match s {
             crate::lang::syntax::Step::Attr(name, _) => Some(name),
@@ -178,14 +178,14 @@ impl Graph<'_> {
 
     /// Everything that happens in a module and those inside it.
     fn subtree(&self, id: ModuleId, into: &mut Vec<Node>) {
-        let module = self.modules[id].module;
+        let module = &self.modules[id].module;
         into.extend(module.outputs.keys().map(|n| Node::Output(id, n.clone())));
         into.extend(module.resources.keys().map(|k| Node::Resource(id, k.clone())));
         self.modules[id].children.values().for_each(|child| self.subtree(*child, into));
     }
 
     fn resource_target(&self, id: ModuleId, t: &Traversal) -> Result<Vec<Node>, Box<Diagnostic>> {
-        let module = self.modules[id].module;
+        let module = &self.modules[id].module;
         let Some((key, _)) = reference_key(t) else {
             let mut d =
                 Diagnostic::error("unknown-name", format!("there is nothing named `{}`", t.root)).at(t.span);
@@ -197,7 +197,7 @@ impl Graph<'_> {
             return Err(Box::new(d));
         };
         let node = Node::Resource(id, key.clone());
-        if self.index.contains_key(&node) {
+        if self.has(&node) {
             return Ok(vec![node]);
         }
         let what = if key.mode == Mode::Data { "data source" } else { "resource" };
@@ -218,7 +218,7 @@ impl Graph<'_> {
     }
 
     pub fn no_output(&self, child: ModuleId, name: &str, t: &Traversal) -> Diagnostic {
-        let module = self.modules[child].module;
+        let module = &self.modules[child].module;
         *self.undeclared("output", name, t, module.outputs.keys(), |n| {
             format!("output \"{n}\" {{ value = … }}` in `{}", module.dir.display())
         })

@@ -1,10 +1,12 @@
 //! What will be done: changes, in data. Made by [`walk`], rendered by `render`, carried out by `apply`.
 
+pub mod check;
 pub mod desired;
 pub mod ignore;
 pub mod keys;
 pub mod lint;
 pub mod repeat;
+pub mod schedule;
 pub mod staging;
 pub mod steps;
 pub mod values;

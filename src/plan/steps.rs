@@ -2,7 +2,7 @@
 
 use super::{Action, Change, Plan};
 use crate::addr::Address;
-use crate::aws::RolloutStep;
+use crate::aws::{RolloutStep, Serving};
 use crate::state::without_keys;
 use std::collections::BTreeSet;
 
@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Rollout {
     pub address: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Serving>,
     pub steps: Vec<NumberedStep>,
 }
 
@@ -31,7 +33,12 @@ impl Rollout {
 /// All rollouts of a plan, by address.
 pub fn rollouts(plan: &Plan) -> Vec<Rollout> {
     let each = plan.changes.iter().filter(|c| !c.rollout.is_empty());
-    each.map(|change| Rollout { address: change.address.clone(), steps: steps(plan, change) }).collect()
+    each.map(|change| Rollout {
+        address: change.address.clone(),
+        serving: change.rollout.iter().find_map(|step| step.serving.clone()),
+        steps: steps(plan, change),
+    })
+    .collect()
 }
 
 fn steps(plan: &Plan, change: &Change) -> Vec<NumberedStep> {
@@ -41,7 +48,7 @@ fn steps(plan: &Plan, change: &Change) -> Vec<NumberedStep> {
         steps.push((cause.address.clone(), RolloutStep::new("prepare", preparation(cause))));
     }
     for step in &change.rollout {
-        steps.push((change.address.clone(), step.clone()));
+        steps.push((change.address.clone(), RolloutStep { serving: None, ..step.clone() }));
     }
     for cause in causes.iter().filter(|c| c.action == Action::Replace && c.create_before_destroy) {
         steps.push((cause.address.clone(), RolloutStep::new("clean-up", cleanup(cause))));

@@ -1,6 +1,6 @@
 //! What everything evaluates to, per module instance, while walking the graph.
 
-use crate::addr::{InstanceKey, Mode, ModulePath};
+use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::{DeclKey, Repetition};
 use crate::diag::Diagnostic;
 use crate::graph::{
@@ -82,7 +82,8 @@ pub struct ModuleValues {
     pub variables: SmallMap<Arc<str>, Value>,
     pub locals: SmallMap<Arc<str>, Value>,
     pub outputs: SmallMap<Arc<str>, Value>,
-    pub resources: SmallMap<DeclKey, Expansion<Value>>,
+    /// In the order that the module has them in.
+    resources: Vec<Option<Expansion<Value>>>,
     /// Instances of the module blocks in this module.
     pub calls: SmallMap<ModuleId, Expansion<Repeated>>,
 }
@@ -98,6 +99,44 @@ pub struct Values {
 impl Values {
     pub fn module(&self, id: ModuleId, path: &ModulePath) -> Option<&ModuleValues> {
         self.instances.get(&(id, path.clone()))
+    }
+
+    /// The instances of a resource or data source, once they are known.
+    pub fn resource(
+        &self,
+        graph: &Graph,
+        id: ModuleId,
+        path: &ModulePath,
+        key: &DeclKey,
+    ) -> Option<&Expansion<Value>> {
+        let at = graph.modules[id].module.resources.get_index_of(key)?;
+        self.module(id, path)?.resources.get(at)?.as_ref()
+    }
+
+    pub fn put_resource(
+        &mut self,
+        graph: &Graph,
+        id: ModuleId,
+        path: &ModulePath,
+        key: &DeclKey,
+        expansion: Expansion<Value>,
+    ) {
+        let declared = &graph.modules[id].module.resources;
+        let Some(at) = declared.get_index_of(key) else { return };
+        let values = &mut self.module_mut(id, path).resources;
+        if values.is_empty() {
+            values.resize_with(declared.len(), || None);
+        }
+        values[at] = Some(expansion);
+    }
+
+    /// Puts the value of one instance in place of the one that it has.
+    pub fn replace_instance(&mut self, graph: &Graph, id: ModuleId, address: &Address, value: Value) {
+        let Some(at) = graph.modules[id].module.resources.get_index_of(&DeclKey::of(address)) else { return };
+        let values = self.module_mut(id, &address.module).resources.get_mut(at).and_then(Option::as_mut);
+        if let Some(slot) = values.and_then(|e| e.get_mut(&address.key)) {
+            *slot = value;
+        }
     }
 
     pub fn module_mut(&mut self, id: ModuleId, path: &ModulePath) -> &mut ModuleValues {
@@ -124,7 +163,7 @@ pub struct Place {
 
 /// The names visible in one module instance.
 pub struct ModuleScope<'a> {
-    pub graph: &'a Graph<'a>,
+    pub graph: &'a Graph,
     pub values: &'a Values,
     pub place: &'a Place,
     pub module: ModuleId,
@@ -218,7 +257,8 @@ impl ModuleScope<'_> {
         let values = self.values.module(self.module, self.path);
         // What has a value is declared.
         if let Some((values, (key, used))) = values.zip(reference_key(t))
-            && let Some(expansion) = values.resources.get(&key)
+            && let Some(at) = self.graph.modules[self.module].module.resources.get_index_of(&key)
+            && let Some(Some(expansion)) = values.resources.get(at)
         {
             return self.resource(expansion, t, &key, used);
         }

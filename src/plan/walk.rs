@@ -71,7 +71,7 @@ type Known = (Address, String, Object);
 
 /// A walk in progress, and after it all that it found.
 pub struct Walk<'a> {
-    pub graph: &'a Graph<'a>,
+    pub graph: &'a Graph,
     pub provider: &'a dyn Provider,
     pub place: Place,
     pub purpose: Purpose,
@@ -127,7 +127,7 @@ type Repetitions = BTreeMap<DeclKey, Rc<Expansion<Repeated>>>;
 
 impl<'a> Walk<'a> {
     pub fn new(
-        graph: &'a Graph<'a>,
+        graph: &'a Graph,
         provider: &'a dyn Provider,
         place: Place,
         purpose: Purpose,

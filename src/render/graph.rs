@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// (resource, what it needs), by name; without what is needed through something else anyway.
-fn edges(graph: &Graph<'_>) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
+fn edges(graph: &Graph) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     let nodes: Vec<&Node> = graph.nodes().filter(|n| matches!(n, Node::Resource(..))).collect();
     let place: BTreeMap<&Node, usize> = nodes.iter().enumerate().map(|(i, n)| (*n, i)).collect();
     let needed: Vec<Vec<usize>> = nodes
@@ -31,7 +31,7 @@ fn edges(graph: &Graph<'_>) -> (BTreeSet<String>, BTreeSet<(String, String)>) {
     (names.into_iter().collect(), edges)
 }
 
-pub fn dot(graph: &Graph<'_>) -> String {
+pub fn dot(graph: &Graph) -> String {
     let (names, edges) = edges(graph);
     let mut out = String::from("digraph {\n  rankdir = \"RL\"\n  node [shape = box]\n");
     for name in names {
@@ -43,7 +43,7 @@ pub fn dot(graph: &Graph<'_>) -> String {
     out + "}\n"
 }
 
-pub fn mermaid(graph: &Graph<'_>) -> String {
+pub fn mermaid(graph: &Graph) -> String {
     let (names, edges) = edges(graph);
     let names: Vec<String> = names.into_iter().collect();
     let id = |name: &String| names.binary_search(name).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::text::{Schemas, headline, summary, symbol};
 use super::{Palette, counted};
+use crate::aws::Serving;
 use crate::plan::steps::{NumberedStep, rollouts};
 use crate::plan::{Action, CheckStatus, Plan};
 use std::fmt::Write;
@@ -23,6 +24,10 @@ pub fn plan(plan: &Plan, environment: &str, schemas: Schemas<'_>) -> String {
     let _ = writeln!(out, "{}\n", summary(plan, plain));
     for rollout in rollouts(plan) {
         let _ = writeln!(out, "**Rollout of `{}`**\n", rollout.address);
+        if let Some(Serving { before, meanwhile, afterwards }) = &rollout.serving {
+            let _ =
+                writeln!(out, "Serves now: {before}  \nMeanwhile: {meanwhile}  \nAfterwards: {afterwards}\n");
+        }
         for NumberedStep { number, step, .. } in &rollout.steps {
             let gate = step.gate.as_ref().map(|g| format!(" — waits until {g}")).unwrap_or_default();
             let _ = writeln!(out, "{number}. {}{gate}", step.text);

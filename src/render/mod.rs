@@ -1,10 +1,12 @@
 //! Plans and drift as text, JSON and Markdown: the same model each time.
 
+pub mod availability;
 pub mod console;
 pub mod drift;
 pub mod generate;
 pub mod graph;
 pub mod json;
+pub mod live;
 pub mod markdown;
 pub mod progress;
 pub mod terraform;

@@ -1,6 +1,6 @@
 //! What happens during an apply, one line at a time.
 
-use super::{Palette, duration};
+use super::{Palette, counted, duration};
 use crate::apply::Event;
 use crate::plan::Action;
 use std::collections::BTreeMap;
@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 pub struct Progress {
     pub palette: Palette,
     last: BTreeMap<String, String>,
+    /// Bad answers in a row, by probe.
+    bad: BTreeMap<String, u64>,
 }
 
 impl Progress {
     pub fn new(palette: Palette) -> Self {
-        Self { palette, last: BTreeMap::new() }
+        Self { palette, ..Self::default() }
     }
 
     pub fn line(&mut self, event: &Event) -> Option<String> {
@@ -42,12 +44,13 @@ impl Progress {
                 p.dim(&format!("{address}: {text}"))
             }
             Event::Output { address, line } => format!("{address} (local-exec): {line}"),
-            Event::StepStarted { address, number, of, text } => {
+            Event::StepStarted { address, number, of, text, .. } => {
                 format!("{address}: step {number} of {of}: {text}")
             }
             Event::StepDone { address, number, of, seconds } => {
                 format!("{address}: step {number} of {of} done ({})", duration(*seconds))
             }
+            Event::Probed { probe, fault, .. } => return self.answer(probe, fault.as_deref()),
             Event::Done { address, action, id, seconds } => {
                 let verb = match action {
                     Action::Create | Action::Replace => "created",
@@ -62,5 +65,40 @@ impl Progress {
             }
             Event::Failed { address, error, .. } => p.red(&format!("{address}: failed: {error}")),
         })
+    }
+
+    /// Only that it turned bad, and that it is good again.
+    fn answer(&mut self, probe: &str, fault: Option<&str>) -> Option<String> {
+        match fault {
+            Some(fault) => {
+                let bad = self.bad.entry(probe.to_owned()).or_default();
+                *bad += 1;
+                (*bad == 1).then(|| self.palette.red(&format!("probe {probe}: bad answer: {fault}")))
+            }
+            None => {
+                let bad = self.bad.remove(probe)?;
+                Some(format!("probe {probe}: good again after {}", counted(bad as usize, "bad answer")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::gates::Answers;
+
+    #[test]
+    fn a_probe_is_told_of_when_it_turns() {
+        let mut progress = Progress::default();
+        let mut line = |fault: Option<&str>| {
+            let fault = fault.map(str::to_owned);
+            progress.line(&Event::Probed { probe: "site".into(), answers: Answers::default(), fault })
+        };
+        assert_eq!(line(None), None);
+        assert_eq!(line(Some("HTTP 502")).as_deref(), Some("probe site: bad answer: HTTP 502"));
+        assert_eq!(line(Some("HTTP 503")), None);
+        assert_eq!(line(None).as_deref(), Some("probe site: good again after 2 bad answers"));
+        assert_eq!(line(None), None);
     }
 }

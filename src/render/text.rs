@@ -3,6 +3,7 @@
 use super::value::{Line, declared, filled, hcl, lines};
 use super::{Palette, counted, duration};
 use crate::addr::Mode;
+use crate::aws::Serving;
 use crate::diff::{AttributeChange, Cause};
 use crate::plan::steps::{NumberedStep, rollouts};
 use crate::plan::{Action, Change, CheckResult, CheckStatus, OutputChange, Plan, Reason};
@@ -20,6 +21,10 @@ pub fn plan(plan: &Plan, schemas: Schemas<'_>, palette: Palette) -> String {
     }
     for rollout in rollouts(plan) {
         out += &format!("{}\n", palette.bold(&format!("Rollout of {}", rollout.address)));
+        if let Some(Serving { before, meanwhile, afterwards }) = &rollout.serving {
+            out +=
+                &format!("  serves now: {before}\n  meanwhile:  {meanwhile}\n  afterwards: {afterwards}\n");
+        }
         for NumberedStep { number, address, step } in &rollout.steps {
             out += &format!("  {number}. {}", step.text);
             if *address != rollout.address {

@@ -164,6 +164,21 @@ fn without_credentials_it_says_which_were_looked_for() {
 }
 
 #[test]
+fn an_endpoint_that_is_no_url_is_told() {
+    let env = TestEnvironment::new();
+    env.write("root/main.tf", "resource \"aws_vpc\" \"main\" {\n  cidr_block = \"10.0.0.0/16\"\n}\n");
+    let keys = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y"), ("AWS_REGION", "us-east-1")];
+    for (name, url, told) in [
+        ("AWS_ENDPOINT_URL", "", "AWS_ENDPOINT_URL is empty"),
+        ("AWS_ENDPOINT_URL_EC2", "", "AWS_ENDPOINT_URL_EC2 is empty"),
+        ("AWS_ENDPOINT_URL", "localhost:4566", "AWS_ENDPOINT_URL is `localhost:4566`, which is no URL"),
+    ] {
+        let ran = env.run_with(&["plan", "root"], &[&keys[..], &[(name, url)]].concat()).exits(1);
+        assert!(ran.stderr.contains("error[InvalidEndpoint]") && ran.stderr.contains(told), "{}", ran.all());
+    }
+}
+
+#[test]
 fn an_aws_error_names_operation_address_code_and_what_to_do() {
     let main = "resource \"aws_vpc\" \"main\" {\n  cidr_block = \"10.0.0.0/16\"\n}\n\nresource \"aws_subnet\" \"out\" {\n  vpc_id     = aws_vpc.main.id\n  cidr_block = \"192.168.0.0/24\"\n}\n";
     let env = TestEnvironment::with_root(main);

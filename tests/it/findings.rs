@@ -139,6 +139,54 @@ fn what_a_guard_asks_to_be_kept_is_kept() {
     assert!(!kept.all().contains("CUT-014"), "{}", kept.all());
 }
 
+const BALANCER: &str = r#"
+variable "internal" {
+  type    = bool
+  default = false
+}
+
+resource "aws_vpc" "main" {
+  cidr_block = "10.0.0.0/16"
+}
+
+resource "aws_internet_gateway" "main" {
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_subnet" "each" {
+  for_each          = { a = 0, b = 1 }
+  vpc_id            = aws_vpc.main.id
+  cidr_block        = cidrsubnet(aws_vpc.main.cidr_block, 8, each.value)
+  availability_zone = "us-east-1${each.key}"
+}
+
+resource "aws_lb" "web" {
+  name       = "web"
+  internal   = var.internal
+  subnets    = [for subnet in aws_subnet.each : subnet.id]
+  depends_on = [aws_internet_gateway.main]
+}
+"#;
+
+#[test]
+fn what_serves_and_goes_before_its_replacement_is_told() {
+    let env = TestEnvironment::with_root(BALANCER);
+    let first = env.run(&["apply", "root", "--auto-approve"]).ok();
+    assert!(!first.all().contains("CUT-016"), "{}", first.all());
+    let told = said(&env, &["--var", "internal=true"]);
+    assert!(told.contains("warning[CUT-016]: a step that may lose traffic"), "{told}");
+    assert!(told.contains("it is destroyed before the new one is made"), "{told}");
+    assert!(told.contains("resource \"aws_lb\" \"web\""), "{told}");
+    // Another one stands beside it first.
+    let beside = BALANCER.replace("  name       = \"web\"\n", "").replace(
+        "  depends_on = [",
+        "  lifecycle {\n    create_before_destroy = true\n  }\n  depends_on = [",
+    );
+    env.write("root/main.tf", &beside);
+    let told = said(&env, &["--var", "internal=true"]);
+    assert!(!told.contains("CUT-016"), "{told}");
+}
+
 #[test]
 fn a_plan_without_changes_finds_nothing() {
     let env = TestEnvironment::with_root(ROOT);

@@ -4,7 +4,8 @@
 use super::elb_actions::{self, FORWARD, TARGET_GROUP_ARN, forward};
 use super::elb_owner;
 use crate::aws::{
-    Aws, AwsError, Between, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, WAITS_FOR_A_PERSON, absent,
+    Aws, AwsError, Between, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, Serving, WAITS_FOR_A_PERSON,
+    absent,
 };
 use crate::rollout::settings::{Settings, Strategy};
 use crate::rollout::traffic::{self, Move, Weights};
@@ -173,8 +174,18 @@ fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> Vec<R
     let growing = growing.join(", ");
     let prove = RolloutStep::new("prove-healthy", format!("look whether {growing} can take traffic"))
         .gate("each has a healthy target");
-    let mut steps = vec![prove];
-    for one in traffic::plan(settings, &from, &to) {
+    let moves = traffic::plan(settings, &from, &to);
+    let between: Vec<String> = moves.iter().rev().skip(1).rev().map(|one| shares(&one.weights)).collect();
+    let serving = Serving {
+        before: shares(&from),
+        meanwhile: match between.is_empty() {
+            true => format!("{} until {growing} is proven healthy", shares(&from)),
+            false => between.join("; then "),
+        },
+        afterwards: shares(&to),
+    };
+    let mut steps = vec![prove.serving(serving)];
+    for one in moves {
         let mut gate = "read back as sent".to_owned();
         if !one.hold.is_zero() {
             gate += &format!(", held for {}", spoken(one.hold));
@@ -192,6 +203,16 @@ fn steps(live: &[Object], want: &[Object], settings: Option<&Settings>) -> Vec<R
         }
     }
     steps
+}
+
+/// `blue 90 %, green 10 %`
+fn shares(weights: &Weights) -> String {
+    let sum: i64 = weights.values().sum();
+    let share = |weight: i64| (weight as f64 / sum.max(1) as f64 * 1000.0).round() / 10.0;
+    let served = weights.iter().filter(|(_, weight)| **weight > 0);
+    let named: Vec<String> =
+        served.map(|(group, weight)| format!("{} {} %", name(group), share(*weight))).collect();
+    if named.is_empty() { "nobody".to_owned() } else { named.join(", ") }
 }
 
 /// Runs one of [`steps`].

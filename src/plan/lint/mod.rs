@@ -13,6 +13,7 @@ mod traffic;
 pub use fleets::Bump;
 pub use needs::{Live, Needs, needs};
 
+use super::check::Unproven;
 use super::{Action, Change};
 use crate::addr::Address;
 use crate::diag::{Diagnostic, Severity};
@@ -186,6 +187,17 @@ pub static LINTS: &[Lint] = &[
             change in place cannot be deployed either: a second service beside it takes over by the listener.",
         look: code_deploy::undeployable,
     },
+    Lint {
+        code: "CUT-016",
+        severity: Severity::Warning,
+        title: "a step that may lose traffic",
+        explanation: "Before anything runs the order of all steps is checked: what carries traffic stays until its \
+            replacement is in service, traffic moves only to what is ready, and nothing is deleted while something \
+            else uses it. Here the order does not say so. Where a resource is destroyed first because its name or \
+            address is taken, use `name_prefix` or another name; where declarations contradict each other, take the \
+            `depends_on` out that turns the order around; or accept it, for a time without traffic.",
+        look: gaps,
+    },
 ];
 
 pub fn find(code: &str) -> Option<&'static Lint> {
@@ -217,6 +229,8 @@ pub struct Look<'p> {
     /// Percent of the capacity that guards ask to be kept.
     min_healthy: Option<f64>,
     live: &'p Live,
+    /// What the order of the steps does not rule out.
+    unproven: &'p [Unproven],
 }
 
 impl<'p> Look<'p> {
@@ -292,16 +306,28 @@ fn network_mode(definition: &Change) -> Option<String> {
 
 /// Looks for everything; each with the resource it is about. What a guard accepts is told as accepted, with its
 /// reason.
-pub fn lint(changes: &[Arc<Change>], guards: &[Guard], live: &Live) -> Vec<(Address, Diagnostic)> {
+pub fn lint(
+    changes: &[Arc<Change>],
+    guards: &[Guard],
+    live: &Live,
+    unproven: &[Unproven],
+) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
         return Vec::new();
     }
     let accepted: Vec<Accepted> = guards.iter().flat_map(|guard| guard.accepted.clone()).collect();
     let min_healthy = guards.iter().filter_map(|guard| guard.min_healthy).reduce(f64::max);
-    let look = Look { changes, min_healthy, live };
+    let look = Look { changes, min_healthy, live, unproven };
     let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()
+}
+
+fn gaps(look: &Look<'_>) -> Vec<Finding> {
+    look.unproven
+        .iter()
+        .map(|one| Finding { address: one.address.clone(), text: one.why.clone(), severity: None })
+        .collect()
 }
 
 fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> (Address, Diagnostic) {

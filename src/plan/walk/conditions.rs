@@ -50,7 +50,7 @@ impl Walk<'_> {
             return found;
         }
         for (id, entry) in self.graph.modules.iter().enumerate() {
-            let (module, declared_in) = (entry.module, self.graph.plain_path(id));
+            let (module, declared_in) = (&entry.module, self.graph.plain_path(id));
             let of_modules = |validations: &[Validation]| {
                 let each = |path: ModulePath| {
                     let status = statuses(validations, &self.scope(id, &path, Repeated::default()));
@@ -84,10 +84,7 @@ impl Walk<'_> {
     ) -> BTreeMap<(ModulePath, InstanceKey), CheckStatus> {
         let mut found = BTreeMap::new();
         for path in self.values.paths(id) {
-            let Some(values) = self.values.module(id, &path).and_then(|m| m.resources.get(&resource.key))
-            else {
-                continue;
-            };
+            let Some(values) = self.values.resource(self.graph, id, &path, &resource.key) else { continue };
             for key in values.keys() {
                 let address = Address {
                     module: path.clone(),
@@ -142,11 +139,8 @@ impl Walk<'_> {
             return;
         }
         let repeated = self.repeated_of(id, resource, address, diags);
-        let key =
-            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
-        let values = self.values.module(id, &address.module);
-        let this = values.and_then(|m| m.resources.get(&key)).and_then(|e| e.get(&address.key)).cloned();
-        let this = this.filter(|_| moment == Moment::After);
+        let values = self.values.resource(self.graph, id, &address.module, &resource.key);
+        let this = values.and_then(|e| e.get(&address.key)).cloned().filter(|_| moment == Moment::After);
         self.conditions(moment, (id, resource), address, repeated, this, diags);
     }
 
@@ -160,9 +154,7 @@ impl Walk<'_> {
         }
         let mut found = Vec::new();
         for path in self.values.paths(id) {
-            let Some(expansion) = self.values.module(id, &path).and_then(|m| m.resources.get(key)) else {
-                continue;
-            };
+            let Some(expansion) = self.values.resource(self.graph, id, &path, key) else { continue };
             for instance in expansion.keys() {
                 let address = Address {
                     module: path.clone(),

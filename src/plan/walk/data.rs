@@ -39,7 +39,7 @@ impl Walk<'_> {
         let pending = !self.settled && self.has_pending_dependency(id, resource);
         let mut reads = Vec::new();
         for path in self.values.paths(id) {
-            let Some(expansion) = self.known_expansion(id, &path, key) else { continue };
+            let Some(expansion) = self.known_expansion(id, &path, resource) else { continue };
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let mut found = Diagnostics::default();
@@ -72,7 +72,7 @@ impl Walk<'_> {
                     self.defer_read(id, key, address, reason, &provider, want, schema);
                 }
             }
-            self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
+            self.values.put_resource(self.graph, id, &path, key, collect(&expansion, values));
         }
         reads
     }

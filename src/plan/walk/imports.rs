@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
     }
 
     fn imports_for(&self, id: ModuleId, key: &DeclKey) -> Vec<&'a Import> {
-        let root = self.graph.modules[0].module;
+        let root = &self.graph.modules[0].module;
         let target = |import: &&Import| {
             let names = import.to.modules.iter().map(|(name, _)| name);
             let at = self.graph.module_at(names);
@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
             }
             let resource = &self.graph.modules[id].module.resources[key];
             let provider = match &import.provider {
-                Some(name) => self.provider_for(0, &named(self.graph.modules[0].module, name)),
+                Some(name) => self.provider_for(0, &named(&self.graph.modules[0].module, name)),
                 None => self.provider_for(id, &resource.provider),
             };
             let Some((text, known)) = self.import_id(import, &address, &scope, diags) else { continue };
@@ -335,7 +335,7 @@ impl<'a> Walk<'a> {
 
     fn is_produced(&self, address: &Address) -> bool {
         let Some((id, resource)) = self.find_resource(address) else { return false };
-        let expansion = self.values.module(id, &address.module).and_then(|m| m.resources.get(&resource.key));
+        let expansion = self.values.resource(self.graph, id, &address.module, &resource.key);
         // Unknown: an error was reported.
         expansion.is_some_and(|e| matches!(e, Expansion::Unknown) || e.get(&address.key).is_some())
     }
@@ -420,7 +420,7 @@ impl Walk<'_> {
             let Some((id, known)) = self.import_id(import, &address, &scope, &mut diags) else { continue };
             let name = import.provider.clone();
             let own = crate::provider::default_name(&key.type_name).to_owned();
-            let root = self.graph.modules[0].module;
+            let root = &self.graph.modules[0].module;
             let provider = self.provider_for(0, &named(root, name.as_deref().unwrap_or(&own)));
             let span = import.id.expr().span;
             wanted.push((name.map(|n| n.to_string()), Wanted { address, provider, id, known, span }));

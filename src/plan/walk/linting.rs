@@ -3,7 +3,9 @@
 use super::Walk;
 use crate::aws::AwsError;
 use crate::plan::Change;
+use crate::plan::check::{Unproven, check};
 use crate::plan::lint::{Live, lint, needs};
+use crate::plan::schedule::schedule;
 use std::sync::Arc;
 
 impl Walk<'_> {
@@ -12,13 +14,23 @@ impl Walk<'_> {
         let guards = self.guards();
         let changes: Vec<_> = self.changes.values().cloned().collect();
         let live = self.look_for_lints(&changes).await;
-        for (address, found) in lint(&changes, &guards, &live) {
+        let unproven = self.unproven();
+        for (address, found) in lint(&changes, &guards, &live, &unproven) {
             let header = self.find_resource(&address).map(|(_, resource)| resource.header);
             self.diags.push(match header {
                 Some(header) => found.at(header),
                 None => found,
             });
         }
+    }
+
+    /// What the order of the steps does not rule out. Where all is new, nothing can be lost.
+    fn unproven(&self) -> Vec<Unproven> {
+        let changes = self.plan().changes;
+        if !changes.iter().any(|c| c.before.is_some() && !c.is_nothing()) {
+            return Vec::new();
+        }
+        check(&schedule(self.graph, &changes), &changes)
     }
 
     async fn look_for_lints(&self, changes: &[Arc<Change>]) -> Live {

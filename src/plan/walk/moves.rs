@@ -3,7 +3,7 @@
 use super::{Purpose, Walk};
 use crate::addr::{Address, InstanceKey, Mode, ModulePath};
 use crate::config::place::Place;
-use crate::config::{DeclKey, Moved, Removed, Repetition};
+use crate::config::{Moved, Removed, Repetition};
 use crate::diag::Diagnostic;
 use crate::graph::ModuleId;
 use crate::plan::values::Expansion;
@@ -232,16 +232,7 @@ impl Walk<'_> {
         let mut implied = Vec::new();
         for address in taken {
             let mut target = address.clone();
-            let mut at = Some(0);
-            for (name, _) in address.module.0.iter() {
-                at = at.and_then(|id| self.graph.modules[id].children.get(name).copied());
-            }
-            let declared = DeclKey {
-                mode: address.mode,
-                type_name: address.type_name.clone(),
-                name: address.name.clone(),
-            };
-            if let Some(resource) = at.and_then(|id| self.graph.modules[id].module.resources.get(&declared)) {
+            if let Some((_, resource)) = self.find_resource(address) {
                 target.key = implied_key(&address.key, &resource.repetition);
             }
             let explicit = || {
@@ -293,8 +284,7 @@ impl Walk<'_> {
             at = child;
         }
         let Some((key, instance)) = &place.resource else { return true };
-        let values = self.values.module(at, &path);
-        let expansion = values.and_then(|m| m.resources.get(key));
+        let expansion = self.values.resource(self.graph, at, &path, key);
         expansion.is_some_and(|e| !matches!(e, Expansion::Unknown) && e.get(instance).is_some())
     }
 

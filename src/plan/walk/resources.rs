@@ -53,9 +53,12 @@ impl Walk<'_> {
         if schema.needs_key() && self.purpose == Purpose::Plan && self.state.key.is_none() {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
         }
-        let depends_on = &Arc::new(self.resource_dependencies(&Node::Resource(id, key.clone())));
+        let node = Node::Resource(id, key.clone());
+        let compared = self.purpose != Purpose::Validate;
+        let depends_on = compared.then(|| self.resource_dependencies(&node)).unwrap_or_default();
+        let depends_on = &Arc::new(depends_on);
         for path in self.values.paths(id) {
-            let Some(expansion) = self.known_expansion(id, &path, key) else { continue };
+            let Some(expansion) = self.known_expansion(id, &path, resource) else { continue };
             let mut values = Vec::new();
             for (instance, repeated) in instances(&expansion, resource) {
                 let address = Address {
@@ -68,13 +71,13 @@ impl Walk<'_> {
                 let declared = Instance { id, resource, schema, address, repeated, depends_on };
                 values.push((instance, self.instance(&declared)));
             }
-            self.values.module_mut(id, &path).resources.insert(key.clone(), collect(&expansion, values));
+            self.values.put_resource(self.graph, id, &path, key, collect(&expansion, values));
         }
     }
 
     pub(super) fn forget_values(&mut self, id: ModuleId, key: &DeclKey) {
         for path in self.values.paths(id) {
-            self.values.module_mut(id, &path).resources.insert(key.clone(), Expansion::Unknown);
+            self.values.put_resource(self.graph, id, &path, key, Expansion::Unknown);
         }
     }
 
@@ -84,11 +87,11 @@ impl Walk<'_> {
         &mut self,
         id: ModuleId,
         path: &ModulePath,
-        key: &DeclKey,
+        resource: &Resource,
     ) -> Option<Expansion<Repeated>> {
-        let expansion = self.expansion(id, path, &self.graph.modules[id].module.resources[key]);
+        let expansion = self.expansion(id, path, resource);
         if matches!(expansion, Expansion::Unknown) && self.purpose != Purpose::Validate {
-            self.values.module_mut(id, path).resources.insert(key.clone(), Expansion::Unknown);
+            self.values.put_resource(self.graph, id, path, &resource.key, Expansion::Unknown);
             return None;
         }
         Some(expansion)
@@ -323,7 +326,7 @@ impl Walk<'_> {
 
     pub(super) fn resource_dependencies(&self, node: &Node) -> BTreeSet<String> {
         let needed = self.graph.resources_needed(node);
-        needed.into_iter().map(|n| self.graph.describe(n)).collect()
+        needed.map(|n| self.graph.describe(n)).collect()
     }
 
     /// Desired values of one instance, evaluated again with what is known by now (while applying).
@@ -398,27 +401,21 @@ impl Walk<'_> {
         for (name, _) in address.module.0.iter() {
             id = *self.graph.modules[id].children.get(name)?;
         }
-        let key =
-            DeclKey { mode: address.mode, type_name: address.type_name.clone(), name: address.name.clone() };
-        Some((id, self.graph.modules[id].module.resources.get(&key)?))
+        Some((id, self.graph.modules[id].module.resources.get(&DeclKey::of(address))?))
     }
 
     /// What the instance's value is by now.
     pub fn value_of(&self, address: &Address) -> Value {
         let value = self.find_resource(address).and_then(|(id, resource)| {
-            self.values.module(id, &address.module)?.resources.get(&resource.key)?.get(&address.key).cloned()
+            self.values.resource(self.graph, id, &address.module, &resource.key)?.get(&address.key).cloned()
         });
         value.unwrap_or_else(Value::dynamic)
     }
 
     /// Puts the real value of an applied resource or read data source in place.
     pub fn accept_value(&mut self, address: &Address, value: Value) {
-        let Some((id, resource)) = self.find_resource(address) else { return };
-        let key = resource.key.clone();
-        let values = self.values.module_mut(id, &address.module);
-        if let Some(slot) = values.resources.get_mut(&key).and_then(|e| e.get_mut(&address.key)) {
-            *slot = value;
-        }
+        let Some((id, _)) = self.find_resource(address) else { return };
+        self.values.replace_instance(self.graph, id, address, value);
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Missing {
 
 impl Walk<'_> {
     pub(super) fn is_known(&self, id: ModuleId, resource: &Resource) -> bool {
-        let source = source(self.graph.modules[id].module, &resource.local_provider);
+        let source = source(&self.graph.modules[id].module, &resource.local_provider);
         let foreign = !source.starts_with("hashicorp/") && !source.contains("builtin");
         !foreign && self.knows(resource.key.mode, &resource.key.type_name)
     }
@@ -41,9 +41,9 @@ impl Walk<'_> {
                 Expansion::Disabled => Expansion::Disabled,
             };
             needed |= !expansion.keys().is_empty();
-            self.values.module_mut(id, &path).resources.insert(resource.key.clone(), expansion);
+            self.values.put_resource(self.graph, id, &path, &resource.key, expansion);
         }
-        let source = source(self.graph.modules[id].module, &resource.local_provider);
+        let source = source(&self.graph.modules[id].module, &resource.local_provider);
         let missing =
             self.missing_types.entry((resource.key.mode, resource.key.type_name.clone())).or_default();
         missing.places.insert(resource.header);

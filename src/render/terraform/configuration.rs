@@ -20,7 +20,7 @@ pub fn configuration(walk: &Walk<'_>) -> Json {
     json!({ "provider_config": providers(walk.graph), "root_module": module(walk, 0) })
 }
 
-fn providers(graph: &Graph<'_>) -> Json {
+fn providers(graph: &Graph) -> Json {
     let mut out = Map::new();
     for (id, entry) in graph.modules.iter().enumerate() {
         let path = graph.module_path(id);
@@ -56,7 +56,7 @@ fn providers(graph: &Graph<'_>) -> Json {
         // Those that resources use without a block.
         for resource in entry.module.resources.values() {
             if let Err(name) = configured_by(graph, id, &resource.local_provider) {
-                let own = named(graph.modules[0].module, &name);
+                let own = named(&graph.modules[0].module, &name);
                 let json = json!({ "name": &*name, "full_name": full_provider_name(local_name(&own)) });
                 out.entry(name.to_string()).or_insert(json);
             }
@@ -67,7 +67,7 @@ fn providers(graph: &Graph<'_>) -> Json {
 
 /// The module whose block configures a provider, and what it is called there; without a block, what the root
 /// calls it. Only names count here, as in Terraform: not the provider that they stand for.
-fn configured_by(graph: &Graph<'_>, id: ModuleId, local: &str) -> Result<(ModuleId, Arc<str>), Arc<str>> {
+fn configured_by(graph: &Graph, id: ModuleId, local: &str) -> Result<(ModuleId, Arc<str>), Arc<str>> {
     let entry = &graph.modules[id];
     let own = entry.module.providers.values().find(|p| *p.local == *local);
     if let Some(block) = own.filter(|block| entry.parent.is_none() || !is_proxy(block)) {
@@ -80,7 +80,7 @@ fn configured_by(graph: &Graph<'_>, id: ModuleId, local: &str) -> Result<(Module
 
 fn module(walk: &Walk<'_>, id: ModuleId) -> Json {
     let entry = &walk.graph.modules[id];
-    let declared: &Module = entry.module;
+    let declared: &Module = &entry.module;
     let mut out = Map::new();
     let mut put = |name: &str, json: Json| {
         if json.as_object().is_some_and(|o| !o.is_empty()) || json.as_array().is_some_and(|a| !a.is_empty()) {

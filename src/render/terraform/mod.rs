@@ -309,9 +309,7 @@ fn data_sources(walk: &Walk<'_>) -> Vec<(Address, Value)> {
             continue;
         }
         for path in walk.values.paths(*id) {
-            let Some(expansion) = walk.values.module(*id, &path).and_then(|m| m.resources.get(key)) else {
-                continue;
-            };
+            let Some(expansion) = walk.values.resource(walk.graph, *id, &path, key) else { continue };
             for instance in Expansion::keys(expansion) {
                 let Some(value) = expansion.get(&instance) else { continue };
                 let address = Address {

@@ -14,7 +14,9 @@ pub use refreshing::launch_failures;
 
 use super::ecs::{patiently, small, some};
 use super::timeouts;
-use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, tags, wait};
+use crate::aws::{
+    Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, RolloutStep, Serving, tags, wait,
+};
 use crate::rollout::settings::{Settings, Strategy};
 use crate::schema::{ID, Object, TypeSchema};
 use crate::value::{Type, Value};
@@ -235,7 +237,10 @@ impl AwsType for AutoscalingGroup {
         }
         let name = live.get(&NAME).or(want.get(&NAME)).unwrap_or_default();
         if let Some(settings) = settings.filter(|s| s.strategy == Some(Strategy::BlueGreen)) {
-            return surge::steps(&name, &destination(live, want, changed), settings);
+            let serving = serving(live, &destination(live, want, changed), None);
+            let mut steps = surge::steps(&name, &destination(live, want, changed), settings);
+            steps.iter_mut().take(1).for_each(|first| first.serving = Some(serving.clone()));
+            return steps;
         }
         let mut steps = Vec::new();
         let others: Vec<&str> =
@@ -251,7 +256,8 @@ impl AwsType for AutoscalingGroup {
         let (min, max) = refreshing::percentages(want);
         let what = destination(live, want, changed);
         let text = format!("start an instance refresh of {name}{what} ({min}–{max} % healthy)");
-        steps.push(RolloutStep::new("start-refresh", text));
+        let serving = serving(live, &what, Some((min, max)));
+        steps.push(RolloutStep::new("start-refresh", text).serving(serving));
         let text = format!("wait until every instance of {name} is replaced");
         let step = RolloutStep::new("await-refresh", text).gate("the refresh is Successful");
         steps.push(step.back("the refresh is rolled back to the version that runs now"));
@@ -315,6 +321,27 @@ fn leaves_subnets(live: &Object, want: &Object, changed: &[String]) -> bool {
 /// and security groups of the old VPC do not fit subnets of a new one.
 fn carries_template(job: &Job<'_>) -> bool {
     !leaves_subnets(job.live, job.want, job.changed)
+}
+
+/// `shares`: the least and the most percent of the instances in a refresh; None: as many new ones beside all old ones.
+fn serving(live: &Object, destination: &str, shares: Option<(i64, i64)>) -> Serving {
+    let size = live.get(&DESIRED_CAPACITY).unwrap_or(0);
+    let instances = if size == 1 { "1 instance".to_owned() } else { format!("{size} instances") };
+    let meanwhile = match shares {
+        Some((min, max)) => {
+            let (least, most) = ((size * min + 99) / 100, size * max / 100);
+            format!("old and new, never fewer than {least} in service, up to {most}")
+        }
+        None => format!("the old ones, and as many new ones beside them: {}", size * 2),
+    };
+    let launched = versions::declared(live).and_then(|(template, version)| Some((template, version?)));
+    let from = launched.map(|(template, version)| format!(" of version {version} of {template}"));
+    let anew = destination.strip_prefix(" to ").map_or(", all new".to_owned(), |to| format!(" of {to}"));
+    Serving {
+        before: format!("{instances}{}", from.unwrap_or_default()),
+        meanwhile,
+        afterwards: format!("{instances}{anew}"),
+    }
 }
 
 /// ` to version 4 of lt-0abc`, with the instance types if they change.

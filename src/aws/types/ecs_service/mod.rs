@@ -268,7 +268,9 @@ impl AwsType for EcsService {
         let name = want.get(&NAME).unwrap_or_default();
         let what = what_changes(live, want, changed);
         let text = format!("update service {name} ({what})");
-        let mut steps = vec![RolloutStep::new("update-service", text)];
+        let (old, new) = revisions(live, want);
+        let serving = Deploys::of(want).serving(count(live), &old, &new);
+        let mut steps = vec![RolloutStep::new("update-service", text).serving(serving)];
         steps.extend(self.resume(want));
         steps
     }
@@ -390,15 +392,26 @@ fn deploys(want: &Object, changed: &[String]) -> bool {
 }
 
 /// `to web:4`, or the names of what changes.
+fn revisions(live: &Object, want: &Object) -> (String, String) {
+    let from = live.get(&TASK_DEFINITION).map(|t| last(&t).to_owned()).unwrap_or_default();
+    let to = match want.value("task_definition").filter(|v| !v.is_unknown()).and_then(Value::as_str) {
+        Some(to) => last(to).to_owned(),
+        None => "the new revision".to_owned(),
+    };
+    let to = if from == to { format!("{to}, started anew") } else { to };
+    (from, to)
+}
+
+/// How many tasks run; None for one on every host.
+fn count(live: &Object) -> Option<i64> {
+    live.get(&DESIRED_COUNT).filter(|_| !daemon(live))
+}
+
 fn what_changes(live: &Object, want: &Object, changed: &[String]) -> String {
     let deploying = |c: &&String| DEPLOYS.contains(&c.as_str()) || *c == "force_new_deployment";
     let names: Vec<&str> = changed.iter().filter(deploying).map(String::as_str).collect();
     if names.contains(&"task_definition") {
-        let from = live.get(&TASK_DEFINITION).map(|t| last(&t).to_owned()).unwrap_or_default();
-        let to = match want.value("task_definition").filter(|v| !v.is_unknown()).and_then(Value::as_str) {
-            Some(to) => last(to).to_owned(),
-            None => "the new revision".to_owned(),
-        };
+        let (from, to) = revisions(live, want);
         let others = names.len() - 1;
         let more = if others > 0 {
             format!(", {}", names.join(", ").replace("task_definition, ", ""))

@@ -1,6 +1,7 @@
 //! How a deployment replaces tasks and moves traffic, as declared; with AWS's defaults where nothing is said.
 
 use super::table::*;
+use crate::aws::Serving;
 use crate::schema::Object;
 use std::fmt;
 use std::time::Duration;
@@ -43,6 +44,38 @@ impl Deploys {
             },
         };
         Deploys { how, bake: block.get(&deployment::BAKE_TIME).unwrap_or(0) }
+    }
+
+    /// Who serves while `old` is replaced by `new`; `count` is the number of tasks, where there is one.
+    pub fn serving(&self, count: Option<i64>, old: &str, new: &str) -> Serving {
+        let tasks = match count {
+            Some(1) => "1 task of ".to_owned(),
+            Some(n) => format!("{n} tasks of "),
+            None => String::new(),
+        };
+        let share = |n: i64, percent: i64, up: i64| (n * percent + up) / 100;
+        let meanwhile = match (&self.how, count) {
+            (How::Rolling { min, max }, Some(n)) => {
+                format!(
+                    "old and new, never fewer than {} tasks, up to {}",
+                    share(n, *min, 99),
+                    share(n, *max, 0)
+                )
+            }
+            (How::Rolling { min, max }, None) => format!("old and new, {min}–{max} % of the tasks"),
+            (How::BlueGreen, _) => {
+                format!("{old}, and {tasks}{new} beside it until all of the traffic moves")
+            }
+            (How::Linear { percent, minutes }, _) => {
+                format!(
+                    "{old}, and {tasks}{new} beside it with {percent} % of the traffic more every {minutes} min"
+                )
+            }
+            (How::Canary { percent, minutes }, _) => {
+                format!("{old}, and {tasks}{new} beside it with {percent} % of the traffic for {minutes} min")
+            }
+        };
+        Serving { before: format!("{tasks}{old}"), meanwhile, afterwards: format!("{tasks}{new}") }
     }
 
     /// How long its declared pauses take together.

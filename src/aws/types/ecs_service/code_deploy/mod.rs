@@ -8,7 +8,7 @@ use super::table::*;
 use super::{AWAIT, Place, last, send_changes, what_changes};
 use crate::aws::types::codedeploy::{Deployer, deployers};
 use crate::aws::types::timeouts;
-use crate::aws::{Aws, AwsError, Job, Op, Poll, RolloutStep, wait};
+use crate::aws::{Aws, AwsError, Job, Op, Poll, RolloutStep, Serving, wait};
 use crate::rollout::code_deploy::Shift;
 use crate::rollout::settings::{OnFailure, Settings, Strategy};
 use crate::schema::Object;
@@ -101,7 +101,14 @@ pub fn rollout(live: &Object, want: &Object, changed: &[String]) -> Vec<RolloutS
     let group = live.block(&CODE_DEPLOY).and_then(|b| b.get(&deployer::GROUP));
     let group = group.map_or("by CodeDeploy".to_owned(), |group| format!("by CodeDeploy, group {group}"));
     let text = format!("deploy service {name} {group} ({})", what_changes(live, want, changed));
-    let mut steps = vec![RolloutStep::new(CREATE, text)];
+    let (old, new) = super::revisions(live, want);
+    let tasks = super::count(live).map(|n| format!("{n} × ")).unwrap_or_default();
+    let serving = Serving {
+        before: format!("{tasks}{old}"),
+        meanwhile: format!("{old}, and {tasks}{new} beside it as CodeDeploy moves the traffic"),
+        afterwards: format!("{tasks}{new}"),
+    };
+    let mut steps = vec![RolloutStep::new(CREATE, text).serving(serving)];
     steps.extend(resume(want, Some(live)));
     steps
 }

@@ -36,7 +36,7 @@ pub type Schedule = DiGraph<Task, ()>;
 
 /// Orders `changes`. The declaration graph orders making; what resources were made from (state) orders
 /// removing, backwards.
-pub fn schedule(graph: &Graph<'_>, changes: &[Arc<Change>]) -> Schedule {
+pub fn schedule(graph: &Graph, changes: &[Arc<Change>]) -> Schedule {
     let mut builder = Builder {
         dag: DiGraph::new(),
         at: BTreeMap::new(),
@@ -92,7 +92,7 @@ impl Builder<'_> {
         }
     }
 
-    fn making(&mut self, graph: &Graph<'_>, moves: &[Move]) {
+    fn making(&mut self, graph: &Graph, moves: &[Move]) {
         let routes: BTreeSet<usize> = moves.iter().map(|one| one.route).collect();
         for node in graph.nodes() {
             self.task(Task::Settle(node.clone()));
