@@ -1,7 +1,7 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
 use crate::aws::types::timeouts;
-use crate::aws::{self, Aws, AwsError, Between, Existing, Host, Job, RolloutStep};
+use crate::aws::{self, Aws, AwsError, Between, Detail, Existing, Host, Job, RolloutStep};
 use crate::builtin::{self, BuiltinType, Context};
 use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
@@ -126,8 +126,27 @@ pub trait Provider {
     }
 
     /// Container instances of a cluster.
-    async fn hosts(&self, _provider: &str, _cluster: &str) -> Result<Vec<Host>, AwsError> {
+    async fn hosts(&self, _provider: &str, _cluster: &str, _detail: Detail) -> Result<Vec<Host>, AwsError> {
         Ok(Vec::new())
+    }
+
+    /// Whether two versions of a launch template launch the same.
+    async fn launch_alike(
+        &self,
+        _provider: &str,
+        _template: &str,
+        _versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        Ok(false)
+    }
+
+    /// How many targets of each target group are healthy, by ARN.
+    async fn healthy_targets(
+        &self,
+        _provider: &str,
+        _groups: &[String],
+    ) -> Result<BTreeMap<String, usize>, AwsError> {
+        Ok(BTreeMap::new())
     }
 
     fn rollout(
@@ -279,8 +298,25 @@ impl<C: Connect> Provider for AwsProvider<C> {
         aws::alarm_states(&self.aws(provider)?, names).await
     }
 
-    async fn hosts(&self, provider: &str, cluster: &str) -> Result<Vec<Host>, AwsError> {
-        aws::hosts(&self.aws(provider)?, cluster).await
+    async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
+        aws::hosts(&self.aws(provider)?, cluster, detail).await
+    }
+
+    async fn launch_alike(
+        &self,
+        provider: &str,
+        template: &str,
+        versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        aws::types::launch_alike(&self.aws(provider)?, template, versions).await
+    }
+
+    async fn healthy_targets(
+        &self,
+        provider: &str,
+        groups: &[String],
+    ) -> Result<BTreeMap<String, usize>, AwsError> {
+        aws::healthy_targets(&self.aws(provider)?, groups).await
     }
 
     fn rollout(
@@ -552,8 +588,25 @@ impl Provider for Providers {
         self.owner("aws_cloudwatch_metric_alarm")?.alarms(provider, names).await
     }
 
-    async fn hosts(&self, provider: &str, cluster: &str) -> Result<Vec<Host>, AwsError> {
-        self.owner("aws_ecs_service")?.hosts(provider, cluster).await
+    async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
+        self.owner("aws_ecs_service")?.hosts(provider, cluster, detail).await
+    }
+
+    async fn launch_alike(
+        &self,
+        provider: &str,
+        template: &str,
+        versions: [&str; 2],
+    ) -> Result<bool, AwsError> {
+        self.owner("aws_launch_template")?.launch_alike(provider, template, versions).await
+    }
+
+    async fn healthy_targets(
+        &self,
+        provider: &str,
+        groups: &[String],
+    ) -> Result<BTreeMap<String, usize>, AwsError> {
+        self.owner("aws_lb_target_group")?.healthy_targets(provider, groups).await
     }
 
     fn rollout(

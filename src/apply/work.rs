@@ -6,13 +6,17 @@ use super::executor::Executor;
 use crate::aws::{AwsError, Between, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
 use crate::config::DeclKey;
 use crate::plan::desired::{derive_tags, updated};
-use crate::plan::staging::STAGE;
+use crate::plan::staging::{STAGE, on_defaults};
 use crate::plan::walk::Moment;
 use crate::plan::{Action, Change, Reason};
 use crate::provider::default_name;
 use crate::schema::Object;
 use crate::state::journal::{self, Entry};
 use crate::state::{OpenRollout, Resource};
+use crate::value::Value;
+
+/// Of a service, what it may take from its cluster.
+const STRATEGY: &str = "capacity_provider_strategy";
 
 /// An update may give a resource another id: a DNS record's type is part of its. Where what identifies a
 /// resource is not its `id` attribute (a task definition's is the family), it stays.
@@ -94,8 +98,9 @@ impl Executor<'_, '_> {
 
     pub(super) async fn update(&self, change: &Change, want: Object) -> Result<String, Failure> {
         let id = change.id.clone().unwrap_or_default();
-        let between = self.between.borrow_mut().remove(&change.address);
-        let live = between.or_else(|| change.before.clone()).unwrap_or_default();
+        let staged = self.between.borrow_mut().remove(&change.address);
+        let was_staged = staged.is_some();
+        let live = staged.or_else(|| change.before.clone()).unwrap_or_default();
         let applied = self.applied(change);
         let names = self.differing(change, &want, applied.as_ref(), &live);
         let mut made = None;
@@ -104,6 +109,8 @@ impl Executor<'_, '_> {
             self.outcome.borrow_mut().updated += 1;
         } else if !change.rollout.is_empty() && self.begun_elsewhere(change).is_some() {
             self.send(change, &id, &live, &want, &[]).await?;
+            self.outcome.borrow_mut().updated += 1;
+        } else if was_staged {
             self.outcome.borrow_mut().updated += 1;
         } else if !self.is_asked(change) {
             made = Some(live);
@@ -166,14 +173,48 @@ impl Executor<'_, '_> {
         let names = self.differing(change, &want, self.applied(change).as_ref(), &live);
         let provider = self.walk.borrow().provider;
         let between = provider.between(&change.address.type_name, &live, &want, &names);
-        let Some(Between { want, changed, text }) = between else { return Ok(()) };
+        let declared = want.clone();
+        let following = self.default_strategy(change)?;
+        let Some(Between { mut want, mut changed, text }) = between.or_else(|| {
+            let text = "placing its tasks by the new default capacity providers of its cluster".to_owned();
+            following.as_ref().map(|_| Between { want, changed: Vec::new(), text })
+        }) else {
+            return Ok(());
+        };
+        let mut recorded = want.clone();
+        if let Some(strategy) = following {
+            want.put(STRATEGY, Some(strategy));
+            changed.push(STRATEGY.to_owned());
+            // It goes on to declare none.
+            recorded.put(STRATEGY, declared.value(STRATEGY).cloned());
+        }
         self.progress(&change.address, &text);
         let id = change.id.clone().unwrap_or_default();
         let made = self.send(change, &id, &live, &want, &changed).await?;
-        self.store(change, &id, &want, made).await?;
+        self.store(change, &id, &recorded, made).await?;
         let now = self.walk.borrow().live.get(&change.address).cloned().flatten().unwrap_or_default();
         self.between.borrow_mut().insert(change.address.clone(), now);
         Ok(())
+    }
+
+    /// The new default strategy of its cluster, for a service that took the one before.
+    fn default_strategy(&self, change: &Change) -> Result<Option<Value>, Failure> {
+        let changes = self.changes.borrow().clone();
+        let route = on_defaults(&changes).into_iter().find(|m| changes[m.server].address == change.address);
+        let Some(cluster) = route.map(|m| changes[m.route].clone()) else { return Ok(None) };
+        let wanted = self.wanted(&cluster)?;
+        let strategy = wanted.value("default_capacity_provider_strategy");
+        match strategy.filter(|s| s.as_slice().is_some_and(|items| !items.is_empty())) {
+            Some(strategy) => Ok(Some(strategy.clone())),
+            None => {
+                let text = format!(
+                    "it took the default strategy of its cluster, which {} takes away: declare a \
+                     capacity_provider_strategy or a launch_type",
+                    cluster.address
+                );
+                Err(self.aws(change, AwsError::failed("UpdateService", "NoDefaultStrategy", text)))
+            }
+        }
     }
 
     /// Whether there is something behind the resource that can be read: the small providers have only what

@@ -2,6 +2,7 @@
 
 pub mod data;
 mod error;
+mod hosts;
 pub mod partition;
 mod retry;
 pub mod tags;
@@ -9,6 +10,7 @@ pub mod types;
 mod wait;
 
 pub use error::{AwsError, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, absent};
+pub use hosts::{Detail, Host, container_instances, hosts};
 pub use wait::{Poll, wait};
 
 use crate::clock::Clock;
@@ -17,8 +19,8 @@ use crate::schema::{Object, TypeSchema};
 use crate::value::{Type, Value};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::AlarmType;
-use aws_sdk_ecs::types::{ContainerInstance, ContainerInstanceStatus, Resource};
-use std::collections::{BTreeMap, BTreeSet};
+use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -362,65 +364,6 @@ pub trait AwsData: Sync {
     async fn read(&self, aws: &Aws, want: &Object) -> Result<Object, AwsError>;
 }
 
-/// A container instance: what it has, and what of it is free.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
-    /// CPU units.
-    pub cpu: i64,
-    pub free_cpu: i64,
-    /// MiB.
-    pub memory: i64,
-    pub free_memory: i64,
-    /// Taken ones.
-    pub ports: BTreeSet<i64>,
-    /// The capacity provider that it came from.
-    pub provider: Option<String>,
-}
-
-impl Host {
-    fn of(instance: &ContainerInstance) -> Self {
-        let amount = |all: &[Resource], name: &str| {
-            all.iter().find(|r| r.name() == Some(name)).map_or(0, |r| i64::from(r.integer_value()))
-        };
-        let (whole, free) = (instance.registered_resources(), instance.remaining_resources());
-        let ports = free.iter().filter(|r| r.name() == Some("PORTS")).flat_map(|r| r.string_set_value());
-        Self {
-            cpu: amount(whole, "CPU"),
-            free_cpu: amount(free, "CPU"),
-            memory: amount(whole, "MEMORY"),
-            free_memory: amount(free, "MEMORY"),
-            ports: ports.filter_map(|port| port.parse().ok()).collect(),
-            provider: instance.capacity_provider_name().map(str::to_owned),
-        }
-    }
-}
-
-/// The active container instances of a cluster.
-pub async fn hosts(aws: &Aws, cluster: &str) -> Result<Vec<Host>, AwsError> {
-    let active = Some(ContainerInstanceStatus::Active);
-    Ok(container_instances(aws, cluster, active).await?.iter().map(Host::of).collect())
-}
-
-/// Container instances with a status; without one, the active and the draining ones.
-pub async fn container_instances(
-    aws: &Aws,
-    cluster: &str,
-    status: Option<ContainerInstanceStatus>,
-) -> Result<Vec<ContainerInstance>, AwsError> {
-    let call = aws.ecs.list_container_instances().cluster(cluster).set_status(status);
-    let pages = call.into_paginator().items().send();
-    let gone = &["ClusterNotFoundException"];
-    let arns: Option<Vec<String>> = absent(pages.try_collect().await.op("ListContainerInstances"), gone)?;
-    let mut found = Vec::new();
-    for batch in arns.unwrap_or_default().chunks(100) {
-        let call = aws.ecs.describe_container_instances().cluster(cluster);
-        let answer = call.set_container_instances(Some(batch.to_vec())).send().await;
-        let answer = answer.op("DescribeContainerInstances")?;
-        found.extend(answer.container_instances.unwrap_or_default());
-    }
-    Ok(found)
-}
-
 /// States of alarms by name: `OK`, `ALARM`, `INSUFFICIENT_DATA`. One that there is not is missing.
 pub async fn alarm_states(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, String>, AwsError> {
     let mut states = BTreeMap::new();
@@ -437,4 +380,20 @@ pub async fn alarm_states(aws: &Aws, names: &[String]) -> Result<BTreeMap<String
         }
     }
     Ok(states)
+}
+
+/// How many targets of each target group are healthy, by ARN; groups that are gone are left out. AWS has no list form
+/// of this.
+pub async fn healthy_targets(aws: &Aws, groups: &[String]) -> Result<BTreeMap<String, usize>, AwsError> {
+    let mut healthy = BTreeMap::new();
+    for group in groups {
+        let call = aws.elb.describe_target_health().target_group_arn(group).send().await;
+        let Some(answer) = absent(call.op("DescribeTargetHealth"), &["TargetGroupNotFound"])? else {
+            continue;
+        };
+        let states = answer.target_health_descriptions().iter().filter_map(|t| t.target_health()?.state());
+        healthy
+            .insert(group.clone(), states.filter(|state| **state == TargetHealthStateEnum::Healthy).count());
+    }
+    Ok(healthy)
 }

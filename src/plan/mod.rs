@@ -61,6 +61,8 @@ pub enum Reason {
     Triggered,
     /// A rollout that an earlier run began has not been followed to its end.
     UnderWay,
+    /// It took its cluster's default capacity providers, and those change.
+    FollowsDefault,
     /// `--replace`.
     Requested,
     /// The old one of an unfinished replacement.

@@ -2,7 +2,7 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
-use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first};
+use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first, rolling_on_defaults};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::algo::has_path_connecting;
@@ -25,6 +25,11 @@ pub enum Task {
     /// Nothing to do: all that was made from the declaration of this name is gone.
     Unused(String),
 }
+
+/// What a role may do.
+const PERMISSIONS: &[&str] = &["aws_iam_role_policy", "aws_iam_role_policy_attachment"];
+/// What runs with roles.
+const RUNNING: &[&str] = &["aws_ecs_service", "aws_autoscaling_group", "aws_codedeploy_deployment_group"];
 
 /// Edges point from what must be done first.
 pub type Schedule = DiGraph<Task, ()>;
@@ -52,6 +57,7 @@ pub fn schedule(graph: &Graph, changes: &[Arc<Change>]) -> Schedule {
         builder.edge_unless_cycle(Task::Make(part), builder.begins(user));
     }
     builder.removing();
+    builder.permissions_last();
     builder.rollouts_first();
     builder.dag
 }
@@ -169,6 +175,11 @@ impl Builder<'_> {
                 self.order_removals(user, name);
             }
         }
+        for Move { route, server } in rolling_on_defaults(self.changes) {
+            for name in self.changes[route].depends_on.iter() {
+                self.order_removals(server, name);
+            }
+        }
     }
 
     /// `user` was made from all that have this name. Between what only goes stands one task a name: pairs would
@@ -191,6 +202,36 @@ impl Builder<'_> {
             gone.into_iter().for_each(|used| self.order_removal(user, used));
         }
         others.into_iter().for_each(|used| self.order_removal(user, used));
+    }
+
+    /// What a role may do goes after all that runs with it: a service whose role has lost its policies drains for ever
+    /// (CreateService's documentation, `role`), and nothing else orders the two.
+    fn permissions_last(&mut self) {
+        let changes = self.changes;
+        let of = |types: &'static [&'static str]| {
+            (0..changes.len()).filter(move |i| types.contains(&&*changes[*i].address.type_name))
+        };
+        let policies: Vec<usize> = of(PERMISSIONS).filter(|i| changes[*i].action == Action::Delete).collect();
+        if policies.is_empty() {
+            return;
+        }
+        let needs = self.all_needs();
+        for user in of(RUNNING) {
+            let ends = match changes[user].action {
+                Action::Delete => Task::Remove(user),
+                Action::Update => Task::Make(user),
+                _ => continue,
+            };
+            let used: BTreeSet<String> =
+                reached([user], &needs).into_iter().map(|i| without_keys(&changes[i].address)).collect();
+            let roles = |policy: &usize| {
+                let of_role = |name: &&String| name.contains("aws_iam_role.");
+                changes[*policy].depends_on.iter().filter(of_role).any(|role| used.contains(role))
+            };
+            for policy in policies.iter().copied().filter(roles) {
+                self.edge_unless_cycle(ends.clone(), Task::Remove(policy));
+            }
+        }
     }
 
     /// A rollout takes from the old to the new (hosts into other subnets). What goes only because there is a new

@@ -60,7 +60,81 @@ pub fn is_staged(change: &Change) -> bool {
 
 /// All pairs. A route that is made from what serves is not among them: its order is declared.
 pub fn moves(changes: &[Arc<Change>]) -> Vec<Move> {
-    KINDS.iter().flat_map(|kind| moves_of(kind, changes)).chain(behind_balancers(changes)).collect()
+    let moves = KINDS.iter().flat_map(|kind| moves_of(kind, changes));
+    let leads_elsewhere = |pair: &Move| {
+        let route = &changes[pair.route];
+        route.action == Action::Update && route.attributes.iter().any(|a| a.name == "capacity_providers")
+    };
+    let rolling = rolling_on_defaults(changes).into_iter().filter(leads_elsewhere);
+    moves.chain(behind_balancers(changes)).chain(on_defaults(changes)).chain(rolling).collect()
+}
+
+/// What a cluster may use, and a service there that took its default strategy when it was made: nothing says that it
+/// is made from those capacity providers.
+fn defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+    let of =
+        |kind: &'static str| changes.iter().enumerate().filter(move |(_, c)| &*c.address.type_name == kind);
+    let name = |c: &Change, attribute: &str| {
+        let value = c.before.as_ref()?.value(attribute)?.as_str()?;
+        value.rsplit('/').next().map(str::to_owned)
+    };
+    let mut pairs = Vec::new();
+    for (server, service) in of("aws_ecs_service").filter(|(_, s)| took_default(s)) {
+        let cluster = name(service, "cluster");
+        let own = |c: &Change| cluster.is_some() && name(c, "cluster_name") == cluster;
+        let routes = of("aws_ecs_cluster_capacity_providers").filter(|(_, c)| own(c));
+        pairs.extend(routes.map(|(route, _)| Move { route, server }));
+    }
+    pairs
+}
+
+/// Those of [`defaults`] whose service is on a capacity provider that now leaves the cluster: AWS does not let it go
+/// before they place their tasks by others.
+pub fn on_defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+    let mut pairs = defaults(changes);
+    pairs.retain(|Move { route, server }| {
+        let live = changes[*server].before.as_ref().and_then(|live| live.value("capacity_provider_strategy"));
+        let leaving = leaving(&changes[*route], changes);
+        changes[*route].action == Action::Update
+            && live.is_some_and(|live| live.texts().iter().any(|text| leaving.contains(*text)))
+    });
+    pairs
+}
+
+/// Those of [`defaults`] whose service rolls out: until it has, hosts of a provider that goes may still run its tasks.
+pub fn rolling_on_defaults(changes: &[Arc<Change>]) -> Vec<Move> {
+    let mut pairs = defaults(changes);
+    let rolls = |c: &Change| c.action == Action::Update && !c.rollout.is_empty();
+    pairs.retain(|pair| rolls(&changes[pair.server]));
+    pairs
+}
+
+/// The capacity providers that a cluster has and is about to lose: to new ones, where those are not known yet.
+fn leaving<'c>(cluster: &'c Change, changes: &'c [Arc<Change>]) -> BTreeSet<&'c str> {
+    let list = |object: &'c crate::schema::Object| object.value("capacity_providers");
+    let has = cluster.before.as_ref().and_then(list).map(|v| v.texts()).unwrap_or_default();
+    let goes = |name: &str| {
+        changes.iter().filter(|c| &*c.address.type_name == "aws_ecs_capacity_provider").any(|c| {
+            let own = c.before.as_ref().and_then(|live| live.value("name")?.as_str());
+            matches!(c.action, Action::Replace | Action::Delete) && own == Some(name)
+        })
+    };
+    let kept = list(&cluster.after).filter(|listed| listed.is_wholly_known()).map(|listed| listed.texts());
+    let left = |name: &&str| kept.as_ref().map_or_else(|| goes(name), |kept| !kept.contains(name));
+    has.into_iter().filter(left).collect()
+}
+
+/// Whether a service that ECS deploys says nothing of its capacity.
+fn took_default(service: &Change) -> bool {
+    let silent = |name: &str| service.desired.value(name).is_none_or(crate::value::Value::is_null);
+    let empty =
+        |name: &str| service.desired.value(name).is_none_or(|v| v.as_slice().is_none_or(<[_]>::is_empty));
+    let by_ecs =
+        service.desired.value("deployment_controller").is_none_or(|c| !c.texts().contains(&"CODE_DEPLOY"));
+    matches!(service.action, Action::None | Action::Update)
+        && empty("capacity_provider_strategy")
+        && silent("launch_type")
+        && by_ecs
 }
 
 /// A load balancer that gets new security groups keeps the old ones until all that is behind it has rolled out: what
@@ -186,11 +260,26 @@ pub fn on_hosts(changes: &[Arc<Change>]) -> Vec<(usize, usize)> {
     pairs
 }
 
+fn following_default(change: &Change) -> Change {
+    let mut staged = Change::clone(change);
+    if staged.action == Action::None {
+        staged.action = Action::Update;
+        staged.reason = Some(super::Reason::FollowsDefault);
+    }
+    let text = "place its tasks by the new default capacity providers of its cluster";
+    staged.rollout.insert(0, RolloutStep::new(STAGE, text).gate("all of it is in service"));
+    staged
+}
+
 /// The changes that take part in a move and have a state between, with the step that brings them there.
 pub fn staged(changes: &[Arc<Change>], provider: &dyn Provider) -> Vec<Change> {
     let taking_part: BTreeSet<usize> = moves(changes).into_iter().flat_map(|m| [m.route, m.server]).collect();
+    let following: BTreeSet<usize> = on_defaults(changes).into_iter().map(|m| m.server).collect();
     let stage = |i: usize| {
         let change = &changes[i];
+        if following.contains(&i) && !is_staged(change) {
+            return Some(following_default(change));
+        }
         let live =
             change.before.as_ref().filter(|_| change.action == Action::Update && !is_staged(change))?;
         let names = change.changed_names();

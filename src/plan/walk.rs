@@ -5,6 +5,7 @@ mod checks;
 mod conditions;
 mod data;
 mod imports;
+mod linting;
 mod modules;
 mod moves;
 pub mod options;

@@ -152,6 +152,7 @@ pub fn headline(change: &Change) -> String {
         Some(Reason::Triggered) => ": replace_triggered_by",
         Some(Reason::Requested) => ": --replace",
         Some(Reason::UnderWay) => ": an earlier run began it and did not follow it to its end",
+        Some(Reason::FollowsDefault) => ": the default capacity providers of its cluster change",
         Some(Reason::Deposed) => ": what is left of an unfinished replacement",
         Some(Reason::WrongRepetition) => ": it has another kind of instance key now",
         Some(Reason::NoMoveTarget) => ": nothing declares the address that it moved to",

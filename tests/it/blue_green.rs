@@ -4,7 +4,7 @@ use crate::environment::{Ran, TestEnvironment};
 use crate::scenarios::states;
 use serde_json::Value as Json;
 
-const ROOT: &str = r#"
+pub const ROOT: &str = r#"
 variable "image" {
   type    = string
   default = "repo/web:v1"

@@ -444,6 +444,22 @@ fn a_target_group_beyond_the_pair_is_told_before() {
 }
 
 #[test]
+fn a_service_that_must_be_new_is_not_taken_from_under_its_traffic() {
+    let web = Web::serving(ROOT, "");
+    let root = web.env.read("root/main.tf");
+    let renamed = root.replace("  name                              = \"web\"", "  name = \"shop\"");
+    assert_ne!(root, renamed);
+    web.env.write("root/main.tf", &renamed);
+    let ran = web.run("apply", "v1", "--auto-approve").exits(1);
+    states(&ran, &["error[CUT-015]", "it must be made anew (name)", "declare a second service"]);
+    assert_eq!(web.serves(), ["repo/web:v1"]);
+    // The same service, with what CodeDeploy can deploy.
+    web.env.write("root/main.tf", &root);
+    web.run("apply", "v2", "--auto-approve").ok();
+    web.is_settled("v2");
+}
+
+#[test]
 fn a_group_changes_in_place_and_is_imported_by_application_and_name() {
     let web = Web::serving(ROOT, "");
     let old = Web { env: web.env, settings: "--var group=all --var alarms=[\"web-errors\"]" };

@@ -1,7 +1,8 @@
 //! A directory of its own with the shipped configuration, and the real binary run in it.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 pub struct TestEnvironment {
@@ -101,6 +102,18 @@ pub fn ran(output: Output) -> Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Without any warning, as soon as it says this on stderr.
+pub fn killed_at(mut command: Command, said: &str) -> Ran {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped"));
+    let mut heard = String::new();
+    while !heard.contains(said) && lines.read_line(&mut heard).expect("readable") > 0 {}
+    child.kill().expect("killed");
+    let code = child.wait().expect("ended").code().unwrap_or(-1);
+    lines.read_to_string(&mut heard).expect("readable");
+    Ran { code, stdout: String::new(), stderr: heard }
 }
 
 pub fn copy(from: &Path, to: &Path) {

@@ -5,6 +5,7 @@ mod blocks;
 mod blue_green;
 mod builtin;
 mod changes;
+mod checks;
 mod code_deploy;
 mod console;
 mod diagnostics;

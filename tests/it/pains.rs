@@ -2,6 +2,7 @@
 
 use crate::environment::{TestEnvironment, repository};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 
 /// Rows of the list of pains that people tell of in public issue trackers, and the tests that hold them off. A test
 /// in `strategies` is one of the files in fixtures/rollouts.
@@ -64,6 +65,7 @@ const ROWS: &[(u32, &str, &[&str])] = &[
         &["ecs-rolling/killed", "a_killed_apply_goes_on_without_making_anything_twice"],
     ),
     (18, "roles are not known everywhere at once", &["roles_that_are_not_known_everywhere_at_once"]),
+    (19, "slow plans, and memory", &["row_19_a_plan_asks_by_batches_not_by_resources"]),
     (20, "reverted drift detaches what others set", &["row_20_rules_that_stand_beside_their_group_stay"]),
     (21, "what was planned is not what is applied", &["every_type_lives_and_dies"]),
     (22, "secrets in the state", &["secrets_are_in_no_file_and_no_output"]),
@@ -71,6 +73,13 @@ const ROWS: &[(u32, &str, &[&str])] = &[
 
 #[test]
 fn every_row_names_tests_that_there_are() {
+    name_tests_that_there_are(ROWS);
+    let missing: Vec<u32> = (1..=22).filter(|row| !ROWS.iter().any(|(r, ..)| r == row)).collect();
+    println!("counted: {} of 22 rows have a test; without: {missing:?}", ROWS.len());
+}
+
+/// Of rows with number, what they say, and their tests.
+pub fn name_tests_that_there_are(rows: &[(u32, &str, &[&str])]) {
     let mut source = String::new();
     for top in ["src", "tests"] {
         let all = walkdir::WalkDir::new(repository().join(top)).into_iter().map(|e| e.expect("readable"));
@@ -78,20 +87,18 @@ fn every_row_names_tests_that_there_are() {
             source += &std::fs::read_to_string(file.path()).expect("text");
         }
     }
-    for (row, pain, tests) in ROWS {
+    for (row, what, tests) in rows {
         for test in *tests {
             let there = match test.contains('/') {
                 true => repository().join(format!("fixtures/rollouts/{test}.hcl")).exists(),
                 false => source.contains(&format!("fn {test}()")),
             };
-            assert!(there, "row {row}, {pain}: there is no test {test}");
+            assert!(there, "row {row}, {what}: there is no test {test}");
         }
     }
-    let missing: Vec<u32> = (1..=22).filter(|row| !ROWS.iter().any(|(r, ..)| r == row)).collect();
-    println!("counted: {} of 22 rows have a test; without: {missing:?}", ROWS.len());
 }
 
-fn edit(env: &TestEnvironment, service: &str, operation: &str, input: &Json) {
+pub fn edit(env: &TestEnvironment, service: &str, operation: &str, input: &Json) {
     env.run(&["sim", "fault", "add", "root", "edit", service, operation, &input.to_string()]).ok();
 }
 
@@ -100,7 +107,7 @@ fn id_of(env: &TestEnvironment, address: &str) -> String {
     state["resources"][address]["id"].as_str().expect("an id").to_owned()
 }
 
-const SERVICE: &str = r#"
+pub const SERVICE: &str = r#"
 resource "aws_vpc" "main" {
   cidr_block = "10.0.0.0/16"
 }
@@ -302,4 +309,79 @@ resource "aws_lb_listener_rule" "path" {
         env.run(&["apply", "root", "--auto-approve", "--var", &given]).ok();
         env.run(&["plan", "root", "--detailed-exitcode", "--var", &given]).exits(0);
     }
+}
+
+const MANY: &str = r#"
+variable "many" {
+  type = number
+}
+
+resource "aws_vpc" "main" {
+  cidr_block = "10.0.0.0/16"
+}
+
+resource "aws_subnet" "all" {
+  count      = var.many
+  vpc_id     = aws_vpc.main.id
+  cidr_block = cidrsubnet(aws_vpc.main.cidr_block, 8, count.index)
+}
+
+resource "aws_route_table" "all" {
+  count  = var.many
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_security_group" "all" {
+  count  = var.many
+  name   = "all-${count.index}"
+  vpc_id = aws_vpc.main.id
+}
+
+resource "aws_vpc_security_group_ingress_rule" "all" {
+  count             = var.many
+  security_group_id = aws_security_group.all[count.index].id
+  cidr_ipv4         = "10.0.0.0/16"
+  ip_protocol       = "-1"
+}
+
+resource "aws_launch_template" "all" {
+  count         = var.many
+  name          = "all-${count.index}"
+  instance_type = "t3.micro"
+}
+
+resource "aws_eip" "all" {
+  count = var.many
+}
+
+resource "aws_ecs_cluster" "all" {
+  count = var.many
+  name  = "all-${count.index}"
+}
+"#;
+
+/// Calls of a plan that finds nothing to do, by endpoint: the SDK logs every request that it sends.
+fn calls_of_a_second_plan(many: usize) -> BTreeMap<String, usize> {
+    let env = TestEnvironment::with_root(MANY);
+    let given = format!("many={many}");
+    env.run(&["apply", "root", "--auto-approve", "--var", &given]).ok();
+    let plan = ["plan", "root", "--detailed-exitcode", "--var", &given];
+    let log = [("CUTOVER_LOG", "aws_smithy_runtime::client::orchestrator=trace")];
+    let mut calls = BTreeMap::new();
+    let logged = env.run_with(&plan, &log).exits(0).stderr;
+    for line in logged.lines().filter(|line| line.contains("transmitting request")) {
+        let endpoint = line.split("as_string: \"").nth(1).and_then(|rest| rest.split('"').next());
+        *calls.entry(endpoint.unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    calls
+}
+
+#[test]
+fn row_19_a_plan_asks_by_batches_not_by_resources() {
+    let (few, many) = (calls_of_a_second_plan(2), calls_of_a_second_plan(60));
+    let total = |calls: &BTreeMap<String, usize>| calls.values().sum::<usize>();
+    println!("counted: {} calls for 15 resources, {} for 421", total(&few), total(&many));
+    // Seven types are counted: each is asked for, and a page more of some is all that there may be.
+    assert!(total(&few) >= 7, "{few:?}");
+    assert!(total(&many) <= total(&few) + 7, "{few:?}\n{many:?}");
 }

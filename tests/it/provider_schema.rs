@@ -44,6 +44,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("aws_autoscaling_group", "scaled_by", "ours: who moves the desired capacity"),
     ("aws_ecs_service", "autoscaling_min_capacity", "ours: between what the autoscaler moves the count"),
     ("aws_ecs_service", "autoscaling_max_capacity", "ours: between what the autoscaler moves the count"),
+    ("aws_ecs_service", "serving_target_groups", "ours: in which target groups its tasks are"),
+    ("aws_ecs_service", "deployment_completed", "ours: whether there is a deployment to go back to"),
     ("aws_ecs_service", "code_deploy", "ours: the deployment group that deploys the service"),
     ("aws_ecs_service", "deployment_configuration", VERSION_6),
     ("aws_ecs_service", "sigint_rollback", VERSION_6),

@@ -1,16 +1,22 @@
 //! What cannot change in place and is in use: the new one is made beside the old one, everything moves, then the old
 //! one goes. 50 requests a second come in meanwhile.
 
-use crate::environment::{Ran, TestEnvironment, ran, repository};
+use crate::environment::{Ran, TestEnvironment, killed_at, ran, repository};
 use serde_json::Value as Json;
+use std::process::Command;
 
-struct Staged(TestEnvironment);
+pub struct Staged(pub TestEnvironment);
 
 impl Staged {
     /// The service of fixtures/rollouts/ecs-rolling, with edits of its files: file, text, what stands there instead.
-    fn with(edits: &[(&str, &str, &str)]) -> Self {
+    pub fn with(edits: &[(&str, &str, &str)]) -> Self {
+        Self::of(&[("base.tf", "base.tf"), ("ecs-rolling/main.tf", "main.tf")], edits)
+    }
+
+    /// Files of fixtures/rollouts, under other names.
+    fn of(files: &[(&str, &str)], edits: &[(&str, &str, &str)]) -> Self {
         let this = Self(TestEnvironment::with_root(""));
-        for (from, to) in [("base.tf", "base.tf"), ("ecs-rolling/main.tf", "main.tf")] {
+        for (from, to) in files {
             let path = repository().join("fixtures/rollouts").join(from);
             this.0.write(&format!("root/{to}"), &std::fs::read_to_string(path).expect("readable"));
         }
@@ -20,7 +26,7 @@ impl Staged {
         this
     }
 
-    fn edit(&self, edits: &[(&str, &str, &str)]) {
+    pub fn edit(&self, edits: &[(&str, &str, &str)]) {
         for (file, old, new) in edits {
             let path = format!("root/{file}");
             let text = self.0.read(&path);
@@ -29,11 +35,25 @@ impl Staged {
         }
     }
 
-    fn run(&self, words: &str) -> Ran {
+    fn command(&self, words: &str) -> Command {
         let args: Vec<&str> = words.split_whitespace().collect();
         let mut command = self.0.command(&args);
         command.current_dir(self.0.path().join("root"));
-        ran(command.output().expect("the binary runs"))
+        command
+    }
+
+    pub fn run(&self, words: &str) -> Ran {
+        ran(self.command(words).output().expect("the binary runs"))
+    }
+
+    /// Killed when it says this, and run again.
+    fn is_applied_although_killed_at(&self, said: &str) {
+        let began = self.now();
+        let killed = killed_at(self.command("apply . --auto-approve"), said);
+        assert!(killed.stderr.contains(said) && killed.code != 0, "{}", killed.all());
+        self.run("apply . --auto-approve").ok();
+        self.nothing_was_lost_since(began);
+        self.second_plan_is_empty();
     }
 
     fn now(&self) -> i64 {
@@ -161,6 +181,115 @@ fn a_new_group_of_hosts_takes_over_with_a_new_provider() {
         "aws_autoscaling_group.hosts: destroyed",
     ];
     assert!(order.map(at).is_sorted(), "{}", ran.all());
+    staged.nothing_was_lost_since(began);
+    staged.second_plan_is_empty();
+}
+
+#[test]
+fn a_service_that_took_the_clusters_default_follows_it_to_a_new_provider() {
+    let staged = Staged::with(&[]);
+    staged.edit(&[("base.tf", "  name                = \"hosts\"", "  name                = \"machines\"")]);
+    let plan = staged.run("plan .").ok();
+    assert!(plan.stdout.contains("the default capacity providers of its cluster change"), "{}", plan.all());
+    let began = staged.now();
+    let ran = staged.run("apply . --auto-approve").ok();
+    let at = |words: &str| ran.stderr.find(words).unwrap_or_else(|| panic!("no {words:?} in\n{}", ran.all()));
+    let order = [
+        "aws_ecs_capacity_provider.hosts: created",
+        "let the cluster use the old and the new capacity providers",
+        "aws_ecs_service.web: placing its tasks by the new default capacity providers of its cluster",
+        "aws_ecs_cluster_capacity_providers.main: changed",
+        "aws_ecs_capacity_provider.hosts: destroyed",
+        "aws_autoscaling_group.hosts: destroyed",
+    ];
+    assert!(order.map(at).is_sorted(), "{}", ran.all());
+    staged.nothing_was_lost_since(began);
+    staged.second_plan_is_empty();
+}
+
+#[test]
+fn a_killed_move_to_a_new_default_goes_on() {
+    let staged = Staged::with(&[]);
+    staged.edit(&[("base.tf", "  name                = \"hosts\"", "  name                = \"machines\"")]);
+    staged.is_applied_although_killed_at("1 of 4 tasks running");
+}
+
+#[test]
+fn a_cluster_without_a_default_any_more_is_told_before() {
+    let staged = Staged::with(&[]);
+    let strategy = "\n  default_capacity_provider_strategy {\n    capacity_provider = \
+                    aws_ecs_capacity_provider.hosts.name\n    weight            = 1\n  }\n";
+    staged.edit(&[
+        (
+            "base.tf",
+            "  capacity_providers = [aws_ecs_capacity_provider.hosts.name]",
+            "  capacity_providers = []",
+        ),
+        ("base.tf", strategy, ""),
+    ]);
+    let told = staged.run("plan .").ok();
+    let words = "aws_ecs_service.web still places its tasks by hosts, which it leaves out";
+    assert!(told.stderr.contains("CUT-009") && told.stderr.contains(words), "{}", told.all());
+    let ran = staged.run("apply . --auto-approve").exits(1);
+    assert!(ran.stderr.contains("declare a capacity_provider_strategy or a launch_type"), "{}", ran.all());
+}
+
+/// A service whose traffic ECS moves between the groups blue and green; blue serves.
+fn native() -> Staged {
+    Staged::of(
+        &[
+            ("base.tf", "base.tf"),
+            ("ecs-native.tf", "main.tf"),
+            ("ecs-blue-green/rollout.hcl", "rollout.hcl"),
+        ],
+        &[],
+    )
+}
+
+/// The groups get another port: AWS cannot change it. So often a deployment is followed to its end meanwhile.
+fn exchanges(staged: &Staged, port: &str, deployments: usize) {
+    let text = staged.0.read("root/base.tf");
+    let now = text.lines().find(|line| line.starts_with("  port                 =")).expect("a port");
+    staged.edit(&[("base.tf", now, &format!("  port                 = {port}"))]);
+    let began = staged.now();
+    let ran = staged.run("apply . --auto-approve").ok();
+    let followed = ran.stderr.matches("follow that deployment to its end").count();
+    assert_eq!(followed, deployments, "{}", ran.all());
+    staged.nothing_was_lost_since(began);
+    staged.second_plan_is_empty();
+}
+
+#[test]
+fn target_groups_between_which_ecs_moves_traffic_are_exchanged_one_after_the_other() {
+    let staged = native();
+    exchanges(&staged, "8080", 2);
+    // Which of them serves is no matter: a release later it is the other one.
+    staged.edit(&[("base.tf", "default     = \"v1\"", "default     = \"v2\"")]);
+    staged.run("apply . --auto-approve").ok();
+    exchanges(&staged, "each.key == \"blue\" ? 8081 : 8080", 1);
+    exchanges(&staged, "each.key == \"blue\" ? 8082 : 8080", 2);
+}
+
+#[test]
+fn a_killed_exchange_of_target_groups_goes_on() {
+    let staged = native();
+    staged.edit(&[("base.tf", "  port                 = 80\n", "  port                 = 8080\n")]);
+    staged.is_applied_although_killed_at("1 of 4 tasks running");
+}
+
+#[test]
+fn a_bad_release_beside_an_exchange_leaves_everything_where_it_was() {
+    let staged = native();
+    staged.run("sim image set . repo/web:v2 --crash 1").ok();
+    staged.edit(&[
+        ("base.tf", "  port                 = 80\n", "  port                 = 8080\n"),
+        ("base.tf", "default     = \"v1\"", "default     = \"v2\""),
+    ]);
+    let began = staged.now();
+    staged.run("apply . --auto-approve").exits(3);
+    // With the release that works, the groups are exchanged.
+    staged.edit(&[("base.tf", "default     = \"v2\"", "default     = \"v1\"")]);
+    staged.run("apply . --auto-approve").ok();
     staged.nothing_was_lost_since(began);
     staged.second_plan_is_empty();
 }

@@ -1,13 +1,12 @@
 //! Every strategy of a rollout, and what goes wrong meanwhile: each scenario is a file in fixtures/rollouts.
 
-use crate::environment::{Ran, TestEnvironment, ran, repository};
+use crate::environment::{Ran, TestEnvironment, killed_at, ran, repository};
 use crate::scenarios::changes;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What becomes of every rollout in these, at least.
 const CASES: &[&str] = &[
@@ -212,17 +211,8 @@ impl World<'_> {
         ran(self.command(words).output().expect("the binary runs"))
     }
 
-    /// Without any warning.
     fn kill_at(&self, words: &str, said: &str) -> Ran {
-        let mut command = self.command(words);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped"));
-        let mut heard = String::new();
-        while !heard.contains(said) && lines.read_line(&mut heard).expect("readable") > 0 {}
-        child.kill().expect("killed");
-        let code = child.wait().expect("ended").code().unwrap_or(-1);
-        lines.read_to_string(&mut heard).expect("readable");
-        Ran { code, stdout: String::new(), stderr: heard }
+        killed_at(self.command(words), said)
     }
 
     fn json(&self) -> Json {

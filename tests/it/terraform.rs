@@ -40,6 +40,16 @@ const DIFFERENCES: &[(&str, Kind, &str)] = &[
         "ours: the limits that Application Auto Scaling has for the service",
     ),
     (
+        "aws_ecs_service.serving_target_groups",
+        Kind::KnownToTerraform,
+        "ours: in which target groups its tasks are",
+    ),
+    (
+        "aws_ecs_service.deployment_completed",
+        Kind::KnownToTerraform,
+        "ours: whether there is a deployment to go back to",
+    ),
+    (
         "aws_ecs_service.deployment_configuration",
         Kind::KnownToTerraform,
         "of the provider's version 6; the fixture is of version 5.100",

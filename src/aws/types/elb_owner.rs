@@ -70,6 +70,12 @@ pub fn listener_of(rule: &str) -> String {
     front.replacen(":listener-rule/", ":listener/", 1)
 }
 
+/// Whether ECS moves the traffic of a live listener or rule, by one of its services.
+pub fn is_moved_by_service(live: &Object) -> bool {
+    let between = live.value("moved_between").and_then(Value::as_slice);
+    live.has("weights_moved_by") && between.is_none_or(<[Value]>::is_empty)
+}
+
 /// Whether the actions are as wanted but for what whoever moves their traffic moves: the weights, or with CodeDeploy
 /// which of its target groups has them.
 pub fn moved(live: &Object, attribute: &str, moved_by: &str, between: &[String], want: &Object) -> bool {

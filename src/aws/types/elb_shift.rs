@@ -2,6 +2,7 @@
 //! before one of its targets is healthy; red gates take everything back.
 
 use super::elb_actions::{self, FORWARD, TARGET_GROUP_ARN, forward};
+use super::elb_owner;
 use crate::aws::{
     Aws, AwsError, Between, INTERRUPTED, Job, Op, ROLLED_BACK, Red, RolloutStep, Serving, WAITS_FOR_A_PERSON,
     absent,
@@ -24,8 +25,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 pub trait Forwards {
     async fn set(&self, actions: Vec<Action>) -> Result<(), AwsError>;
     async fn read(&self) -> Result<Vec<Action>, AwsError>;
-    /// Sends all that changes, the actions among it.
-    async fn finish(&self) -> Result<(), AwsError>;
+    /// Sends all that changes, the actions among it, as they are wanted here.
+    async fn finish(&self, want: &Object) -> Result<(), AwsError>;
 }
 
 /// Of the last action, which alone may forward; None if it does something else, or is not known.
@@ -81,9 +82,47 @@ pub fn rollout(
     settings: Option<&Settings>,
 ) -> Vec<RolloutStep> {
     match changed.iter().any(|name| name == actions.row.name) {
+        true if elb_owner::is_moved_by_service(live) => exchange(&live.all(actions), &want.all(actions)),
         true => steps(&live.all(actions), &want.all(actions), settings),
         false => Vec::new(),
     }
+}
+
+const EXCHANGE: &str = "exchange-groups";
+
+/// Other groups for a service whose traffic ECS moves: it goes on to say who gets how much.
+fn exchange(live: &[Object], want: &[Object]) -> Vec<RolloutStep> {
+    let Some((from, to)) = weights(live).zip(wanted_weights(want)) else { return Vec::new() };
+    if from.keys().eq(to.keys()) {
+        return Vec::new();
+    }
+    let groups: Vec<&str> = to.keys().map(|group| name(group)).collect();
+    let text = format!("forward to {} with the weights that ECS has set", groups.join(", "));
+    vec![RolloutStep::new(EXCHANGE, text).gate("read back as sent")]
+}
+
+async fn exchange_groups(
+    actions: &Attr<Blocks>,
+    aws: &Aws,
+    job: &Job<'_>,
+    of: &dyn Forwards,
+) -> Result<(), AwsError> {
+    let live = weights(&elb_actions::blocks(&of.read().await?)).unwrap_or_default();
+    let wanted = job.want.all(actions);
+    let shall = weights(&wanted).unwrap_or_default();
+    let kept: Weights = shall.into_keys().map(|g| (g.clone(), live.get(&g).copied().unwrap_or(0))).collect();
+    if kept.values().all(|weight| *weight == 0) {
+        let serving: Vec<&str> = live.iter().filter(|(_, w)| **w > 0).map(|(g, _)| name(g)).collect();
+        let text = format!(
+            "ECS has the traffic in {}, which would be taken away: let its service move to another group first",
+            serving.join(" and ")
+        );
+        return Err(AwsError::failed(OP, "RolloutFailed", text));
+    }
+    let mut want = job.want.clone();
+    want.set_blocks(actions, weighted(&wanted, &kept));
+    of.finish(&want).await?;
+    read_back(aws, job, &kept, of).await
 }
 
 /// See [`crate::aws::AwsType::between`]: groups that are to get traffic stand beside those that have it.
@@ -118,6 +157,9 @@ pub async fn run_step(
     step: &str,
     of: &dyn Forwards,
 ) -> Result<Option<String>, AwsError> {
+    if step == EXCHANGE {
+        return exchange_groups(actions, aws, job, of).await.map(|()| None);
+    }
     let (live, want) = (job.live.all(actions), job.want.all(actions));
     run(aws, job, (&live, &want), step, of).await.map(|()| None)
 }
@@ -181,7 +223,9 @@ async fn run(
     step: &str,
     of: &dyn Forwards,
 ) -> Result<(), AwsError> {
-    let Some((from, to)) = weights(live).zip(weights(want)) else { return of.finish().await };
+    let Some((from, to)) = weights(live).zip(weights(want)) else {
+        return of.finish(job.want).await;
+    };
     if step == "prove-healthy" {
         attach(aws, job, live, (&from, &to), of).await?;
         return prove_healthy(aws, job, &from, &to).await;
@@ -224,7 +268,7 @@ async fn shift(
         return Ok(Some(red));
     }
     if one.percent >= 100.0 {
-        of.finish().await?;
+        of.finish(job.want).await?;
     } else {
         of.set(elb_actions::actions(&weighted(want, &one.weights))).await?;
     }

@@ -377,8 +377,8 @@ impl Forwards for Shift<'_> {
         Ok(found.into_iter().next().and_then(|l| l.default_actions).unwrap_or_default())
     }
 
-    async fn finish(&self) -> Result<(), AwsError> {
-        LbListener.update(self.aws, self.job).await
+    async fn finish(&self, want: &Object) -> Result<(), AwsError> {
+        LbListener.update(self.aws, &Job { want, ..*self.job }).await
     }
 }
 

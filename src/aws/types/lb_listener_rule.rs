@@ -343,8 +343,8 @@ impl Forwards for Shift<'_> {
         Ok(found.into_iter().next().and_then(|r| r.actions).unwrap_or_default())
     }
 
-    async fn finish(&self) -> Result<(), AwsError> {
-        LbListenerRule.update(self.aws, self.job).await
+    async fn finish(&self, want: &Object) -> Result<(), AwsError> {
+        LbListenerRule.update(self.aws, &Job { want, ..*self.job }).await
     }
 }
 

@@ -59,6 +59,8 @@ pub mod vpc;
 mod vpc_security_group_egress_rule;
 mod vpc_security_group_ingress_rule;
 
+pub use launch_template::launch_alike;
+
 use super::AwsType;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 //! Services that CodeDeploy deploys: whether it can, and what it moves.
 
 use super::{Finding, Look, blocks, finding, text, texts};
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Change, Reason};
 use crate::schema::Object;
 use std::collections::BTreeSet;
 
@@ -14,7 +14,20 @@ pub(super) fn controls(service: &Object) -> bool {
 
 pub(super) fn undeployable(look: &Look<'_>) -> Vec<Finding> {
     let services = look.changed(&["aws_ecs_service"]).filter(|s| controls(&s.after));
-    services.filter_map(|service| problem(look, service)).collect()
+    services.filter_map(|service| made_anew(service).or_else(|| problem(look, service))).collect()
+}
+
+/// The traffic is where CodeDeploy has moved it, and a new service starts in the group that it declares: it would serve
+/// nobody, or nobody would be served before it runs.
+fn made_anew(service: &Change) -> Option<Finding> {
+    let serves = service.action == Action::Replace && service.reason != Some(Reason::Tainted);
+    let why: Vec<&str> = service.attributes.iter().filter(|a| a.replaces).map(|a| a.name.as_str()).collect();
+    let why = if why.is_empty() { "it is asked for".to_owned() } else { why.join(", ") };
+    let text = format!(
+        "it must be made anew ({why}), and CodeDeploy cannot hand its traffic over: declare a second service with a \
+         deployment group and target groups of its own, move the listener there, then take this one away"
+    );
+    serves.then(|| finding(service, text))
 }
 
 fn problem(look: &Look<'_>, service: &Change) -> Option<Finding> {

@@ -4,19 +4,24 @@
 mod code_deploy;
 mod fleets;
 mod names;
+mod needs;
 mod services;
 mod surge;
+mod teardown;
 mod traffic;
+
+pub use fleets::Bump;
+pub use needs::{Live, Needs, needs};
 
 use super::check::Unproven;
 use super::{Action, Change};
 use crate::addr::Address;
-use crate::aws::Host;
 use crate::diag::{Diagnostic, Severity};
 use crate::rollout::settings::{Accepted, Guard};
 use crate::schema::{Object, blocks_in};
+use crate::state::without_keys;
 use crate::value::Value;
-use std::collections::BTreeMap;
+use serde_json::Value as Json;
 use std::sync::Arc;
 
 /// One thing to look for.
@@ -46,9 +51,10 @@ pub static LINTS: &[Lint] = &[
         severity: Severity::Warning,
         title: "a deployment that finds no room",
         explanation: "New tasks are started before old ones stop: all of them in a blue/green, linear or canary \
-            deployment, at least one in a rolling one with a minimum of 100 %. They need CPU, memory and fixed ports \
-            on the hosts that run, or on those that the group may still start. Otherwise the deployment waits \
-            until it is given up. Raise the group's max_size, or let ECS stop some tasks first.",
+            deployment, at least one in a rolling one with a minimum of 100 %. They need CPU, memory, fixed ports and \
+            (network mode awsvpc) a network interface on the hosts that run, or on those that the group may still \
+            start, in a zone of the service's subnets; with distinctInstance a host each. Otherwise the deployment \
+            waits until it is given up. Raise the group's max_size, or let ECS stop some tasks first.",
         look: surge::fits,
     },
     Lint {
@@ -68,7 +74,8 @@ pub static LINTS: &[Lint] = &[
         explanation: "A service that ECS deploys blue/green, linear or canary owns the forward action of its \
             production and test rules: ECS moves their weights, and goes by them. So does CodeDeploy on the listeners \
             of a deployment group. Changing the action here takes traffic out of its hands, in the middle of a \
-            deployment if one runs. Deploy the service instead.",
+            deployment if one runs. Deploy the service instead. A target group without healthy targets answers \
+            nothing: start what serves in it before it is given a weight.",
         look: traffic::owned,
     },
     Lint {
@@ -77,8 +84,10 @@ pub static LINTS: &[Lint] = &[
         title: "a service that ECS cannot deploy blue/green",
         explanation: "ECS moves traffic between two target groups on one listener rule: both groups must stand on \
             that rule's forward action, the rule must do nothing but forward, groups of tasks with network mode \
-            awsvpc need target_type \"ip\", and the container and port of `load_balancer` must be in the task \
-            definition. Otherwise the deployment fails, or waits for ever.",
+            awsvpc need target_type \"ip\" and others \"instance\", ecs.amazonaws.com must be trusted by the role \
+            that ECS moves the traffic with, and the container and port of `load_balancer` must be in the task \
+            definition. Otherwise the deployment fails, or waits for ever. Without a bake_time_in_minutes the old \
+            tasks go as soon as the traffic has moved, and with them the quick way back.",
         look: services::blue_green,
     },
     Lint {
@@ -96,7 +105,9 @@ pub static LINTS: &[Lint] = &[
         severity: Severity::Warning,
         title: "an instance refresh without a way back",
         explanation: "AWS rolls a refresh back only to a numbered template version: with `$Latest` or `$Default` \
-            there is none. Write `version = aws_launch_template.x.latest_version`.",
+            there is none, nor if the template's image is looked up in Systems Manager at launch (`resolve:ssm:`). \
+            Write `version = aws_launch_template.x.latest_version`, and read the parameter with a data source. A \
+            version that launches the same as the one before replaces all instances for nothing.",
         look: fleets::way_back,
     },
     Lint {
@@ -111,10 +122,12 @@ pub static LINTS: &[Lint] = &[
     Lint {
         code: "CUT-009",
         severity: Severity::Warning,
-        title: "permissions that go while they are used",
+        title: "something that goes while it is used",
         explanation: "A role's policy is removed while a service or group that runs with the role stays: tasks \
-            that start afterwards cannot pull their image or register. Remove the service first.",
-        look: names::permissions,
+            that start afterwards cannot pull their image or register. A capacity provider cannot be taken from a \
+            cluster, nor its group be deleted, while a service still places tasks by it: AWS refuses, and apply \
+            waits in vain. Remove the user first, or give it something else.",
+        look: teardown::in_use,
     },
     Lint {
         code: "CUT-010",
@@ -122,7 +135,8 @@ pub static LINTS: &[Lint] = &[
         title: "a deployment without a safety net",
         explanation: "Neither a deployment_circuit_breaker nor alarms watch this service's deployment: tasks that \
             fail are started again and again, until Cutover gives up and stops it. Enable the circuit breaker \
-            with rollback, or name alarms.",
+            with rollback, or name alarms. ECS ignores alarms that are red when a deployment begins, and goes back \
+            only to a deployment that has completed.",
         look: services::safety_net,
     },
     Lint {
@@ -146,7 +160,8 @@ pub static LINTS: &[Lint] = &[
         code: "CUT-013",
         severity: Severity::Warning,
         title: "a path that does not fit",
-        explanation: "Subnets of a load balancer must be in different availability zones. Tasks with dynamic host \
+        explanation: "Subnets of a load balancer must be in different availability zones: AWS chooses one for each \
+            subnet that does not say which, perhaps the same. Tasks with dynamic host \
             ports are reached on 32768–65535: a host's security group that opens only the container's port \
             leaves all targets unhealthy. A service with launch_type EC2 passes by the capacity provider of its \
             cluster: nothing starts hosts for it.",
@@ -168,7 +183,8 @@ pub static LINTS: &[Lint] = &[
         explanation: "A service with the deployment controller CODE_DEPLOY is deployed by the \
             aws_codedeploy_deployment_group whose `ecs_service` names it, and between the two target groups of its \
             target_group_pair_info. ECS refuses such changes itself. Declare the group (and apply it before the \
-            service changes), with the target group of the service's `load_balancer` in its pair.",
+            service changes), with the target group of the service's `load_balancer` in its pair. What ECS cannot \
+            change in place cannot be deployed either: a second service beside it takes over by the listener.",
         look: code_deploy::undeployable,
     },
     Lint {
@@ -193,10 +209,18 @@ pub struct Finding {
     /// Of the resource it is about.
     pub address: Address,
     pub text: String,
+    /// Milder than the lint's usual one.
+    severity: Option<Severity>,
+}
+
+impl Finding {
+    fn into_warning(self) -> Self {
+        Self { severity: Some(Severity::Warning), ..self }
+    }
 }
 
 fn finding(subject: &Change, text: impl Into<String>) -> Finding {
-    Finding { address: subject.address.clone(), text: text.into() }
+    Finding { address: subject.address.clone(), text: text.into(), severity: None }
 }
 
 /// All changes of a plan, those with nothing to do among them.
@@ -204,8 +228,7 @@ pub struct Look<'p> {
     changes: &'p [Arc<Change>],
     /// Percent of the capacity that guards ask to be kept.
     min_healthy: Option<f64>,
-    /// Container instances by cluster, of those whose services are deployed.
-    hosts: &'p BTreeMap<String, Vec<Host>>,
+    live: &'p Live,
     /// What the order of the steps does not rule out.
     unproven: &'p [Unproven],
 }
@@ -222,6 +245,63 @@ impl<'p> Look<'p> {
         let changes = |c: &&Change| matches!(c.action, Action::Create | Action::Update | Action::Replace);
         self.all(types).filter(changes)
     }
+
+    /// Those of these types that one is made from: of its own module and instance key, where there are such.
+    fn used(&self, user: &Change, types: &'static [&'static str]) -> Vec<&'p Change> {
+        let mut used: Vec<&Change> =
+            self.all(types).filter(|c| user.depends_on.contains(&without_keys(&c.address))).collect();
+        let (module, key) = (&user.address.module, &user.address.key);
+        if used.iter().any(|c| c.address.module == *module) {
+            used.retain(|c| c.address.module == *module);
+        }
+        if used.iter().any(|c| c.address.key == *key) {
+            used.retain(|c| c.address.key == *key);
+        }
+        used
+    }
+
+    /// The one that a value of `user` names by its `attribute`. While the value is not known yet, the only one of
+    /// these types that `user` is made from.
+    fn named(
+        &self,
+        user: &Change,
+        types: &'static [&'static str],
+        attribute: &str,
+        value: Option<String>,
+    ) -> Option<&'p Change> {
+        match value {
+            Some(value) => self.all(types).find(|c| text(&c.after, attribute).as_ref() == Some(&value)),
+            None => match self.used(user, types)[..] {
+                [only] => Some(only),
+                _ => None,
+            },
+        }
+    }
+
+    /// The task definition of a service.
+    fn definition(&self, service: &Change) -> Option<&'p Change> {
+        let arn = text(&service.after, "task_definition");
+        self.named(service, &["aws_ecs_task_definition"], "arn", arn)
+    }
+}
+
+/// The part of an ARN or path after the last slash.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Containers of a task definition, as far as they are known.
+fn containers(definition: &Change) -> Vec<Json> {
+    let declared = text(&definition.after, "container_definitions");
+    declared.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// The network mode of a task definition, as far as it is known: ECS's default where none is declared.
+fn network_mode(definition: &Change) -> Option<String> {
+    match definition.desired.value("network_mode").filter(|mode| !mode.is_null()) {
+        Some(declared) => declared.as_str().map(str::to_owned),
+        None => Some("bridge".to_owned()),
+    }
 }
 
 /// Looks for everything; each with the resource it is about. What a guard accepts is told as accepted, with its
@@ -229,7 +309,7 @@ impl<'p> Look<'p> {
 pub fn lint(
     changes: &[Arc<Change>],
     guards: &[Guard],
-    hosts: &BTreeMap<String, Vec<Host>>,
+    live: &Live,
     unproven: &[Unproven],
 ) -> Vec<(Address, Diagnostic)> {
     if !changes.iter().any(|c| !c.is_nothing()) {
@@ -237,25 +317,31 @@ pub fn lint(
     }
     let accepted: Vec<Accepted> = guards.iter().flat_map(|guard| guard.accepted.clone()).collect();
     let min_healthy = guards.iter().filter_map(|guard| guard.min_healthy).reduce(f64::max);
-    let look = Look { changes, min_healthy, hosts, unproven };
+    let look = Look { changes, min_healthy, live, unproven };
     let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()
 }
 
 fn gaps(look: &Look<'_>) -> Vec<Finding> {
-    look.unproven.iter().map(|one| Finding { address: one.address.clone(), text: one.why.clone() }).collect()
+    look.unproven
+        .iter()
+        .map(|one| Finding { address: one.address.clone(), text: one.why.clone(), severity: None })
+        .collect()
 }
 
 fn told(lint: &'static Lint, finding: Finding, accepted: &[Accepted]) -> (Address, Diagnostic) {
-    let Finding { address, text } = finding;
+    let Finding { address, text, severity: milder } = finding;
     let name = address.to_string();
     let fits = |a: &&Accepted| {
         a.code.eq_ignore_ascii_case(lint.code) && (a.only.is_empty() || a.only.contains(&name))
     };
     let (severity, help) = match accepted.iter().find(fits) {
         Some(a) => (Severity::Warning, format!("accepted, because: {}", a.reason)),
-        None => (lint.severity, format!("`cutover explain {}` says more, and how to accept it", lint.code)),
+        None => (
+            milder.unwrap_or(lint.severity),
+            format!("`cutover explain {}` says more, and how to accept it", lint.code),
+        ),
     };
     let problem = format!("{}: {text}", lint.title);
     let mut told = Diagnostic::warning(lint.code, problem).address(&address).help(help);
@@ -273,6 +359,11 @@ fn number(object: &Object, name: &str) -> Option<i64> {
 
 fn is_on(object: &Object, name: &str) -> bool {
     object.value(name).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Known, and not so.
+fn is_off(object: &Object, name: &str) -> bool {
+    object.value(name).and_then(Value::as_bool) == Some(false)
 }
 
 /// Blocks of one name; none where they are not known.

@@ -1,22 +1,26 @@
 //! Whether what a deployment starts beside what runs finds a place.
 
 use super::code_deploy::controls;
-use super::services::{rolls, strategy};
-use super::{Finding, Look, blocks, finding, number, text};
+use super::services::{distinct, rolls, strategy};
+use super::{Finding, Look, blocks, containers, finding, last, number, text, texts};
 use crate::aws::Host;
 use crate::plan::Change;
 use crate::rollout::ecs_deployment::stands_still;
 use crate::schema::Object;
-use crate::state::without_keys;
-use serde_json::Value as Json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What one task takes of its host.
+/// What one task takes of its host, and which hosts may take it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Size {
+struct Task {
     cpu: i64,
     memory: i64,
     ports: BTreeSet<i64>,
+    /// An address, and with it a network interface, of its own.
+    own_address: bool,
+    /// Zones of its subnets; None: any.
+    zones: Option<BTreeSet<String>>,
+    /// The group whose tasks each need a host for themselves.
+    alone: Option<String>,
 }
 
 pub(super) fn fits(look: &Look<'_>) -> Vec<Finding> {
@@ -27,23 +31,54 @@ pub(super) fn fits(look: &Look<'_>) -> Vec<Finding> {
 }
 
 fn lacks(look: &Look<'_>, service: &Change) -> Option<Finding> {
-    let hosts = look.hosts.get(&text(&service.after, "cluster")?).filter(|hosts| !hosts.is_empty())?;
+    let hosts = hosts(look, service)?;
     let running = number(service.before.as_ref()?, "desired_count").filter(|count| *count > 0)?;
     let needed = needed(&service.after, running)?;
-    let size = size(definition(look, service)?)?;
-    let room = room(look, hosts)?;
-    let placed = place(hosts, room, &size, needed);
+    let task = task(look, service)?;
+    let new = new_hosts(look, &hosts)?;
+    let placed = place(&hosts, &new, &task, needed);
     if placed >= needed {
         return None;
     }
-    let ports = if size.ports.is_empty() { "" } else { " and a port of the host" };
+    let mut takes = vec![format!("{} CPU units", task.cpu), format!("{} MiB", task.memory)];
+    takes.extend(task.own_address.then(|| "a network interface".to_owned()));
+    takes.extend((!task.ports.is_empty()).then(|| "a port of the host".to_owned()));
+    takes.extend(task.alone.is_some().then(|| "a host for itself".to_owned()));
+    let zones = task.zones.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    let zones = if zones.is_empty() { String::new() } else { format!(", in {zones}") };
     let tasks = if needed == 1 { "1 task".to_owned() } else { format!("{needed} tasks") };
     let text = format!(
-        "it starts {tasks} beside the {running} that run, and there is room for {placed}: each takes {} CPU \
-         units, {} MiB{ports}; hosts that the group may still start: {room}",
-        size.cpu, size.memory,
+        "it starts {tasks} beside the {running} that run, and there is room for {placed}: each takes {}{zones}; hosts \
+         that the group may still start: {}",
+        listed(&takes),
+        new.len(),
     );
     Some(finding(service, text))
+}
+
+/// `a, b and c`
+fn listed(items: &[String]) -> String {
+    match items {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => items.concat(),
+    }
+}
+
+/// The hosts on which ECS may place its tasks; None where there are none, or it needs none.
+fn hosts(look: &Look<'_>, service: &Change) -> Option<Vec<Host>> {
+    let by = blocks(&service.after, "capacity_provider_strategy");
+    let providers: Vec<String> = by.iter().filter_map(|item| text(item, "capacity_provider")).collect();
+    let launch_type = text(&service.after, "launch_type");
+    if launch_type.as_deref() == Some("FARGATE") || providers.iter().any(|p| p.starts_with("FARGATE")) {
+        return None;
+    }
+    let all = look.live.hosts.get(&text(&service.after, "cluster")?)?;
+    let of_them = |host: &&Host| {
+        let named = |provider: &String| providers.iter().any(|name| last(name) == provider);
+        providers.is_empty() || host.provider.as_ref().is_some_and(named)
+    };
+    let hosts: Vec<Host> = all.iter().filter(of_them).cloned().collect();
+    (!hosts.is_empty()).then_some(hosts)
 }
 
 /// So many tasks must be started before any is stopped; None where ECS may stop some first.
@@ -57,39 +92,51 @@ fn needed(service: &Object, running: i64) -> Option<i64> {
     (stands_still(running, min, 100) && !stands_still(running, min, max)).then_some(1)
 }
 
-fn definition<'p>(look: &Look<'p>, service: &Change) -> Option<&'p Object> {
-    let arn = text(&service.after, "task_definition");
-    let mut all = look.all(&["aws_ecs_task_definition"]);
-    let own = |d: &&Change| match &arn {
-        Some(arn) => text(&d.after, "arn").as_ref() == Some(arn),
-        None => service.depends_on.contains(&without_keys(&d.address)),
-    };
-    all.find(own).map(|definition| &definition.after)
-}
-
-fn size(definition: &Object) -> Option<Size> {
-    let containers: Vec<Json> = serde_json::from_str(&text(definition, "container_definitions")?).ok()?;
-    let whole = |name: &str| text(definition, name).and_then(|t| t.parse::<i64>().ok());
+fn task(look: &Look<'_>, service: &Change) -> Option<Task> {
+    let definition = look.definition(service)?;
+    let containers = containers(definition);
+    if containers.is_empty() {
+        return None;
+    }
+    let whole = |name: &str| text(&definition.after, name).and_then(|t| t.parse::<i64>().ok());
     let sum = |names: [&str; 2]| -> i64 {
         containers.iter().filter_map(|c| names.iter().find_map(|name| c[*name].as_i64())).sum()
     };
-    let host_network = text(definition, "network_mode").as_deref() == Some("host");
+    let mode = super::network_mode(definition);
+    let host_network = mode.as_deref() == Some("host");
     let ports =
         containers.iter().flat_map(|c| c["portMappings"].as_array().into_iter().flatten()).filter_map(|p| {
             let port = if host_network { &p["containerPort"] } else { &p["hostPort"] };
             port.as_i64().filter(|port| *port > 0)
         });
     // Tasks with an address of their own take no port of the host.
-    let own_address = text(definition, "network_mode").as_deref() == Some("awsvpc");
-    Some(Size {
+    let own_address = mode.as_deref() == Some("awsvpc");
+    let name = text(&service.after, "name").unwrap_or_default();
+    Some(Task {
         cpu: whole("cpu").unwrap_or_else(|| sum(["cpu", "cpu"])),
         memory: whole("memory").unwrap_or_else(|| sum(["memoryReservation", "memory"])),
         ports: if own_address { BTreeSet::new() } else { ports.collect() },
+        own_address,
+        zones: blocks(&service.after, "network_configuration")
+            .first()
+            .filter(|_| own_address)
+            .and_then(|network| zones_of(look, &texts(network, "subnets"))),
+        alone: distinct(&service.after).then(|| format!("service:{name}")),
     })
 }
 
-/// How many more hosts their group may start; None where this plan does not know the group.
-fn room(look: &Look<'_>, hosts: &[Host]) -> Option<usize> {
+/// The zones that subnets are in; None where this plan does not know all of them.
+fn zones_of(look: &Look<'_>, subnets: &[String]) -> Option<BTreeSet<String>> {
+    let zone = |id: &String| {
+        let mut all = look.all(&["aws_subnet"]);
+        text(&all.find(|s| text(&s.after, "id").as_ref() == Some(id))?.after, "availability_zone")
+    };
+    subnets.iter().map(zone).collect::<Option<BTreeSet<_>>>().filter(|zones| !zones.is_empty())
+}
+
+/// The hosts that their group may still start, like the smallest of those that run; None where this plan does not
+/// know the group.
+fn new_hosts(look: &Look<'_>, hosts: &[Host]) -> Option<Vec<Host>> {
     let provider = hosts.iter().find_map(|host| host.provider.clone())?;
     let mut providers = look.all(&["aws_ecs_capacity_provider"]);
     let provider = providers.find(|p| text(&p.after, "name").as_ref() == Some(&provider))?;
@@ -99,23 +146,57 @@ fn room(look: &Look<'_>, hosts: &[Host]) -> Option<usize> {
     let group =
         look.all(&["aws_autoscaling_group"]).find(|g| text(&g.after, "arn").as_ref() == Some(&arn))?;
     let max = number(&group.after, "max_size")?;
-    usize::try_from(max - hosts.len() as i64).ok().or(Some(0))
+    let room = usize::try_from(max - hosts.len() as i64).unwrap_or(0);
+    let declared: BTreeSet<String> = texts(&group.after, "availability_zones").into_iter().collect();
+    let zones = zones_of(look, &texts(&group.after, "vpc_zone_identifier"))
+        .or_else(|| (!declared.is_empty()).then_some(declared));
+    let smallest = hosts.iter().min_by_key(|host| (host.cpu, host.memory))?;
+    let fresh = Host {
+        free_cpu: smallest.cpu,
+        free_memory: smallest.memory,
+        ports: BTreeSet::new(),
+        zone: None,
+        free_interfaces: smallest.interfaces,
+        groups: BTreeSet::new(),
+        ..smallest.clone()
+    };
+    let zones = balanced(hosts, &zones.unwrap_or_default(), room);
+    Some(zones.into_iter().map(|zone| Host { zone, ..fresh.clone() }).collect())
 }
 
-/// How many of the tasks find a place: on the hosts as they are, then on new ones like the smallest of them.
-fn place(hosts: &[Host], room: usize, size: &Size, needed: i64) -> i64 {
-    let smallest = hosts.iter().map(|host| (host.cpu, host.memory)).min().unwrap_or_default();
-    let new = Host { free_cpu: smallest.0, free_memory: smallest.1, ..Host::default() };
-    let mut placed = 0;
-    for host in hosts.iter().chain(std::iter::repeat_n(&new, room)) {
-        let by = |free: i64, each: i64| if each > 0 { free / each } else { i64::MAX };
-        let mut fit = by(host.free_cpu, size.cpu).min(by(host.free_memory, size.memory)).max(0);
-        if !size.ports.is_empty() {
-            fit = fit.min(i64::from(size.ports.is_disjoint(&host.ports)));
-        }
-        placed += fit.min(needed - placed);
+/// The zones of so many new hosts: Auto Scaling starts each in the zone of its group that has the fewest.
+fn balanced(hosts: &[Host], zones: &BTreeSet<String>, room: usize) -> Vec<Option<String>> {
+    let in_zone = |zone: &String| hosts.iter().filter(|h| h.zone.as_ref() == Some(zone)).count();
+    let mut counts: BTreeMap<&String, usize> = zones.iter().map(|zone| (zone, in_zone(zone))).collect();
+    let next = |_| {
+        let (zone, count) = counts.iter_mut().min_by_key(|(_, count)| **count)?;
+        *count += 1;
+        Some((*zone).clone())
+    };
+    (0..room).map(next).collect()
+}
+
+/// How many of the tasks find a place: on the hosts as they are, then on new ones.
+fn place(hosts: &[Host], new: &[Host], task: &Task, needed: i64) -> i64 {
+    let fit = |host: &Host| takes(host, task).clamp(0, needed);
+    hosts.iter().chain(new).map(fit).sum::<i64>().min(needed)
+}
+
+/// How many such tasks one host takes.
+fn takes(host: &Host, task: &Task) -> i64 {
+    let elsewhere =
+        task.zones.as_ref().zip(host.zone.as_ref()).is_some_and(|(zones, own)| !zones.contains(own));
+    let taken = task.alone.as_ref().is_some_and(|group| host.groups.contains(group));
+    if elsewhere || taken || !task.ports.is_disjoint(&host.ports) {
+        return 0;
     }
-    placed
+    let by = |free: i64, each: i64| if each > 0 { free / each } else { i64::MAX };
+    let mut fit = by(host.free_cpu, task.cpu).min(by(host.free_memory, task.memory));
+    if task.own_address {
+        fit = fit.min(host.free_interfaces.unwrap_or(i64::MAX));
+    }
+    let once = task.alone.is_some() || !task.ports.is_empty();
+    if once { fit.min(1) } else { fit }
 }
 
 #[cfg(test)]
@@ -124,27 +205,71 @@ mod tests {
 
     fn host(free_cpu: i64, ports: &[i64]) -> Host {
         let ports = ports.iter().copied().collect();
-        Host { cpu: 2048, memory: 4096, free_cpu, free_memory: 4096, ports, provider: None }
+        Host { cpu: 2048, memory: 4096, free_cpu, free_memory: 4096, ports, ..Host::default() }
     }
 
-    fn task(cpu: i64, ports: &[i64]) -> Size {
-        Size { cpu, memory: 512, ports: ports.iter().copied().collect() }
+    fn new(count: usize) -> Vec<Host> {
+        vec![host(2048, &[]); count]
+    }
+
+    fn task(cpu: i64, ports: &[i64]) -> Task {
+        Task { cpu, memory: 512, ports: ports.iter().copied().collect(), ..Task::default() }
+    }
+
+    fn zones(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
     fn tasks_go_on_free_hosts_and_on_those_that_may_still_come() {
         let full = [host(512, &[]), host(512, &[])];
-        assert_eq!(place(&full, 0, &task(1536, &[]), 2), 0);
-        assert_eq!(place(&full, 1, &task(1536, &[]), 2), 1);
-        assert_eq!(place(&full, 2, &task(1536, &[]), 2), 2);
-        assert_eq!(place(&[host(2048, &[])], 0, &task(512, &[]), 9), 4);
+        assert_eq!(place(&full, &[], &task(1536, &[]), 2), 0);
+        assert_eq!(place(&full, &new(1), &task(1536, &[]), 2), 1);
+        assert_eq!(place(&full, &new(2), &task(1536, &[]), 2), 2);
+        assert_eq!(place(&[host(2048, &[])], &[], &task(512, &[]), 9), 4);
     }
 
     #[test]
     fn a_fixed_port_is_taken_once_a_host() {
         let hosts = [host(2048, &[80]), host(2048, &[22])];
-        assert_eq!(place(&hosts, 0, &task(128, &[80]), 2), 1);
-        assert_eq!(place(&hosts, 1, &task(128, &[80]), 3), 2);
+        assert_eq!(place(&hosts, &[], &task(128, &[80]), 2), 1);
+        assert_eq!(place(&hosts, &new(1), &task(128, &[80]), 3), 2);
+    }
+
+    #[test]
+    fn a_task_with_an_address_of_its_own_takes_an_interface_of_its_host() {
+        let with = |free| Host { interfaces: Some(2), free_interfaces: Some(free), ..host(2048, &[]) };
+        let task = Task { own_address: true, ..task(128, &[]) };
+        assert_eq!(place(&[with(0), with(1)], &[], &task, 4), 1);
+        assert_eq!(place(&[with(0), with(1)], &[with(2)], &task, 4), 3);
+        // Not known: not held against it.
+        assert_eq!(place(&[host(2048, &[])], &[], &task, 4), 4);
+    }
+
+    #[test]
+    fn hosts_in_zones_without_a_subnet_of_the_service_take_none_of_its_tasks() {
+        let at = |zone: &str| Host { zone: Some(zone.to_owned()), ..host(2048, &[]) };
+        let task = Task { zones: Some(zones(&["a"])), ..task(2048, &[]) };
+        assert_eq!(place(&[at("a"), at("b"), at("c")], &[], &task, 3), 1);
+        let room = balanced(&[at("a"), at("b")], &zones(&["a", "b"]), 3);
+        let new: Vec<Host> = room.into_iter().map(|zone| Host { zone, ..host(2048, &[]) }).collect();
+        assert_eq!(place(&[], &new, &task, 3), 2, "one in b");
+    }
+
+    #[test]
+    fn new_hosts_come_where_the_fewest_are() {
+        let at = |zone: &str| Host { zone: Some(zone.to_owned()), ..host(2048, &[]) };
+        let texts = |zones: Vec<Option<String>>| zones.into_iter().flatten().collect::<Vec<_>>().concat();
+        assert_eq!(texts(balanced(&[at("a"), at("a"), at("b")], &zones(&["a", "b"]), 3)), "bab");
+        assert_eq!(balanced(&[at("a")], &BTreeSet::new(), 2), [None, None], "somewhere");
+    }
+
+    #[test]
+    fn a_task_that_wants_a_host_for_itself_shares_it_with_none_of_its_service() {
+        let with = |group: &str| Host { groups: zones(&[group]), ..host(2048, &[]) };
+        let task = Task { alone: Some("service:web".to_owned()), ..task(128, &[]) };
+        assert_eq!(place(&[with("service:web"), with("service:api")], &[], &task, 2), 1);
+        assert_eq!(place(&[with("service:web")], &new(3), &task, 2), 2);
     }
 
     #[test]

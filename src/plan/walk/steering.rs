@@ -2,22 +2,16 @@
 
 use super::Walk;
 use crate::addr::{Address, Mode, ModulePath};
-use crate::aws::Host;
 use crate::config::body::desired;
 use crate::config::{Steering, SteeringKind};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
 use crate::graph::{ModuleId, Node};
 use crate::lang::syntax::Body;
-use crate::plan::Change;
-use crate::plan::check::{Unproven, check};
-use crate::plan::lint::lint;
-use crate::plan::schedule::schedule;
 use crate::plan::staging::staged;
 use crate::plan::values::Repeated;
 use crate::rollout::settings::{self, Guard, Probe, Settings};
 use crate::schema::Object;
 use crate::value::Value;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Walk<'_> {
@@ -148,50 +142,6 @@ impl Walk<'_> {
         for change in staged(&changes, self.provider) {
             self.changes.insert(change.address.clone(), Arc::new(change));
         }
-    }
-
-    /// What is likely to go wrong with the changes, but for what guards accept.
-    pub(super) async fn lint(&mut self) {
-        let guards = self.guards();
-        let changes: Vec<_> = self.changes.values().cloned().collect();
-        let hosts = self.hosts_of(&changes).await;
-        let unproven = self.unproven();
-        for (address, found) in lint(&changes, &guards, &hosts, &unproven) {
-            let header = self.find_resource(&address).map(|(_, resource)| resource.header);
-            self.diags.push(match header {
-                Some(header) => found.at(header),
-                None => found,
-            });
-        }
-    }
-}
-
-impl Walk<'_> {
-    /// What the order of the steps does not rule out. Where all is new, nothing can be lost.
-    fn unproven(&self) -> Vec<Unproven> {
-        let changes = self.plan().changes;
-        if !changes.iter().any(|c| c.before.is_some() && !c.is_nothing()) {
-            return Vec::new();
-        }
-        check(&schedule(self.graph, &changes), &changes)
-    }
-
-    /// Container instances by cluster, of those whose services this plan deploys.
-    async fn hosts_of(&self, changes: &[Arc<Change>]) -> BTreeMap<String, Vec<Host>> {
-        let deployed =
-            changes.iter().filter(|c| &*c.address.type_name == "aws_ecs_service" && !c.rollout.is_empty());
-        let cluster =
-            |c: &Arc<Change>| Some((c.after.value("cluster")?.as_str()?.to_owned(), c.provider.clone()));
-        let clusters: BTreeMap<String, String> = deployed.filter_map(cluster).collect();
-        let mut hosts = BTreeMap::new();
-        for (cluster, provider) in clusters {
-            // A finding less is no reason to plan nothing: not everybody may list hosts.
-            match self.provider.hosts(&provider, &cluster).await {
-                Ok(found) => drop(hosts.insert(cluster, found)),
-                Err(error) => tracing::warn!("hosts of {cluster} are not looked at: {error}"),
-            }
-        }
-        hosts
     }
 }
 

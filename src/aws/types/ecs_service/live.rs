@@ -5,7 +5,7 @@ use super::{code_deploy, convert};
 use crate::aws::tags;
 use crate::aws::types::ecs;
 use crate::schema::{ID, Object};
-use aws_sdk_ecs::types::Service;
+use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 
 pub fn object(s: &Service, known: &Object) -> Object {
     let mut o = Object::new();
@@ -67,6 +67,10 @@ pub fn object(s: &Service, known: &Object) -> Object {
                 &VPC_LATTICE,
                 d.vpc_lattice_configurations().iter().map(convert::lattice_block).collect(),
             );
+    }
+    let states: Vec<_> = s.deployments().iter().filter_map(|d| d.rollout_state()).collect();
+    if !states.is_empty() {
+        o.set(&DEPLOYMENT_COMPLETED, states.contains(&&DeploymentRolloutState::Completed));
     }
     lay_primary_set(&mut o, s);
     tags::read(&mut o, ecs::pairs(s.tags()));

@@ -4,6 +4,7 @@
 mod capacity;
 mod code_deploy;
 mod convert;
+mod exchange;
 mod follow;
 mod live;
 mod strategy;
@@ -123,6 +124,7 @@ impl AwsType for EcsService {
             }
         }
         let bounds = autoscaling_bounds(aws, &found).await?;
+        let serving = exchange::serving(aws, &found).await?;
         let deployers = match found.iter().any(code_deploy::is_deployed) {
             true => codedeploy::deployers(aws).await?.unwrap_or_default(),
             false => Vec::new(),
@@ -135,6 +137,9 @@ impl AwsType for EcsService {
             let mut o = live::object(service, item.known);
             let deployer = deployers.iter().find(|d| d.deploys(&place.cluster, &place.service));
             o.set_blocks(&CODE_DEPLOY, deployer.map(code_deploy::block).into_iter().collect());
+            if let Some(groups) = service.service_arn().and_then(|arn| serving.get(arn)) {
+                o.set(&SERVING, &groups[..]);
+            }
             if let Some((min, max)) = service.service_arn().and_then(|arn| bounds.get(arn)) {
                 o.set(&AUTOSCALING_MIN, *min).set(&AUTOSCALING_MAX, *max);
             }
@@ -291,9 +296,11 @@ impl AwsType for EcsService {
     }
 
     fn between(&self, live: &Object, want: &Object, changed: &[String]) -> Option<Between> {
-        // Where ECS itself moves traffic it has both groups already.
-        if !changed.iter().any(|c| c == "load_balancer") || !native(want) || moves_traffic(want) {
+        if !changed.iter().any(|c| c == "load_balancer") || !native(want) {
             return None;
+        }
+        if moves_traffic(want) {
+            return exchange::between(live, want, changed);
         }
         let new = want.all(&LOAD_BALANCER);
         let mut both = new.clone();

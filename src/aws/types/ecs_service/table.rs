@@ -272,8 +272,12 @@ attributes! {
         .doc("Least count that Application Auto Scaling sets, if it scales this service (Cutover's own)");
     AUTOSCALING_MAX: Int = computed("autoscaling_max_capacity")
         .doc("Greatest count that Application Auto Scaling sets (Cutover's own)");
+    SERVING: StrSet = computed("serving_target_groups")
+        .doc("The target groups that its tasks are in, if ECS moves its traffic between two (Cutover's own)");
     CODE_DEPLOY: Blocks = computed("code_deploy").single(&deployer::TABLE)
         .doc("The deployment group by which CodeDeploy deploys this service (Cutover's own)");
+    DEPLOYMENT_COMPLETED: Bool = computed("deployment_completed")
+        .doc("Whether one of its deployments has come to its end: ECS goes back only to such a one (Cutover's own)");
     LAUNCH_TYPE: Str = optional_computed("launch_type").replaces().one_of(&["EC2", "FARGATE", "EXTERNAL"]);
     CAPACITY_PROVIDER_STRATEGY: Blocks = optional("capacity_provider_strategy").set(&ecs::STRATEGY)
         .replaces_if(strategy_taken_away)

@@ -189,6 +189,19 @@ async fn latest(aws: &Aws, only: Option<&str>) -> Result<Vec<LaunchTemplateVersi
     pages.try_collect().await.op("DescribeLaunchTemplateVersions")
 }
 
+/// Whether two versions of a template, by its id or name, launch the same.
+pub async fn launch_alike(aws: &Aws, template: &str, versions: [&str; 2]) -> Result<bool, AwsError> {
+    let call =
+        aws.ec2.describe_launch_template_versions().set_versions(Some(versions.map(str::to_owned).to_vec()));
+    let call = match template.starts_with("lt-") {
+        true => call.launch_template_id(template),
+        false => call.launch_template_name(template),
+    };
+    let answer = call.send().await.op("DescribeLaunchTemplateVersions")?;
+    let data: Vec<_> = answer.launch_template_versions().iter().map(|v| v.launch_template_data()).collect();
+    Ok(matches!(data[..], [Some(one), Some(other)] if one == other))
+}
+
 fn object(aws: &Aws, account: &str, template: &Live, version: Option<&LaunchTemplateVersion>) -> Object {
     let id = template.launch_template_id().unwrap_or_default();
     let name = template.launch_template_name();
