@@ -54,8 +54,10 @@ impl Walk<'_> {
             self.diags.push(crate::plan::keys::no_key(&key.to_string(), resource.header));
         }
         let node = Node::Resource(id, key.clone());
-        let compared = self.purpose != Purpose::Validate;
-        let depends_on = compared.then(|| self.resource_dependencies(&node)).unwrap_or_default();
+        let depends_on = match self.purpose {
+            Purpose::Validate => BTreeSet::new(),
+            _ => self.resource_dependencies(&node),
+        };
         let depends_on = &Arc::new(depends_on);
         for path in self.values.paths(id) {
             let Some(expansion) = self.known_expansion(id, &path, resource) else { continue };
