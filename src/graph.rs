@@ -509,7 +509,6 @@ impl Graph {
         }
     }
 
-    /// `module.a.module.b`, without instance keys.
     /// Where a module stands, without instance keys.
     pub fn plain_path(&self, id: ModuleId) -> ModulePath {
         let entry = &self.modules[id];
@@ -519,6 +518,7 @@ impl Graph {
         }
     }
 
+    /// `module.a.module.b`, without instance keys.
     pub fn module_path(&self, id: ModuleId) -> String {
         let entry = &self.modules[id];
         match entry.parent {
