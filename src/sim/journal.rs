@@ -1,5 +1,5 @@
-//! The calls since a world was saved. A large world is not written anew after every call, only the call is: whoever
-//! loads the world carries them out again. The same calls at the same times come to the same, so nothing is lost that
+//! The calls since a world was saved. A large world is not written anew after every call, only the call is; nor is any
+//! world after a call that only looks. Whoever loads the world carries them out again. The same calls at the same times come to the same, so nothing is lost that
 //! was answered.
 
 use super::{World, wire};
@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Smaller worlds are written whole after every call.
+/// Smaller worlds are written whole after every call that changes them.
 pub const LARGE: u64 = 1 << 20;
 
 /// A world as it was written: its size, and what its journal knows it by.
@@ -69,19 +69,50 @@ pub fn path_beside(world: &Path) -> PathBuf {
 pub struct Journal {
     file: File,
     bytes: u64,
-    most: u64,
+    /// Size of the world.
+    world: u64,
+}
+
+/// What a killed process leaves.
+#[derive(Debug, Default)]
+pub enum OnDisk {
+    /// Less than the world is by now.
+    #[default]
+    Less,
+    Whole(Saved),
+    WithCalls(Journal),
+}
+
+impl OnDisk {
+    /// Size of the world, as far as it is written.
+    pub fn world(&self) -> u64 {
+        match self {
+            OnDisk::Less => 0,
+            OnDisk::Whole(saved) => saved.bytes,
+            OnDisk::WithCalls(journal) => journal.world,
+        }
+    }
+
+    /// Where the next call would go.
+    pub fn journal(self, world: &Path) -> io::Result<Option<Journal>> {
+        match self {
+            OnDisk::Less => Ok(None),
+            OnDisk::Whole(saved) => Journal::begin(world, &saved).map(Some),
+            OnDisk::WithCalls(journal) => Ok(Some(journal)),
+        }
+    }
 }
 
 impl Journal {
     /// It may grow as large as the world is: then that costs no more than what was written until then.
     pub fn begin(world: &Path, saved: &Saved) -> io::Result<Self> {
-        let mut journal = Self { file: File::create(path_beside(world))?, bytes: 0, most: saved.bytes };
+        let mut journal = Self { file: File::create(path_beside(world))?, bytes: 0, world: saved.bytes };
         journal.write(&Header { world: saved.digest.clone() })?;
         Ok(journal)
     }
 
     pub fn is_full(&self) -> bool {
-        self.bytes >= self.most
+        self.bytes >= self.world
     }
 
     /// In one write: what a killed process leaves of a line was not answered.
@@ -216,6 +247,21 @@ mod tests {
             world.advance_to(START + 3_600_000);
         }
         assert_eq!(shown(&again), shown(&live));
+    }
+
+    #[test]
+    fn time_does_not_step_back_behind_what_was_seen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("world.json");
+        let sim = Sim::new(world()).saving_to(&path);
+        let look = || call("ec2", "us-east-1", "Action=DescribeVpcs&Version=2016-11-15");
+        for (at, request) in calls() {
+            let _ = sim.handle(at, request);
+        }
+        for minute in 20..90 {
+            let _ = sim.handle(START + 60_000 * minute, look());
+            assert_eq!(loaded(&path), shown(&sim.lock()), "minute {minute}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use world::{Event, Millis, World};
 
 use bytes::Bytes;
 use faults::Lost;
-use journal::{Entry, Journal};
+use journal::{Entry, OnDisk};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::StoreError;
@@ -40,8 +40,8 @@ pub struct Sim {
     world: Arc<Mutex<World>>,
     /// Where every change is written before it is answered: a killed client finds the world as it left it.
     file: Option<Arc<Path>>,
-    /// The calls since the world was written, if it is large. Locked only by who has the world.
-    journal: Arc<Mutex<Option<Journal>>>,
+    /// How much of the world the file has. Locked only by who has the world.
+    on_disk: Arc<Mutex<OnDisk>>,
     /// From how many bytes on a world is.
     large: u64,
 }
@@ -51,7 +51,7 @@ impl Sim {
         Self {
             world: Arc::new(Mutex::new(world)),
             file: None,
-            journal: Arc::default(),
+            on_disk: Arc::default(),
             large: journal::LARGE,
         }
     }
@@ -70,47 +70,48 @@ impl Sim {
         let mut world = self.lock();
         world.advance_to(now);
         // Whatever happens to this call: the journal goes on only if it has it.
-        let journal = self.journal().take();
-        let entry = journal.is_some().then(|| Entry::of(now, &request));
+        let before = std::mem::take(&mut *self.on_disk());
+        let entry = (!matches!(before, OnDisk::Less)).then(|| Entry::of(now, &request));
         let response = wire::handle(&mut world, request);
         let called = response.as_ref().ok().and_then(|r| r.extensions().get::<wire::Called>());
         // A call whose answer got lost may have been carried out.
         let mutates = called.is_none_or(wire::Called::mutates);
         if let Some(Err(error)) =
-            self.file.as_ref().map(|file| self.keep(file, &world, journal, entry, mutates))
+            self.file.as_ref().map(|file| self.keep(file, &world, before, entry, mutates))
         {
             tracing::error!("{error}");
         }
         response
     }
 
-    /// Before it is answered: the call, of a large world, or else the world as it is now. Calls that only look are in
-    /// the journal too, because what is drawn and counted goes on from them.
+    /// Before it is answered: the call, if it only looks or the world is large, or else the world as it is now. Calls
+    /// that only look are in the journal because what is drawn and counted goes on from them, and time does not step
+    /// back behind what was seen.
     fn keep(
         &self,
         file: &Path,
         world: &World,
-        journal: Option<Journal>,
+        before: OnDisk,
         entry: Option<Entry>,
         mutates: bool,
     ) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write the calls to", path: file.to_owned(), source };
+        let known = !matches!(before, OnDisk::Less);
+        let goes_on = !mutates || before.world() >= self.large;
+        let journal = if goes_on { before.journal(file).map_err(failed)? } else { None };
         if let Some((mut journal, entry)) = journal.zip(entry).filter(|(journal, _)| !journal.is_full()) {
             journal.add(&entry).map_err(failed)?;
-            *self.journal() = Some(journal);
+            *self.on_disk() = OnDisk::WithCalls(journal);
             return if mutates { world.append_events(file) } else { Ok(()) };
         }
-        if mutates {
-            let saved = world.save_soon(file)?;
-            if saved.bytes >= self.large {
-                *self.journal() = Some(Journal::begin(file, &saved).map_err(failed)?);
-            }
+        if mutates || known {
+            *self.on_disk() = OnDisk::Whole(world.save_soon(file)?);
         }
         Ok(())
     }
 
-    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    fn on_disk(&self) -> MutexGuard<'_, OnDisk> {
+        self.on_disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets time pass and looks: what that does a journal need not know.
@@ -124,7 +125,7 @@ impl Sim {
     pub fn with<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
         let mut world = self.lock();
         // What happens past the wire is in no journal.
-        self.journal().take();
+        *self.on_disk() = OnDisk::Less;
         f(&mut world)
     }
 
