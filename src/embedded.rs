@@ -53,6 +53,9 @@ impl TimeSource for ClockTime {
     }
 }
 
+/// What a shell tells of a process that was killed: 128 and the signal's number.
+const KILLED: i32 = 137;
+
 #[derive(Clone, Debug)]
 struct InProcess {
     sim: Sim,
@@ -77,6 +80,7 @@ impl HttpConnector for InProcess {
                     clock.sleep(PATIENCE).await;
                     Err(ConnectorError::timeout(lost.into()))
                 }
+                Err(Lost::Caller) => std::process::exit(KILLED),
                 Err(lost @ Lost::Reset) => Err(ConnectorError::io(lost.into())),
             }
         })

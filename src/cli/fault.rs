@@ -108,6 +108,8 @@ pub enum Kind {
         #[arg(value_name = "DURATION")]
         by: String,
     },
+    /// The command that works on the environment is killed, as by `kill -9`, when it next calls AWS (exit code 137)
+    Kill,
     /// Somebody else makes a call
     Edit {
         service: String,
@@ -216,6 +218,7 @@ fn what(kind: Kind) -> Result<What, CliError> {
         Kind::UnhealthyTargets { group } => What::UnhealthyTargets { group },
         Kind::IamDelay { by } => What::IamDelay { by: script::duration(&by).map_err(wrong)? },
         Kind::Ec2Delay { by } => What::Ec2Delay { by: script::duration(&by).map_err(wrong)? },
+        Kind::Kill => What::Kill,
         Kind::Edit { service, operation, input } => {
             let input: Json = serde_json::from_str(&input)
                 .map_err(|error| wrong(format!("the input of {service} {operation} is not JSON: {error}")))?;

@@ -69,6 +69,10 @@ impl Sim {
     pub fn handle(&self, now: Millis, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Lost> {
         let mut world = self.lock();
         world.advance_to(now);
+        if world.faults.kills() {
+            self.keep_whole(&world);
+            return Err(Lost::Caller);
+        }
         // Whatever happens to this call: the journal goes on only if it has it.
         let before = std::mem::take(&mut *self.on_disk());
         let entry = (!matches!(before, OnDisk::Less)).then(|| Entry::of(now, &request));
@@ -82,6 +86,14 @@ impl Sim {
             tracing::error!("{error}");
         }
         response
+    }
+
+    fn keep_whole(&self, world: &World) {
+        match self.file.as_ref().map(|file| world.save_soon(file)) {
+            Some(Ok(saved)) => *self.on_disk() = OnDisk::Whole(saved),
+            Some(Err(error)) => tracing::error!("{error}"),
+            None => {}
+        }
     }
 
     /// Before it is answered: the call, if it only looks or the world is large, or else the world as it is now. Calls

@@ -1,6 +1,6 @@
 //! Every strategy of a rollout, and what goes wrong meanwhile: each scenario is a file in fixtures/rollouts.
 
-use crate::environment::{Ran, TestEnvironment, killed_at, ran, repository};
+use crate::environment::{Ran, TestEnvironment, ran, repository};
 use crate::scenarios::changes;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -22,6 +22,9 @@ const CASES: &[&str] = &[
     "unhealthy-targets",
 ];
 
+/// The exit code of a process that `sim fault add . kill` ended.
+const KILLED: i32 = 137;
+
 /// One file of fixtures/rollouts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,8 +38,6 @@ struct Scenario {
     /// More arguments of the release.
     #[serde(default)]
     with: String,
-    /// Our process is killed when it says this.
-    killed_at: Option<String>,
     #[serde(flatten)]
     released: Expected,
     /// The same command again, when what went wrong is over.
@@ -45,8 +46,7 @@ struct Scenario {
 
 #[derive(Deserialize)]
 struct Expected {
-    /// None where it was killed.
-    exit: Option<i32>,
+    exit: i32,
     #[serde(default)]
     says: Vec<String>,
     /// Requests, of 50 a second, from the release to 20 minutes after it.
@@ -162,17 +162,14 @@ impl Strategy {
         let began = world.now();
         let release = format!("--var release=v2 {}", scenario.with);
         let apply = &format!("apply . --auto-approve {release}");
-        let ran = match &scenario.killed_at {
-            Some(words) => world.kill_at(apply, words),
-            None => world.run(apply),
-        };
+        let ran = world.run(apply);
         let mut came = world.is_as(&scenario.released, &ran, &release, began)?;
         if let Some(then) = &scenario.then {
             world.run("sim fault clear .").ok();
             let began = world.now();
             let ran = world.run(apply);
             let after = world.is_as(then, &ran, &release, began).map_err(|why| format!("then: {why}"))?;
-            if scenario.killed_at.is_some() {
+            if came.exit == KILLED {
                 came = Came { lost: came.lost + after.lost, ..after };
             }
         }
@@ -211,10 +208,6 @@ impl World<'_> {
         ran(self.command(words).output().expect("the binary runs"))
     }
 
-    fn kill_at(&self, words: &str, said: &str) -> Ran {
-        killed_at(self.command(words), said)
-    }
-
     fn json(&self) -> Json {
         serde_json::from_str(&self.env.read("root/.cutover/world.json")).expect("JSON")
     }
@@ -247,9 +240,8 @@ impl World<'_> {
 
     fn is_as(&self, expected: &Expected, ran: &Ran, release: &str, began: i64) -> Result<Came, String> {
         let mut wrong = Vec::new();
-        let exit = expected.exit.unwrap_or(-1);
-        if ran.code != exit {
-            wrong.push(format!("exit {} instead of {exit}", ran.code));
+        if ran.code != expected.exit {
+            wrong.push(format!("exit {} instead of {}", ran.code, expected.exit));
         }
         for words in expected.says.iter().filter(|words| !ran.stderr.contains(words.as_str())) {
             wrong.push(format!("it does not say {words:?}"));

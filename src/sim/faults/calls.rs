@@ -59,6 +59,9 @@ pub enum Lost {
     Timeout,
     #[error("connection reset by the embedded AWS")]
     Reset,
+    /// There is nobody any more whom it could reach.
+    #[error("the caller was killed")]
+    Caller,
 }
 
 /// What happens to one call.

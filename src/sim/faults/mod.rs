@@ -28,6 +28,9 @@ pub struct Faults {
     pub ec2_delay: Millis,
     declared: Vec<Fault>,
     next: u32,
+    /// Whether the next call is its caller's last.
+    #[serde(skip)]
+    kill: bool,
     /// Worlds as they were before recent changes, for stale reads; kept only while such a fault is declared.
     #[serde(skip)]
     past: Vec<(Millis, Vec<u8>)>,
@@ -50,6 +53,7 @@ impl Default for Faults {
             ec2_delay: EC2_DELAY,
             declared: Vec::new(),
             next: 1,
+            kill: false,
             past: Vec::new(),
         }
     }
@@ -91,6 +95,8 @@ pub enum What {
     IamDelay { by: Millis },
     /// New EC2 ids, all of them, are unknown to later calls for up to so long.
     Ec2Delay { by: Millis },
+    /// Whoever makes the next call ends without its answer, as a killed process does.
+    Kill,
     /// Somebody else makes this call.
     Edit { service: String, operation: String, input: Json },
 }
@@ -171,6 +177,11 @@ impl Faults {
         declared.max()
     }
 
+    /// Whether the caller that makes this call is killed.
+    pub fn kills(&mut self) -> bool {
+        std::mem::take(&mut self.kill)
+    }
+
     /// Takes back the fault with this number, or all; how many there were.
     pub fn clear(&mut self, number: Option<u32>) -> usize {
         let before = self.declared.len();
@@ -205,7 +216,9 @@ pub fn run(world: &mut World, number: u32, begins: bool) {
         end(world, &what)
     }
     // What happened in a moment is over.
-    if !begins || matches!(what, What::SpotInterruption { .. } | What::Image { .. } | What::Edit { .. }) {
+    if !begins
+        || matches!(what, What::SpotInterruption { .. } | What::Image { .. } | What::Kill | What::Edit { .. })
+    {
         world.faults.clear(Some(number));
     }
 }
@@ -218,6 +231,7 @@ fn begin(world: &mut World, what: &What) {
             world.ecs.images.insert(image.clone(), behaviour.clone());
         }
         What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
+        What::Kill => world.faults.kill = true,
         What::Edit { service, operation, input } => edit(world, service, operation, input),
         What::Calls(_)
         | What::NoCapacity { .. }

@@ -109,7 +109,8 @@ fn check(world: &World, what: &What) -> Result<(), String> {
         | What::SlowBoot { .. }
         | What::UnhealthyTargets { .. }
         | What::IamDelay { .. }
-        | What::Ec2Delay { .. } => Ok(()),
+        | What::Ec2Delay { .. }
+        | What::Kill => Ok(()),
     }
 }
 
@@ -151,6 +152,7 @@ impl fmt::Display for What {
             What::UnhealthyTargets { group } => write!(f, "targets of {group} fail their checks"),
             What::IamDelay { by } => write!(f, "new IAM roles and profiles are usable after {}", spoken(*by)),
             What::Ec2Delay { by } => write!(f, "new EC2 ids are unknown for up to {}", spoken(*by)),
+            What::Kill => write!(f, "the process that makes the next call is killed"),
             What::Edit { service, operation, .. } => write!(f, "somebody else calls {service} {operation}"),
         }
     }
