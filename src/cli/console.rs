@@ -197,7 +197,7 @@ fn reply(text: &str, scope: &dyn Scope, sources: &mut Sources) -> Result<Reply, 
 /// `x` of `type(x)`, which is no function: it can only stand alone.
 fn type_argument(expr: &Expr) -> Option<&Expr> {
     match &expr.kind {
-        ExprKind::Call { name, args, expand_last: false } if &*name.name == "type" => match &args[..] {
+        ExprKind::Call(call) if &*call.name.name == "type" && !call.expand_last => match &call.args[..] {
             [argument] => Some(argument),
             _ => None,
         },

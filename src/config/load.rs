@@ -501,9 +501,9 @@ pub(super) fn take(body: &mut Body, name: &str) -> Option<Attribute> {
 fn null_provider(expr: &Expr) -> Option<Name> {
     match &expr.kind {
         ExprKind::Literal(value) if value.is_null() => Some("null".into()),
-        ExprKind::GetAttr { base, name } => {
+        ExprKind::GetAttr { base, name, .. } => {
             let null = matches!(&base.kind, ExprKind::Literal(value) if value.is_null());
-            null.then(|| format!("null.{}", name.name).into())
+            null.then(|| format!("null.{name}").into())
         }
         _ => None,
     }
@@ -512,6 +512,7 @@ fn null_provider(expr: &Expr) -> Option<Name> {
 /// The text of a string without interpolations.
 pub fn constant_string(expr: &Expr) -> Option<String> {
     match &expr.kind {
+        ExprKind::Text { value, .. } => Some(value.to_string()),
         ExprKind::Template(parts) => match parts.as_slice() {
             [] => Some(String::new()),
             [TemplatePart::Literal(text, _)] => Some(text.to_string()),

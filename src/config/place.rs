@@ -167,7 +167,7 @@ fn expression_steps(expr: &Expr) -> Option<Vec<(Name, Option<TargetKey>)>> {
                 let mut steps = vec![(name.clone(), None)];
                 for link in links.into_iter().rev() {
                     match &link.kind {
-                        ExprKind::GetAttr { name, .. } => steps.push((name.name.clone(), None)),
+                        ExprKind::GetAttr { name, .. } => steps.push((name.clone(), None)),
                         ExprKind::Index { key, .. } => {
                             let last = steps.last_mut().filter(|(_, key)| key.is_none())?;
                             last.1 = Some(target_key(key)?);

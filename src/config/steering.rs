@@ -5,7 +5,7 @@ use super::load::{Sorter, as_traversal, take};
 use super::place::{Place, Target};
 use crate::addr::Mode;
 use crate::diag::{Diagnostic, Span};
-use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, TemplatePart};
+use crate::lang::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident};
 
 /// One of these blocks; they are kept by kind and name, as `rollout.web`.
 #[derive(Debug)]
@@ -104,5 +104,5 @@ impl Sorter<'_> {
 }
 
 fn text(value: &str, span: Span) -> Expr {
-    Expr { kind: ExprKind::Template(vec![TemplatePart::Literal(value.into(), span)]), span }
+    Expr { kind: ExprKind::Text { value: value.into(), bare: true }, span }
 }

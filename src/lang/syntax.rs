@@ -54,14 +54,22 @@ pub struct Expr {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {
     /// Number, bool, null.
-    Literal(Value),
-    /// Quoted string or heredoc. A template of exactly one interpolation keeps that value's type.
+    Literal(Box<Value>),
+    /// A string without sequences, in normal form C; a bare name stands where an object's key does.
+    Text {
+        value: Arc<str>,
+        bare: bool,
+    },
+    /// Any other string, a heredoc or a template file. A template of exactly one interpolation keeps that value's
+    /// type.
     Template(Vec<TemplatePart>),
     /// The root name of a traversal: `var`, `local`, `aws_vpc`, `each`, a `for` variable.
     Root(Arc<str>),
     GetAttr {
         base: Box<Expr>,
-        name: Ident,
+        name: Arc<str>,
+        /// It ends where the expression does.
+        name_start: u32,
     },
     Index {
         base: Box<Expr>,
@@ -75,11 +83,7 @@ pub enum ExprKind {
     },
     /// Stands for the current element inside a splat.
     SplatItem,
-    Call {
-        name: Ident,
-        args: Vec<Expr>,
-        expand_last: bool,
-    },
+    Call(Box<Call>),
     Unary {
         op: UnaryOp,
         operand: Box<Expr>,
@@ -103,8 +107,15 @@ pub enum ExprKind {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub name: Ident,
+    pub args: Vec<Expr>,
+    pub expand_last: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub struct ObjectItem {
-    /// A bare identifier key is a string literal template; `(expr)` is a Paren.
+    /// A bare identifier is [`ExprKind::Text`]; `(expr)` is a Paren.
     pub key: Expr,
     pub value: Expr,
 }
@@ -150,8 +161,25 @@ pub enum BinaryOp {
 pub enum TemplatePart {
     Literal(Arc<str>, Span),
     Interpolation(Expr),
-    If { condition: Expr, then: Vec<TemplatePart>, otherwise: Vec<TemplatePart>, span: Span },
-    For { key_var: Option<Ident>, value_var: Ident, collection: Expr, body: Vec<TemplatePart>, span: Span },
+    If(Box<TemplateIf>),
+    For(Box<TemplateFor>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateIf {
+    pub condition: Expr,
+    pub then: Vec<TemplatePart>,
+    pub otherwise: Vec<TemplatePart>,
+    pub span: Span,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateFor {
+    pub key_var: Option<Ident>,
+    pub value_var: Ident,
+    pub collection: Expr,
+    pub body: Vec<TemplatePart>,
+    pub span: Span,
 }
 
 /// One step after a root name.

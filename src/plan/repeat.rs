@@ -123,8 +123,8 @@ fn value_of(t: &Traversal, scope: &dyn Scope, diags: &mut Diagnostics) -> Option
             Step::Attr(name, _) => at.value.as_map().and_then(|m| m.get(name)).cloned(),
             Step::Index(key, _) => {
                 let index = expr(ExprKind::Index {
-                    base: Box::new(expr(ExprKind::Literal(at.value.clone()))),
-                    key: Box::new(expr(ExprKind::Literal(key.clone()))),
+                    base: Box::new(expr(ExprKind::Literal(Box::new(at.value.clone())))),
+                    key: Box::new(expr(ExprKind::Literal(Box::new(key.clone())))),
                 });
                 Some(eval(&index, scope, diags))
             }

@@ -82,6 +82,12 @@ impl Marks {
     }
 }
 
+/// In Unicode normal form C.
+pub fn normalized(s: Arc<str>) -> Arc<str> {
+    let normal = s.is_ascii() || is_nfc_quick(s.chars()) == IsNormalized::Yes;
+    if normal { s } else { s.nfc().collect::<String>().into() }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     pub kind: Kind,
@@ -97,9 +103,12 @@ impl From<Kind> for Value {
 impl Value {
     /// In Unicode normal form C, as all strings of the language are.
     pub fn string(s: impl Into<Arc<str>>) -> Self {
-        let s = s.into();
-        let normal = s.is_ascii() || is_nfc_quick(s.chars()) == IsNormalized::Yes;
-        Kind::String(if normal { s } else { s.nfc().collect::<String>().into() }).into()
+        Self::normal_string(normalized(s.into()))
+    }
+
+    /// Of text that is [`normalized`].
+    pub fn normal_string(s: Arc<str>) -> Self {
+        Kind::String(s).into()
     }
 
     pub fn bool(b: bool) -> Self {

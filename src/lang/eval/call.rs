@@ -3,7 +3,7 @@
 use super::super::functions::{
     Call, FUNCTIONS, Failure, Function, Lazy, PROVIDER_FUNCTIONS, Param, Returns, Run, find,
 };
-use super::super::syntax::{Expr, Ident};
+use super::super::syntax::{self, Expr, Ident};
 use super::{Env, Evaluator, unsuitable};
 use crate::diag::{Diagnostic, Span, nearest};
 use crate::value::{ConvertError, Kind, Marks, Type, Value, convert};
@@ -15,14 +15,9 @@ struct Argument<'e> {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn call(
-        &mut self,
-        name: &Ident,
-        args: &[Expr],
-        expand: bool,
-        expr: &Expr,
-        env: &Env,
-    ) -> Value {
+    pub(super) fn call(&mut self, call: &syntax::Call, expr: &Expr, env: &Env) -> Value {
+        let syntax::Call { name, args, expand_last: expand } = call;
+        let expand = *expand;
         let Some(function) = self.function(name, args, env) else { return Value::dynamic() };
         match function.run {
             Run::Lazy(Lazy::Try | Lazy::Can) if expand => {

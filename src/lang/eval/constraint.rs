@@ -1,6 +1,6 @@
 //! Type expressions and the defaults of their optional attributes.
 
-use super::super::syntax::{Expr, ExprKind, TemplatePart};
+use super::super::syntax::{Expr, ExprKind};
 use super::references::literal_text;
 use super::{Scope, eval};
 use crate::diag::{Diagnostic, Diagnostics, nearest};
@@ -66,14 +66,9 @@ fn read(expr: &Expr) -> Result<(Type, Defaults), Diagnostic> {
             "tuple" => Err(invalid(expr, "`tuple` needs its element types: `tuple([string, number])`")),
             other => Err(unknown_type(expr, other)),
         },
-        ExprKind::Call { name, args, .. } => read_call(expr, &name.name, args),
-        ExprKind::Template(parts) => match literal_text(parts).as_deref() {
-            Some(old @ ("string" | "list" | "map")) => {
-                let new = if old == "string" { "string".to_owned() } else { format!("{old}(string)") };
-                Err(invalid(expr, "a type is written without quotes").help(format!("write `{new}`")))
-            }
-            _ => Err(invalid(expr, "a type is written without quotes")),
-        },
+        ExprKind::Call(call) => read_call(expr, &call.name.name, &call.args),
+        ExprKind::Text { value, .. } => Err(quoted(expr, value)),
+        ExprKind::Template(parts) => Err(quoted(expr, &literal_text(parts).unwrap_or_default())),
         _ => Err(invalid(expr, "this is not a type").help("types are `string`, `number`, `bool`, `list(…)`, `set(…)`, `map(…)`, `object({…})`, `tuple([…])` and `any`")),
     }
 }
@@ -134,6 +129,15 @@ fn read_tuple(items: &[Expr]) -> Result<(Type, Defaults), Diagnostic> {
     Ok((Type::tuple(types), defaults))
 }
 
+fn quoted(expr: &Expr, text: &str) -> Diagnostic {
+    let diagnostic = invalid(expr, "a type is written without quotes");
+    match text {
+        "string" => diagnostic.help("write `string`"),
+        "list" | "map" => diagnostic.help(format!("write `{text}(string)`")),
+        _ => diagnostic,
+    }
+}
+
 fn read_object<'e>(
     items: impl Iterator<Item = (&'e Expr, &'e Expr)>,
 ) -> Result<(Type, Defaults), Diagnostic> {
@@ -142,10 +146,7 @@ fn read_object<'e>(
     for (key, value) in items {
         let name: Arc<str> = match &key.kind {
             // A bare name is all of the key; in quotes there is none.
-            ExprKind::Template(parts) => match &parts[..] {
-                [TemplatePart::Literal(name, span)] if *span == key.span => Some(name.clone()),
-                _ => None,
-            },
+            ExprKind::Text { value, bare: true } => Some(value.clone()),
             _ => None,
         }
         .ok_or_else(|| invalid(key, "the name of an attribute is written as it is, without quotes"))?;
@@ -153,9 +154,9 @@ fn read_object<'e>(
             return Err(invalid(key, format!("the attribute `{name}` is declared twice")));
         }
         let (ty, inner) = match &value.kind {
-            ExprKind::Call { name: function, args, .. } if &*function.name == "optional" => {
+            ExprKind::Call(call) if &*call.name.name == "optional" => {
                 object.optional.insert(name.clone());
-                read_optional(value, args, &name, &mut defaults)?
+                read_optional(value, &call.args, &name, &mut defaults)?
             }
             _ => read(value)?,
         };

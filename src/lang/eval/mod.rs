@@ -266,12 +266,13 @@ impl<'s> Evaluator<'s> {
         }
         self.depth += 1;
         let value = match &expr.kind {
-            ExprKind::Literal(value) => value.clone(),
+            ExprKind::Literal(value) => (**value).clone(),
+            ExprKind::Text { value, .. } => Value::normal_string(value.clone()),
             ExprKind::Template(parts) => self.template(parts, expr.span, env),
             ExprKind::Root(_) | ExprKind::GetAttr { .. } | ExprKind::Index { .. } => self.chain(expr, env),
             ExprKind::Splat { base, each, .. } => self.splat(base, each, expr.span, env),
             ExprKind::SplatItem => env.splat_item().cloned().unwrap_or_else(Value::dynamic),
-            ExprKind::Call { name, args, expand_last } => self.call(name, args, *expand_last, expr, env),
+            ExprKind::Call(call) => self.call(call, expr, env),
             ExprKind::Unary { op, operand } => self.unary(*op, operand, expr, env),
             ExprKind::Binary { .. } => self.binary(expr, env),
             ExprKind::Conditional { condition, if_true, if_false } => {
@@ -311,7 +312,7 @@ impl<'s> Evaluator<'s> {
         for link in &links[done..] {
             let span = Span::new(link.span.file, before.span.end as usize, link.span.end as usize);
             let result = match &link.kind {
-                ExprKind::GetAttr { name, .. } => access::attribute(&value, &name.name, span),
+                ExprKind::GetAttr { name, .. } => access::attribute(&value, name, span),
                 ExprKind::Index { key, .. } => {
                     let errors = self.errors;
                     let key = self.expr(key, env);

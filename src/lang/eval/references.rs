@@ -1,6 +1,7 @@
 //! What an expression refers to, without evaluating it.
 
 use super::super::syntax::{Expr, ExprKind, Step, TemplatePart, Traversal};
+use crate::diag::Span;
 use crate::value::{Kind, Value, quote};
 use std::sync::Arc;
 
@@ -51,7 +52,9 @@ pub(super) fn constant_beginning(base: &Expr, root: &Arc<str>, links: &[&Expr]) 
     let mut steps = Vec::new();
     for link in links {
         match &link.kind {
-            ExprKind::GetAttr { name, .. } => steps.push(Step::Attr(name.name.clone(), name.span)),
+            ExprKind::GetAttr { name, name_start, .. } => {
+                steps.push(Step::Attr(name.clone(), Span { start: *name_start, ..link.span }));
+            }
             ExprKind::Index { key, .. } => match constant_key(key) {
                 Some(value) => steps.push(Step::Index(value, key.span)),
                 None => break,
@@ -67,8 +70,9 @@ pub(super) fn constant_beginning(base: &Expr, root: &Arc<str>, links: &[&Expr]) 
 fn constant_key(key: &Expr) -> Option<Value> {
     match &key.kind {
         ExprKind::Literal(value) if matches!(value.kind, Kind::Number(_) | Kind::String(_)) => {
-            Some(value.clone())
+            Some((**value).clone())
         }
+        ExprKind::Text { value, .. } => Some(Value::normal_string(value.clone())),
         ExprKind::Template(parts) => literal_text(parts).map(Value::string),
         _ => None,
     }
@@ -92,14 +96,14 @@ struct Finder<'e> {
 impl<'e> Finder<'e> {
     fn expr(&mut self, expr: &'e Expr) {
         match &expr.kind {
-            ExprKind::Literal(_) | ExprKind::SplatItem | ExprKind::Error => {}
+            ExprKind::Literal(_) | ExprKind::Text { .. } | ExprKind::SplatItem | ExprKind::Error => {}
             ExprKind::Template(parts) => self.template(parts),
             ExprKind::Root(_) | ExprKind::GetAttr { .. } | ExprKind::Index { .. } => self.chain(expr),
             ExprKind::Splat { base, each, .. } => {
                 self.expr(base);
                 self.expr(each);
             }
-            ExprKind::Call { args, .. } => args.iter().for_each(|arg| self.expr(arg)),
+            ExprKind::Call(call) => call.args.iter().for_each(|arg| self.expr(arg)),
             ExprKind::Unary { operand, .. } => self.expr(operand),
             ExprKind::Binary { .. } => self.binary(expr),
             ExprKind::Conditional { condition, if_true, if_false } => {
@@ -164,15 +168,15 @@ impl<'e> Finder<'e> {
             match part {
                 TemplatePart::Literal(..) => {}
                 TemplatePart::Interpolation(expr) => self.expr(expr),
-                TemplatePart::If { condition, then, otherwise, .. } => {
-                    self.expr(condition);
-                    self.template(then);
-                    self.template(otherwise);
+                TemplatePart::If(part) => {
+                    self.expr(&part.condition);
+                    self.template(&part.then);
+                    self.template(&part.otherwise);
                 }
-                TemplatePart::For { key_var, value_var, collection, body, .. } => {
-                    self.expr(collection);
-                    let names = key_var.iter().chain([value_var]).map(|ident| &*ident.name);
-                    self.binding(names.collect(), |finder| finder.template(body));
+                TemplatePart::For(part) => {
+                    self.expr(&part.collection);
+                    let names = part.key_var.iter().chain([&part.value_var]).map(|ident| &*ident.name);
+                    self.binding(names.collect(), |finder| finder.template(&part.body));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Templates: literals, interpolations, `%{ if }` and `%{ for }`.
 
-use super::super::syntax::{Expr, TemplatePart};
+use super::super::syntax::{Expr, TemplateFor, TemplateIf, TemplatePart};
 use super::{Env, Evaluator};
 use crate::diag::{Diagnostic, Span};
 use crate::value::{Marks, Type, Value, convert};
@@ -41,10 +41,9 @@ impl Evaluator<'_> {
                 }
                 TemplatePart::Literal(..) => {}
                 TemplatePart::Interpolation(expr) => self.interpolation(expr, env, out),
-                TemplatePart::If { condition, then, otherwise, .. } => {
-                    self.template_if(condition, then, otherwise, span, env, out);
-                }
-                TemplatePart::For { key_var, value_var, collection, body, .. } => {
+                TemplatePart::If(part) => self.template_if(part, span, env, out),
+                TemplatePart::For(part) => {
+                    let TemplateFor { key_var, value_var, collection, body, .. } = &**part;
                     let value = self.expr(collection, env);
                     let Some((items, marks)) = self.iterable(&value, collection, env) else {
                         out.marks = out.marks.union(value.marks);
@@ -104,24 +103,16 @@ impl Evaluator<'_> {
         }
     }
 
-    fn template_if(
-        &mut self,
-        condition: &Expr,
-        then: &[TemplatePart],
-        otherwise: &[TemplatePart],
-        span: Span,
-        env: &Env,
-        out: &mut Output,
-    ) {
-        let value = self.expr(condition, env);
-        let Some(value) = self.condition(&value, condition, "condition", env) else {
+    fn template_if(&mut self, part: &TemplateIf, span: Span, env: &Env, out: &mut Output) {
+        let value = self.expr(&part.condition, env);
+        let Some(value) = self.condition(&value, &part.condition, "condition", env) else {
             out.known = false;
             return;
         };
         out.marks = out.marks.union(value.marks);
         match value.as_bool() {
-            Some(true) => self.parts(then, span, env, out),
-            Some(false) => self.parts(otherwise, span, env, out),
+            Some(true) => self.parts(&part.then, span, env, out),
+            Some(false) => self.parts(&part.otherwise, span, env, out),
             None => out.known = false,
         }
     }

@@ -5,7 +5,7 @@ use super::pieces::{Pieces, Tag};
 use crate::diag::Sources;
 use crate::lang::lexer::{Kind, Token, UNPAIRED};
 use crate::lang::parse::parse_expression;
-use crate::lang::syntax::{ExprKind, TemplatePart};
+use crate::lang::syntax::ExprKind;
 use regex::Regex;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -293,8 +293,7 @@ fn escaped_again(label: &str) -> Option<String> {
     let mut sources = Sources::default();
     let file = sources.add("label", label);
     let kind = parse_expression(&sources, file).0?.kind;
-    let ExprKind::Template(parts) = kind else { return None };
-    let [TemplatePart::Literal(value, _)] = &parts[..] else { return None };
+    let ExprKind::Text { value, .. } = kind else { return None };
     let mut out = String::new();
     for c in value.chars() {
         match c {

@@ -4,7 +4,7 @@ use super::{Json, Kind, Text};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::lang::parse::{MAX_DEPTH, parse_expression_text, parse_template_text};
 use crate::lang::syntax::{Expr, ExprKind, Ident, ObjectItem, TemplatePart};
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, normalized};
 use std::collections::BTreeMap;
 
 /// What strings are.
@@ -25,9 +25,9 @@ impl Json {
 
     fn expr_at(&self, reading: Reading, depth: usize, diags: &mut Diagnostics) -> Expr {
         let kind = match &self.kind {
-            Kind::Null => ExprKind::Literal(Value::null(Type::Dynamic)),
-            Kind::Bool(b) => ExprKind::Literal(Value::bool(*b)),
-            Kind::Number(n) => ExprKind::Literal(Value::number(n.clone())),
+            Kind::Null => ExprKind::Literal(Value::null(Type::Dynamic).into()),
+            Kind::Bool(b) => ExprKind::Literal(Value::bool(*b).into()),
+            Kind::Number(n) => ExprKind::Literal(Value::number(n.clone()).into()),
             Kind::Error => ExprKind::Error,
             Kind::String(text) => return text.expr(reading, depth, diags),
             Kind::Array(items) => {
@@ -81,13 +81,7 @@ impl Text {
                 parts.iter_mut().for_each(|part| move_part(part, &mut place));
                 ExprKind::Template(parts)
             }
-            _ if self.value.is_empty() => ExprKind::Template(Vec::new()),
-            _ => {
-                let text = self.value.as_str();
-                let normal = Value::string(text);
-                let literal = TemplatePart::Literal(normal.as_str().unwrap_or(text).into(), self.span);
-                ExprKind::Template(vec![literal])
-            }
+            _ => ExprKind::Text { value: normalized(self.value.as_str().into()), bare: true },
         };
         Expr { kind, span: self.span }
     }
@@ -113,11 +107,17 @@ type Move<'m> = &'m mut dyn FnMut(&mut Span);
 fn move_spans(expr: &mut Expr, place: Move<'_>) {
     place(&mut expr.span);
     match &mut expr.kind {
-        ExprKind::Literal(_) | ExprKind::Root(_) | ExprKind::SplatItem | ExprKind::Error => {}
+        ExprKind::Literal(_)
+        | ExprKind::Text { .. }
+        | ExprKind::Root(_)
+        | ExprKind::SplatItem
+        | ExprKind::Error => {}
         ExprKind::Template(parts) => parts.iter_mut().for_each(|part| move_part(part, place)),
-        ExprKind::GetAttr { base, name } => {
+        ExprKind::GetAttr { base, name_start, .. } => {
             move_spans(base, place);
-            place(&mut name.span);
+            let mut name = Span { start: *name_start, end: *name_start, ..expr.span };
+            place(&mut name);
+            *name_start = name.start;
         }
         ExprKind::Index { base, key } => {
             move_spans(base, place);
@@ -127,9 +127,9 @@ fn move_spans(expr: &mut Expr, place: Move<'_>) {
             move_spans(base, place);
             move_spans(each, place);
         }
-        ExprKind::Call { name, args, .. } => {
-            place(&mut name.span);
-            args.iter_mut().for_each(|arg| move_spans(arg, place));
+        ExprKind::Call(call) => {
+            place(&mut call.name.span);
+            call.args.iter_mut().for_each(|arg| move_spans(arg, place));
         }
         ExprKind::Unary { operand, .. } => move_spans(operand, place),
         ExprKind::Binary { left, right, .. } => {
@@ -160,16 +160,16 @@ fn move_part(part: &mut TemplatePart, place: Move<'_>) {
     match part {
         TemplatePart::Literal(_, span) => place(span),
         TemplatePart::Interpolation(expr) => move_spans(expr, place),
-        TemplatePart::If { condition, then, otherwise, span } => {
-            move_spans(condition, place);
-            then.iter_mut().chain(otherwise).for_each(|part| move_part(part, place));
-            place(span);
+        TemplatePart::If(part) => {
+            move_spans(&mut part.condition, place);
+            part.then.iter_mut().chain(&mut part.otherwise).for_each(|part| move_part(part, place));
+            place(&mut part.span);
         }
-        TemplatePart::For { key_var, value_var, collection, body, span } => {
-            key_var.iter_mut().chain([value_var]).for_each(|name| place(&mut name.span));
-            move_spans(collection, place);
-            body.iter_mut().for_each(|part| move_part(part, place));
-            place(span);
+        TemplatePart::For(part) => {
+            part.key_var.iter_mut().chain([&mut part.value_var]).for_each(|name| place(&mut name.span));
+            move_spans(&mut part.collection, place);
+            part.body.iter_mut().for_each(|part| move_part(part, place));
+            place(&mut part.span);
         }
     }
 }

@@ -99,15 +99,44 @@ pub(super) const MAX_ERRORS: usize = 100;
 const NEAR_FRAMES: usize = 64;
 
 pub(super) fn lex(text: &str, file: FileId, mode: Mode) -> Lexed {
-    let mut lexer = Lexer::new(text, file, mode);
-    lexer.run();
+    let tokens = || Vec::with_capacity(text.len() / 5);
+    let mut lexer = Lexer { tokens: tokens(), ..Lexer::new(text, file, mode) };
+    lexer.run(usize::MAX);
     if lexer.ended_in_heredoc && lexer.marker_in_sequence {
         // A `${` without `}` swallowed its heredoc's end marker: again, and now the marker wins.
-        lexer = Lexer { marker_ends_sequence: true, ..Lexer::new(text, file, mode) };
-        lexer.run();
+        lexer = Lexer { tokens: tokens(), marker_ends_sequence: true, ..Lexer::new(text, file, mode) };
+        lexer.run(usize::MAX);
     }
     lexer.errors.sort_by_key(|d| d.span().map(|s| s.start));
     Lexed { tokens: lexer.tokens, errors: lexer.errors, depth: lexer.depth }
+}
+
+/// A file a few whole lines at a time: the tokens of a large one take more room than its tree. For files without
+/// mistakes; what follows from one is for [`lex`].
+pub(super) struct Pieces<'a> {
+    lexer: Lexer<'a>,
+    least: usize,
+}
+
+impl<'a> Pieces<'a> {
+    /// Each of at least so many tokens, but for the last.
+    pub fn new(text: &'a str, file: FileId, least: usize) -> Self {
+        let tokens = Vec::with_capacity(least.min(text.len()) + 100);
+        Self { lexer: Lexer { tokens, ..Lexer::new(text, file, Mode::Code) }, least }
+    }
+
+    /// The next tokens, up to a line break outside of all brackets, and [`Kind::End`]; their depth. None where
+    /// something is wrong.
+    pub fn next(&mut self) -> Option<(&[Token], usize)> {
+        let lexer = &mut self.lexer;
+        lexer.tokens.clear();
+        lexer.run(self.least);
+        lexer.errors.is_empty().then_some((&lexer.tokens, lexer.depth))
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.lexer.is_at_end()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,7 +192,7 @@ impl<'a> Lexer<'a> {
             file,
             mode,
             pos: if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 },
-            tokens: Vec::with_capacity(text.len() / 5),
+            tokens: Vec::new(),
             frames: Vec::new(),
             sequences: Vec::new(),
             errors: Vec::new(),
@@ -175,18 +204,31 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn run(&mut self) {
-        while self.pos < self.bytes.len() {
+    /// To the end of the text, or of a line after which there are `enough` tokens and nothing is open.
+    fn run(&mut self, enough: usize) {
+        while !self.is_at_end() {
             match self.frames.last().map(|f| f.within) {
                 Some(Within::Quote { .. }) => self.quoted_text(),
                 Some(Within::Heredoc { marker, line_start }) => self.heredoc_text(marker, line_start),
                 None if self.mode == Mode::Template => self.text_line(),
-                _ => self.code(),
+                None => {
+                    self.code();
+                    let line_ends = |t: &Token| t.kind == Kind::Newline;
+                    if self.tokens.len() >= enough && self.tokens.last().is_some_and(line_ends) {
+                        break;
+                    }
+                }
+                Some(_) => self.code(),
             }
         }
-        self.at_end();
-        let end = self.bytes.len();
-        self.emit(Kind::End, end, end);
+        if self.is_at_end() {
+            self.at_end();
+        }
+        self.emit(Kind::End, self.pos, self.pos);
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.pos >= self.bytes.len()
     }
 
     // ---- tokens and pairs

@@ -11,7 +11,7 @@ const FEW: usize = 12;
 
 /// The first place of each attribute name in one body.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     many: BTreeMap<Arc<str>, usize>,
 }
 
@@ -30,7 +30,7 @@ impl Names {
 impl Parser<'_> {
     pub(super) fn file_body(&mut self) -> Body {
         let mut body = Body::default();
-        self.items(&mut body, None);
+        self.items(&mut body, &mut Names::default(), None);
         body.span = Span::new(self.file, 0, self.text.len());
         body
     }
@@ -38,12 +38,11 @@ impl Parser<'_> {
     /// Finds what is wrong, and makes no tree.
     pub(super) fn check_file(&mut self) {
         self.keeps_blocks = false;
-        self.items(&mut Body::default(), None);
+        self.items(&mut Body::default(), &mut Names::default(), None);
     }
 
     /// Items up to the closer of `open`, or the end of the file. The closer itself stays.
-    fn items(&mut self, body: &mut Body, open: Option<usize>) {
-        let mut names = Names::default();
+    pub(super) fn items(&mut self, body: &mut Body, names: &mut Names, open: Option<usize>) {
         loop {
             match self.peek() {
                 Kind::Newline => {
@@ -52,7 +51,7 @@ impl Parser<'_> {
                 Kind::End => return,
                 _ if self.gives_up() => return,
                 Kind::CloseBrace if open.is_some() => return,
-                Kind::Ident => self.item(body, &mut names),
+                Kind::Ident => self.item(body, names),
                 _ => {
                     let start = self.pos;
                     let diags = self.diags.len();
@@ -182,10 +181,11 @@ impl Parser<'_> {
         let diags = self.diags.len();
         let kind_token = self.next();
         let kind = self.ident(kind_token);
-        let mut labels: Vec<Ident> = Vec::new();
+        let mut labels = self.spare.labels.take();
         while let Some(label) = self.label() {
             labels.push(label);
         }
+        let labels = self.spare.labels.packed(labels);
         let header = kind.span.to(labels.last().map_or(kind.span, |l| l.span));
         let Some(open) = self.block_brace(&kind) else {
             self.skip_item(start, diags);
@@ -293,16 +293,16 @@ impl Parser<'_> {
 
     /// From behind the `{` to behind its `}`.
     fn block_body(&mut self, open: usize) -> Body {
-        let mut body = Body::default();
+        let (attributes, blocks) = (self.spare.attributes.take(), self.spare.blocks.take());
+        let mut body = Body { attributes, blocks, span: Span::default() };
         let diags = self.diags.len();
         if !matches!(self.peek(), Kind::Newline | Kind::End | Kind::CloseBrace) {
             self.single_line(&mut body, open);
         }
         let wrong = self.diags.len() > diags;
-        self.items(&mut body, Some(open));
-        // Most blocks hold one or two: room for four each would be most of a tree.
-        body.attributes.shrink_to_fit();
-        body.blocks.shrink_to_fit();
+        self.items(&mut body, &mut Names::default(), Some(open));
+        body.attributes = self.spare.attributes.packed(body.attributes);
+        body.blocks = self.spare.blocks.packed(body.blocks);
         if wrong && let Some(close) = self.mate(open) {
             // That the braces do not match in their lines is said already.
             let close = self.span(self.tokens[close]);

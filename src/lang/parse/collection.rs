@@ -2,7 +2,7 @@
 
 use super::{Kind, Node, Parsed, Parser, Stop, Token};
 use crate::diag::{Diagnostic, Span};
-use crate::lang::syntax::{Expr, ExprKind, ForExpr, Ident, ObjectItem, TemplatePart};
+use crate::lang::syntax::{Call, Expr, ExprKind, ForExpr, Ident, ObjectItem};
 
 impl Parser<'_> {
     pub(super) fn tuple(&mut self, open: usize) -> Parsed<Node> {
@@ -23,19 +23,19 @@ impl Parser<'_> {
         sign: &str,
         expands: bool,
     ) -> Parsed<(Vec<Expr>, usize, Token)> {
-        let mut items = Vec::new();
+        let mut items = self.spare.exprs.take();
         let mut below = 0;
         loop {
             if let Some(close) = self.eat(closer) {
-                return Ok((items, below, close));
+                return Ok((self.spare.exprs.packed(items), below, close));
             }
-            let start = self.found().1;
+            let start = self.span(self.peek_token());
             match self.list_item(open, closer, sign, expands) {
                 Ok(item) => {
                     below = below.max(item.height);
                     items.push(item.expr);
                     if let Some(ellipsis) = expands.then(|| self.eat(Kind::Ellipsis)).flatten() {
-                        return Ok((items, below, ellipsis));
+                        return Ok((self.spare.exprs.packed(items), below, ellipsis));
                     }
                 }
                 Err(stop) => {
@@ -73,7 +73,7 @@ impl Parser<'_> {
     }
 
     fn object_items(&mut self, open: usize) -> Parsed<Node> {
-        let mut items = Vec::new();
+        let mut items = self.spare.items.take();
         let mut below = 0;
         let close = loop {
             if self.eat(Kind::Newline).is_some() {
@@ -92,6 +92,7 @@ impl Parser<'_> {
             self.eat(Kind::Comma);
         };
         let span = self.span(self.tokens[open]).to(self.span(close));
+        let items = self.spare.items.packed(items);
         self.node(ExprKind::Object(items), span, below)
     }
 
@@ -107,22 +108,17 @@ impl Parser<'_> {
             return self.fail(self.blame_unclosed(open, diagnostic));
         }
         // A bare name stands for itself, and so do the keywords.
-        let name = match &key.expr.kind {
-            ExprKind::Root(name) => Some(name.clone()),
+        let span = key.expr.span;
+        let below = value.height.max(key.height);
+        let kind = match key.expr.kind {
+            ExprKind::Root(value) => ExprKind::Text { value, bare: true },
             ExprKind::Literal(literal) if literal.as_number().is_none() => {
-                let span = key.expr.span;
-                Some(self.word(&self.text[span.start as usize..span.end as usize]))
+                let value = self.word(&self.text[span.start as usize..span.end as usize]);
+                ExprKind::Text { value, bare: true }
             }
-            _ => None,
+            other => other,
         };
-        let below = value.height.max(key.height + usize::from(name.is_some()));
-        let key = match name {
-            Some(name) => {
-                let span = key.expr.span;
-                Expr { kind: ExprKind::Template(vec![TemplatePart::Literal(name, span)]), span }
-            }
-            None => key.expr,
-        };
+        let key = Expr { kind, span };
         Ok((ObjectItem { key, value: value.expr }, below))
     }
 
@@ -133,7 +129,7 @@ impl Parser<'_> {
         if next == Kind::Ident && matches!(key.expr.kind, ExprKind::Index { .. } | ExprKind::GetAttr { .. }) {
             diagnostic = diagnostic.help("a key with dots or spaces needs quotes");
         } else if matches!(next, Kind::Comma | Kind::CloseBrace)
-            && matches!(key.expr.kind, ExprKind::Template(_))
+            && matches!(key.expr.kind, ExprKind::Text { .. } | ExprKind::Template(_))
         {
             diagnostic = diagnostic.help("a list is written in square brackets: `[a, b]`");
         }
@@ -268,7 +264,7 @@ impl Parser<'_> {
             Err(stop) => return self.skip_bracket(open, stop),
         };
         let span = name.span.to(close);
-        self.node(ExprKind::Call { name, args, expand_last }, span, below)
+        self.node(ExprKind::Call(Box::new(Call { name, args, expand_last })), span, below)
     }
 
     fn function_name(&mut self, first: Token) -> Parsed<Ident> {

@@ -32,16 +32,18 @@ pub(super) fn expr(e: &Expr) -> String {
             Kind::Number(n) => n.to_string(),
             other => format!("{other:?}"),
         },
+        ExprKind::Text { value, .. } => format!("\"{}\"", literal(value)),
         ExprKind::Template(p) => format!("\"{}\"", parts(p)),
         ExprKind::Root(name) => name.to_string(),
-        ExprKind::GetAttr { base, name } => format!("{}.{}", expr(base), name.name),
+        ExprKind::GetAttr { base, name, .. } => format!("{}.{name}", expr(base)),
         ExprKind::Index { base, key } => format!("{}[{}]", expr(base), expr(key)),
         ExprKind::Splat { base, full, each } => {
             format!("(splat{} {} {})", if *full { "" } else { "-attr" }, expr(base), expr(each))
         }
         ExprKind::SplatItem => "@".into(),
-        ExprKind::Call { name, args, expand_last } => {
-            format!("{}({}{})", name.name, list(args), if *expand_last { " ..." } else { "" })
+        ExprKind::Call(call) => {
+            let expand = if call.expand_last { " ..." } else { "" };
+            format!("{}({}{expand})", call.name.name, list(&call.args))
         }
         ExprKind::Unary { op, operand } => {
             format!("({} {})", if *op == UnaryOp::Not { "!" } else { "-" }, expr(operand))
@@ -71,23 +73,24 @@ pub(super) fn expr(e: &Expr) -> String {
 
 pub(super) fn parts(parts: &[TemplatePart]) -> String {
     let one = |part: &TemplatePart| match part {
-        TemplatePart::Literal(text, _) => text.escape_debug().to_string().replace("\\\"", "'"),
+        TemplatePart::Literal(text, _) => literal(text),
         TemplatePart::Interpolation(e) => format!("${{{}}}", expr(e)),
-        TemplatePart::If { condition, then, otherwise, .. } => {
-            format!(
-                "%{{if {}}}{}%{{else}}{}%{{end}}",
-                expr(condition),
-                self::parts(then),
-                self::parts(otherwise)
-            )
+        TemplatePart::If(p) => {
+            let (then, otherwise) = (self::parts(&p.then), self::parts(&p.otherwise));
+            format!("%{{if {}}}{then}%{{else}}{otherwise}%{{end}}", expr(&p.condition))
         }
-        TemplatePart::For { key_var, value_var, collection, body, .. } => {
-            let key = key_var.as_ref().map(|k| format!("{},", k.name)).unwrap_or_default();
-            format!("%{{for {key}{} in {}}}{}%{{end}}", value_var.name, expr(collection), self::parts(body))
+        TemplatePart::For(p) => {
+            let key = p.key_var.as_ref().map(|k| format!("{},", k.name)).unwrap_or_default();
+            let (collection, body) = (expr(&p.collection), self::parts(&p.body));
+            format!("%{{for {key}{} in {collection}}}{body}%{{end}}", p.value_var.name)
         }
     };
     let parts: Vec<String> = parts.iter().map(one).collect();
     parts.join("|")
+}
+
+fn literal(text: &str) -> String {
+    text.escape_debug().to_string().replace("\\\"", "'")
 }
 
 fn operator(op: BinaryOp) -> &'static str {

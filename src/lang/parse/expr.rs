@@ -148,9 +148,9 @@ impl Parser<'_> {
 
     fn name(&mut self, token: Token) -> Node {
         let kind = match self.slice(token) {
-            "true" => ExprKind::Literal(Value::bool(true)),
-            "false" => ExprKind::Literal(Value::bool(false)),
-            "null" => ExprKind::Literal(Value::null(Type::Dynamic)),
+            "true" => ExprKind::Literal(Value::bool(true).into()),
+            "false" => ExprKind::Literal(Value::bool(false).into()),
+            "null" => ExprKind::Literal(Value::null(Type::Dynamic).into()),
             name => ExprKind::Root(self.word(name)),
         };
         self.leaf(kind, self.span(token))
@@ -159,7 +159,7 @@ impl Parser<'_> {
     fn number(&mut self, token: Token) -> Node {
         let span = self.span(token);
         match self.slice(token).parse::<Number>() {
-            Ok(number) => self.leaf(ExprKind::Literal(Value::number(number)), span),
+            Ok(number) => self.leaf(ExprKind::Literal(Value::number(number).into()), span),
             Err(_) => {
                 self.report(
                     Diagnostic::error("invalid-number", format!("{} is not a number", self.describe(token)))
@@ -215,9 +215,10 @@ impl Parser<'_> {
         match self.peek() {
             Kind::Ident => {
                 let token = self.next();
-                let name = self.ident(token);
-                let span = base.expr.span.to(name.span);
-                self.node(ExprKind::GetAttr { base: Box::new(base.expr), name }, span, base.height)
+                let name = self.word(self.slice(token));
+                let span = base.expr.span.to(self.span(token));
+                let kind = ExprKind::GetAttr { base: Box::new(base.expr), name, name_start: token.start };
+                self.node(kind, span, base.height)
             }
             Kind::Number => {
                 let token = self.next();

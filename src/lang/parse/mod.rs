@@ -16,8 +16,8 @@ pub(super) mod dump;
 #[cfg(test)]
 mod tests;
 
-use super::lexer::{Kind, Lexed, MAX_ERRORS, Mode, Token, UNPAIRED, lex};
-use super::syntax::{Body, Expr, ExprKind, Ident, TemplatePart};
+use super::lexer::{Kind, Lexed, MAX_ERRORS, Mode, Pieces, Token, UNPAIRED, lex};
+use super::syntax::{Attribute, Block, Body, Expr, ExprKind, Ident, ObjectItem, TemplatePart};
 use crate::diag::{Diagnostic, FileId, Sources, Span};
 use std::sync::Arc;
 use text::Interner;
@@ -29,8 +29,16 @@ pub const MAX_DEPTH: usize = 1_000;
 const SHALLOW: usize = 48;
 const DEEP_STACK_BYTES: usize = 128 << 20;
 
+/// So many tokens stay in the processor's nearest memory.
+const PIECE_TOKENS: usize = 2_000;
+
 /// Parses a configuration file (`.hcl`, `.tf`, `.tfvars`).
 pub fn parse_file(sources: &Sources, file: FileId) -> (Body, Vec<Diagnostic>) {
+    if sources.undecodable(file).next().is_none()
+        && let Some(body) = parse_in_pieces(sources.text(file), file, PIECE_TOKENS)
+    {
+        return (body, Vec::new());
+    }
     let (_, body, diags) = parse_whole(sources, file, |p| p.file_body());
     (body, diags)
 }
@@ -83,6 +91,27 @@ pub(super) fn parse_template_text(
 pub(super) fn parse_tokens(sources: &Sources, file: FileId) -> (Vec<Token>, Vec<Diagnostic>) {
     let (lexed, (), diags) = parse_whole(sources, file, |p| p.check_file());
     (lexed.tokens, diags)
+}
+
+/// A file without any mistake, whose tokens need not all be there at once.
+fn parse_in_pieces(text: &str, file: FileId, least_tokens: usize) -> Option<Body> {
+    if text.len() >= u32::MAX as usize {
+        return None;
+    }
+    let mut pieces = Pieces::new(text, file, least_tokens);
+    let mut body = Body { span: Span::new(file, 0, text.len()), ..Body::default() };
+    let mut attributes = body::Names::default();
+    let (mut names, mut spare) = (Interner::default(), Spare::default());
+    while !pieces.is_at_end() {
+        let (tokens, _) = pieces.next().filter(|&(_, depth)| depth <= SHALLOW)?;
+        let mut parser = Parser { names, spare, ..Parser::new(text, file, tokens, &[], MAX_DEPTH) };
+        parser.items(&mut body, &mut attributes, None);
+        if !parser.diags.is_empty() {
+            return None;
+        }
+        Parser { names, spare, .. } = parser;
+    }
+    Some(body)
 }
 
 fn parse_whole<T: Default + Send>(
@@ -139,7 +168,7 @@ fn parse_lexed<T: Default + Send>(
     }
     let lexed = lex(text, file, mode);
     let run = |limit| {
-        let mut parser = Parser::new(text, file, &lexed, limit);
+        let mut parser = Parser::new(text, file, &lexed.tokens, &lexed.errors, limit);
         let tree = rule(&mut parser);
         (tree, parser.finish())
     };
@@ -188,15 +217,58 @@ struct Parser<'a> {
     limit: usize,
     diags: Vec<Diagnostic>,
     names: Interner,
+    spare: Spare,
+}
+
+/// Lists under way. What a list becomes when it is complete takes no more room than it needs.
+#[derive(Default)]
+struct Spare {
+    exprs: Lists<Expr>,
+    items: Lists<ObjectItem>,
+    parts: Lists<TemplatePart>,
+    attributes: Lists<Attribute>,
+    blocks: Lists<Block>,
+    labels: Lists<Ident>,
+}
+
+struct Lists<T>(Vec<Vec<T>>);
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Lists<T> {
+    fn take(&mut self) -> Vec<T> {
+        self.0.pop().unwrap_or_default()
+    }
+
+    fn packed(&mut self, mut list: Vec<T>) -> Vec<T> {
+        if list.len() > 100 {
+            list.shrink_to_fit();
+            return list;
+        }
+        let mut packed = Vec::with_capacity(list.len());
+        packed.append(&mut list);
+        self.0.push(list);
+        packed
+    }
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, file: FileId, lexed: &'a Lexed, limit: usize) -> Self {
+    fn new(
+        text: &'a str,
+        file: FileId,
+        tokens: &'a [Token],
+        lex_errors: &'a [Diagnostic],
+        limit: usize,
+    ) -> Self {
         Self {
             text,
             file,
-            tokens: &lexed.tokens,
-            lex_errors: &lexed.errors,
+            tokens,
+            lex_errors,
             pos: 0,
             newlines: true,
             keeps_blocks: true,
@@ -204,6 +276,7 @@ impl<'a> Parser<'a> {
             limit,
             diags: Vec::new(),
             names: Interner::default(),
+            spare: Spare::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::text::unescape_plain;
 use super::{Kind, Node, Parsed, Parser, Stop};
 use crate::diag::{Diagnostic, Span};
-use crate::lang::syntax::{Expr, ExprKind, Ident, TemplatePart};
+use crate::lang::syntax::{Expr, ExprKind, Ident, TemplateFor, TemplateIf, TemplatePart};
 use std::borrow::Cow;
 
 /// One part of a template before `if` and `for` are put together.
@@ -49,11 +49,10 @@ impl<'a> Parser<'a> {
         };
         let (open, close_token) = (self.tokens[open], self.tokens[close]);
         self.pos = close + 1;
-        let inner = Span { file: self.file, start: open.end, end: close_token.start };
         let value = text.map_or(Cow::Borrowed(""), |t| self.unescape(self.slice(t), t.start as usize));
-        let parts = vec![TemplatePart::Literal(self.word(&value), inner)];
         let span = self.span(open).to(self.span(close_token));
-        Some(Node { expr: Expr { kind: ExprKind::Template(parts), span }, height: 2 })
+        let value = self.word(&value);
+        Some(self.leaf(ExprKind::Text { value, bare: false }, span))
     }
 
     pub(super) fn whole_template(&mut self) -> Vec<TemplatePart> {
@@ -191,7 +190,8 @@ impl<'a> Parser<'a> {
     // ---- directives put together
 
     fn assemble(&mut self, pieces: Vec<Piece<'a>>, end: Span) -> Parsed<Template> {
-        let mut builder = Builder { open: Vec::new(), parts: Vec::new(), below: 0 };
+        let parts = self.spare.parts.take();
+        let mut builder = Builder { open: Vec::new(), parts, below: 0 };
         let mut pieces = pieces.into_iter().peekable();
         while let Some(piece) = pieces.next() {
             let result = match piece {
@@ -230,7 +230,8 @@ impl<'a> Parser<'a> {
             builder.add(TemplatePart::Literal(self.word(""), span), 1);
         }
         self.check_height(builder.below + 1, end)?;
-        Ok(Template { parts: builder.parts, height: builder.below, end })
+        let parts = self.spare.parts.packed(builder.parts);
+        Ok(Template { parts, height: builder.below, end })
     }
 }
 
@@ -310,10 +311,11 @@ impl Builder {
                     Some(then) => (then, inner),
                     None => (inner, Vec::new()),
                 };
-                TemplatePart::If { condition, then, otherwise, span }
+                TemplatePart::If(Box::new(TemplateIf { condition, then, otherwise, span }))
             }
             Opener::For { key_var, value_var, collection } => {
-                TemplatePart::For { key_var, value_var, collection, body: inner, span }
+                let body = inner;
+                TemplatePart::For(Box::new(TemplateFor { key_var, value_var, collection, body, span }))
             }
         };
         self.add(part, height);

@@ -1,6 +1,8 @@
-use super::{MAX_DEPTH, dump, parse_expression, parse_file, parse_template};
-use crate::diag::{Diagnostic, Sources};
-use crate::lang::syntax::Body;
+use super::{
+    MAX_DEPTH, Mode, dump, parse_expression, parse_file, parse_in_pieces, parse_lexed, parse_template,
+};
+use crate::diag::{Diagnostic, FileId, Sources};
+use crate::lang::syntax::{Body, Expr, TemplatePart};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> (Body, Vec<Diagnostic>, Vec<String>) {
@@ -43,6 +45,58 @@ fn check_template(text: &str, expect: &str) {
     let (parts, diags) = parse_template(&sources, file);
     assert!(diags.is_empty(), "{text:?}: {diags:#?}");
     assert_eq!(dump::parts(&parts), expect, "{text:?}");
+}
+
+// ---- in pieces
+
+/// Whether a file without mistakes is the same tree when each piece is one line; None where it has some.
+fn is_the_same_in_pieces(text: &str) -> Option<bool> {
+    let (_, whole, diags) = parse_lexed(text, FileId(0), Mode::Code, MAX_DEPTH, |p| p.file_body());
+    let sizes = [1, 7, 100];
+    diags
+        .is_empty()
+        .then(|| sizes.iter().all(|&n| parse_in_pieces(text, FileId(0), n).as_ref() == Some(&whole)))
+}
+
+#[test]
+fn files_are_the_same_in_pieces() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for dir in ["envs", "modules", "fixtures"] {
+        for entry in walkdir::WalkDir::new(root.join(dir)).into_iter().flatten() {
+            let name = entry.file_name().to_string_lossy();
+            if [".tf", ".hcl", ".tfvars"].iter().any(|end| name.ends_with(end)) {
+                let text = std::fs::read_to_string(entry.path()).expect("a fixture can be read");
+                assert_ne!(is_the_same_in_pieces(&text), Some(false), "{}", entry.path().display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "{count} files");
+}
+
+#[test]
+fn pieces_end_where_nothing_is_open() {
+    for text in [
+        "a = <<E\nx\n\n${[\n1\n]}\nE\nb = 1",
+        "a = [\n1,\n2\n]\nb {\n}\n\n# c\n\nd = \"${\n1\n}\"\n",
+        "/* a\n\n */ b = 1\n/* c\n */ d = 2\n",
+        "\u{feff}a = 1\r\n\r\nb = (\r\n2\r\n)\r\n",
+        "\n\n# only this",
+        "",
+    ] {
+        assert_eq!(is_the_same_in_pieces(text), Some(true), "{text:?}");
+    }
+    for wrong in ["a = 1\na = 2\n", "a = 1\n}\n", "a = 1\nb {\n", "a = 1\nb = \"\n", "a = 1\nb = \nc = 1\n"] {
+        assert_eq!(parse_in_pieces(wrong, FileId(0), 1), None, "{wrong:?}");
+    }
+}
+
+/// Most of the memory of a large file's tree is these.
+#[test]
+fn nodes_are_small() {
+    assert_eq!(size_of::<Expr>(), 48);
+    assert!(size_of::<TemplatePart>() <= 56, "{}", size_of::<TemplatePart>());
 }
 
 // ---- what is understood

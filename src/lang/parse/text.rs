@@ -10,14 +10,10 @@ const SLOTS: usize = 1024;
 const MAX_SHARED_BYTES: usize = 40;
 
 /// Names and short strings repeat: a lossy table keeps the last one of each hash.
+#[derive(Default)]
 pub(super) struct Interner {
+    /// None before the first name.
     slots: Vec<Option<Arc<str>>>,
-}
-
-impl Default for Interner {
-    fn default() -> Self {
-        Self { slots: vec![None; SLOTS] }
-    }
 }
 
 impl Interner {
@@ -33,7 +29,11 @@ impl Interner {
         if text.len() > MAX_SHARED_BYTES {
             return text.into();
         }
-        let slot = &mut self.slots[(hash(text.as_bytes()) >> 48) as usize % SLOTS];
+        let index = (hash(text.as_bytes()) >> 48) as usize % SLOTS;
+        if self.slots.is_empty() {
+            self.slots = vec![None; SLOTS];
+        }
+        let slot = &mut self.slots[index];
         match slot {
             Some(known) if **known == *text => known.clone(),
             _ => slot.insert(text.into()).clone(),

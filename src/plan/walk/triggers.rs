@@ -82,7 +82,7 @@ fn trigger(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Tr
     let mut steps = Vec::new();
     for link in links.into_iter().rev() {
         steps.push(match &link.kind {
-            ExprKind::GetAttr { name, .. } => (Value::string(name.name.clone()), false),
+            ExprKind::GetAttr { name, .. } => (Value::string(name.clone()), false),
             ExprKind::Index { key, .. } => (eval(key, scope, diags), true),
             _ => return None,
         });
