@@ -4,8 +4,9 @@ use super::decl::{DeclKey, Name, Provisioner, Repetition, Validation};
 use super::load::{Sorter, take, unknown_argument};
 use super::place::{Place, Target};
 use crate::addr::{InstanceKey, Mode};
-use crate::diag::{Diagnostic, Span};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::lang::syntax::{Attribute, Block, Body, Expr};
+use std::collections::BTreeMap;
 
 /// `moved { from = … to = … }`
 #[derive(Debug)]
@@ -295,5 +296,21 @@ impl Sorter<'_> {
         let enabled = take(&mut inner, "enabled");
         self.nothing_else("lifecycle", &inner, &["enabled"]);
         enabled.map(|a| a.expr)
+    }
+}
+
+/// What can be said before anything is evaluated; with `for_each` that is told when planning.
+pub(super) fn imported_twice(imports: &[Import], diags: &mut Diagnostics) {
+    let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+    for import in imports.iter().filter(|import| import.for_each.is_none()) {
+        let Ok(place) = import.to.clone().constant() else { continue };
+        if let Some(first) = seen.insert(place.to_string(), import.to.span) {
+            diags.push(
+                Diagnostic::error("duplicate", format!("{place} is imported twice"))
+                    .label(import.to.span, "here")
+                    .label(first, "and here")
+                    .help("remove one of them"),
+            );
+        }
     }
 }

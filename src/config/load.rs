@@ -1,5 +1,6 @@
 //! One directory → one [`Module`].
 
+use super::blocks;
 use super::decl::*;
 use super::json::parse_json_file;
 use super::overrides::{self, ParsedFile};
@@ -48,6 +49,7 @@ pub fn load_directory(dir: &Path, sources: &mut Sources, diags: &mut Diagnostics
     for ParsedFile { body, own } in files {
         Sorter { module: &mut module, diags, own_blocks: own }.file(body);
     }
+    blocks::imported_twice(&module.imports, diags);
     module.resources.sort_keys();
     module.resources.shrink_to_fit();
     Ok(module)

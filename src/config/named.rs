@@ -149,11 +149,7 @@ impl Sorter<'_> {
             let d = Diagnostic::error("missing-argument", format!("output `{}` has no `value`", name.name));
             self.diags.push(d.at(block.header).help("add `value = …`"));
             self.diags.extend(body.attributes.iter().filter_map(not_of_output));
-            for inner in body.blocks.iter().filter(|b| &*b.kind.name != "precondition") {
-                let problem = format!("`output` has no block `{}`", inner.kind.name);
-                let d = Diagnostic::error("unknown-block", problem).at(inner.header);
-                self.diags.push(d.help("it may hold `precondition` blocks"));
-            }
+            self.diags.extend(body.blocks.iter().filter_map(not_in_output));
             return;
         };
         let mut output = Output {
@@ -175,10 +171,19 @@ impl Sorter<'_> {
             }
         }
         for inner in body.blocks {
-            output.preconditions.extend(self.validation(inner));
+            match not_in_output(&inner) {
+                None => output.preconditions.extend(self.validation(inner)),
+                Some(problem) => self.diags.push(problem),
+            }
         }
         self.module.outputs.insert(name.name, output);
     }
+}
+
+fn not_in_output(block: &Block) -> Option<Diagnostic> {
+    let problem = format!("`output` has no block `{}`", block.kind.name);
+    let diagnostic = Diagnostic::error("unknown-block", problem).at(block.header);
+    (&*block.kind.name != "precondition").then(|| diagnostic.help("it may hold `precondition` blocks"))
 }
 
 fn not_of_output(attribute: &Attribute) -> Option<Diagnostic> {

@@ -8,14 +8,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A place as written, its keys still expressions (`import` takes `each.key`).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     pub modules: Vec<(Name, Option<TargetKey>)>,
     pub resource: Option<(DeclKey, Option<TargetKey>)>,
     pub span: Span,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum TargetKey {
     Known(InstanceKey),
     Computed(Expr),
@@ -96,6 +96,9 @@ impl FromStr for Place {
 
 impl Target {
     pub fn parse(expr: &Expr) -> Result<Self, Box<Diagnostic>> {
+        if matches!(expr.kind, ExprKind::Text { bare: false, .. }) {
+            return Err(Box::new(expected(expr.span).help("write the address without quotes")));
+        }
         let steps = match super::constant_string(expr) {
             // The JSON syntax has no other way to write it.
             Some(text) => split_steps(&text)

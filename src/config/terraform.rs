@@ -62,10 +62,15 @@ impl Reader<'_> {
 
     fn state_place(&mut self, block: Block) {
         if let Some(first) = &self.module.backend {
+            // Beside a `cloud` it is the `backend` that is one too many, wherever it stands.
+            let (extra, other) = match (&*first.kind.name, &*block.kind.name) {
+                ("backend", "cloud") => (first.header, block.header),
+                _ => (block.header, first.header),
+            };
             self.diags.push(
                 Diagnostic::error("duplicate", "it is said twice where state is kept")
-                    .label(block.header, "said again here")
-                    .label(first.header, "first said here")
+                    .label(extra, "said here")
+                    .label(other, "and here")
                     .help("keep one `backend` or `cloud` block"),
             );
             return;

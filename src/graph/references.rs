@@ -159,8 +159,11 @@ impl Graph {
 
     fn module_targets(&self, child: ModuleId, t: &Traversal) -> Vec<Node> {
         let module = &self.modules[child].module;
-        // The first attribute after the instance key, if any.
-        let output = t.steps.iter().skip(1).find_map(|s| match s {
+        // The first attribute after the instance key, if any; the key may be written as an attribute.
+        let entry = &self.modules[child];
+        let call = entry.parent.and_then(|parent| self.modules[parent].module.calls.get(&entry.name));
+        let by_key = call.is_some_and(|call| matches!(call.repetition, Repetition::ForEach(_)));
+        let output = t.steps.iter().skip(if by_key { 2 } else { 1 }).find_map(|s| match s {
             crate::lang::syntax::Step::Attr(name, _) => Some(name),
             crate::lang::syntax::Step::Index(..) => None,
         });

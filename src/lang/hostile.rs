@@ -29,6 +29,92 @@ fn what_fuzzing_found_stays_mended() {
     assert!(count > 0);
 }
 
+/// The texts of all fixtures, to make others of.
+fn corpus() -> Vec<Vec<u8>> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut texts = Vec::new();
+    for entry in walkdir::WalkDir::new(fixtures).sort_by_file_name().into_iter().flatten() {
+        let path = entry.path();
+        let Ok(text) = std::fs::read(path) else { continue };
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("tf" | "hcl" | "tfvars" | "json") if text.len() < 20_000 => texts.push(text),
+            Some("jsonl")
+                if path.parent().is_some_and(|dir| dir.ends_with("lang") || dir.ends_with("fmt")) =>
+            {
+                let cases = text.split(|b| *b == b'\n').filter_map(|l| serde_json::from_slice(l).ok());
+                texts.extend(cases.flat_map(|case: serde_json::Value| {
+                    let files = case["files"].as_object().into_iter().flat_map(|files| files.values());
+                    let found = files.chain([&case["expr"]]).filter_map(|text| text.as_str());
+                    found.map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>()
+                }));
+            }
+            _ => {}
+        }
+    }
+    texts
+}
+
+/// Says which text it was when a property does not hold.
+struct Shown<'t>(&'t [u8]);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- for this text:\n{}\n---", self.0.escape_ascii());
+        }
+    }
+}
+
+fn mutated(corpus: &[Vec<u8>], random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+    const SIGNS: [&str; 32] = [
+        "${", "%{", "}", "{", "[", "]", "(", ")", "\"", "<<E\n", "<<-E\n", "\nE\n", "\\", "\\u00", "#", "/*",
+        "*/", "//", "...", ".*", "[*]", "=", "=>", "?", ":", "::", "\r\n", "\n", "\u{feff}", "é", "~}", "\0",
+    ];
+    let mut text = corpus[random(corpus.len())].clone();
+    for _ in 0..=random(4) {
+        let (at, to) = (random(text.len() + 1), random(text.len() + 1));
+        let (at, to) = (at.min(to), at.max(to));
+        match random(7) {
+            0 => drop(text.drain(at..to.min(at + 20))),
+            1 => {
+                let part = text[at..to.min(at + 200)].to_vec();
+                text.splice(at..at, part);
+            }
+            2 => {
+                let other = &corpus[random(corpus.len())];
+                let start = random(other.len() + 1);
+                let part = other[start..other.len().min(start + random(60))].to_vec();
+                text.splice(at..at, part);
+            }
+            3 if at < text.len() => text[at] = random(256) as u8,
+            4 => text.truncate(to),
+            _ => drop(text.splice(at..at, SIGNS[random(SIGNS.len())].bytes())),
+        }
+    }
+    text
+}
+
+/// `MUTATIONS` says how many, `MUTATIONS_SEED` which ones.
+#[test]
+fn what_fixtures_become_by_chance_holds() {
+    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let corpus = corpus();
+    assert!(corpus.len() > 1_000, "{} texts", corpus.len());
+    let mut state = given("MUTATIONS_SEED").unwrap_or(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below.max(1)
+    };
+    for _ in 0..given("MUTATIONS").unwrap_or(300) {
+        let text = mutated(&corpus, &mut random);
+        let shown = Shown(&text);
+        all(&text);
+        drop(shown);
+    }
+}
+
 fn all(text: &[u8]) {
     properties::parse(text);
     properties::eval(text);

@@ -181,7 +181,7 @@ impl Scope for ModuleScope<'_> {
             "self" => self.this(t),
             "path" => self.path(t),
             "terraform" => match t.attr(0) {
-                Some("workspace" | "env") => {
+                Some("workspace") => {
                     Ok(Resolved { value: self.place.workspace.as_str().into(), steps_used: 1 })
                 }
                 _ => Err(no_member(t, "`workspace`")),
@@ -296,7 +296,12 @@ impl ModuleScope<'_> {
         let at = if single {
             Some((InstanceKey::None, 1))
         } else {
-            t.steps.get(1).and_then(instance_key).map(|k| (k, 2))
+            let named = |step: &Step| match (step, expansion) {
+                // `module.a.key`: an object with an attribute for each key.
+                (Step::Attr(name, _), Expansion::ForEach(_)) => Some(InstanceKey::Key(name.clone())),
+                _ => instance_key(step),
+            };
+            t.steps.get(1).and_then(named).map(|k| (k, 2))
         };
         if let Some((key, used)) = at {
             let Some(Step::Attr(output, _)) = t.steps.get(used) else {

@@ -102,18 +102,21 @@ impl Evaluator<'_> {
 
     /// Evaluated arguments; None if their number is unknown or, after a report, there is none.
     fn arguments<'e>(&mut self, args: &'e [Expr], expand: bool, env: &Env) -> Option<Vec<Argument<'e>>> {
-        let mut out: Vec<Argument> = Vec::with_capacity(args.len());
-        for expr in args {
-            out.push(Argument { value: self.expr(expr, env), expr });
+        let (last, args) = match args.split_last().filter(|_| expand) {
+            None => (None, args),
+            // First: where it is unknown Terraform does not look at the others.
+            Some((expr, before)) => (Some(Argument { value: self.expr(expr, env), expr }), before),
+        };
+        let unknown = |a: &Argument| matches!(&a.value.kind, Kind::Unknown(u) if !u.ty.is_primitive());
+        if last.as_ref().is_some_and(unknown) {
+            return None;
         }
-        if !expand {
-            return Some(out);
-        }
-        let last = out.pop()?;
+        let mut out: Vec<Argument> =
+            args.iter().map(|expr| Argument { value: self.expr(expr, env), expr }).collect();
+        let Some(last) = last else { return Some(out) };
         let marks = last.value.marks;
         let wrong = |what: String| Diagnostic::error("invalid-argument", what).at(last.expr.span);
         match &last.value.kind {
-            Kind::Unknown(u) if !u.ty.is_primitive() => return None,
             Kind::Null(_) => {
                 let diagnostic = wrong("null cannot be expanded to arguments".to_owned());
                 self.report(diagnostic.help("give an empty list for the case of null"), last.expr, env);

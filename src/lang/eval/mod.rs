@@ -19,7 +19,7 @@ mod tests;
 pub use access::step_into;
 pub use constraint::{Defaults, TypeConstraint, convert_to_constraint, type_constraint};
 pub use limits::Kept;
-pub use references::{references, text as traversal_text};
+pub use references::{references, template_references, text as traversal_text};
 
 use super::syntax::{Expr, ExprKind, Ident, Step, TemplatePart, Traversal};
 use crate::diag::{Diagnostic, Diagnostics, Span, nearest};

@@ -35,6 +35,13 @@ pub fn text(traversal: &Traversal) -> String {
     out
 }
 
+/// The same of a template.
+pub fn template_references(parts: &[TemplatePart]) -> Vec<Traversal> {
+    let mut finder = Finder { bound: Vec::new(), free_only: true, found: Vec::new() };
+    finder.template(parts);
+    finder.found
+}
+
 /// The innermost base of `expr`, and the attribute accesses and indices after it, in order.
 pub(super) fn links(expr: &Expr) -> (&Expr, Vec<&Expr>) {
     let mut links = Vec::new();

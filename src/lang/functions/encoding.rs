@@ -1,7 +1,7 @@
 //! JSON, base64, CSV, URLs and character sets.
 
 use super::{Call, Failure};
-use crate::value::{Type, Value, json_text, parse_json};
+use crate::value::{Kind, Type, Value, json_text, parse_json};
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
@@ -24,6 +24,19 @@ pub fn jsonencode(call: &Call) -> Result {
         },
         Value::string,
     ))
+}
+
+/// Of unknown text the known beginning may tell.
+pub fn type_of_json(args: &[Value]) -> Result<Type> {
+    let Kind::Unknown(unknown) = &args[0].kind else { return Ok(Type::Dynamic) };
+    let first = unknown.prefix.as_ref().and_then(|prefix| prefix.trim_start().chars().next());
+    Ok(match first {
+        Some('"') => Type::String,
+        Some('t' | 'f') => Type::Bool,
+        Some('-' | '0'..='9') => Type::Number,
+        None | Some('{' | '[' | 'n') => Type::Dynamic,
+        Some(other) => return Err(Failure::arg(0, format!("no JSON begins with `{other}`"))),
+    })
 }
 
 pub fn jsondecode(call: &Call) -> Result {

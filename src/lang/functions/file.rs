@@ -2,7 +2,7 @@
 
 use super::{Call, Failure};
 use crate::diag::{Diagnostic, Diagnostics, FileId, Severity, Sources};
-use crate::lang::eval::{Resolved, Scope, eval_template};
+use crate::lang::eval::{Resolved, Scope, eval_template, template_references};
 use crate::lang::parse::parse_template;
 use crate::lang::syntax::{Expr, ExprKind, Traversal};
 use crate::value::{Map, Type, Value};
@@ -231,7 +231,11 @@ fn render(name: &str, text: &str, variables: &Value, scope: &dyn Scope) -> Resul
     diags.extend(problems);
     let mut value = Value::dynamic();
     if !diags.has_errors() {
-        value = eval_template(&parts, &TemplateScope { variables: entries, outer: scope }, &mut diags);
+        let scope = TemplateScope { variables: entries, outer: scope };
+        // Also what is only in a branch that is not taken, or within try().
+        let names = template_references(&parts);
+        diags.extend(names.iter().filter_map(|name| scope.resolve(name).err()));
+        value = eval_template(&parts, &scope, &mut diags);
     }
     if diags.has_errors() {
         let list: Vec<String> = diags

@@ -2,9 +2,9 @@
 
 use super::power::{logarithm, power};
 use super::{Call, Failure};
-use crate::value::{Kind, Number, Value, convert};
+use crate::value::{Number, Type, Value, convert};
 
-type Result = std::result::Result<Value, Failure>;
+type Result<T = Value> = std::result::Result<T, Failure>;
 
 fn number<'a>(call: &Call<'a>, i: usize) -> std::result::Result<&'a Number, Failure> {
     call.args.get(i).and_then(Value::as_number).ok_or_else(|| Failure::arg(i, "a number is required"))
@@ -58,13 +58,16 @@ fn extreme(call: &Call, better: fn(&Number, &Number) -> bool) -> Result {
     Ok(Value::number(numbers.fold(first, |best, n| if better(n, best) { n } else { best }).clone()))
 }
 
+/// The text must be text, also where the base is not known yet.
+pub fn type_of_parseint(args: &[Value]) -> Result<Type> {
+    match args[0].ty() {
+        Type::String | Type::Dynamic => Ok(Type::Number),
+        other => Err(Failure::arg(0, format!("a string is required, but this is {}", other.a_noun()))),
+    }
+}
+
 pub fn parseint(call: &Call) -> Result {
-    let Kind::String(text) = &call.args[0].kind else {
-        return Err(Failure::arg(
-            0,
-            format!("a string is required, but this is {}", call.args[0].ty().a_noun()),
-        ));
-    };
+    let text = call.str(0);
     let radix = number(call, 1)?.to_i64().filter(|r| (2..=62).contains(r));
     let Some(radix) = radix.and_then(|r| u32::try_from(r).ok()) else {
         return Err(Failure::arg(1, "the base must be a whole number from 2 to 62"));

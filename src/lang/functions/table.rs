@@ -208,8 +208,14 @@ pub static FUNCTIONS: &[Function] = &[
     f("issensitive", "Whether the value is sensitive", &[any("value")], Bool, types::issensitive),
     f("join", "The elements with a separator between them", &[p("separator", Str)], Str, string::join)
         .rest(p("lists", ListStr)),
-    f("jsondecode", "The value that JSON text stands for", &[p("str", Str)], Any, encoding::jsondecode)
-        .nullable(),
+    g(
+        "jsondecode",
+        "The value that JSON text stands for",
+        &[p("str", Str)],
+        encoding::type_of_json,
+        encoding::jsondecode,
+    )
+    .nullable(),
     f(
         "jsonencode",
         "The value as JSON text",
@@ -257,11 +263,11 @@ pub static FUNCTIONS: &[Function] = &[
     g("nonsensitive", "The value, no longer sensitive", &[any("value")], c::first_type, types::nonsensitive)
         .nullable(),
     g("one", "The only element, or null", &[p("list", Any)], c::one_type, c::one).nullable(),
-    f(
+    g(
         "parseint",
         "The number that the digits stand for",
         &[p("number", Any), p("base", Num)],
-        Num,
+        numeric::type_of_parseint,
         numeric::parseint,
     ),
     f("pathexpand", "The path with ~ replaced", &[p("path", Str)], Str, file::pathexpand),

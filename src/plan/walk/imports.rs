@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
             if let Some(other) = into.iter().find(|w| w.address == address) {
                 diags.push(
                     Diagnostic::error("duplicate", format!("{address} is imported twice"))
-                        .label(import.span, "here")
+                        .label(import.to.span, "here")
                         .label(other.span, "and by this id")
                         .help("remove one of them"),
                 );

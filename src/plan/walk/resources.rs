@@ -218,7 +218,11 @@ impl Walk<'_> {
                 change.reason = Some(Reason::Vanished);
                 change.after = created(schema, &wanted);
             }
-            (None, _) => change.after = created(schema, &wanted),
+            (None, _) => {
+                // Nothing to replace yet; but what is named must be there.
+                self.is_triggered(instance);
+                change.after = created(schema, &wanted);
+            }
         }
         change.desired = wanted;
         if change.action == Action::Replace {

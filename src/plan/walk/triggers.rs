@@ -3,7 +3,7 @@
 use super::Walk;
 use crate::addr::InstanceKey;
 use crate::config::DeclKey;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::lang::eval::{Scope, eval};
 use crate::lang::syntax::{Expr, ExprKind};
 use crate::plan::{Action, Change};
@@ -15,6 +15,7 @@ struct Trigger {
     instance: Option<InstanceKey>,
     /// Attribute names and keys after it.
     path: Vec<Value>,
+    span: Span,
 }
 
 impl Walk<'_> {
@@ -27,17 +28,31 @@ impl Walk<'_> {
         diags: &mut Diagnostics,
     ) -> bool {
         let parsed: Vec<Trigger> = triggers.iter().filter_map(|expr| trigger(expr, scope, diags)).collect();
-        parsed.iter().any(|trigger| {
-            let named = self.changes.values().filter(|c| {
+        let mut fired = false;
+        for trigger in &parsed {
+            let of_resource = |c: &&Change| {
                 c.address.module == *module
                     && c.address.mode == trigger.key.mode
                     && c.address.type_name == trigger.key.type_name
                     && c.address.name == trigger.key.name
-                    && trigger.instance.as_ref().is_none_or(|key| *key == c.address.key)
-            });
-            named.into_iter().any(|change| fires(change, &trigger.path))
-        })
+            };
+            let all: Vec<&Change> = self.changes.values().map(|c| &**c).filter(of_resource).collect();
+            let named = |c: &Change| trigger.instance.as_ref().is_none_or(|key| *key == c.address.key);
+            if !all.is_empty() && !all.iter().any(|c| named(c)) {
+                diags.push(no_instance(trigger, &all));
+            }
+            fired |= all.into_iter().any(|change| named(change) && fires(change, &trigger.path));
+        }
+        fired
     }
+}
+
+fn no_instance(trigger: &Trigger, all: &[&Change]) -> Diagnostic {
+    let key = trigger.instance.as_ref().unwrap_or(&InstanceKey::None);
+    let keys: Vec<String> = all.iter().map(|c| c.address.key.to_string()).take(8).collect();
+    Diagnostic::error("no-such-instance", format!("there is no `{}{key}`", trigger.key))
+        .at(trigger.span)
+        .help(format!("its instances are {}", keys.join(", ")))
 }
 
 fn fires(change: &Change, path: &[Value]) -> bool {
@@ -101,5 +116,5 @@ fn trigger(expr: &Expr, scope: &dyn Scope, diags: &mut Diagnostics) -> Option<Tr
             (None, Some(i)) => u64::try_from(i).ok().map(InstanceKey::Index),
             _ => None,
         });
-    Some(Trigger { key, instance, path: steps.map(|(value, _)| value).collect() })
+    Some(Trigger { key, instance, path: steps.map(|(value, _)| value).collect(), span: expr.span })
 }
