@@ -488,7 +488,9 @@ fn an_empty_string_is_nothing() {
     // The provider plans these anew every time.
     let more = r#"
 resource "aws_launch_template" "profile" {
-  name = "profile"
+  name     = "profile"
+  image_id = "ami-0ec5a20000000e86d"
+
   iam_instance_profile {
     arn = ""
   }
