@@ -172,6 +172,12 @@ impl Row {
         if matches!(self.shape, Shape::Any) { value.is_null() } else { is_absent(value) }
     }
 
+    /// Whether a declared value says anything: where AWS chooses, `""` leaves the choice to it as null does.
+    pub fn declares(&self, value: &Value) -> bool {
+        let left_to_aws = self.presence == Presence::OptionalComputed && value.as_str() == Some("");
+        !self.is_absent(value) && !left_to_aws
+    }
+
     pub fn settable(&self) -> bool {
         self.presence != Presence::Computed
     }

@@ -1,5 +1,6 @@
 //! AWS as the engine sees it: clients, errors, and one file a resource type.
 
+pub mod arn;
 pub mod data;
 mod error;
 mod hosts;

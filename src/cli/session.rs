@@ -7,6 +7,7 @@ use super::planning::{LockArgs, PlanningArgs};
 use crate::apply::probes::Prober;
 use crate::builtin::{Context, Entropy};
 use crate::clock::Clock;
+use crate::config::variables;
 use crate::diag::{Diagnostic, Diagnostics, Severity, Span};
 use crate::graph::{Graph, Node};
 use crate::plan::values::Place;
@@ -59,7 +60,7 @@ pub fn unconnected() -> Providers {
 /// Looks for mistakes without AWS; `thorough`: those too that do no harm now.
 ///
 /// First for what is wrong whatever the values, every block once: as in Terraform, what depends on the values
-/// is told only when nothing of that kind is left.
+/// is told only when nothing of that kind is left; and not at all of a module, whose values others give.
 pub fn validate(environment: &Environment, thorough: bool) -> (Graph, Diagnostics) {
     let mut certain = Diagnostics::default();
     let provider = Rc::new(unconnected());
@@ -77,7 +78,9 @@ pub fn validate(environment: &Environment, thorough: bool) -> (Graph, Diagnostic
     certain.extend(validated(walk().without_values()));
     let steering = environment.config.root.module.steering.values();
     let ours: Vec<Span> = steering.map(|block| block.body.span).collect();
-    let found = together(certain, validated(walk()), &ours);
+    let is_module =
+        thorough && !variables::missing(&environment.config.root.module, &environment.values).is_empty();
+    let found = together(certain, is_module, validated(walk()), &ours);
     (graph, found)
 }
 
@@ -97,12 +100,12 @@ pub fn graph_of(environment: &mut Environment) -> Graph {
 }
 
 /// Each mistake once, in the words that know the values; those in our own blocks (`ours`) in any case.
-fn together(certain: Diagnostics, with_values: Diagnostics, ours: &[Span]) -> Diagnostics {
+fn together(certain: Diagnostics, is_module: bool, with_values: Diagnostics, ours: &[Span]) -> Diagnostics {
     type Place = (&'static str, Option<Span>);
     let place = |d: &Diagnostic| -> Place { (d.code, d.span()) };
     let within = |s: Span, block: &Span| block.file == s.file && block.start <= s.start && s.end <= block.end;
     let is_ours = |d: &Diagnostic| d.span().is_some_and(|s| ours.iter().any(|block| within(s, block)));
-    let failed = certain.iter().any(|d| d.severity == Severity::Error && !is_ours(d));
+    let failed = is_module || certain.iter().any(|d| d.severity == Severity::Error && !is_ours(d));
     let told: BTreeSet<Place> = certain.iter().map(place).collect();
     let found: BTreeSet<Place> = with_values.iter().map(place).collect();
     // What the first look does not look for.

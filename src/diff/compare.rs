@@ -1,7 +1,7 @@
 //! When two values of an attribute are the same.
 
 use super::is_nothing;
-use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, blocks_in, is_absent};
+use crate::schema::{Nesting, Object, Presence, Row, Shape, Table, blocks_in};
 use crate::state::{is_digest, seal};
 use crate::value::{Kind, Map, Value};
 
@@ -119,7 +119,7 @@ fn block_equal(table: &'static Table, live: &Value, desired: &Value, salt: &str)
     table.rows.iter().filter(|r| r.settable()).all(|row| {
         let nothing = || Value::null(row.ty());
         let live_value = live.value(row.name).cloned().unwrap_or_else(nothing);
-        match desired.value(row.name).filter(|v| !is_absent(v)) {
+        match desired.value(row.name).filter(|v| row.declares(v)) {
             Some(wanted) => {
                 equal(row, &live_value, wanted, salt)
                     || row.owned_elsewhere.is_some_and(|o| o(&live, &desired))

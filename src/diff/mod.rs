@@ -52,8 +52,8 @@ pub fn differing(table: &'static Table, sides: &Sides<'_>) -> Vec<String> {
 
 fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let desired =
-        sides.desired.value(row.name).filter(|v| !row.is_absent(v) || row.also_attribute && !v.is_null());
-    let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| !row.is_absent(v));
+        sides.desired.value(row.name).filter(|v| row.declares(v) || row.also_attribute && !v.is_null());
+    let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| row.declares(v));
     let live =
         if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !row.is_absent(v)) };
     let after = match desired {

@@ -40,13 +40,17 @@ impl Object {
     }
 
     /// None when absent, null or unknown.
+    /// None for an empty string too: the provider's SDK cannot tell that from nothing, and sends neither.
     pub fn get<T: Field>(&self, attr: &Attr<T>) -> Option<T::Rust> {
-        self.value(attr.row.name).and_then(T::read)
+        let value = self.value(attr.row.name)?;
+        if value.as_str() == Some("") { None } else { T::read(value) }
     }
 
     /// For attributes that the schema requires: their absence is a defect of ours.
     pub fn need<T: Field>(&self, attr: &Attr<T>) -> T::Rust {
-        self.get(attr).unwrap_or_else(|| panic!("`{}` is required, the schema said", attr.row.name))
+        self.value(attr.row.name)
+            .and_then(T::read)
+            .unwrap_or_else(|| panic!("`{}` is required, the schema said", attr.row.name))
     }
 
     /// Empty when absent: for lists, sets, maps and blocks.

@@ -480,3 +480,68 @@ fn only_single_resources_of_the_root_are_written_as_configuration() {
         assert!(!env.path().join("written.tf").exists());
     }
 }
+
+/// Modules declare `""` for what is not given: the provider's SDK takes it for null.
+#[test]
+fn an_empty_string_is_nothing() {
+    let shared = include_str!("../../fixtures/terraform-provider/empty-strings/main.tf");
+    // The provider plans these anew every time.
+    let more = r#"
+resource "aws_launch_template" "profile" {
+  name     = "profile"
+  image_id = "ami-0ec5a20000000e86d"
+
+  iam_instance_profile {
+    arn = ""
+  }
+}
+
+resource "aws_lb" "logs" {
+  name     = "logs"
+  subnets  = [aws_subnet.a.id, aws_subnet.b.id]
+  internal = true
+  access_logs {
+    bucket  = "logs"
+    enabled = false
+  }
+}
+"#;
+    let env = TestEnvironment::with_root(&format!("{shared}{more}"));
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    env.run(&["plan", "root", "--detailed-exitcode"]).exits(0);
+    env.run(&["drift", "root", "--detailed-exitcode"]).exits(0);
+    env.run(&["destroy", "root", "--auto-approve"]).ok();
+}
+
+/// A daemon's count and triggers that trigger nothing: modules declare both always.
+#[test]
+fn what_means_nothing_for_a_service_is_no_difference() {
+    let root = |count: u32, release: &str| {
+        format!(
+            r#"
+resource "aws_ecs_cluster" "main" {{
+  name = "main"
+}}
+
+resource "aws_ecs_task_definition" "agent" {{
+  family                = "agent"
+  container_definitions = jsonencode([{{ name = "agent", image = "repo/agent:1", memory = 64 }}])
+}}
+
+resource "aws_ecs_service" "agent" {{
+  name                 = "agent"
+  cluster              = aws_ecs_cluster.main.id
+  task_definition      = aws_ecs_task_definition.agent.arn
+  scheduling_strategy  = "DAEMON"
+  desired_count        = {count}
+  force_new_deployment = false
+  triggers             = {{ release = "{release}" }}
+}}
+"#
+        )
+    };
+    let env = TestEnvironment::with_root(&root(1, "1"));
+    env.run(&["apply", "root", "--auto-approve"]).ok();
+    env.write("root/main.tf", &root(2, "2"));
+    env.run(&["plan", "root", "--detailed-exitcode"]).exits(0);
+}

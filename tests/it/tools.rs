@@ -329,3 +329,17 @@ fn graphs_have_the_nodes_and_edges_of_terraforms() {
     }
     "#);
 }
+
+/// Terraform validates without values; an environment, whose values are all there, is checked with them.
+#[test]
+fn a_module_is_validated_for_any_values_and_an_environment_for_its_own() {
+    let env = TestEnvironment::new();
+    env.write(
+        "main.tf",
+        "variable \"name\" {}\nvariable \"role\" {\n  default = null\n}\noutput \"x\" {\n  value = coalesce(var.role, null)\n}\n",
+    );
+    env.run(&["validate"]).ok();
+    let ran = env.run(&["validate", "--var", "name=web"]).exits(1);
+    assert!(ran.stderr.contains("`coalesce`: all arguments are null"), "{}", ran.all());
+    env.run(&["validate", "--var", "name=web", "--var", "role=r"]).ok();
+}

@@ -85,7 +85,7 @@ impl AwsData for AcmCertificate {
 type Found = (CertificateSummary, BTreeMap<String, String>);
 
 async fn find(aws: &Aws, want: &Object) -> Result<Found, AwsError> {
-    let domain = want.get(&DOMAIN).filter(|d| !d.is_empty());
+    let domain = want.get(&DOMAIN);
     let types = want.all(&TYPES);
     let mut candidates = list(aws, want).await?;
     candidates.retain(|c| {

@@ -111,7 +111,7 @@ impl AwsData for Ami {
             .set_include_deprecated(want.get(&INCLUDE_DEPRECATED));
         let mut found: Vec<Image> =
             request.into_paginator().items().send().try_collect().await.op("DescribeImages")?;
-        if let Some(pattern) = want.get(&NAME_REGEX).filter(|p| !p.is_empty()) {
+        if let Some(pattern) = want.get(&NAME_REGEX) {
             let invalid = |e: regex::Error| AwsError::failed("DescribeImages", "InvalidRegex", e.to_string());
             let regex = Regex::new(&pattern).map_err(invalid)?;
             found.retain(|image| image.name().is_some_and(|name| regex.is_match(name)));

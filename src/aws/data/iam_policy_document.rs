@@ -130,11 +130,8 @@ fn document(want: &Object) -> Result<Document, AwsError> {
     for source in sources {
         document.append(parsed(&source, "source")?)?;
     }
-    let own = Document {
-        version: want.all(&VERSION),
-        id: want.get(&POLICY_ID).filter(|i| !i.is_empty()),
-        statement: statements(want)?,
-    };
+    let own =
+        Document { version: want.all(&VERSION), id: want.get(&POLICY_ID), statement: statements(want)? };
     document.overlay(own);
     let overrides = want.get(&OVERRIDE_JSON).into_iter().chain(want.all(&OVERRIDES));
     for over in overrides {
@@ -209,7 +206,7 @@ fn statements(want: &Object) -> Result<Vec<Statement>, AwsError> {
 
 fn statement_of(block: &Object) -> Statement {
     Statement {
-        sid: block.get(&statement::SID).filter(|s| !s.is_empty()),
+        sid: block.get(&statement::SID),
         effect: block.get(&statement::EFFECT),
         action: list(block.all(&statement::ACTIONS)),
         not_action: list(block.all(&statement::NOT_ACTIONS)),

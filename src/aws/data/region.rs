@@ -28,11 +28,11 @@ impl AwsData for Region {
     }
 
     async fn read(&self, aws: &Aws, want: &Object) -> Result<Object, AwsError> {
-        let by_endpoint = match want.get(&ENDPOINT).filter(|e| !e.is_empty()) {
+        let by_endpoint = match want.get(&ENDPOINT) {
             Some(endpoint) => Some(of_endpoint(&endpoint).ok_or_else(|| unknown(&endpoint))?),
             None => None,
         };
-        let name = match (want.get(&NAME).filter(|n| !n.is_empty()), by_endpoint) {
+        let name = match (want.get(&NAME), by_endpoint) {
             (Some(name), Some(other)) if name != other => {
                 let message = format!("`name` is {name}, but `endpoint` is that of {other}");
                 return Err(AwsError::failed("aws_region", "Ambiguous", message));

@@ -70,7 +70,7 @@ async fn by_name(
     name: &str,
 ) -> Result<(HostedZone, BTreeMap<String, String>), AwsError> {
     const OPERATION: &str = "ListHostedZonesByName";
-    let vpc = want.get(&VPC_ID).filter(|v| !v.is_empty());
+    let vpc = want.get(&VPC_ID);
     // Only private zones have VPCs.
     let private = want.get(&PRIVATE) == Some(true) || vpc.is_some();
     let mut candidates = zones_named(aws, name).await?;

@@ -1,8 +1,9 @@
 //! `aws_acm_certificate`: a certificate, requested (and then validated, by DNS records at best) or imported.
 
 use super::acm_options as dvo;
-use super::ecs::{arn, patiently, some};
+use super::ecs::{patiently, some};
 use super::iam::AT_ONCE;
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -42,7 +43,7 @@ attributes! {
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
     ARN: Str = computed("arn");
-    AUTHORITY: Str = optional("certificate_authority_arn").replaces().check(arn)
+    AUTHORITY: Str = optional("certificate_authority_arn").replaces().check(arn::check)
         .conflicts_with(&["validation_method", "certificate_body", "certificate_chain", "private_key"]);
     BODY: Str = optional("certificate_body").local().same(same_pem).doc("PEM of a certificate to import")
         .conflicts_with(&["domain_name", "subject_alternative_names", "validation_method", "validation_option"]);
@@ -342,7 +343,7 @@ async fn import(aws: &Aws, job: &Job<'_>, again: Option<&str>) -> Result<String,
         .import_certificate()
         .certificate(blob(want.get(&BODY).unwrap_or_default()))
         .private_key(blob(want.get(&PRIVATE_KEY).unwrap_or_default()))
-        .set_certificate_chain(want.get(&CHAIN).filter(|c| !c.is_empty()).map(blob))
+        .set_certificate_chain(want.get(&CHAIN).map(blob))
         .set_certificate_arn(again.map(str::to_owned));
     // ACM takes no tags with a second import.
     if again.is_none() {

@@ -2,9 +2,10 @@
 
 use super::acm_certificate::{GONE, describe};
 use super::acm_options as dvo;
-use super::ecs::arn;
+
 use super::iam::AT_ONCE;
 use super::timeouts::{self, TIMEOUTS_CREATE};
+use crate::aws::arn;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Poll, absent, wait};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 attributes! {
     TABLE [TIMEOUTS_CREATE]:
-    CERTIFICATE_ARN: Str = required("certificate_arn").replaces().check(arn);
+    CERTIFICATE_ARN: Str = required("certificate_arn").replaces().check(arn::check);
     RECORDS: StrSet = optional("validation_record_fqdns").replaces().local()
         .doc("The records that prove it; compared with those that ACM wants to see");
 }

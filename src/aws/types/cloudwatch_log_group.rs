@@ -99,7 +99,7 @@ impl AwsType for CloudwatchLogGroup {
             set_retention(aws, job.id, job.want).await?;
         }
         if job.changes(&["kms_key_id"]) {
-            match job.want.get(&KMS_KEY).filter(|k| !k.is_empty()) {
+            match job.want.get(&KMS_KEY) {
                 Some(key) => {
                     let call = aws.logs.associate_kms_key().log_group_name(job.id).kms_key_id(key);
                     call.send().await.op("AssociateKmsKey").map(drop)?;

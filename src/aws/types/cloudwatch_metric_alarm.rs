@@ -1,6 +1,7 @@
 //! `aws_cloudwatch_metric_alarm`: watches a metric, or an expression over several.
 
 use super::{ec2, iam};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -86,7 +87,7 @@ const OPERATORS: &[&str] = &[
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
     ACTIONS_ENABLED: Bool = optional("actions_enabled").default_bool(true);
-    ALARM_ACTIONS: StrSet = optional("alarm_actions").check(iam::check_arns);
+    ALARM_ACTIONS: StrSet = optional("alarm_actions").check(arn::check_all);
     DESCRIPTION: Str = optional("alarm_description").check(|v| ec2::check::length(v, 0, 1024));
     NAME: Str = required("alarm_name").replaces().check(|v| ec2::check::length(v, 1, 255));
     ARN: Str = computed("arn");
@@ -96,11 +97,11 @@ attributes! {
     LOW_SAMPLES: Str = optional_computed("evaluate_low_sample_count_percentiles").one_of(&["evaluate", "ignore"]);
     PERIODS: Int = required("evaluation_periods").range(1, i32::MAX as i64);
     EXTENDED_STATISTIC: Str = optional("extended_statistic").conflicts_with(&["statistic"]);
-    INSUFFICIENT_ACTIONS: StrSet = optional("insufficient_data_actions").check(iam::check_arns);
+    INSUFFICIENT_ACTIONS: StrSet = optional("insufficient_data_actions").check(arn::check_all);
     METRIC_NAME: Str = optional("metric_name").check(|v| ec2::check::length(v, 1, 255)).conflicts_with(&["metric_query"]);
     METRIC_QUERY: Blocks = optional("metric_query").set(&query::TABLE);
     NAMESPACE: Str = optional("namespace").check(|v| ec2::check::length(v, 1, 255));
-    OK_ACTIONS: StrSet = optional("ok_actions").check(iam::check_arns);
+    OK_ACTIONS: StrSet = optional("ok_actions").check(arn::check_all);
     PERIOD: Int = optional("period").check(check_period);
     STATISTIC: Str = optional("statistic").one_of(&["SampleCount", "Average", "Sum", "Minimum", "Maximum"]);
     THRESHOLD: Float = optional("threshold");

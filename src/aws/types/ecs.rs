@@ -2,7 +2,6 @@
 
 use crate::aws::{Aws, AwsError, Job, Op, Poll, tags, wait};
 use crate::schema::{Object, attributes};
-use crate::value::Value;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, Tag};
 use std::time::Duration;
 
@@ -99,11 +98,4 @@ pub async fn patiently<T>(
         Err(e) => Err(e),
     })
     .await
-}
-
-pub fn arn(value: &Value) -> Result<(), String> {
-    match value.as_str() {
-        Some(s) if s.starts_with("arn:") && s.split(':').count() >= 6 => Ok(()),
-        _ => Err("must be an ARN".to_owned()),
-    }
 }

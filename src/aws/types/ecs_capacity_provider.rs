@@ -1,6 +1,7 @@
 //! `aws_ecs_capacity_provider`: an Auto Scaling group as capacity of a cluster.
 
 use super::ecs::{self, built, small};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, Poll, absent, wait};
 use crate::schema::{ID, Object, TypeSchema, attributes, second_name};
@@ -27,7 +28,7 @@ mod provider {
     use super::*;
     attributes! {
         TABLE:
-        AUTO_SCALING_GROUP_ARN: Str = required("auto_scaling_group_arn").replaces().check(ecs::arn)
+        AUTO_SCALING_GROUP_ARN: Str = required("auto_scaling_group_arn").replaces().check(arn::check)
             .doc("AWS cannot move a provider to another group");
         MANAGED_DRAINING: Str = optional_computed("managed_draining").one_of(&["ENABLED", "DISABLED"]);
         MANAGED_TERMINATION_PROTECTION: Str = optional_computed("managed_termination_protection")

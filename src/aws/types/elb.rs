@@ -84,13 +84,18 @@ pub fn name(job: &Job<'_>, prefix: &str) -> String {
     })
 }
 
+/// Names like these are those of internal balancers' domains.
+pub fn check_balancer_name(value: &Value) -> Result<(), String> {
+    match value.as_str() {
+        Some(s) if s.starts_with("internal-") => Err("must not begin with `internal-`".to_owned()),
+        _ => check_name(value),
+    }
+}
+
 pub fn check_name(value: &Value) -> Result<(), String> {
     let Some(s) = value.as_str() else { return Ok(()) };
     if s.len() > 32 {
         return Err(format!("must be at most 32 characters, has {}", s.len()));
-    }
-    if s.starts_with("internal-") {
-        return Err("must not begin with `internal-`".to_owned());
     }
     check_characters(s)?;
     if s.ends_with('-') { Err("must not end with a hyphen".to_owned()) } else { Ok(()) }
@@ -168,9 +173,11 @@ mod tests {
         for good in ["web", "a-b-1", &"a".repeat(32)] {
             assert_eq!(check_name(&Value::string(good)), Ok(()), "{good}");
         }
-        for bad in ["-a", "a-", "a_b", "internal-a", &"a".repeat(33)] {
+        for bad in ["-a", "a-", "a_b", &"a".repeat(33)] {
             assert!(check_name(&Value::string(bad)).is_err(), "{bad}");
         }
+        let internal = Value::string("internal-a");
+        assert!(check_name(&internal).is_ok() && check_balancer_name(&internal).is_err());
         assert!(check_name_prefix(&Value::string("abcdefg")).is_err());
     }
 }

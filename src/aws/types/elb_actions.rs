@@ -1,7 +1,7 @@
 //! Actions of listeners and listener rules: their blocks, to and from AWS, and when two lists of them
 //! do the same.
 
-use super::ecs::arn;
+use crate::aws::arn;
 use crate::aws::types::ecs::small;
 use crate::schema::{Attr, Blocks, Object, attributes};
 use crate::value::Value;
@@ -20,7 +20,7 @@ pub mod cognito {
         SCOPE: Str = optional_computed("scope");
         SESSION_COOKIE_NAME: Str = optional_computed("session_cookie_name");
         SESSION_TIMEOUT: Int = optional_computed("session_timeout");
-        USER_POOL_ARN: Str = required("user_pool_arn").check(arn);
+        USER_POOL_ARN: Str = required("user_pool_arn").check(arn::check);
         USER_POOL_CLIENT_ID: Str = required("user_pool_client_id");
         USER_POOL_DOMAIN: Str = required("user_pool_domain");
     }
@@ -70,7 +70,7 @@ pub mod forward {
     use super::*;
     attributes! {
         GROUP_TABLE:
-        ARN: Str = required("arn").check(arn);
+        ARN: Str = required("arn").check(arn::check);
         WEIGHT: Int = optional("weight").default_int(1).range(0, 999);
     }
     attributes! {
@@ -104,7 +104,7 @@ attributes! {
     TYPE: Str = required("type")
         .one_of(&["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response"]);
     ORDER: Int = optional_computed("order").range(1, 50_000);
-    TARGET_GROUP_ARN: Str = optional("target_group_arn").check(arn);
+    TARGET_GROUP_ARN: Str = optional("target_group_arn").check(arn::check);
     AUTHENTICATE_COGNITO: Blocks = optional("authenticate_cognito").single(&cognito::TABLE);
     AUTHENTICATE_OIDC: Blocks = optional("authenticate_oidc").single(&oidc::TABLE);
     FIXED_RESPONSE: Blocks = optional("fixed_response").single(&fixed::TABLE);

@@ -113,26 +113,6 @@ pub fn check_name(value: &Value, most: usize) -> Result<(), String> {
     }
 }
 
-/// `arn:aws:iam::123456789012:policy/read`; `""` stands for none.
-pub fn check_arn(value: &Value) -> Result<(), String> {
-    let text = value.as_str().unwrap_or_default();
-    let mut parts = text.splitn(6, ':');
-    let mut next = || parts.next().unwrap_or_default();
-    let arn = next() == "arn" && next().starts_with("aws") && !next().is_empty();
-    let (_region, _account, resource) = (next(), next(), next());
-    if text.is_empty() || arn && !resource.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("must be an ARN, not {text:?}"))
-    }
-}
-
-/// [`check_arn`] for each element of a list or set.
-pub fn check_arns(value: &Value) -> Result<(), String> {
-    let mut known = value.as_slice().unwrap_or_default().iter().filter(|v| v.as_str().is_some());
-    known.try_for_each(check_arn)
-}
-
 /// Calls again while IAM does not yet know everywhere what was just made.
 pub async fn patiently<T>(
     aws: &Aws,
@@ -176,15 +156,5 @@ mod tests {
         assert!(!same(r#"{"Action":"a"}"#, r#"{"Action":"b"}"#));
         assert!(!same(r#"{"Action":["a","b"]}"#, r#"{"Action":["a","b","b"]}"#));
         assert!(!same(r#"{"Principal":"*"}"#, r#"{"Principal":{"AWS":"*"}}"#));
-    }
-
-    #[test]
-    fn arns_are_told_from_other_text() {
-        for good in ["arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:automate:us-east-1:ec2:stop", ""] {
-            assert_eq!(check_arn(&good.into()), Ok(()), "{good}");
-        }
-        for bad in ["ReadOnlyAccess", "arn:aws", "arn:aws:iam::123456789012:"] {
-            assert!(check_arn(&bad.into()).is_err(), "{bad}");
-        }
     }
 }

@@ -69,7 +69,7 @@ impl AwsType for IamInstanceProfile {
             .send()
             .await
             .op("CreateInstanceProfile")?;
-        if let Some(role) = job.want.get(&ROLE).filter(|r| !r.is_empty()) {
+        if let Some(role) = job.want.get(&ROLE) {
             add_role(aws, job, &name, &role).await?;
         }
         Ok(name)
@@ -80,7 +80,7 @@ impl AwsType for IamInstanceProfile {
             if let Some(old) = job.live.get(&ROLE) {
                 remove_role(aws, job.id, &old).await?;
             }
-            if let Some(new) = job.want.get(&ROLE).filter(|r| !r.is_empty()) {
+            if let Some(new) = job.want.get(&ROLE) {
                 add_role(aws, job, job.id, &new).await?;
             }
         }

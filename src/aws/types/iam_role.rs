@@ -1,6 +1,7 @@
 //! `aws_iam_role`: what a service or a person may become.
 
 use super::{ec2, iam};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -28,12 +29,12 @@ attributes! {
     DESCRIPTION: Str = optional("description").check(|v| ec2::check::length(v, 0, 1000));
     FORCE_DETACH: Bool = optional("force_detach_policies").default_bool(false).local();
     INLINE_POLICY: Blocks = optional_computed("inline_policy").set(&inline::TABLE).same(same_inline).deprecated("use aws_iam_role_policy");
-    MANAGED_POLICY_ARNS: StrSet = optional_computed("managed_policy_arns").check(iam::check_arns).deprecated("use aws_iam_role_policy_attachment");
+    MANAGED_POLICY_ARNS: StrSet = optional_computed("managed_policy_arns").check(arn::check_all).deprecated("use aws_iam_role_policy_attachment");
     MAX_SESSION: Int = optional("max_session_duration").default_int(3600).range(3600, 43200);
     NAME: Str = optional_computed("name").replaces().check(|v| iam::check_name(v, 64)).conflicts_with(&["name_prefix"]);
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().local().check(|v| iam::check_name(v, 38)).conflicts_with(&["name"]);
     PATH: Str = optional("path").default_str("/").replaces().check(|v| ec2::check::length(v, 0, 512));
-    BOUNDARY: Str = optional("permissions_boundary").check(iam::check_arn);
+    BOUNDARY: Str = optional("permissions_boundary").check(arn::check);
     UNIQUE_ID: Str = computed("unique_id");
 }
 
@@ -137,7 +138,7 @@ impl AwsType for IamRole {
                 .op("UpdateRole")?;
         }
         if job.changes(&["permissions_boundary"]) {
-            match want.get(&BOUNDARY).filter(|b| !b.is_empty()) {
+            match want.get(&BOUNDARY) {
                 Some(arn) => {
                     let call =
                         aws.iam.put_role_permissions_boundary().role_name(job.id).permissions_boundary(arn);

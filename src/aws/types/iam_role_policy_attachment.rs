@@ -1,6 +1,7 @@
 //! `aws_iam_role_policy_attachment`: a managed policy on a role.
 
 use super::iam;
+use crate::aws::arn;
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 attributes! {
     TABLE:
-    POLICY_ARN: Str = required("policy_arn").replaces().check(iam::check_arn);
+    POLICY_ARN: Str = required("policy_arn").replaces().check(arn::check);
     ROLE: Str = required("role").replaces();
 }
 

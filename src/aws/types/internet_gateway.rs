@@ -58,7 +58,7 @@ impl AwsType for InternetGateway {
             .tag_specifications(ec2::tag_specification(ResourceType::InternetGateway, job));
         let made = request.send().await.op("CreateInternetGateway")?;
         let id = made.internet_gateway().and_then(Live::internet_gateway_id).unwrap_or_default().to_owned();
-        if let Some(vpc) = job.want.get(&VPC_ID).filter(|v| !v.is_empty()) {
+        if let Some(vpc) = job.want.get(&VPC_ID) {
             attach(aws, job, &id, &vpc, timeouts::limit(job.want, &timeouts::CREATE, 20)).await?;
         }
         ec2::wait_visible(aws, "CreateInternetGateway", job.progress, async || {
@@ -75,7 +75,7 @@ impl AwsType for InternetGateway {
             if let Some(vpc) = job.live.get(&VPC_ID) {
                 detach(aws, job, &vpc, deadline).await?;
             }
-            if let Some(vpc) = job.want.get(&VPC_ID).filter(|v| !v.is_empty()) {
+            if let Some(vpc) = job.want.get(&VPC_ID) {
                 attach(aws, job, job.id, &vpc, deadline).await?;
             }
         }

@@ -5,7 +5,7 @@ use super::elb::{self, Keyed};
 use super::timeouts::{self, TIMEOUTS};
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, Poll, absent, wait};
-use crate::schema::{ID, Object, Str, TypeSchema, attributes};
+use crate::schema::{Attr, Blocks, ID, Object, Str, TypeSchema, attributes};
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
 use aws_sdk_elasticloadbalancingv2::types as sdk;
@@ -46,7 +46,7 @@ attributes! {
 
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS]:
-    NAME: Str = optional_computed("name").replaces().check(elb::check_name).conflicts_with(&["name_prefix"]);
+    NAME: Str = optional_computed("name").replaces().check(elb::check_balancer_name).conflicts_with(&["name_prefix"]);
     NAME_PREFIX: Str = optional_computed("name_prefix").replaces().check(elb::check_name_prefix);
     INTERNAL: Bool = optional_computed("internal").replaces();
     LOAD_BALANCER_TYPE: Str = optional("load_balancer_type").default_str("application").replaces()
@@ -87,8 +87,10 @@ attributes! {
         .owned_elsewhere(not_application);
     XFF_MODE: Str = optional("xff_header_processing_mode").default_str("append")
         .one_of(&["append", "preserve", "remove"]).owned_elsewhere(not_application);
-    ACCESS_LOGS: Blocks = optional("access_logs").single(&logs::TABLE);
-    CONNECTION_LOGS: Blocks = optional("connection_logs").single(&logs::TABLE);
+    ACCESS_LOGS: Blocks = optional("access_logs").single(&logs::TABLE)
+        .owned_elsewhere(|live, want| no_logs(&ACCESS_LOGS, live, want));
+    CONNECTION_LOGS: Blocks = optional("connection_logs").single(&logs::TABLE)
+        .owned_elsewhere(|live, want| no_logs(&CONNECTION_LOGS, live, want));
     IPAM_POOLS: Blocks = optional("ipam_pools").single(&IPAM_TABLE);
     MINIMUM_CAPACITY: Blocks = optional("minimum_load_balancer_capacity").single(&CAPACITY_TABLE);
     ARN: Str = computed("arn");
@@ -436,6 +438,13 @@ fn mappings(want: &Object) -> Option<Vec<sdk::SubnetMapping>> {
             .build()
     };
     super::ecs::some(want.all(&SUBNET_MAPPING).iter().map(mapping).collect())
+}
+
+/// Logs that are switched off are not read back.
+fn no_logs(attr: &Attr<Blocks>, live: &Object, want: &Object) -> bool {
+    let off =
+        |block: Object| block.value("enabled").is_none_or(|v| v.is_null() || v.as_bool() == Some(false));
+    !live.has(attr.row.name) && want.block(attr).is_some_and(off)
 }
 
 fn ipam_pools(want: &Object) -> Option<sdk::IpamPools> {

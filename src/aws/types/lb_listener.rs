@@ -1,11 +1,12 @@
 //! `aws_lb_listener`: a port of a load balancer and what it does by default.
 
-use super::ecs::{arn, patiently, some};
+use super::ecs::{patiently, some};
 use super::elb::{self, Keyed};
 use super::elb_owner::Owners;
 use super::elb_shift::{self, Forwards};
 use super::timeouts::{self, TIMEOUTS_CREATE_UPDATE};
 use super::{elb_actions, elb_owner};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::types::ecs::small;
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, RolloutStep, absent};
@@ -23,17 +24,17 @@ mod mutual {
         MODE: Str = required("mode").one_of(&["off", "verify", "passthrough"]);
         ADVERTISE: Str = optional_computed("advertise_trust_store_ca_names");
         IGNORE_EXPIRY: Bool = optional("ignore_client_certificate_expiry").default_bool(false);
-        TRUST_STORE_ARN: Str = optional("trust_store_arn").check(arn);
+        TRUST_STORE_ARN: Str = optional("trust_store_arn").check(arn::check);
     }
 }
 
 attributes! {
     TABLE [TAGS, TAGS_ALL, TIMEOUTS_CREATE_UPDATE]:
-    LOAD_BALANCER_ARN: Str = required("load_balancer_arn").replaces().check(arn);
+    LOAD_BALANCER_ARN: Str = required("load_balancer_arn").replaces().check(arn::check);
     PORT: Int = optional("port").range(1, 65_535);
     PROTOCOL: Str = optional_computed("protocol").check(protocol)
         .same(|live, want| live.as_str().zip(want.as_str()).is_some_and(|(l, w)| l.eq_ignore_ascii_case(w)));
-    CERTIFICATE_ARN: Str = optional("certificate_arn").check(arn);
+    CERTIFICATE_ARN: Str = optional("certificate_arn").check(arn::check);
     SSL_POLICY: Str = optional_computed("ssl_policy");
     ALPN_POLICY: Str = optional("alpn_policy")
         .one_of(&["HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Preferred", "None"]);
@@ -398,7 +399,7 @@ fn default_protocol(balancer: &str) -> Option<sdk::ProtocolEnum> {
 }
 
 fn certificates(want: &Object) -> Option<Vec<Certificate>> {
-    let certificate = want.get(&CERTIFICATE_ARN).filter(|c| !c.is_empty())?;
+    let certificate = want.get(&CERTIFICATE_ARN)?;
     some(vec![Certificate::builder().certificate_arn(certificate).build()])
 }
 

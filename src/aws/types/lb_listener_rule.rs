@@ -1,9 +1,10 @@
 //! `aws_lb_listener_rule`: what a listener does with requests that match conditions.
 
-use super::ecs::{arn, patiently, small, some};
+use super::ecs::{patiently, small, some};
 use super::elb_owner::Owners;
 use super::elb_shift::{self, Forwards};
 use super::{elb, elb_actions, elb_owner};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Between, Existing, Job, Op, RolloutStep, absent};
 use crate::rollout::settings::Settings;
@@ -78,7 +79,7 @@ mod condition {
 
 attributes! {
     TABLE [TAGS, TAGS_ALL]:
-    LISTENER_ARN: Str = required("listener_arn").replaces().check(arn);
+    LISTENER_ARN: Str = required("listener_arn").replaces().check(arn::check);
     PRIORITY: Int = optional_computed("priority").range(1, 50_000);
     ACTION: Blocks = required("action").list(&elb_actions::TABLE).min_items(1)
         .same(elb_actions::same).owned_elsewhere(weights_are_moved);
@@ -449,7 +450,7 @@ fn conditions(blocks: &[Object]) -> Vec<RuleCondition> {
         }
         let pair = |q: Object| {
             sdk::QueryStringKeyValuePair::builder()
-                .set_key(q.get(&condition::QUERY_KEY).filter(|k| !k.is_empty()))
+                .set_key(q.get(&condition::QUERY_KEY))
                 .set_value(q.get(&condition::QUERY_VALUE))
                 .build()
         };

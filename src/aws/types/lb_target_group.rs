@@ -418,7 +418,7 @@ fn protocol_version(want: &Object) -> Option<String> {
 }
 
 fn matcher(want: &Object, check: &Object) -> Option<Matcher> {
-    let codes = check.get(&health::MATCHER).filter(|m| !m.is_empty())?;
+    let codes = check.get(&health::MATCHER)?;
     let grpc = protocol_version(want).as_deref() == Some("GRPC");
     let builder = Matcher::builder();
     Some(if grpc { builder.grpc_code(codes) } else { builder.http_code(codes) }.build())

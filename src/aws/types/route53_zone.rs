@@ -94,16 +94,15 @@ impl AwsType for Route53Zone {
     async fn create(&self, aws: &Aws, job: &Job<'_>) -> Result<String, AwsError> {
         let want = job.want;
         let vpcs = vpcs(aws, want);
-        let config = HostedZoneConfig::builder()
-            .set_comment(want.get(&COMMENT).filter(|c| !c.is_empty()))
-            .private_zone(!vpcs.is_empty());
+        let config =
+            HostedZoneConfig::builder().set_comment(want.get(&COMMENT)).private_zone(!vpcs.is_empty());
         let answer = aws
             .route53
             .create_hosted_zone()
             .name(want.need(&NAME))
             .caller_reference(job.token)
             .hosted_zone_config(config.build())
-            .set_delegation_set_id(want.get(&DELEGATION_SET).filter(|s| !s.is_empty()))
+            .set_delegation_set_id(want.get(&DELEGATION_SET))
             .set_vpc(vpcs.first().map(api_vpc))
             .send()
             .await
@@ -260,7 +259,7 @@ async fn set_tags(
 /// (id, region) of the VPCs; the region is the provider's where none is given.
 fn vpcs(aws: &Aws, object: &Object) -> Vec<(String, String)> {
     let pair = |b: Object| {
-        let region = b.get(&vpc::REGION).filter(|r| !r.is_empty());
+        let region = b.get(&vpc::REGION);
         (b.need(&vpc::ID), region.unwrap_or_else(|| aws.region.clone()))
     };
     let vpcs: BTreeSet<(String, String)> = object.all(&VPC).into_iter().map(pair).collect();

@@ -186,7 +186,7 @@ fn ports(o: &Object) -> Ports {
 
 fn rules(o: &Object) -> Rules {
     let group = o.need(&SECURITY_GROUP);
-    let named = o.get(&SOURCE).filter(|s| !s.is_empty());
+    let named = o.get(&SOURCE);
     let named = named.map(|s| if s == group { Source::Own } else { Source::Group(s) });
     let own = o.get(&SELF).filter(|on| *on).map(|_| Source::Own);
     let v4 = o.all(&CIDR_BLOCKS).into_iter().map(Source::V4);

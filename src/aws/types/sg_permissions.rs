@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(back.len(), 3);
         assert_eq!(back[0].get(&block::CIDR_BLOCKS), Some(vec!["10.0.0.0/16".to_owned()]));
         assert_eq!(back[2].get(&block::PROTOCOL).as_deref(), Some("udp"));
-        assert_eq!(back[2].get(&block::DESCRIPTION).as_deref(), Some(""));
+        assert_eq!(back[2].value("description"), Some(&Value::string("")));
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn account_and_group(text: &str) -> (Option<&str>, &str) {
 }
 
 fn permission(want: &Object) -> IpPermission {
-    let text = want.get(&DESCRIPTION).filter(|t| !t.is_empty());
+    let text = want.get(&DESCRIPTION);
     let mut permission = IpPermission::builder()
         .ip_protocol(want.need(&IP_PROTOCOL))
         .set_from_port(port(want, want.get(&FROM_PORT)))

@@ -1,6 +1,6 @@
 //! The attributes of `aws_autoscaling_group` and the rules between them.
 
-use crate::aws::types::ecs::arn;
+use crate::aws::arn;
 use crate::aws::types::timeouts::{TIMEOUTS_UPDATE_DELETE, is_duration};
 use crate::schema::{Object, attributes, second_name};
 use crate::value::Value;
@@ -172,8 +172,8 @@ pub mod hook {
         DEFAULT_RESULT: Str = optional_computed("default_result").one_of(&["ABANDON", "CONTINUE"]);
         HEARTBEAT_TIMEOUT: Int = optional("heartbeat_timeout").range(30, 7200);
         NOTIFICATION_METADATA: Str = optional("notification_metadata");
-        NOTIFICATION_TARGET_ARN: Str = optional("notification_target_arn").check(arn);
-        ROLE_ARN: Str = optional("role_arn").check(arn);
+        NOTIFICATION_TARGET_ARN: Str = optional("notification_target_arn").check(arn::check);
+        ROLE_ARN: Str = optional("role_arn").check(arn::check);
     }
 }
 
@@ -275,7 +275,7 @@ attributes! {
     METRICS_GRANULARITY: Str = optional("metrics_granularity").default_str("1Minute")
         .owned_elsewhere(|_, want| want.all(&ENABLED_METRICS).is_empty());
     PLACEMENT_GROUP: Str = optional("placement_group");
-    SERVICE_LINKED_ROLE_ARN: Str = optional_computed("service_linked_role_arn").check(arn);
+    SERVICE_LINKED_ROLE_ARN: Str = optional_computed("service_linked_role_arn").check(arn::check);
     CONTEXT: Str = optional("context");
     TAG: Blocks = optional("tag").set(&tag::TABLE);
     INITIAL_LIFECYCLE_HOOK: Blocks = optional("initial_lifecycle_hook").set(&hook::TABLE).local().replaces()

@@ -1,15 +1,10 @@
 //! The attributes of `aws_codedeploy_deployment_group` and the rules between them.
 
+use crate::aws::arn;
 use crate::aws::tags::{TAGS, TAGS_ALL};
 use crate::aws::types::codedeploy_app::short_name;
-use crate::aws::types::ecs::arn;
 use crate::schema::{Object, attributes};
 use crate::value::Value;
-
-fn arns(value: &Value) -> Result<(), String> {
-    let known = value.as_slice().unwrap_or_default().iter().filter(|v| !v.is_unknown());
-    known.into_iter().try_for_each(arn)
-}
 
 fn one_of(value: &Value, known: &[&str]) -> Result<(), String> {
     let mut items = value.as_slice().unwrap_or_default().iter().filter_map(Value::as_str);
@@ -112,7 +107,7 @@ pub mod balancer {
     }
     attributes! {
         ROUTE_TABLE:
-        LISTENER_ARNS: StrSet = required("listener_arns").check(arns);
+        LISTENER_ARNS: StrSet = required("listener_arns").check(arn::check_all);
     }
     attributes! {
         PAIR_TABLE:
@@ -146,7 +141,7 @@ pub mod trigger {
         TABLE:
         TRIGGER_EVENTS: StrSet = required("trigger_events").check(|v| one_of(v, EVENTS));
         TRIGGER_NAME: Str = required("trigger_name");
-        TRIGGER_TARGET_ARN: Str = required("trigger_target_arn").check(arn);
+        TRIGGER_TARGET_ARN: Str = required("trigger_target_arn").check(arn::check);
     }
 }
 
@@ -154,7 +149,7 @@ attributes! {
     TABLE [TAGS, TAGS_ALL]:
     APP_NAME: Str = required("app_name").check(|v| short_name(v, 0));
     GROUP_NAME: Str = required("deployment_group_name").check(|v| short_name(v, 0));
-    SERVICE_ROLE_ARN: Str = required("service_role_arn").check(arn);
+    SERVICE_ROLE_ARN: Str = required("service_role_arn").check(arn::check);
     AUTOSCALING_GROUPS: StrSet = optional("autoscaling_groups");
     DEPLOYMENT_CONFIG_NAME: Str = optional("deployment_config_name")
         .default_str("CodeDeployDefault.OneAtATime").check(|v| short_name(v, 0))

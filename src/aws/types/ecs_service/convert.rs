@@ -43,10 +43,9 @@ pub fn deployment_configuration(
         built(OP, alarms.enable(enable).rollback(rollback).build())
     });
     let maximum = want.get(&DEPLOYMENT_MAXIMUM_PERCENT).filter(|_| !daemon(want));
-    let minimum = want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT);
     let mut config = sdk::DeploymentConfiguration::builder()
         .set_maximum_percent(small(maximum))
-        .set_minimum_healthy_percent(small(minimum))
+        .set_minimum_healthy_percent(small(minimum_healthy(want)))
         .set_deployment_circuit_breaker(breaker)
         .set_alarms(alarms.transpose()?);
     if let Some(b) = block(&DEPLOYMENT_CONFIGURATION) {

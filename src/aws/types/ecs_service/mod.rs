@@ -386,8 +386,8 @@ fn follows(want: &Object) -> bool {
 
 /// Whether these changes start a deployment.
 fn deploys(want: &Object, changed: &[String]) -> bool {
-    let forced = want.get(&FORCE_NEW_DEPLOYMENT) == Some(true)
-        && changed.iter().any(|c| c == "force_new_deployment" || c == "triggers");
+    let forced =
+        forces_deployments(want) && changed.iter().any(|c| c == "force_new_deployment" || c == "triggers");
     forced || changed.iter().any(|c| DEPLOYS.contains(&c.as_str()))
 }
 
@@ -515,8 +515,7 @@ async fn send_changes(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
     ];
     let (want, changes) = (job.want, |names: &[&str]| job.changes(names));
     let place = Place::of(job.id, want);
-    let forced =
-        want.get(&FORCE_NEW_DEPLOYMENT) == Some(true) && changes(&["force_new_deployment", "triggers"]);
+    let forced = forces_deployments(want) && changes(&["force_new_deployment", "triggers"]);
     if forced || job.changed.iter().any(|c| !TAGS_AND_LOCAL.contains(&c.as_str())) {
         let mut call = aws.ecs.update_service().cluster(&place.cluster).service(&place.service);
         if changes(&["task_definition"]) {

@@ -38,6 +38,7 @@ impl Deploys {
                     minutes: first.get(&deployment::CANARY_BAKE_TIME).unwrap_or(10),
                 }
             }
+            _ if daemon(want) => How::Rolling { min: minimum_healthy(want).unwrap_or(0), max: 100 },
             _ => How::Rolling {
                 min: want.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT).unwrap_or(100),
                 max: want.get(&DEPLOYMENT_MAXIMUM_PERCENT).unwrap_or(200),

@@ -1,8 +1,9 @@
 //! The attributes of `aws_ecs_service` and the rules between them.
 
 use super::code_deploy;
+use crate::aws::arn;
 use crate::aws::tags::{TAGS, TAGS_ALL};
-use crate::aws::types::ecs::{self, arn};
+use crate::aws::types::ecs;
 use crate::aws::types::timeouts::TIMEOUTS;
 use crate::rollout::ecs_deployment::stands_still;
 use crate::schema::{Object, attributes, second_name};
@@ -65,8 +66,8 @@ pub mod deployment {
         HOOK_TABLE:
         HOOK_TARGET_TYPE: Str = optional("target_type").default_str("AWS_LAMBDA")
             .one_of(&["AWS_LAMBDA", "PAUSE"]).doc("PAUSE waits for a person");
-        HOOK_TARGET_ARN: Str = optional("hook_target_arn").check(arn).doc("The function of an AWS_LAMBDA hook");
-        HOOK_ROLE_ARN: Str = optional("role_arn").check(arn);
+        HOOK_TARGET_ARN: Str = optional("hook_target_arn").check(arn::check).doc("The function of an AWS_LAMBDA hook");
+        HOOK_ROLE_ARN: Str = optional("role_arn").check(arn::check);
         HOOK_TIMEOUT: Blocks = optional("timeout_configuration").single(&HOOK_TIMEOUT_TABLE);
         LIFECYCLE_STAGES: StrSet = required("lifecycle_stages").check(stages);
         HOOK_DETAILS: Json = optional("hook_details").doc("JSON that the hook gets");
@@ -95,17 +96,17 @@ pub mod balancer {
     use super::*;
     attributes! {
         ADVANCED_TABLE:
-        ALTERNATE_TARGET_GROUP_ARN: Str = required("alternate_target_group_arn").check(arn);
-        PRODUCTION_LISTENER_RULE: Str = required("production_listener_rule").check(arn);
-        TEST_LISTENER_RULE: Str = optional("test_listener_rule").check(arn);
-        ADVANCED_ROLE_ARN: Str = required("role_arn").check(arn);
+        ALTERNATE_TARGET_GROUP_ARN: Str = required("alternate_target_group_arn").check(arn::check);
+        PRODUCTION_LISTENER_RULE: Str = required("production_listener_rule").check(arn::check);
+        TEST_LISTENER_RULE: Str = optional("test_listener_rule").check(arn::check);
+        ADVANCED_ROLE_ARN: Str = required("role_arn").check(arn::check);
     }
     attributes! {
         TABLE:
         CONTAINER_NAME: Str = required("container_name");
         CONTAINER_PORT: Int = required("container_port").range(0, 65_536);
         ELB_NAME: Str = optional("elb_name");
-        TARGET_GROUP_ARN: Str = optional("target_group_arn").check(arn);
+        TARGET_GROUP_ARN: Str = optional("target_group_arn").check(arn::check);
         ADVANCED: Blocks = optional("advanced_configuration").single(&ADVANCED_TABLE);
     }
 }
@@ -181,12 +182,12 @@ pub mod connect {
     }
     attributes! {
         AUTHORITY_TABLE:
-        PCA_ARN: Str = required("aws_pca_authority_arn").check(arn);
+        PCA_ARN: Str = required("aws_pca_authority_arn").check(arn::check);
     }
     attributes! {
         TLS_TABLE:
         KMS_KEY: Str = optional("kms_key");
-        TLS_ROLE_ARN: Str = optional("role_arn").check(arn);
+        TLS_ROLE_ARN: Str = optional("role_arn").check(arn::check);
         ISSUER: Blocks = required("issuer_cert_authority").single(&AUTHORITY_TABLE).min_items(1);
     }
     attributes! {
@@ -211,7 +212,7 @@ pub mod registry {
     use super::*;
     attributes! {
         TABLE:
-        REGISTRY_ARN: Str = required("registry_arn").check(arn);
+        REGISTRY_ARN: Str = required("registry_arn").check(arn::check);
         CONTAINER_NAME: Str = optional("container_name");
         CONTAINER_PORT: Int = optional("container_port").range(0, 65_536);
         PORT: Int = optional("port").range(0, 65_536);
@@ -228,7 +229,7 @@ pub mod volume {
     }
     attributes! {
         EBS_TABLE:
-        ROLE_ARN: Str = required("role_arn").check(arn);
+        ROLE_ARN: Str = required("role_arn").check(arn::check);
         ENCRYPTED: Bool = optional("encrypted").default_bool(true);
         FILE_SYSTEM_TYPE: Str = optional("file_system_type").default_str("xfs")
             .one_of(&["ext3", "ext4", "xfs", "ntfs"]);
@@ -253,8 +254,8 @@ pub mod lattice {
     attributes! {
         TABLE:
         PORT_NAME: Str = required("port_name");
-        ROLE_ARN: Str = required("role_arn").check(arn);
-        TARGET_GROUP_ARN: Str = required("target_group_arn").check(arn);
+        ROLE_ARN: Str = required("role_arn").check(arn::check);
+        TARGET_GROUP_ARN: Str = required("target_group_arn").check(arn::check);
     }
 }
 
@@ -288,7 +289,8 @@ attributes! {
     DEPLOYMENT_MAXIMUM_PERCENT: Int = optional("deployment_maximum_percent").default_int(200)
         .owned_elsewhere(|_, want| daemon(want));
     DEPLOYMENT_MINIMUM_HEALTHY_PERCENT: Int =
-        optional("deployment_minimum_healthy_percent").default_int(100);
+        optional("deployment_minimum_healthy_percent").default_int(100)
+        .owned_elsewhere(|_, want| daemon(want) && minimum_healthy(want).is_none());
     AVAILABILITY_ZONE_REBALANCING: Str = optional("availability_zone_rebalancing").default_str("DISABLED")
         .one_of(&["ENABLED", "DISABLED"]);
     HEALTH_CHECK_GRACE_PERIOD: Int = optional("health_check_grace_period_seconds").range(0, 2_147_483_647);
@@ -303,7 +305,7 @@ attributes! {
         .doc("Deployments are followed to their end unless this is declared false");
     SIGINT_ROLLBACK: Bool = optional("sigint_rollback").local()
         .doc("Stop and roll back the deployment when the apply is interrupted");
-    TRIGGERS: StrMap = optional_computed("triggers").local()
+    TRIGGERS: StrMap = optional_computed("triggers").local().owned_elsewhere(|_, want| !forces_deployments(want))
         .doc("With force_new_deployment: a change starts a deployment");
     ALARMS: Blocks = optional("alarms").single(&alarms::TABLE);
     DEPLOYMENT_CIRCUIT_BREAKER: Blocks = optional("deployment_circuit_breaker").single(&breaker::TABLE);
@@ -333,6 +335,11 @@ pub fn daemon(o: &Object) -> bool {
     o.get(&SCHEDULING_STRATEGY).as_deref() == Some("DAEMON")
 }
 
+/// What is sent: for a daemon the schema's 100 stands for ECS's own, which is 0.
+pub fn minimum_healthy(o: &Object) -> Option<i64> {
+    o.get(&DEPLOYMENT_MINIMUM_HEALTHY_PERCENT).filter(|percent| !(daemon(o) && *percent == 100))
+}
+
 /// Whether ECS itself deploys, not CodeDeploy or someone else.
 pub fn native(o: &Object) -> bool {
     let controller = o.block(&DEPLOYMENT_CONTROLLER).and_then(|c| c.get(&controller::TYPE));
@@ -346,6 +353,11 @@ fn count_is_owned(live: &Object, want: &Object) -> bool {
         matches!((min, max), (Some(min), Some(max)) if (min..=max).contains(&count))
     };
     daemon(want) || live.get(&DESIRED_COUNT).is_some_and(within)
+}
+
+/// Without that the provider drops a change of `triggers`, too: modules declare them always.
+pub fn forces_deployments(want: &Object) -> bool {
+    want.get(&FORCE_NEW_DEPLOYMENT) == Some(true)
 }
 
 /// The API changes a strategy in place (with a new deployment) but cannot go back to a launch type.
@@ -391,15 +403,6 @@ pub fn validate(want: &Object) -> Vec<(&'static str, String)> {
     if (native(want) || code_deploy::controls(want)) && !has("task_definition") {
         problems
             .push(("task_definition", "is needed unless the deployment controller is EXTERNAL".to_owned()));
-    }
-    if has("triggers")
-        && want.get(&FORCE_NEW_DEPLOYMENT) != Some(true)
-        && !unknown(want, "force_new_deployment")
-    {
-        problems.push(("triggers", "means nothing without force_new_deployment = true".to_owned()));
-    }
-    if daemon(want) && has("desired_count") {
-        problems.push(("desired_count", "means nothing for a DAEMON service: one task a host".to_owned()));
     }
     for b in want.all(&LOAD_BALANCER) {
         if b.has("target_group_arn") == b.has("elb_name")
@@ -470,6 +473,7 @@ fn validate_percentages(want: &Object, problems: &mut Vec<(&'static str, String)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn the_count_is_the_autoscalers_between_its_bounds() {
@@ -496,6 +500,18 @@ mod tests {
         for (want, same) in [("web:3", true), ("web", true), ("web:4", false), ("other", false)] {
             assert_eq!(same_revision(&live, &v(want)), same, "{want}");
         }
+    }
+
+    #[test]
+    fn modules_declare_triggers_and_the_count_of_a_daemon_always() {
+        let mut want = Object::new();
+        want.set(&TASK_DEFINITION, "t").set(&DESIRED_COUNT, 1i64).set(&SCHEDULING_STRATEGY, "DAEMON");
+        want.set(&TRIGGERS, BTreeMap::from([("release".to_owned(), "2".to_owned())]));
+        assert_eq!(validate(&want), []);
+        let owned = TRIGGERS.row.owned_elsewhere.expect("a rule");
+        assert!(owned(&Object::new(), &want));
+        want.set(&FORCE_NEW_DEPLOYMENT, true);
+        assert!(!owned(&Object::new(), &want));
     }
 
     #[test]

@@ -6,7 +6,8 @@
 mod containers;
 mod volumes;
 
-use super::ecs::{self, arn, built, some};
+use super::ecs::{self, built, some};
+use crate::aws::arn;
 use crate::aws::tags::{self, TAGS, TAGS_ALL};
 use crate::aws::{Aws, AwsError, AwsType, Existing, Job, Op, absent};
 use crate::schema::{ID, Object, TypeSchema, attributes};
@@ -56,8 +57,8 @@ attributes! {
     NETWORK_MODE: Str = optional_computed("network_mode").replaces()
         .one_of(&["bridge", "host", "awsvpc", "none"]);
     REQUIRES_COMPATIBILITIES: StrSet = optional("requires_compatibilities").replaces().check(compatibilities);
-    EXECUTION_ROLE_ARN: Str = optional("execution_role_arn").replaces().check(arn);
-    TASK_ROLE_ARN: Str = optional("task_role_arn").replaces().check(arn);
+    EXECUTION_ROLE_ARN: Str = optional("execution_role_arn").replaces().check(arn::check);
+    TASK_ROLE_ARN: Str = optional("task_role_arn").replaces().check(arn::check);
     IPC_MODE: Str = optional("ipc_mode").replaces().one_of(&["host", "task", "none"]);
     PID_MODE: Str = optional("pid_mode").replaces().one_of(&["host", "task"]);
     ENABLE_FAULT_INJECTION: Bool = optional_computed("enable_fault_injection").replaces();

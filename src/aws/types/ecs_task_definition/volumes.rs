@@ -2,7 +2,8 @@
 
 use super::built;
 use crate::aws::AwsError;
-use crate::aws::types::ecs::{arn, small};
+use crate::aws::arn;
+use crate::aws::types::ecs::small;
 use crate::schema::{Object, attributes};
 use crate::value::Value;
 use aws_sdk_ecs::types as sdk;
@@ -42,7 +43,7 @@ mod fsx {
     use super::*;
     attributes! {
         AUTHORIZATION_TABLE:
-        CREDENTIALS: Str = required("credentials_parameter").check(arn);
+        CREDENTIALS: Str = required("credentials_parameter").check(arn::check);
         DOMAIN: Str = required("domain");
     }
     attributes! {
@@ -70,7 +71,7 @@ pub fn volumes(blocks: &[Object]) -> Result<Vec<Volume>, AwsError> {
 }
 
 fn volume(b: &Object) -> Result<Volume, AwsError> {
-    let host = b.get(&HOST_PATH).filter(|p| !p.is_empty());
+    let host = b.get(&HOST_PATH);
     let host = host.map(|path| sdk::HostVolumeProperties::builder().source_path(path).build());
     Ok(Volume::builder()
         .name(b.get(&NAME).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! The attributes of a launch template and of its blocks.
 
+use crate::aws::arn;
 use crate::aws::tags::{TAGS, TAGS_ALL};
 use crate::aws::types::ec2::check;
 use crate::schema::{Object, attributes};
@@ -61,7 +62,7 @@ attributes! {
         .deprecated("AWS ended Elastic Inference: remove it");
     ENCLAVE: Blocks = optional("enclave_options").single(&enclave::TABLE);
     HIBERNATION: Blocks = optional("hibernation_options").single(&hibernation::TABLE);
-    PROFILE: Blocks = optional("iam_instance_profile").single(&profile::TABLE);
+    PROFILE: Blocks = optional("iam_instance_profile").single(&profile::TABLE).owned_elsewhere(no_profile);
     IMAGE_ID: Str = optional("image_id");
     SHUTDOWN: Str = optional("instance_initiated_shutdown_behavior").one_of(&["stop", "terminate"]);
     MARKET: Blocks = optional("instance_market_options").single(&market::TABLE);
@@ -143,22 +144,13 @@ pub mod ebs {
         DELETE_ON_TERMINATION: Str = optional("delete_on_termination").check(flag).same(same_flag);
         ENCRYPTED: Str = optional("encrypted").check(flag).same(same_flag);
         IOPS: Int = optional_computed("iops");
-        KMS_KEY: Str = optional("kms_key_id").check(arn);
+        KMS_KEY: Str = optional("kms_key_id").check(arn::check);
         SNAPSHOT: Str = optional("snapshot_id");
         THROUGHPUT: Int = optional_computed("throughput").range(125, 1000);
         INITIALIZATION_RATE: Int = optional_computed("volume_initialization_rate");
         SIZE: Int = optional_computed("volume_size");
         TYPE: Str = optional_computed("volume_type")
             .one_of(&["standard", "io1", "io2", "gp2", "sc1", "st1", "gp3"]);
-    }
-}
-
-fn arn(value: &Value) -> Result<(), String> {
-    match value.as_str() {
-        Some(text) if !text.is_empty() && !text.starts_with("arn:") => {
-            Err(format!("must be an ARN, not {text:?}"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -177,7 +169,7 @@ pub mod reservation_target {
     attributes! {
         TABLE:
         ID: Str = optional("capacity_reservation_id").conflicts_with(&["capacity_reservation_resource_group_arn"]);
-        GROUP: Str = optional("capacity_reservation_resource_group_arn").check(arn);
+        GROUP: Str = optional("capacity_reservation_resource_group_arn").check(arn::check);
     }
 }
 
@@ -227,7 +219,7 @@ pub mod profile {
     use super::*;
     attributes! {
         TABLE:
-        ARN: Str = optional("arn").check(arn).conflicts_with(&["name"]);
+        ARN: Str = optional("arn").check(arn::check).conflicts_with(&["name"]);
         NAME: Str = optional("name");
     }
 }
@@ -323,7 +315,7 @@ pub mod license {
     use super::*;
     attributes! {
         TABLE:
-        ARN: Str = required("license_configuration_arn").check(arn);
+        ARN: Str = required("license_configuration_arn").check(arn::check);
     }
 }
 
@@ -420,7 +412,7 @@ pub mod placement {
         ZONE: Str = optional("availability_zone");
         GROUP_NAME: Str = optional("group_name");
         HOST_ID: Str = optional("host_id").conflicts_with(&["host_resource_group_arn"]);
-        HOST_GROUP: Str = optional("host_resource_group_arn").check(arn);
+        HOST_GROUP: Str = optional("host_resource_group_arn").check(arn::check);
         PARTITION: Int = optional("partition_number");
         SPREAD_DOMAIN: Str = optional("spread_domain");
         TENANCY: Str = optional("tenancy").one_of(&["default", "dedicated", "host"]);
@@ -445,4 +437,11 @@ pub mod tag_specification {
         RESOURCE_TYPE: Str = optional("resource_type").one_of(ResourceType::values());
         TAGS: StrMap = optional("tags");
     }
+}
+
+/// A block that names none.
+fn no_profile(live: &Object, want: &Object) -> bool {
+    let empty = |name: &str, p: &Object| p.value(name).is_none_or(|v| v.is_null() || v.as_str() == Some(""));
+    let names_none = want.block(&PROFILE).is_some_and(|p| empty("arn", &p) && empty("name", &p));
+    !live.has("iam_instance_profile") && names_none
 }

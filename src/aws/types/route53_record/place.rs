@@ -22,7 +22,7 @@ impl Place {
             zone_id: object.get(&ZONE_ID)?,
             name: object.get(&NAME)?,
             kind: object.get(&TYPE)?,
-            set: object.get(&SET_IDENTIFIER).filter(|s| !s.is_empty()),
+            set: object.get(&SET_IDENTIFIER),
         })
     }
 
