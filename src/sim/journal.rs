@@ -1,6 +1,6 @@
 //! The calls since a world was saved. A large world is not written anew after every call, only the call is; nor is any
-//! world after a call that only looks. Whoever loads the world carries them out again. The same calls at the same times come to the same, so nothing is lost that
-//! was answered.
+//! world after a call that only looks. Whoever loads the world carries them out again. The same calls at the same
+//! times come to the same, so nothing is lost that was answered.
 
 use super::{World, wire};
 use crate::world::Millis;
@@ -29,10 +29,16 @@ struct Header {
     world: String,
 }
 
-/// A line each.
+/// A line each: a call, or only how late it was when somebody looked past the wire.
 #[derive(Serialize, Deserialize)]
 pub struct Entry {
     at: Millis,
+    #[serde(flatten)]
+    call: Option<Call>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Call {
     method: String,
     uri: String,
     headers: Vec<(String, String)>,
@@ -41,9 +47,30 @@ pub struct Entry {
 
 impl Entry {
     pub fn of(at: Millis, request: &http::Request<Bytes>) -> Self {
+        Self { at, call: Some(Call::of(request)) }
+    }
+
+    pub fn glance(at: Millis) -> Self {
+        Self { at, call: None }
+    }
+
+    fn carry_out(self, world: &mut World) -> Option<()> {
+        let request = match self.call {
+            Some(call) => Some(call.request()?),
+            None => None,
+        };
+        world.advance_to(self.at);
+        if let Some(request) = request {
+            let _ = wire::handle(world, request);
+        }
+        Some(())
+    }
+}
+
+impl Call {
+    fn of(request: &http::Request<Bytes>) -> Self {
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Self {
-            at,
             method: request.method().to_string(),
             uri: request.uri().to_string(),
             headers: request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
@@ -148,16 +175,14 @@ pub fn carry_out(world: &mut World, path: &Path, digest: &str) -> io::Result<()>
         return Ok(());
     }
     while let Some(line) = next()? {
-        let request =
-            serde_json::from_str::<Entry>(&line).ok().and_then(|entry| Some((entry.at, entry.request()?)));
-        let Some((at, request)) = request else { break };
-        let answered = catch_unwind(AssertUnwindSafe(|| {
-            world.advance_to(at);
-            wire::handle(world, request)
-        }));
-        if answered.is_err() {
-            tracing::error!("a call to the saved world {} cannot be carried out again", path.display());
-            break;
+        let Ok(entry) = serde_json::from_str::<Entry>(&line) else { break };
+        match catch_unwind(AssertUnwindSafe(|| entry.carry_out(world))) {
+            Ok(Some(())) => {}
+            Ok(None) => break,
+            Err(_) => {
+                tracing::error!("a call to the saved world {} cannot be carried out again", path.display());
+                break;
+            }
         }
     }
     Ok(())
@@ -261,6 +286,21 @@ mod tests {
         for minute in 20..90 {
             let _ = sim.handle(START + 60_000 * minute, look());
             assert_eq!(loaded(&path), shown(&sim.lock()), "minute {minute}");
+        }
+    }
+
+    #[test]
+    fn time_does_not_step_back_behind_what_a_probe_saw() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("world.json");
+        let sim = Sim::new(world()).saving_to(&path);
+        for (at, request) in calls() {
+            let _ = sim.handle(at, request);
+        }
+        for second in 700..760 {
+            let seen = sim.glance(START + 1_000 * second, |world| world.now);
+            assert_eq!(seen, START + 1_000 * second);
+            assert_eq!(loaded(&path), shown(&sim.lock()), "second {second}");
         }
     }
 

@@ -126,10 +126,16 @@ impl Sim {
         self.on_disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets time pass and looks: what that does a journal need not know.
-    pub(crate) fn glance<R>(&self, now: Millis, look: impl FnOnce(&mut World) -> R) -> R {
+    /// Lets time pass and looks past the wire, as probes do: `look` leaves the world as it is.
+    pub fn glance<R>(&self, now: Millis, look: impl FnOnce(&mut World) -> R) -> R {
         let mut world = self.lock();
         world.advance_to(now);
+        let before = std::mem::take(&mut *self.on_disk());
+        let entry = (!matches!(before, OnDisk::Less)).then(|| Entry::glance(now));
+        if let Some(Err(error)) = self.file.as_ref().map(|file| self.keep(file, &world, before, entry, false))
+        {
+            tracing::error!("{error}");
+        }
         look(&mut world)
     }
 

@@ -64,6 +64,24 @@ fn a_lost_call_was_carried_out_or_not() {
 }
 
 #[test]
+fn a_killed_caller_gets_no_answer_and_changes_nothing_and_that_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("world.json");
+    let sim = sim().saving_to(&path);
+    let create = |sim: &Sim, now, name: &str| call(sim, now, "CreateCluster", &json!({"clusterName": name}));
+    create(&sim, START, "a").unwrap();
+    let kill = Fault { number: 0, from: START + 60_000, until: None, what: What::Kill };
+    sim.with(|world| declare(world, kill));
+    assert_eq!(clusters(&sim, START + 59_000), 1);
+    assert_eq!(create(&sim, START + 61_000, "b").err(), Some(Lost::Caller));
+    // Who comes next finds the world as it was then, and is not killed again.
+    let again = Sim::new(World::load(&path).expect("readable").expect("there"));
+    assert_eq!(again.with(|world| world.now), START + 61_000);
+    assert_eq!(clusters(&again, START + 61_000), 1);
+    assert_eq!(create(&again, START + 62_000, "b").unwrap().status(), StatusCode::OK);
+}
+
+#[test]
 fn refusals_have_the_codes_of_the_service() {
     let sim = sim();
     for (how, status, code) in [
