@@ -1,13 +1,13 @@
 //! The provider port: what the engine asks of whoever owns the resource types.
 
 use crate::aws::types::timeouts;
-use crate::aws::{self, Aws, AwsError, Between, Detail, Existing, Host, Job, RolloutStep};
+use crate::aws::{self, Aws, AwsError, Between, Detail, Existing, Host, Job, Pool, RolloutStep, Vcpus};
 use crate::builtin::{self, BuiltinType, Context};
 use crate::rollout::settings::Settings;
 use crate::schema::{Object, TypeSchema};
 use async_trait::async_trait;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a `provider "aws"` block says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -128,6 +128,11 @@ pub trait Provider {
     /// Container instances of a cluster.
     async fn hosts(&self, _provider: &str, _cluster: &str, _detail: Detail) -> Result<Vec<Host>, AwsError> {
         Ok(Vec::new())
+    }
+
+    /// The quotas that these are bound by, and what runs.
+    async fn vcpus(&self, _provider: &str, _pools: &BTreeSet<Pool>) -> Result<Vcpus, AwsError> {
+        Ok(Vcpus::default())
     }
 
     /// Whether two versions of a launch template launch the same.
@@ -300,6 +305,10 @@ impl<C: Connect> Provider for AwsProvider<C> {
 
     async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
         aws::hosts(&self.aws(provider)?, cluster, detail).await
+    }
+
+    async fn vcpus(&self, provider: &str, pools: &BTreeSet<Pool>) -> Result<Vcpus, AwsError> {
+        aws::vcpus(&self.aws(provider)?, pools).await
     }
 
     async fn launch_alike(
@@ -590,6 +599,10 @@ impl Provider for Providers {
 
     async fn hosts(&self, provider: &str, cluster: &str, detail: Detail) -> Result<Vec<Host>, AwsError> {
         self.owner("aws_ecs_service")?.hosts(provider, cluster, detail).await
+    }
+
+    async fn vcpus(&self, provider: &str, pools: &BTreeSet<Pool>) -> Result<Vcpus, AwsError> {
+        self.owner("aws_ecs_service")?.vcpus(provider, pools).await
     }
 
     async fn launch_alike(

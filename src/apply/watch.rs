@@ -8,6 +8,7 @@ use crate::plan::Change;
 use crate::rollout::gates::{self, Answers, Seen};
 use crate::rollout::settings::{Settings, Watched};
 use crate::state::journal::Entry;
+use crate::value::Secrets;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value as Json;
@@ -112,6 +113,10 @@ impl Watch for Watcher<'_, '_, '_> {
         if self.least.get().is_none_or(|(least, _)| now < least) {
             self.least.set(Some((now, of)));
         }
+    }
+
+    fn secrets(&self) -> Secrets {
+        self.executor.walk.borrow().secrets()
     }
 
     fn note(&self, seen: Json, decision: &str) {

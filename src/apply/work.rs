@@ -3,7 +3,7 @@
 use super::Event;
 use super::Failure;
 use super::executor::Executor;
-use crate::aws::{AwsError, Between, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
+use crate::aws::{AwsError, Between, Discreet, Job, RolloutStep, Unwatched, WAITS_FOR_A_PERSON};
 use crate::config::DeclKey;
 use crate::plan::desired::{derive_tags, updated};
 use crate::plan::staging::{STAGE, on_defaults};
@@ -49,6 +49,7 @@ impl Executor<'_, '_> {
         let address = change.address.to_string();
         let nothing = Object::new();
         let progress = |text: &str| self.progress(&change.address, text);
+        let discreet = Discreet(|| self.walk.borrow().secrets());
         let job = Job {
             address: &address,
             token: &token,
@@ -57,7 +58,7 @@ impl Executor<'_, '_> {
             live: &nothing,
             changed: &[],
             progress: &progress,
-            watch: &Unwatched,
+            watch: &discreet,
         };
         let made = self.create_once(change, &job, &intent).await?;
         self.outcome.borrow_mut().created += 1;
@@ -398,6 +399,7 @@ impl Executor<'_, '_> {
         let Some((id, live, want)) = known else { return Ok(()) };
         let address = change.address.to_string();
         let progress = |text: &str| self.progress(&change.address, text);
+        let discreet = Discreet(|| self.walk.borrow().secrets());
         let job = Job {
             address: &address,
             token: "",
@@ -406,7 +408,7 @@ impl Executor<'_, '_> {
             live: &live,
             changed: &[],
             progress: &progress,
-            watch: &Unwatched,
+            watch: &discreet,
         };
         let serves = provider.settle(&change.provider, &change.address.type_name, &job).await;
         serves.map_err(|error| self.aws(change, error))

@@ -5,6 +5,7 @@ pub mod data;
 mod error;
 mod hosts;
 pub mod partition;
+mod quotas;
 mod retry;
 pub mod tags;
 pub mod types;
@@ -12,12 +13,13 @@ mod wait;
 
 pub use error::{AwsError, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, absent};
 pub use hosts::{Detail, Host, container_instances, hosts};
+pub use quotas::{Pool, Vcpus, vcpus};
 pub use wait::{Poll, wait};
 
 use crate::clock::Clock;
 use crate::rollout::settings::{OnFailure, Settings};
 use crate::schema::{Object, TypeSchema};
-use crate::value::{Type, Value};
+use crate::value::{Secrets, Type, Value};
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::AlarmType;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
@@ -42,6 +44,7 @@ pub struct Aws {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub quotas: aws_sdk_servicequotas::Client,
     pub route53: aws_sdk_route53::Client,
     pub ssm: aws_sdk_ssm::Client,
     pub sts: aws_sdk_sts::Client,
@@ -70,6 +73,7 @@ impl Aws {
             elb: client!(aws_sdk_elasticloadbalancingv2),
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
+            quotas: client!(aws_sdk_servicequotas),
             route53: client!(aws_sdk_route53),
             ssm: client!(aws_sdk_ssm),
             sts: client!(aws_sdk_sts),
@@ -167,14 +171,28 @@ pub trait Watch {
     /// So many are in service now, of how many.
     fn in_service(&self, _now: i64, _of: i64) {}
 
+    /// What must not show in texts that others wrote, such as logs.
+    fn secrets(&self) -> Secrets {
+        Secrets::default()
+    }
+
     /// Keeps what was seen and what came of it, for whoever asks later why.
     fn note(&self, _seen: serde_json::Value, _decision: &str) {}
 }
 
-/// Nobody: for what is no rollout.
+/// Nobody: for what is no rollout, and writes no logs.
 pub struct Unwatched;
 
 impl Watch for Unwatched {}
+
+/// Nobody, but what is secret is known.
+pub struct Discreet<F>(pub F);
+
+impl<F: Fn() -> Secrets> Watch for Discreet<F> {
+    fn secrets(&self) -> Secrets {
+        (self.0)()
+    }
+}
 
 impl Job<'_> {
     pub fn changes(&self, names: &[&str]) -> bool {

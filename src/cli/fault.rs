@@ -87,6 +87,12 @@ pub enum Kind {
         #[arg(long, default_value = "*")]
         zone: String,
     },
+    /// A quota of the account is this: L-1216C47A of On-Demand, L-34B43A08 of spot instances, in vCPUs
+    Quota {
+        /// As Service Quotas names it
+        code: String,
+        value: f64,
+    },
     /// Instances boot later than usual
     SlowBoot {
         #[arg(value_name = "DURATION")]
@@ -154,6 +160,9 @@ pub enum ImageCommand {
         /// Health checks fail
         #[arg(long)]
         unhealthy: bool,
+        /// A line that it writes to its log when it crashes or is unhealthy; ${NAME} for an environment variable
+        #[arg(long, value_name = "LINE")]
+        says: Vec<String>,
         /// Share of requests answered with a 5xx, 0 to 1
         #[arg(long, default_value_t = 0.0)]
         errors: f64,
@@ -186,11 +195,11 @@ pub fn run(command: FaultCommand) -> Result<Done, CliError> {
 }
 
 pub fn run_image(command: ImageCommand) -> Result<Done, CliError> {
-    let ImageCommand::Set { dir, image, boot, crash, unhealthy, errors, latency, cpu } = command;
+    let ImageCommand::Set { dir, image, boot, crash, unhealthy, says, errors, latency, cpu } = command;
     let boot_ms = script::duration(&boot).map_err(wrong)?;
     let latency_ms = script::duration(&latency).map_err(wrong)? as f64;
     let work = Work { errors, latency_ms, cpu_ms: cpu };
-    let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, work };
+    let behaviour = ImageBehaviour { boot_ms, crash, healthy: !unhealthy, says, work };
     let what = What::Image { image, behaviour };
     let told = what.to_string();
     declare(dir, vec![Order { after: None, lasts: None, what }])?;
@@ -214,6 +223,7 @@ fn what(kind: Kind) -> Result<What, CliError> {
         Kind::LostZone { zone } => What::LostZone { zone },
         Kind::SpotInterruption { share } => What::SpotInterruption { share },
         Kind::NoCapacity { instance_type, zone } => What::NoCapacity { instance_type, zone },
+        Kind::Quota { code, value } => What::Quota { code, value },
         Kind::SlowBoot { by } => What::SlowBoot { by: script::duration(&by).map_err(wrong)? },
         Kind::UnhealthyTargets { group } => What::UnhealthyTargets { group },
         Kind::IamDelay { by } => What::IamDelay { by: script::duration(&by).map_err(wrong)? },

@@ -6,7 +6,7 @@ use super::environment::EnvironmentArgs;
 use super::error::CliError;
 use super::session::{Locked, load_for_plan, load_state, with_walk_of};
 use crate::addr::Address;
-use crate::aws::{AwsError, Job, Unwatched};
+use crate::aws::{AwsError, Discreet, Job};
 use crate::diff::{Sides, differing};
 use crate::plan::walk::{Purpose, Walk};
 use crate::state::journal::{Entry, fold};
@@ -187,7 +187,7 @@ async fn take_back(walk: &Walk<'_>, address: &Address, open: &OpenRollout) -> Re
         live: &live,
         changed: &changed,
         progress: &progress,
-        watch: &Unwatched,
+        watch: &Discreet(|| walk.secrets()),
     };
     if walk.provider.take_back(&open.provider, type_name, &job, open.carried.as_deref()).await? {
         return Ok(());

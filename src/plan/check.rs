@@ -2,7 +2,7 @@
 //! let go; what carries traffic stays until its replacement is in service. Where the order does not say so, that is told.
 
 use super::schedule::{Schedule, Task};
-use super::staging::{is_staged, moves, on_hosts};
+use super::staging::{is_staged, leaving_traffic, moves, on_hosts};
 use super::{Action, Change};
 use crate::addr::Address;
 use crate::schema::Object;
@@ -140,6 +140,16 @@ fn moved(changes: &[Arc<Change>]) -> Vec<Obligation> {
             });
         }
     }
+    for one in leaving_traffic(changes) {
+        let (route, server) = (&changes[one.route].address, &changes[one.server]);
+        let (then, what) = match server.action {
+            Action::Delete => (Task::Remove(one.server), "it is deleted"),
+            _ => (Task::Make(one.server), "it gets smaller"),
+        };
+        let why = format!("{what} before {route} has moved its traffic away");
+        let unproven = Unproven { address: server.address.clone(), why };
+        owed.push(Obligation { first: Task::Make(one.route), then, unproven });
+    }
     owed
 }
 
@@ -160,6 +170,8 @@ fn hosts_first(changes: &[Arc<Change>]) -> Vec<Obligation> {
 mod tests {
     use super::*;
     use crate::aws::RolloutStep;
+    use crate::diff::{AttributeChange, Cause};
+    use crate::value::Type;
 
     fn change(address: &str, action: Action, live: &[(&str, Value)], needs: &[&str]) -> Change {
         let mut before = Object::new();
@@ -243,6 +255,57 @@ mod tests {
         let none = order(&[]);
         assert!(told(&none, listener(&["prove-healthy", "shift-10", "shift-100"])).is_empty());
         assert_eq!(told(&none, listener(&["shift-10", "prove-healthy"])).len(), 1);
+    }
+
+    #[test]
+    fn a_fleet_grows_before_it_gets_traffic_and_the_other_shrinks_after_it_lost_it() {
+        let fleet = |name: &str, live: i64, size: i64| {
+            let group = |of: &str| format!("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/{of}/1");
+            let own = Value::set(Type::String, vec![group(name.rsplit('.').next().expect("a name")).into()]);
+            let live = [("desired_capacity", live.into()), ("target_group_arns", own)];
+            let mut one = change(name, Action::Update, &live, &["aws_lb_target_group.web"]);
+            for size_of in ["desired_capacity", "max_size", "min_size"] {
+                one.after.put(size_of, Some(size.into()));
+                one.attributes.push(AttributeChange {
+                    name: size_of.to_owned(),
+                    before: None,
+                    after: size.into(),
+                    cause: Cause::Config,
+                    replaces: false,
+                    sensitive: false,
+                });
+            }
+            one
+        };
+        let changes = || {
+            let forward = |to: &str| {
+                let arn = format!("arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/{to}/1");
+                let action = Value::object([("target_group_arn".into(), arn.into())].into_iter().collect());
+                Value::tuple(vec![action])
+            };
+            let live = [("default_action", forward("blue"))];
+            let mut route =
+                change("aws_lb_listener.web", Action::Update, &live, &["aws_lb_target_group.web"]);
+            route.after.put("default_action", Some(forward("green")));
+            route.rollout = vec![RolloutStep::new("prove-healthy", ""), RolloutStep::new("shift-100", "")];
+            vec![route, fleet("aws_autoscaling_group.blue", 4, 0), fleet("aws_autoscaling_group.green", 0, 4)]
+        };
+        let kept = order(&[(Task::Make(2), Task::Make(0)), (Task::Make(0), Task::Make(1))]);
+        assert_eq!(told(&kept, changes()), Vec::<String>::new());
+        let at_once = order(&[(Task::Settle(crate::graph::Node::Call(0)), Task::Make(0))]);
+        let loose = {
+            let mut schedule = at_once;
+            schedule.add_node(Task::Make(1));
+            schedule.add_node(Task::Make(2));
+            schedule
+        };
+        assert_eq!(
+            told(&loose, changes()),
+            [
+                "aws_lb_listener.web: its traffic moves before aws_autoscaling_group.green is ready for it",
+                "aws_autoscaling_group.blue: it gets smaller before aws_lb_listener.web has moved its traffic away",
+            ]
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use crate::addr::Address;
 use crate::graph::{Graph, Node};
-use crate::plan::staging::{Move, is_staged, moves, on_hosts, parts_first, rolling_on_defaults};
+use crate::plan::staging::{
+    Move, is_staged, leaving_traffic, moves, on_hosts, parts_first, rolling_on_defaults,
+};
 use crate::plan::{Action, Change};
 use crate::state::without_keys;
 use petgraph::algo::has_path_connecting;
@@ -52,6 +54,9 @@ pub fn schedule(graph: &Graph, changes: &[Arc<Change>]) -> Schedule {
     builder.moving(&moves);
     for (group, service) in on_hosts(changes) {
         builder.edge_unless_cycle(Task::Make(group), builder.begins(service));
+    }
+    for Move { route, server } in leaving_traffic(changes) {
+        builder.edge_unless_cycle(Task::Make(route), builder.goes(server));
     }
     for (part, user) in parts_first(changes) {
         builder.edge_unless_cycle(Task::Make(part), builder.begins(user));
@@ -141,6 +146,11 @@ impl Builder<'_> {
 
     fn begins(&self, change: usize) -> Task {
         if is_staged(&self.changes[change]) { Task::Stage(change) } else { Task::Make(change) }
+    }
+
+    /// Where it begins to take away what serves.
+    fn goes(&self, change: usize) -> Task {
+        if self.changes[change].action == Action::Delete { Task::Remove(change) } else { Task::Make(change) }
     }
 
     /// Where the declarations already say the opposite, they hold.

@@ -4,7 +4,9 @@
 use super::{Action, Change};
 use crate::aws::RolloutStep;
 use crate::provider::Provider;
+use crate::schema::{Object, blocks_in};
 use crate::state::without_keys;
+use crate::value::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -167,11 +169,14 @@ fn moves_of(kind: &Kind, changes: &[Arc<Change>]) -> Vec<Move> {
     };
     let leads_elsewhere =
         |r: &Change| !r.rollout.is_empty() || r.attributes.iter().any(|a| a.name == "capacity_providers");
+    let leaving: BTreeSet<Move> = leaving_traffic(changes).into_iter().collect();
     let mut moves = Vec::new();
     for (route, r) in of(kind.routes).filter(|(_, r)| r.action == Action::Update && leads_elsewhere(r)) {
         let routed = kind.shared(r);
         for (server, s) in of(kind.serves) {
             let works = match s.action {
+                Action::Update if leaving.contains(&Move { route, server }) => false,
+                Action::Update if grows(s) == Some(true) => true,
                 Action::Update => {
                     !s.rollout.is_empty() || s.attributes.iter().any(|a| a.name == "target_group_arns")
                 }
@@ -186,6 +191,75 @@ fn moves_of(kind: &Kind, changes: &[Arc<Change>]) -> Vec<Move> {
         }
     }
     moves
+}
+
+/// Whether what serves gets larger (true) or smaller; None where it stays as large as it is, or nobody can say.
+fn grows(server: &Change) -> Option<bool> {
+    let sizes: &[&str] = match &*server.address.type_name {
+        "aws_autoscaling_group" => &["desired_capacity", "max_size", "min_size"],
+        "aws_ecs_service" => &["desired_count"],
+        _ => return None,
+    };
+    let changes = |name: &str| server.attributes.iter().any(|a| a.name == name);
+    let (count, changed) = (sizes[0], sizes.iter().any(|name| changes(name)));
+    let number = |object: &Object, name: &str| object.value(name).and_then(Value::as_i64);
+    let live = number(server.before.as_ref().filter(|_| changed)?, count)?;
+    let asked = number(&server.after, count).filter(|_| changes(count)).unwrap_or(live);
+    let least = number(&server.after, "min_size").unwrap_or(i64::MIN);
+    let most = number(&server.after, "max_size").unwrap_or(i64::MAX);
+    let wanted = asked.max(least).min(most);
+    (wanted != live).then_some(wanted > live)
+}
+
+/// ARNs of the target groups to which a listener or rule gives a weight.
+pub fn weighted(route: &Object) -> BTreeSet<String> {
+    let inner = |object: &Object, name: &str| -> Vec<Object> {
+        object.value(name).map(blocks_in).unwrap_or_default().iter().filter_map(Object::of).collect()
+    };
+    let text = |object: &Object, name: &str| Some(object.value(name)?.as_str()?.to_owned());
+    let mut found = BTreeSet::new();
+    for action in ["action", "default_action"].into_iter().flat_map(|name| inner(route, name)) {
+        found.extend(text(&action, "target_group_arn"));
+        for group in inner(&action, "forward").iter().flat_map(|forward| inner(forward, "target_group")) {
+            let weight = group.value("weight").and_then(Value::as_i64).unwrap_or(1);
+            found.extend(text(&group, "arn").filter(|_| weight > 0));
+        }
+    }
+    found
+}
+
+/// What gets smaller or goes, where traffic moves away from it: not before it has. What takes part in the move with
+/// something new has its own order, and where the traffic stays nothing waits for it.
+pub fn leaving_traffic(changes: &[Arc<Change>]) -> Vec<Move> {
+    let kind = &KINDS[0];
+    let moves_traffic = |r: &Change| {
+        kind.routes.contains(&&*r.address.type_name) && r.action == Action::Update && !r.rollout.is_empty()
+    };
+    let mut pairs = Vec::new();
+    for (route, r) in changes.iter().enumerate().filter(|(_, r)| moves_traffic(r)) {
+        let keeps = weighted(&r.after);
+        for (server, s) in changes.iter().enumerate().filter(|(_, s)| kind.has_server(s)) {
+            let goes = match s.action {
+                Action::Update => grows(s) == Some(false) && !is_staged(s),
+                Action::Delete => true,
+                _ => false,
+            };
+            let had = r.before.as_ref().map(weighted).unwrap_or_default();
+            let behind = serves_in(s);
+            if goes && !behind.is_disjoint(&had) && behind.is_disjoint(&keeps) {
+                pairs.push(Move { route, server });
+            }
+        }
+    }
+    pairs
+}
+
+/// ARNs of the target groups in which it serves now.
+fn serves_in(server: &Change) -> BTreeSet<String> {
+    let live = server.before.as_ref();
+    let named = ["target_group_arns", "load_balancer"].iter().filter_map(|name| live?.value(name));
+    let texts = named.flat_map(|value| value.texts());
+    texts.filter(|text| text.contains(":targetgroup/")).map(str::to_owned).collect()
 }
 
 /// What is nothing without its parts: a new one stands ready only when those are there.

@@ -54,6 +54,15 @@ impl<T> Expansion<T> {
         }
     }
 
+    fn items(&self) -> Box<dyn Iterator<Item = &T> + '_> {
+        match self {
+            Expansion::Single(item) => Box::new(std::iter::once(item)),
+            Expansion::Count(items) => Box::new(items.iter()),
+            Expansion::ForEach(items) => Box::new(items.values()),
+            Expansion::Disabled | Expansion::Unknown => Box::new(std::iter::empty()),
+        }
+    }
+
     fn value(&self, each: impl Fn(&T) -> Value) -> Value {
         match self {
             Expansion::Single(t) => each(t),
@@ -86,6 +95,15 @@ pub struct ModuleValues {
     resources: Vec<Option<Expansion<Value>>>,
     /// Instances of the module blocks in this module.
     pub calls: SmallMap<ModuleId, Expansion<Repeated>>,
+}
+
+impl ModuleValues {
+    /// Every value in it, whatever it is of.
+    pub fn all(&self) -> impl Iterator<Item = &Value> {
+        let resources = self.resources.iter().flatten().flat_map(|expansion| expansion.items());
+        let named = [&self.variables, &self.locals, &self.outputs];
+        named.into_iter().flat_map(|values| values.values()).chain(resources)
+    }
 }
 
 /// All values of a walk. A module instance that is not there has not been expanded yet.

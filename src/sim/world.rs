@@ -4,7 +4,8 @@ use super::faults::{self, Faults};
 use super::log::EventLog;
 use super::service::{
     acm, appautoscaling, autoscaling, cloudtrail, cloudwatch, codedeploy, dynamodb, ec2, ecr, ecs, elbv2,
-    events, iam, kms, lambda, logs, route53, s3, secretsmanager, servicediscovery, sns, sqs, ssm, sts,
+    events, iam, kms, lambda, logs, route53, s3, secretsmanager, servicediscovery, servicequotas, sns, sqs,
+    ssm, sts,
 };
 use super::traffic;
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,8 @@ pub struct World {
     #[serde(default)]
     pub servicediscovery: servicediscovery::State,
     #[serde(default)]
+    pub servicequotas: servicequotas::State,
+    #[serde(default)]
     pub sns: sns::State,
     #[serde(default)]
     pub sqs: sqs::State,
@@ -184,6 +187,7 @@ impl World {
             lambda: Default::default(),
             s3: Default::default(),
             servicediscovery: Default::default(),
+            servicequotas: Default::default(),
             sns: Default::default(),
             sqs: Default::default(),
             waits: None,

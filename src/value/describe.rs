@@ -91,7 +91,7 @@ pub fn quote(text: &str) -> String {
 }
 
 /// What Go's `strconv.IsPrint` has as printable, without its tables of unassigned characters.
-fn is_printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     let invisible = matches!(c as u32,
         0xad | 0x61c | 0x180e | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0xfeff
         | 0xfff9..=0xfffb | 0xe000..=0xf8ff | 0xe0000.. );

@@ -1,6 +1,7 @@
 //! What a plan looks for before anything runs, a test a check: each on a configuration that has it, and not on its
 //! good neighbour.
 
+mod quotas;
 mod roots;
 
 use self::roots::{ATTACHED, BALANCER, BEHIND, GROUP, HOSTS, ON_HOSTS, POLICY, PROVIDER, ROLLING, SCALED};
@@ -21,11 +22,13 @@ const CHECKS: &[(u32, &str, &[&str])] = &[
     ),
     (
         2,
-        "new tasks find no room: CPU, memory, ports, interfaces, zones, hosts of their own, the group's maximum",
+        "new tasks find no room: CPU, memory, ports, interfaces, zones, hosts of their own, the group's maximum, quotas",
         &[
             "check_02_a_surge_that_does_not_fit",
             "check_02_a_surge_without_interfaces_in_the_zones_of_its_subnets",
             "check_02_a_surge_of_tasks_that_want_hosts_for_themselves",
+            "check_02_a_surge_beyond_a_quota",
+            "check_02_services_that_roll_at_the_same_time",
             "tasks_go_on_free_hosts_and_on_those_that_may_still_come",
             "a_fixed_port_is_taken_once_a_host",
             "a_task_with_an_address_of_its_own_takes_an_interface_of_its_host",
@@ -182,7 +185,7 @@ fn check_01_a_rolling_deployment_that_cannot_move() {
 const V2: (&str, &str, &str) = ("base.tf", "default     = \"v1\"", "default     = \"v2\"");
 
 #[track_caller]
-fn says(staged: &Staged, told: &str, is: bool) {
+pub(super) fn says(staged: &Staged, told: &str, is: bool) {
     let ran = staged.run("plan .");
     assert_eq!(ran.stderr.contains(told), is, "{told}\n{}", ran.all());
 }

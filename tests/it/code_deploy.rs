@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-const ROOT: &str = r#"
+pub const ROOT: &str = r#"
 variable "image" {
   type    = string
   default = "repo/web:v1"

@@ -15,6 +15,7 @@ mod findings;
 mod fmt;
 mod game_day;
 mod hostile;
+mod last_words;
 mod lifecycle;
 mod moto;
 mod moving;

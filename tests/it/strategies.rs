@@ -59,11 +59,30 @@ struct Expected {
     remains: Vec<String>,
 }
 
+/// What carries a release.
+#[derive(Clone, Copy, PartialEq)]
+enum Released {
+    Tasks,
+    /// Of ECS.
+    Hosts,
+    /// Instances that serve themselves.
+    Fleets,
+}
+
+impl Released {
+    fn by(strategy: &str) -> Self {
+        match strategy.split('-').next() {
+            Some("hosts") => Released::Hosts,
+            Some("fleets") => Released::Fleets,
+            _ => Released::Tasks,
+        }
+    }
+}
+
 /// A strategy's environment: applied, with requests coming in.
 struct Strategy {
     name: &'static str,
-    /// Whether hosts are released, not tasks.
-    hosts: bool,
+    released: Released,
     base: TestEnvironment,
 }
 
@@ -81,9 +100,9 @@ impl Strategy {
             let text = std::fs::read_to_string(from.join(name).join(&file)).expect("readable");
             base.write(&format!("root/{file}"), &text);
         }
-        let this = Self { name, hosts: name.starts_with("hosts"), base };
-        World { env: &this.base, hosts: this.hosts }.run("apply . --auto-approve").ok();
-        World { env: &this.base, hosts: this.hosts }.run("sim traffic set . 50").ok();
+        let this = Self { name, released: Released::by(name), base };
+        World { env: &this.base, released: this.released }.run("apply . --auto-approve").ok();
+        World { env: &this.base, released: this.released }.run("sim traffic set . 50").ok();
         this
     }
 
@@ -132,7 +151,7 @@ impl Strategy {
     /// What Terraform does for the same release: its calls, one after the other, and then it is done.
     fn as_terraform_does(&self, case: &str) -> Came {
         let env = self.copy();
-        let world = World { env: &env, hosts: self.hosts };
+        let world = World { env: &env, released: self.released };
         for command in self.read(case).expect("a scenario").given {
             world.run(&command).ok();
         }
@@ -148,14 +167,14 @@ impl Strategy {
             world.run("sim wait . 5s").ok();
         }
         // So long ECS lets hosts drain.
-        world.run(if self.hosts { "sim wait . 72h" } else { "sim wait . 1h" }).ok();
+        world.run(if self.released == Released::Hosts { "sim wait . 72h" } else { "sim wait . 1h" }).ok();
         Came { exit: 0, lost: world.lost_since(began).0, serves: world.serves() }
     }
 
     fn scenario(&self, case: &str) -> Result<Came, String> {
         let scenario = self.read(case)?;
         let env = self.copy();
-        let world = World { env: &env, hosts: self.hosts };
+        let world = World { env: &env, released: self.released };
         for command in &scenario.given {
             world.run(command).ok();
         }
@@ -193,7 +212,7 @@ fn files(dir: &Path, ends: &[&str]) -> Vec<String> {
 
 struct World<'e> {
     env: &'e TestEnvironment,
-    hosts: bool,
+    released: Released,
 }
 
 impl World<'_> {
@@ -270,7 +289,11 @@ impl World<'_> {
     /// Which release gets the traffic.
     fn serves(&self) -> String {
         let world = self.json();
-        let releases = if self.hosts { releases_of_hosts(&world) } else { releases_of_tasks(&world) };
+        let releases = match self.released {
+            Released::Tasks => releases_of_tasks(&world),
+            Released::Hosts => releases_of_hosts(&world),
+            Released::Fleets => releases_of_fleets(&world),
+        };
         match &releases.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["v1"] => "old".to_owned(),
             ["v2"] => "new".to_owned(),
@@ -293,6 +316,17 @@ fn values(all: &Json) -> impl Iterator<Item = &Json> {
 
 /// By the images of tasks in the target groups that get requests.
 fn releases_of_tasks(world: &Json) -> BTreeSet<String> {
+    let serving = serving(world);
+    let tasks = values(&world["ecs"]["tasks"]).filter(|task| {
+        let mut targets = task["targets"].as_array().into_iter().flatten();
+        task["status"] == "Running" && targets.any(|t| t[0].as_str().is_some_and(|arn| serving.contains(arn)))
+    });
+    let images = tasks.filter_map(|task| task["containers"][0]["image"].as_str()?.rsplit(':').next());
+    images.map(str::to_owned).collect()
+}
+
+/// ARNs of the target groups that get requests.
+fn serving(world: &Json) -> BTreeSet<&str> {
     let actions = values(&world["elbv2"]["rules"]).chain(values(&world["elbv2"]["listeners"]));
     let groups = actions.flat_map(|one| one["actions"].as_array().into_iter().flatten()).flat_map(|action| {
         let single = action["TargetGroupArn"].as_str().map(|arn| (arn, 1));
@@ -302,18 +336,26 @@ fn releases_of_tasks(world: &Json) -> BTreeSet<String> {
             .collect();
         if several.is_empty() { single.into_iter().collect() } else { several }
     });
-    let serving: BTreeSet<&str> = groups.filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect();
-    let tasks = values(&world["ecs"]["tasks"]).filter(|task| {
-        let mut targets = task["targets"].as_array().into_iter().flatten();
-        task["status"] == "Running" && targets.any(|t| t[0].as_str().is_some_and(|arn| serving.contains(arn)))
-    });
-    let images = tasks.filter_map(|task| task["containers"][0]["image"].as_str()?.rsplit(':').next());
-    images.map(str::to_owned).collect()
+    groups.filter(|(_, weight)| *weight > 0).map(|(arn, _)| arn).collect()
 }
 
 /// By what instances in service were launched with.
 fn releases_of_hosts(world: &Json) -> BTreeSet<String> {
-    let members = values(&world["autoscaling"]["groups"]).flat_map(|group| values(&group["members"]));
+    releases_of(world, values(&world["autoscaling"]["groups"]))
+}
+
+/// The same of those that stand in the target groups that get requests.
+fn releases_of_fleets(world: &Json) -> BTreeSet<String> {
+    let serving = serving(world);
+    let serves = |group: &&Json| {
+        let mut groups = group["target_groups"].as_array().into_iter().flatten();
+        groups.any(|arn| arn.as_str().is_some_and(|arn| serving.contains(arn)))
+    };
+    releases_of(world, values(&world["autoscaling"]["groups"]).filter(serves))
+}
+
+fn releases_of<'w>(world: &Json, groups: impl Iterator<Item = &'w Json>) -> BTreeSet<String> {
+    let members = groups.flat_map(|group| values(&group["members"]));
     let serving = members.filter(|member| member["lifecycle"] == "InService");
     let data = serving
         .filter_map(|member| world["ec2"]["instances"][member["id"].as_str()?]["spec"]["user_data"].as_str());
@@ -368,12 +410,44 @@ fn hosts_surge() {
 }
 
 #[test]
+fn fleets_blue_green() {
+    Strategy::new("fleets-blue-green", &["base.tf"]).all();
+}
+
+#[test]
+fn a_fleet_is_filled_before_it_gets_traffic_and_emptied_after_it_lost_it() {
+    let fleets = Strategy::new("fleets-blue-green", &["base.tf"]);
+    let env = fleets.copy();
+    let world = World { env: &env, released: fleets.released };
+    let plan = world.run("plan . --var release=v2").ok();
+    for code in ["CUT-003", "CUT-016"] {
+        assert!(!plan.stderr.contains(code), "{}", plan.all());
+    }
+    let began = world.now();
+    let ran = world.run("apply . --auto-approve --var release=v2").ok();
+    let at = |words: &str| ran.stderr.find(words).unwrap_or_else(|| panic!("no {words:?} in\n{}", ran.all()));
+    let order = [
+        "aws_autoscaling_group.fleet[\"green\"]: changed",
+        "aws_lb_listener_rule.web: step 2 of 4: move 10 % of the traffic to web-green",
+        "aws_lb_listener_rule.web: changed",
+        "aws_autoscaling_group.fleet[\"blue\"]: changing",
+        "aws_autoscaling_group.fleet[\"blue\"]: capacity: 4 instances drain and end",
+    ];
+    assert!(order.map(at).is_sorted(), "{}", ran.all());
+    assert_eq!(world.lost_since(began).0, 0);
+    // And back: what has served is filled again.
+    let ran = world.run("apply . --auto-approve").ok();
+    assert!(ran.stderr.contains("move 10 % of the traffic to web-blue"), "{}", ran.all());
+    assert_eq!((world.serves().as_str(), world.lost_since(began).0), ("old", 0));
+}
+
+#[test]
 fn hosts_and_tasks_of_a_cluster_never_roll_at_once() {
     let hosts = Strategy::new("hosts-refresh", &["base.tf", "hosts.tf"]);
     let env = hosts.copy();
     let main = env.read("root/hosts.tf").replace("image = \"v1\"", "image = var.release");
     env.write("root/hosts.tf", &main);
-    let world = World { env: &env, hosts: true };
+    let world = World { env: &env, released: Released::Hosts };
     let began = world.now();
     let ran = world.run("apply . --auto-approve --var release=v2").ok();
     let at = |words: &str| ran.stderr.find(words).unwrap_or_else(|| panic!("no {words:?} in\n{}", ran.all()));
@@ -391,7 +465,7 @@ fn hosts_and_tasks_of_a_cluster_never_roll_at_once() {
 fn a_deployment_that_finds_no_room_is_told_before() {
     let rolling = Strategy::new("ecs-rolling", &["base.tf"]);
     let env = rolling.copy();
-    let world = World { env: &env, hosts: false };
+    let world = World { env: &env, released: Released::Tasks };
     let plan = "plan . --var release=v2";
     assert!(!world.run(plan).ok().all().contains("CUT-002"), "there is room for four more hosts");
     env.write(
@@ -408,7 +482,7 @@ fn a_deployment_that_finds_no_room_is_told_before() {
 fn traffic_that_ecs_moves_is_told_before() {
     let native = Strategy::new("ecs-blue-green", &["base.tf", "ecs-native.tf"]);
     let env = native.copy();
-    let world = World { env: &env, hosts: false };
+    let world = World { env: &env, released: Released::Tasks };
     let rule = env.read("root/ecs-native.tf");
     let green = rule
         .find("      target_group {\n        arn    = aws_lb_target_group.web[\"green\"]")

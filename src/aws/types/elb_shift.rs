@@ -392,7 +392,9 @@ async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -
                 break;
             }
         }
-        let Some(group) = sick else { return Ok(()) };
+        let Some(group) = sick else {
+            return all_checked(aws, job, traffic::growing(from, to), end).await;
+        };
         let mut serves = false;
         for group in &serving {
             serves |= healthy(aws, group).await?;
@@ -416,6 +418,33 @@ async fn prove_healthy(aws: &Aws, job: &Job<'_>, from: &Weights, to: &Weights) -
         (job.progress)(&text);
         aws.clock.sleep(EVERY).await;
     }
+}
+
+/// One healthy target is enough to begin with, but those that are still being checked are waited for: it shall not
+/// stand alone before all the traffic.
+async fn all_checked(
+    aws: &Aws,
+    job: &Job<'_>,
+    groups: Vec<&str>,
+    end: jiff::Timestamp,
+) -> Result<(), AwsError> {
+    let initial = |t: &sdk::TargetHealthDescription| {
+        t.target_health().and_then(|h| h.state()) == Some(&sdk::TargetHealthStateEnum::Initial)
+    };
+    for group in groups {
+        loop {
+            let call = aws.elb.describe_target_health().target_group_arn(group).send().await;
+            let answer = absent(call.op("DescribeTargetHealth"), &["TargetGroupNotFound"])?;
+            let targets = answer.and_then(|a| a.target_health_descriptions).unwrap_or_default();
+            let left = targets.iter().filter(|t| initial(t)).count();
+            if left == 0 || aws.clock.now() >= end {
+                break;
+            }
+            (job.progress)(&format!("{left} targets in {} are still being checked", name(group)));
+            aws.clock.sleep(EVERY).await;
+        }
+    }
+    Ok(())
 }
 
 async fn healthy(aws: &Aws, group: &str) -> Result<bool, AwsError> {

@@ -2,6 +2,7 @@
 
 use super::services::scales;
 use super::{Finding, Look, blocks, finding, is_on, number, text};
+use crate::plan::staging::leaving_traffic;
 use crate::plan::{Action, Change};
 use crate::schema::Object;
 use base64::Engine;
@@ -12,7 +13,10 @@ const TEMPLATE: &[&str] = &["aws_launch_template"];
 
 pub(super) fn sizes(look: &Look<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for group in look.changed(GROUP) {
+    // What traffic has left first is meant to end.
+    let left: Vec<_> =
+        leaving_traffic(look.changes).iter().map(|one| &look.changes[one.server].address).collect();
+    for group in look.changed(GROUP).filter(|group| !left.contains(&&group.address)) {
         let live = group.before.as_ref().and_then(|before| number(before, "desired_capacity"));
         if let Some((max, live)) = number(&group.after, "max_size").zip(live).filter(|(max, live)| max < live)
         {
@@ -141,7 +145,11 @@ fn launched(group: &Object) -> Option<(String, String, Vec<Object>)> {
 }
 
 /// The launch template of a group, by what its specifications name or, before that is known, by what it is made from.
-fn template_of<'p>(look: &Look<'p>, group: &Change, specifications: &[Object]) -> Option<&'p Change> {
+pub(super) fn template_of<'p>(
+    look: &Look<'p>,
+    group: &Change,
+    specifications: &[Object],
+) -> Option<&'p Change> {
     let id = |t: &Object| text(t, "id").or_else(|| text(t, "launch_template_id"));
     let name =
         specifications.iter().find_map(|t| text(t, "name").or_else(|| text(t, "launch_template_name")));

@@ -5,13 +5,14 @@ mod code_deploy;
 mod fleets;
 mod names;
 mod needs;
+mod quotas;
 mod services;
 mod surge;
 mod teardown;
 mod traffic;
 
 pub use fleets::Bump;
-pub use needs::{Live, Needs, needs};
+pub use needs::{Live, Needs, needs, pools};
 
 use super::check::Unproven;
 use super::{Action, Change};
@@ -54,8 +55,10 @@ pub static LINTS: &[Lint] = &[
             deployment, at least one in a rolling one with a minimum of 100 %. They need CPU, memory, fixed ports and \
             (network mode awsvpc) a network interface on the hosts that run, or on those that the group may still \
             start, in a zone of the service's subnets; with distinctInstance a host each. Otherwise the deployment \
-            waits until it is given up. Raise the group's max_size, or let ECS stop some tasks first.",
-        look: surge::fits,
+            waits until it is given up. Services that roll at the same time need room for all of them. Raise the \
+            group's max_size, or let ECS stop some tasks first. What is started counts against the account's quotas \
+            of vCPUs, too (EC2 On-Demand and spot, Fargate): ask for more in Service Quotas.",
+        look: room,
     },
     Lint {
         code: "CUT-003",
@@ -205,6 +208,7 @@ pub fn find(code: &str) -> Option<&'static Lint> {
 }
 
 /// Something found.
+#[derive(Clone)]
 pub struct Finding {
     /// Of the resource it is about.
     pub address: Address,
@@ -321,6 +325,10 @@ pub fn lint(
     let accepted = &accepted;
     let found = |lint: &'static Lint| (lint.look)(&look).into_iter().map(move |f| told(lint, f, accepted));
     LINTS.iter().flat_map(found).collect()
+}
+
+fn room(look: &Look<'_>) -> Vec<Finding> {
+    [surge::fits(look), surge::together(look), quotas::fits(look)].concat()
 }
 
 fn gaps(look: &Look<'_>) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! What of AWS, beside the plan's own resources, has to be looked at: only for what the plan rolls out.
 
 use super::fleets::{self, Bump};
-use super::{blocks, is_on, services, text, texts, traffic};
-use crate::aws::{Detail, Host};
+use super::{Look, blocks, is_on, services, text, texts, traffic};
+use crate::aws::{Detail, Host, Pool, Vcpus};
 use crate::plan::{Action, Change};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Live {
     pub healthy: BTreeMap<String, usize>,
     /// Versions of launch templates that launch the same.
     pub alike: BTreeSet<Bump>,
+    /// By provider, where the plan starts something beside what runs: quotas, or why they could not be read.
+    pub vcpus: BTreeMap<String, Result<Vcpus, String>>,
 }
 
 /// What is asked of one provider.
@@ -49,6 +51,15 @@ pub fn needs(changes: &[Arc<Change>]) -> BTreeMap<String, Needs> {
         }
     }
     all
+}
+
+/// Where the plan starts something before it stops something else, by provider; once the hosts are known.
+pub fn pools(changes: &[Arc<Change>], live: &Live) -> BTreeMap<String, BTreeSet<Pool>> {
+    let mut pools: BTreeMap<String, BTreeSet<Pool>> = BTreeMap::new();
+    for demand in (Look { changes, min_healthy: None, live, unproven: &[] }).demands() {
+        pools.entry(demand.change.provider.clone()).or_default().insert(demand.pool);
+    }
+    pools
 }
 
 fn is_service(change: &Change) -> bool {

@@ -7,6 +7,8 @@ use crate::aws::Host;
 use crate::plan::Change;
 use crate::rollout::ecs_deployment::stands_still;
 use crate::schema::Object;
+use crate::state::without_keys;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one task takes of its host, and which hosts may take it.
@@ -56,6 +58,94 @@ fn lacks(look: &Look<'_>, service: &Change) -> Option<Finding> {
     Some(finding(service, text))
 }
 
+/// What a deployment asks of the hosts of its cluster.
+struct Asked<'p> {
+    service: &'p Change,
+    needed: i64,
+    task: Task,
+}
+
+fn asked<'p>(look: &Look<'p>, service: &'p Change) -> Option<Asked<'p>> {
+    let running = number(service.before.as_ref()?, "desired_count").filter(|count| *count > 0)?;
+    Some(Asked { service, needed: needed(&service.after, running)?, task: task(look, service)? })
+}
+
+/// The group that has to start hosts for a deployment, and how many at least.
+pub(super) fn hosts_to_start<'p>(look: &Look<'p>, service: &'p Change) -> Option<(&'p Change, i64)> {
+    let hosts = hosts(look, service)?;
+    let asked = asked(look, service)?;
+    let new = new_hosts(look, &hosts)?;
+    let enough = |count: &usize| place(&hosts, &new[..*count], &asked.task, asked.needed) >= asked.needed;
+    // Where not all of them are enough, that is another finding.
+    let count = (0..=new.len()).find(enough).unwrap_or(new.len());
+    Some((group_of(look, &hosts)?, count as i64))
+}
+
+/// Services of one cluster that roll at the same time, each of which finds room alone.
+pub(super) fn together(look: &Look<'_>) -> Vec<Finding> {
+    let updated = look.changed(&["aws_ecs_service"]);
+    let updated = updated.filter(|s| s.before.is_some() && (rolls(&s.after) || controls(&s.after)));
+    let mut clusters: BTreeMap<String, Vec<&Change>> = BTreeMap::new();
+    for service in updated.filter(|service| !service.rollout.is_empty()) {
+        if let (Some(cluster), None) = (text(&service.after, "cluster"), lacks(look, service)) {
+            clusters.entry(cluster).or_default().push(service);
+        }
+    }
+    // What waits for another one of them comes later.
+    for services in clusters.values_mut() {
+        let all: BTreeSet<_> = services.iter().map(|s| without_keys(&s.address)).collect();
+        services.retain(|s| !s.depends_on.iter().any(|other| all.contains(other)));
+    }
+    let several = clusters.values().filter(|services| services.len() > 1);
+    several.filter_map(|services| lack_together(look, services)).collect()
+}
+
+fn lack_together(look: &Look<'_>, services: &[&Change]) -> Option<Finding> {
+    let mut free: BTreeMap<Option<String>, Vec<Host>> = BTreeMap::new();
+    let (mut begun, mut told): (Vec<String>, i64) = (Vec::new(), 0);
+    for service in services {
+        let (Some(hosts), Some(asked)) = (hosts(look, service), asked(look, service)) else { continue };
+        let provider = hosts.iter().find_map(|host| host.provider.clone());
+        let own = match free.entry(provider) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(slot) => slot.insert([hosts.clone(), new_hosts(look, &hosts)?].concat()),
+        };
+        let placed = settle(own, &asked.task, asked.needed);
+        told += asked.needed;
+        if placed < asked.needed {
+            let text = format!(
+                "it starts together with {}, which may roll at the same time: {told} tasks beside those that run, and \
+                 there is room for {}",
+                listed(&begun),
+                told - asked.needed + placed
+            );
+            return Some(finding(asked.service, text));
+        }
+        begun.push(service.address.to_string());
+    }
+    None
+}
+
+/// Places as many of the tasks as fit, and takes what they need.
+fn settle(hosts: &mut [Host], task: &Task, needed: i64) -> i64 {
+    let mut left = needed;
+    for host in hosts {
+        let count = takes(host, task).clamp(0, left);
+        if count == 0 {
+            continue;
+        }
+        left -= count;
+        host.free_cpu -= count * task.cpu;
+        host.free_memory -= count * task.memory;
+        host.ports.extend(&task.ports);
+        host.groups.extend(task.alone.clone());
+        if task.own_address {
+            host.free_interfaces = host.free_interfaces.map(|free| free - count);
+        }
+    }
+    needed - left
+}
+
 /// `a, b and c`
 fn listed(items: &[String]) -> String {
     match items {
@@ -82,7 +172,7 @@ fn hosts(look: &Look<'_>, service: &Change) -> Option<Vec<Host>> {
 }
 
 /// So many tasks must be started before any is stopped; None where ECS may stop some first.
-fn needed(service: &Object, running: i64) -> Option<i64> {
+pub(super) fn needed(service: &Object, running: i64) -> Option<i64> {
     if strategy(service) != "ROLLING" || controls(service) {
         return Some(running);
     }
@@ -134,17 +224,21 @@ fn zones_of(look: &Look<'_>, subnets: &[String]) -> Option<BTreeSet<String>> {
     subnets.iter().map(zone).collect::<Option<BTreeSet<_>>>().filter(|zones| !zones.is_empty())
 }
 
-/// The hosts that their group may still start, like the smallest of those that run; None where this plan does not
-/// know the group.
-fn new_hosts(look: &Look<'_>, hosts: &[Host]) -> Option<Vec<Host>> {
+/// The group that hosts came from; None where this plan does not know it.
+fn group_of<'p>(look: &Look<'p>, hosts: &[Host]) -> Option<&'p Change> {
     let provider = hosts.iter().find_map(|host| host.provider.clone())?;
     let mut providers = look.all(&["aws_ecs_capacity_provider"]);
     let provider = providers.find(|p| text(&p.after, "name").as_ref() == Some(&provider))?;
     let arn = blocks(&provider.after, "auto_scaling_group_provider")
         .first()
         .and_then(|p| text(p, "auto_scaling_group_arn"))?;
-    let group =
-        look.all(&["aws_autoscaling_group"]).find(|g| text(&g.after, "arn").as_ref() == Some(&arn))?;
+    look.all(&["aws_autoscaling_group"]).find(|g| text(&g.after, "arn").as_ref() == Some(&arn))
+}
+
+/// The hosts that their group may still start, like the smallest of those that run; None where this plan does not
+/// know the group.
+fn new_hosts(look: &Look<'_>, hosts: &[Host]) -> Option<Vec<Host>> {
+    let group = group_of(look, hosts)?;
     let max = number(&group.after, "max_size")?;
     let room = usize::try_from(max - hosts.len() as i64).unwrap_or(0);
     let declared: BTreeSet<String> = texts(&group.after, "availability_zones").into_iter().collect();

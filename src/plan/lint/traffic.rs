@@ -1,11 +1,12 @@
 //! The way from a balancer to the tasks.
 
 use super::{Finding, Look, blocks, containers, finding, last, network_mode, number, text, texts};
+use crate::plan::staging::weighted;
 use crate::plan::{Action, AttributeChange, Change};
 use crate::schema::Object;
 use crate::state::without_keys;
 use crate::value::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const GROUP_TYPES: &[&str] = &["aws_security_group"];
 const TARGET_GROUPS: &[&str] = &["aws_lb_target_group", "aws_alb_target_group"];
@@ -49,17 +50,6 @@ pub(super) fn owned(look: &Look<'_>) -> Vec<Finding> {
 
 /// ARNs of the target groups that a change of a listener or rule gives a weight which they do not have now.
 pub(super) fn newly_weighted(route: &Change) -> Vec<String> {
-    let weighted = |object: &Object| -> BTreeSet<String> {
-        let actions = ["action", "default_action"].into_iter().flat_map(|name| blocks(object, name));
-        let weighted = actions.flat_map(|action| {
-            let forward = blocks(&action, "forward");
-            let groups = forward.iter().flat_map(|f| blocks(f, "target_group"));
-            let heavy =
-                groups.filter(|g| number(g, "weight").unwrap_or(1) > 0).filter_map(|g| text(&g, "arn"));
-            heavy.chain(text(&action, "target_group_arn")).collect::<Vec<_>>()
-        });
-        weighted.collect()
-    };
     let before = route.before.as_ref().map(weighted).unwrap_or_default();
     match ROUTES.contains(&&*route.address.type_name) {
         true => weighted(&route.after).into_iter().filter(|group| !before.contains(group)).collect(),

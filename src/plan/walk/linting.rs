@@ -4,7 +4,7 @@ use super::Walk;
 use crate::aws::AwsError;
 use crate::plan::Change;
 use crate::plan::check::{Unproven, check};
-use crate::plan::lint::{Live, lint, needs};
+use crate::plan::lint::{Live, lint, needs, pools};
 use crate::plan::schedule::schedule;
 use std::sync::Arc;
 
@@ -51,6 +51,10 @@ impl Walk<'_> {
                 let alike = self.provider.launch_alike(&provider, template, [from, to]).await;
                 live.alike.extend(seen("launch templates", alike).filter(|alike| *alike).map(|_| bump));
             }
+        }
+        for (provider, pools) in pools(changes, &live) {
+            let vcpus = self.provider.vcpus(&provider, &pools).await;
+            live.vcpus.insert(provider, vcpus.map_err(|e| format!("{}: {}", e.operation, e.code)));
         }
         live
     }

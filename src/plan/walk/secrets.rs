@@ -1,13 +1,22 @@
-//! Values that became secrets while they stayed as they are: no change, but the state must not show them any more.
+//! Values that nobody may see: covered in what others say, and in the state once they have become secrets.
 
 use super::Walk;
 use crate::plan::Action;
 use crate::schema::Object;
 use crate::state::Resource;
-use crate::value::Value;
+use crate::value::{Secrets, Value};
 
 impl Walk<'_> {
-    /// Writes digests in place of them, in the state that is saved next.
+    /// Everything that is marked, wherever it stands.
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let values = self.values.instances.values().flat_map(|module| module.all());
+        values.for_each(|value| secrets.add_marked(value));
+        secrets
+    }
+
+    /// Values that became secrets while they stayed as they are are no change, but must not show any more: writes
+    /// digests in place of them, in the state that is saved next.
     pub fn seal_what_became_secret(&mut self) {
         let mut sealed = Vec::new();
         for change in self.changes.values().filter(|c| c.action == Action::None) {

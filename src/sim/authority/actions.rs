@@ -66,7 +66,7 @@ macro_rules! tables {
 tables! {
     "acm" "application-autoscaling" "autoscaling" "cloudtrail" "codedeploy" "dynamodb" "ec2" "ecr" "ecs"
     "elasticloadbalancing" "events" "iam" "kms" "lambda" "logs" "monitoring" "route53" "s3" "secretsmanager"
-    "servicediscovery" "sns" "sqs" "ssm" "sts" "tagging"
+    "servicediscovery" "servicequotas" "sns" "sqs" "ssm" "sts" "tagging"
 }
 
 fn parse(text: &'static str) -> Table {

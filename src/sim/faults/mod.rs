@@ -85,6 +85,8 @@ pub enum What {
     SpotInterruption { share: f64 },
     /// Launches fail for lack of capacity.
     NoCapacity { instance_type: String, zone: String },
+    /// The account's quota with this code is this.
+    Quota { code: String, value: f64 },
     /// Instances take this much longer to boot.
     SlowBoot { by: Millis },
     /// Containers of images like this behave like that, from their next start on.
@@ -149,6 +151,15 @@ impl Faults {
 
     pub fn lost_zone(&self, now: Millis, zone: &str) -> bool {
         self.in_force(now).any(|fault| matches!(&fault.what, What::LostZone { zone: lost } if lost == zone))
+    }
+
+    /// What a quota is, if it was declared: the newest that was.
+    pub fn quota(&self, now: Millis, code: &str) -> Option<f64> {
+        let declared = self.in_force(now).filter_map(|fault| match &fault.what {
+            What::Quota { code: of, value } if of == code => Some(*value),
+            _ => None,
+        });
+        declared.last()
     }
 
     pub fn slower_boot(&self, now: Millis) -> Millis {
@@ -235,6 +246,7 @@ fn begin(world: &mut World, what: &What) {
         What::Edit { service, operation, input } => edit(world, service, operation, input),
         What::Calls(_)
         | What::NoCapacity { .. }
+        | What::Quota { .. }
         | What::SlowBoot { .. }
         | What::IamDelay { .. }
         | What::Ec2Delay { .. } => {}
@@ -244,7 +256,7 @@ fn begin(world: &mut World, what: &What) {
 fn end(world: &mut World, what: &What) {
     match what {
         What::UnhealthyTargets { group } => super::service::elbv2::check_named(world, group),
-        What::LostZone { .. } | What::NoCapacity { .. } => {
+        What::LostZone { .. } | What::NoCapacity { .. } | What::Quota { .. } => {
             super::service::autoscaling::capacity_is_back(world)
         }
         _ => {}

@@ -1,6 +1,6 @@
 //! Faults as users write them: with times from now, in JSON.
 
-use super::super::service::{self, ec2};
+use super::super::service::{self, ec2, servicequotas};
 use super::super::wire::model;
 use super::super::{Millis, World};
 use super::{Fault, What, declare};
@@ -105,6 +105,10 @@ fn check(world: &World, what: &What) -> Result<(), String> {
         What::Edit { service, operation, .. } => {
             known_service(service).and(known_operation(service, operation))
         }
+        What::Quota { code, value } => match servicequotas::is_known(code) && *value >= 0.0 {
+            true => Ok(()),
+            false => Err(format!("there is no quota `{code}`, or it cannot be {value}")),
+        },
         What::NoCapacity { .. }
         | What::SlowBoot { .. }
         | What::UnhealthyTargets { .. }
@@ -140,6 +144,7 @@ impl fmt::Display for What {
             What::NoCapacity { instance_type, zone } => {
                 write!(f, "no capacity for {instance_type} in {zone}")
             }
+            What::Quota { code, value } => write!(f, "the quota {code} is {value}"),
             What::SlowBoot { by } => write!(f, "instances boot {} later", spoken(*by)),
             What::Image { image, behaviour } => write!(
                 f,

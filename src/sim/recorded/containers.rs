@@ -5,6 +5,7 @@ use super::network::{foresee_interface, text};
 use super::{Builder, last, millis, pick};
 use crate::service::Input;
 use crate::service::ecs::adopt;
+use crate::service::logs;
 use crate::world::MINUTE;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -79,10 +80,23 @@ fn definitions(b: &mut Builder) {
             input["tags"] = tags.clone();
         }
         b.world.ecs.families.entry(family).or_default().last = number - 1;
+        groups_of_logs(b, body);
         let made = b.call(millis(body.get("registeredAt")), ECS, "RegisterTaskDefinition", &input);
         if made.is_some() && body.text("status") == Some("INACTIVE") {
             let input = json!({"taskDefinition": body["taskDefinitionArn"]});
             b.call(millis(body.get("deregisteredAt")), ECS, "DeregisterTaskDefinition", &input);
+        }
+    }
+}
+
+/// Containers run, so the groups that they write to are there.
+fn groups_of_logs(b: &mut Builder, definition: &Json) {
+    for container in definition.list("containerDefinitions") {
+        let options = container.get("logConfiguration").and_then(|logs| logs.get("options"));
+        let Some(name) = options.and_then(|options| options.text("awslogs-group")) else { continue };
+        if !logs::group_exists(&b.world, name) {
+            b.call(None, "logs", "CreateLogGroup", &json!({ "logGroupName": name }));
+            b.filled(format!("the log group {name}"));
         }
     }
 }

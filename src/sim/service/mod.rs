@@ -26,6 +26,7 @@ pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
 pub mod servicediscovery;
+pub mod servicequotas;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
@@ -96,6 +97,7 @@ pub fn operations(service: &str) -> Option<Operations> {
         "secretsmanager" => secretsmanager::OPERATIONS,
         "s3" => s3::OPERATIONS,
         "servicediscovery" => servicediscovery::OPERATIONS,
+        "servicequotas" => servicequotas::OPERATIONS,
         "sns" => sns::OPERATIONS,
         "sqs" => sqs::OPERATIONS,
         "ssm" => ssm::OPERATIONS,

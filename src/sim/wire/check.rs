@@ -202,6 +202,7 @@ fn error(service: &str, found: &[Violation]) -> ApiError {
         | "kms"
         | "lambda"
         | "secretsmanager"
+        | "servicequotas"
         | "ssm" => "ValidationException",
         "tagging" => "InvalidParameterException",
         _ => "ValidationError",

@@ -5,6 +5,7 @@ use super::{SCALING, describe, refreshing};
 use crate::aws::types::ecs::patiently;
 use crate::aws::types::timeouts;
 use crate::aws::{Aws, AwsError, Job, Op, Poll, absent, wait};
+use crate::schema::Object;
 use aws_sdk_autoscaling::types as sdk;
 use aws_sdk_autoscaling::types::AutoScalingGroup;
 use std::time::Duration;
@@ -96,6 +97,29 @@ pub async fn wait_for_capacity(
             let reasons: Vec<String> = reasons.into_iter().take(3).map(|r| format!("\n  - {r}")).collect();
             Err(AwsError { message: format!("{}{}", e.message, reasons.concat()), ..e })
         }
+        other => other,
+    }
+}
+
+/// A smaller group behind target groups: its instances drain there before they end. Until then it is not what it
+/// shall be; one that takes longer than the update may is left to AWS.
+pub async fn wait_for_drained(aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
+    let sizes = |o: &Object| o.get(&DESIRED_CAPACITY);
+    let shrinks = sizes(job.live).zip(sizes(job.want).or(job.want.get(&MAX_SIZE)));
+    if shrinks.is_none_or(|(live, want)| want >= live) {
+        return Ok(());
+    }
+    let deadline = timeouts::limit(job.want, &timeouts::UPDATE, 10);
+    let result = wait(aws, "capacity", Duration::from_secs(10), deadline, job.progress, async || {
+        let Some(g) = describe(aws, &[job.id.to_owned()]).await?.pop() else { return Ok(Poll::Ready(())) };
+        let left = g.instances().iter().map(weight).sum::<i32>() - g.desired_capacity().unwrap_or(0);
+        Ok(match g.target_group_arns().is_empty() || left <= 0 {
+            true => Poll::Ready(()),
+            false => Poll::Pending(format!("{left} instances drain and end")),
+        })
+    });
+    match result.await {
+        Err(e) if e.is(&["Timeout"]) => Ok(()),
         other => other,
     }
 }

@@ -162,7 +162,7 @@ impl AwsType for AutoscalingGroup {
     }
 
     async fn update(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
-        update_group(aws, job, false).await
+        update_group(aws, job, is_empty(job.live)).await
     }
 
     async fn delete(&self, aws: &Aws, job: &Job<'_>) -> Result<(), AwsError> {
@@ -232,7 +232,8 @@ impl AwsType for AutoscalingGroup {
         settings: Option<&Settings>,
     ) -> Vec<RolloutStep> {
         let launch = changed.iter().any(|c| LAUNCH.contains(&c.as_str()));
-        if !launch && !triggered(want, changed) && !leaves_subnets(live, want, changed) {
+        let rolls = launch || triggered(want, changed) || leaves_subnets(live, want, changed);
+        if !rolls || is_empty(live) {
             return Vec::new();
         }
         let name = live.get(&NAME).or(want.get(&NAME)).unwrap_or_default();
@@ -321,6 +322,11 @@ fn leaves_subnets(live: &Object, want: &Object, changed: &[String]) -> bool {
 /// and security groups of the old VPC do not fit subnets of a new one.
 fn carries_template(job: &Job<'_>) -> bool {
     !leaves_subnets(job.live, job.want, job.changed)
+}
+
+/// Nothing runs in it: what it launches from now on is all there is to roll out.
+fn is_empty(live: &Object) -> bool {
+    live.get(&DESIRED_CAPACITY) == Some(0)
 }
 
 /// `shares`: the least and the most percent of the instances in a refresh; None: as many new ones beside all old ones.
@@ -541,7 +547,9 @@ async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Res
         call = call.set_launch_configuration_name(want.get(&LAUNCH_CONFIGURATION));
         any = true;
     }
-    if !carries_template(job) {
+    let launches_anew = is_empty(job.live) && job.changes(LAUNCH) && !changes(&["launch_configuration"]);
+    if !carries_template(job) || launches_anew {
+        any = true;
         let (template, policy) = refreshing::launched_from(aws, want).await?;
         call = call.set_launch_template(template).set_mixed_instances_policy(policy);
     }
@@ -573,8 +581,9 @@ async fn update_group(aws: &Aws, job: &Job<'_>, with_configuration: bool) -> Res
             }
         }
     }
-    if changes(&["min_size", "desired_capacity"]) {
+    if changes(&["min_size", "max_size", "desired_capacity"]) {
         wait_for_capacity(aws, job, job.id, began).await?;
+        capacity::wait_for_drained(aws, job).await?;
     }
     Ok(())
 }

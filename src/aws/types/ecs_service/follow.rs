@@ -1,5 +1,6 @@
 //! Following our own service deployment to its end: observing here, deciding in `rollout`.
 
+use super::last_words::LastWords;
 use super::{Place, capacity};
 use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, Red, WAITS_FOR_A_PERSON, absent};
 use crate::rollout::Decision;
@@ -85,11 +86,12 @@ pub async fn to_the_end(
     following: &Following,
     job: &Job<'_>,
 ) -> Result<(), AwsError> {
-    let mut memory = Memory { since: aws.clock.now(), key: None, best: 0, left: i32::MAX };
+    let words = LastWords::default();
+    let mut memory = Memory { since: aws.clock.now(), key: None, best: 0, left: i32::MAX, words };
     let mut given_up: Option<String> = None;
     let mut agreed = false;
     loop {
-        let seen = observe(aws, place, deployment, following.patience, &mut memory).await?;
+        let seen = observe(aws, place, deployment, following.patience, &mut memory, job).await?;
         let ended = ecs_deployment::is_terminal(&seen.status);
         if seen.requested > 0 {
             job.watch.in_service((seen.running + seen.old).into(), seen.requested.into());
@@ -207,6 +209,7 @@ struct Memory {
     key: Option<Key>,
     best: i32,
     left: i32,
+    words: LastWords,
 }
 
 impl Memory {
@@ -232,6 +235,7 @@ async fn observe(
     arn: &str,
     patience: Duration,
     memory: &mut Memory,
+    job: &Job<'_>,
 ) -> Result<Observation, AwsError> {
     let Some(d) = describe(aws, arn).await? else {
         return Err(AwsError::failed(
@@ -265,6 +269,10 @@ async fn observe(
             told.extend(capacity::failures(aws, service, began).await?);
         }
     }
+    let stopped = match troubled || stalled {
+        true => memory.words.reasons(aws, job.watch, &stopped(aws, place, began).await?).await,
+        false => Vec::new(),
+    };
     Ok(Observation {
         id: arn.to_owned(),
         reason: reason(&d),
@@ -280,7 +288,7 @@ async fn observe(
         last_progress: memory.since,
         patience: SignedDuration::try_from(patience).unwrap_or(SignedDuration::MAX) + pauses(&d),
         events: told,
-        stopped: if troubled || stalled { stopped_tasks(aws, place, began).await? } else { Vec::new() },
+        stopped,
         status,
     })
 }
@@ -322,25 +330,20 @@ fn events(service: &sdk::Service, began: Option<DateTime>) -> Vec<String> {
     service.events().iter().filter(since).take(20).filter_map(|e| e.message().map(str::to_owned)).collect()
 }
 
-/// Why tasks of the service stopped since the deployment began, newest first.
-async fn stopped_tasks(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Vec<String>, AwsError> {
-    Ok(stopped(aws, place, began).await?.iter().filter_map(stop_reason).collect())
-}
-
-/// Of a task set: how many of its tasks failed since then, and why, newest first.
+/// The tasks of a task set that failed since then, newest first.
 pub async fn failed_tasks(
     aws: &Aws,
     place: &Place,
     began: Option<DateTime>,
     set: &str,
-) -> Result<(usize, Vec<String>), AwsError> {
+) -> Result<Vec<sdk::Task>, AwsError> {
     let mut tasks = stopped(aws, place, began).await?;
     tasks.retain(|task| task.started_by() == Some(set) && has_failed(task));
-    Ok((tasks.len(), tasks.iter().filter_map(stop_reason).collect()))
+    Ok(tasks)
 }
 
 /// By its own doing: not because its host went, or nobody wanted it any more.
-fn has_failed(task: &sdk::Task) -> bool {
+pub fn has_failed(task: &sdk::Task) -> bool {
     use sdk::TaskStopCode::{EssentialContainerExited, TaskFailedToStart};
     let unhealthy = task.stopped_reason().is_some_and(|reason| reason.contains("health checks"));
     unhealthy || matches!(task.stop_code(), Some(EssentialContainerExited | TaskFailedToStart))
@@ -376,7 +379,7 @@ async fn stopped(aws: &Aws, place: &Place, began: Option<DateTime>) -> Result<Ve
 }
 
 /// `app: exit code 1 (OutOfMemoryError: …); Essential container in task exited`.
-fn stop_reason(task: &sdk::Task) -> Option<String> {
+pub fn stop_reason(task: &sdk::Task) -> Option<String> {
     // Tasks that the scheduler itself replaced say nothing about a failure.
     let scaled = task.stopped_reason().is_some_and(|r| r.contains("Scaling activity"));
     if scaled {
@@ -451,7 +454,8 @@ mod tests {
     #[test]
     fn tasks_that_come_and_go_are_no_progress() {
         let key = || ("IN_PROGRESS".to_owned(), None, None);
-        let mut memory = Memory { since: at(0), key: None, best: 0, left: i32::MAX };
+        let words = LastWords::default();
+        let mut memory = Memory { since: at(0), key: None, best: 0, left: i32::MAX, words };
         memory.note(at(1), key(), 1, 2, false);
         memory.note(at(2), key(), 0, 2, false);
         memory.note(at(3), key(), 1, 2, false);

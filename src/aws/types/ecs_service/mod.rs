@@ -6,6 +6,7 @@ mod code_deploy;
 mod convert;
 mod exchange;
 mod follow;
+mod last_words;
 mod live;
 mod strategy;
 mod table;

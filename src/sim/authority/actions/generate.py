@@ -22,7 +22,8 @@ SERVICES = {
     "dynamodb": "dynamodb", "ec2": "ec2", "ecr": "ecr", "ecs": "ecs", "elbv2": "elasticloadbalancing",
     "events": "events", "iam": "iam", "kms": "kms", "lambda": "lambda", "logs": "logs",
     "resourcegroupstaggingapi": "tag", "route53": "route53", "s3": "s3", "secretsmanager": "secretsmanager",
-    "servicediscovery": "servicediscovery", "sns": "sns", "sqs": "sqs", "ssm": "ssm", "sts": "sts",
+    "service-quotas": "servicequotas", "servicediscovery": "servicediscovery",
+    "sns": "sns", "sqs": "sqs", "ssm": "ssm", "sts": "sts",
 }  # fmt: skip
 
 # Operations that need an action of another name. S3 User Guide, "Required permissions for Amazon S3 API

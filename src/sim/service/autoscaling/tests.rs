@@ -59,6 +59,26 @@ pub(super) fn group(world: &mut World, subnets: &str, min: i64, max: i64, desire
     call(world, "CreateAutoScalingGroup", input);
 }
 
+#[test]
+fn a_group_waits_for_room_in_the_quota_of_vcpus() {
+    use crate::faults::{Fault, What, declare};
+    let (mut world, subnets) = world();
+    let what = What::Quota { code: "L-1216C47A".to_owned(), value: 4.0 };
+    let until = Some(world.now + 10 * MINUTE);
+    declare(&mut world, Fault { number: 0, from: 0, until, what });
+    group(&mut world, &subnets, 0, 5, 3);
+    pass(&mut world, 5 * MINUTE);
+    assert_eq!(count(&mut world, "InService"), 2);
+    let told = call(&mut world, "DescribeScalingActivities", json!({"AutoScalingGroupName": "g"}));
+    let failed =
+        told["Activities"].as_array().expect("activities").iter().find(|a| a["StatusCode"] == "Failed");
+    let message = failed.expect("one failed")["StatusMessage"].as_str().expect("why");
+    let why = "You have requested more vCPU capacity than your current vCPU limit of 4 allows";
+    assert!(message.starts_with(why) && message.ends_with("Launching EC2 instance failed."), "{message}");
+    pass(&mut world, 20 * MINUTE);
+    assert_eq!(count(&mut world, "InService"), 3);
+}
+
 pub(super) fn pass(world: &mut World, time: Millis) {
     world.advance_to(world.now + time);
 }

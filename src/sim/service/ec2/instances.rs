@@ -506,6 +506,10 @@ pub fn start_instances(world: &mut World, input: &Json) -> Answer {
         if !matches!(state, InstanceState::Stopped | InstanceState::Running | InstanceState::Pending) {
             return Err(wrong_state(&id, "started"));
         }
+        if state == InstanceState::Stopped {
+            let spec = &world.ec2.instances[&id].spec;
+            super::run_instances::vcpu_quota(world, &spec.instance_type, spec.spot)?;
+        }
     }
     each(world, input, "StartingInstances", |world, id| {
         let after = 20 * SECOND + super::gateways::jitter(world, 20);

@@ -9,7 +9,7 @@ use super::query::{absent, check_tags, fail, lean, new_tags, once, tags_from};
 use super::state::{Attachment, Instance, InstanceState, Tags};
 use super::{Event, instances};
 use crate::World;
-use crate::service::{Answer, ApiError, Input, iam, ssm};
+use crate::service::{Answer, ApiError, Input, iam, servicequotas, ssm};
 use crate::world::{self, Millis, SECOND};
 use base64::Engine;
 use serde::{Deserialize, Serialize};
@@ -241,6 +241,37 @@ fn capacity(world: &World, spec: &LaunchSpec) -> Result<(), ApiError> {
     fail(NO_CAPACITY, message)
 }
 
+/// The quota for vCPUs: "You have reached the limit on the number of vCPUs" (EC2 API error codes, VcpuLimitExceeded;
+/// of spot instances MaxSpotInstanceCountExceeded).
+pub fn vcpu_quota(world: &World, instance_type: &str, spot: bool) -> Result<(), ApiError> {
+    let Some((limit, counts)) = servicequotas::vcpus(world, instance_type, spot) else { return Ok(()) };
+    // No need to count: even the largest ones would be fewer.
+    if (world.ec2.instances.len() as f64 + 1.0) * MOST_VCPUS <= limit {
+        return Ok(());
+    }
+    let of = |name: &str| super::instance_types::instance_type(name).map_or(0, |one| one.vcpus);
+    let running = world.ec2.instances.values().filter(|one| {
+        matches!(one.state, InstanceState::Pending | InstanceState::Running)
+            && counts(&one.spec.instance_type, one.spec.spot)
+    });
+    let used: i64 = running.map(|one| of(&one.spec.instance_type)).sum();
+    if (used + of(instance_type)) as f64 <= limit {
+        return Ok(());
+    }
+    if spot {
+        return fail("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded");
+    }
+    let message = format!(
+        "You have requested more vCPU capacity than your current vCPU limit of {limit} allows for the instance bucket \
+         that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to \
+         request an adjustment to this limit."
+    );
+    fail("VcpuLimitExceeded", message)
+}
+
+/// Of any instance type, and more.
+const MOST_VCPUS: f64 = 1_024.0;
+
 pub fn launch_in(
     world: &mut World,
     spec: LaunchSpec,
@@ -248,6 +279,7 @@ pub fn launch_in(
     launch_index: i64,
 ) -> Result<String, ApiError> {
     check(world, &spec)?;
+    vcpu_quota(world, &spec.instance_type, spec.spot)?;
     capacity(world, &spec)?;
     let eni = match &spec.interface {
         Some(eni) => {

@@ -402,6 +402,42 @@ fn launches_refuse_a_foreign_architecture_and_a_full_subnet() {
 }
 
 #[test]
+fn instances_beyond_the_quota_of_vcpus_are_refused() {
+    use crate::faults::{Fault, What, declare};
+    let mut world = world();
+    let net = net(&mut world);
+    for (code, value) in [("L-1216C47A", 5.0), ("L-34B43A08", 2.0)] {
+        let what = What::Quota { code: code.to_owned(), value };
+        declare(&mut world, Fault { number: 0, from: 0, until: None, what });
+    }
+    let run = |kind: &str, spot: bool| {
+        let mut input = json!({
+            "ImageId": image("x86_64"), "InstanceType": kind, "MinCount": 1, "MaxCount": 1, "SubnetId": net.subnet,
+        });
+        if spot {
+            input["InstanceMarketOptions"] = json!({"MarketType": "spot"});
+        }
+        input
+    };
+    let first = id(&call(&mut world, "RunInstances", run("m5.large", false)), "/Instances/0/InstanceId");
+    call(&mut world, "RunInstances", run("t3.small", false));
+    let (code, message) = refused(&mut world, "RunInstances", run("c5.large", false));
+    assert_eq!(code, "VcpuLimitExceeded");
+    assert!(
+        message.starts_with("You have requested more vCPU capacity than your current vCPU limit of 5 allows")
+    );
+    // Another bucket.
+    call(&mut world, "RunInstances", run("m5.large", true));
+    assert_eq!(
+        refused(&mut world, "RunInstances", run("m5.large", true)),
+        ("MaxSpotInstanceCountExceeded".to_owned(), "Max spot instance count exceeded".to_owned())
+    );
+    // What ends makes room.
+    call(&mut world, "TerminateInstances", json!({"InstanceIds": [first]}));
+    call(&mut world, "RunInstances", run("c5.large", false));
+}
+
+#[test]
 fn a_service_interface_takes_an_address_and_gives_it_back() {
     let mut world = world();
     let net = net(&mut world);

@@ -16,6 +16,9 @@ pub struct ImageBehaviour {
     pub crash: f64,
     /// Whether health checks (of the container and of a load balancer) are answered well.
     pub healthy: bool,
+    /// What it writes to its log when it crashes or is not healthy: lines, `${NAME}` for an environment variable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<String>,
     /// What it makes of requests.
     #[serde(flatten)]
     pub work: Work,
@@ -41,7 +44,13 @@ impl Default for Work {
 
 impl Default for ImageBehaviour {
     fn default() -> Self {
-        ImageBehaviour { boot_ms: 5 * SECOND, crash: 0.0, healthy: true, work: Work::default() }
+        ImageBehaviour {
+            boot_ms: 5 * SECOND,
+            crash: 0.0,
+            healthy: true,
+            says: Vec::new(),
+            work: Work::default(),
+        }
     }
 }
 
@@ -49,6 +58,11 @@ fn set<'w>(world: &'w World, image: &str) -> Option<&'w ImageBehaviour> {
     let state: &State = &world.ecs;
     let fits = || state.images.iter().find(|(pattern, _)| like(pattern, image)).map(|(_, set)| set);
     state.images.get(image).or_else(fits)
+}
+
+/// What was set that it writes.
+pub(super) fn says<'w>(world: &'w World, image: &str) -> &'w [String] {
+    set(world, image).map_or(&[], |behaviour| &behaviour.says)
 }
 
 fn tag(image: &str) -> &str {
@@ -67,6 +81,7 @@ pub fn behaviour(world: &mut World, image: &str) -> ImageBehaviour {
         boot_ms: if tag.contains("slow") { boot_ms + 90 * SECOND } else { boot_ms },
         crash: if tag.contains("crash") { 1.0 } else { 0.0 },
         healthy: !tag.contains("unhealthy"),
+        says: Vec::new(),
         work: Work { errors: if tag.contains("errors") { 0.5 } else { 0.0 }, ..Work::default() },
     }
 }

@@ -14,6 +14,7 @@ mod attributes;
 mod backend;
 mod capacity;
 mod clusters;
+mod container_logs;
 mod daemon;
 mod definitions;
 mod deployments;
@@ -41,6 +42,8 @@ mod tell;
 pub mod tests;
 #[cfg(test)]
 mod tests_agents;
+#[cfg(test)]
+mod tests_container_logs;
 #[cfg(test)]
 mod tests_requests;
 #[cfg(test)]

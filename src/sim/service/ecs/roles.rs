@@ -32,10 +32,9 @@ pub(super) fn refused(world: &mut World, arn: &str) -> Option<Stop> {
         |name: &str| task.overrides.text(name).or(body.text(name)).filter(|role| !role.is_empty());
     let (execution, own) = (overridden("executionRoleArn"), overridden("taskRoleArn"));
     let (execution, own) = (execution.map(str::to_owned), own.map(str::to_owned));
-    let host = task.host.clone();
+    let fargate = task.host.is_none();
     let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
     let needs = needs(world, body, &id);
-    let fargate = host.is_none();
     for role in [&execution, &own].into_iter().flatten() {
         if !assumable(world, role, arn) {
             let reason = format!(
@@ -46,12 +45,7 @@ pub(super) fn refused(world: &mut World, arn: &str) -> Option<Stop> {
             return Some(Stop::new("TaskFailedToStart", reason));
         }
     }
-    // Without an execution role the agent pulls images with its instance's.
-    let role = match (&execution, host) {
-        (Some(arn), _) => iam::role_by_arn(world, arn)?.name.clone(),
-        (None, Some(host)) => role_of_host(world, &host)?,
-        (None, None) => return None,
-    };
+    let role = of_agent(world, arn)?;
     let asked: Vec<(&str, &str)> = needs.iter().map(|need| (need.action, need.resource.as_str())).collect();
     let (at, who, why) = authority::first_refused(world, &role, &id, &asked)?;
     let need = &needs[at];
@@ -61,6 +55,17 @@ pub(super) fn refused(world: &mut World, arn: &str) -> Option<Stop> {
         world.request_id()
     );
     Some(Stop::new("TaskFailedToStart", reason(need, &message, fargate)))
+}
+
+/// The role by which the agent of a task pulls images and writes logs: without an execution role its instance's.
+pub(super) fn of_agent(world: &World, arn: &str) -> Option<String> {
+    let task = world.ecs.tasks.get(arn)?;
+    let body = &world.ecs.definition(&task.definition)?.body;
+    let name = "executionRoleArn";
+    match task.overrides.text(name).or(body.text(name)).filter(|role| !role.is_empty()) {
+        Some(role) => Some(iam::role_by_arn(world, role)?.name.clone()),
+        None => role_of_host(world, task.host.as_ref()?),
+    }
 }
 
 fn role_of_host(world: &World, host: &str) -> Option<String> {
@@ -125,6 +130,11 @@ fn needs(world: &World, definition: &Json, task: &str) -> Vec<Need> {
         let name = container.text("name").unwrap_or_default();
         let prefix = options.text("awslogs-stream-prefix").unwrap_or("ecs");
         let group = options.text("awslogs-group").unwrap_or_default();
+        // "Your IAM policy must include the logs:CreateLogGroup permission" (awslogs-create-group).
+        if options.text("awslogs-create-group") == Some("true") {
+            let arn = world.arn("logs", &format!("log-group:{group}:log-stream:"));
+            need("logs:CreateLogGroup", arn, Told::LogStream);
+        }
         let stream = format!("log-group:{group}:log-stream:{prefix}/{name}/{task}");
         let region = options.text("awslogs-region").unwrap_or(&world.region);
         let arn = world.arn("logs", &stream).replacen(&world.region, region, 1);
@@ -159,15 +169,22 @@ fn reason(need: &Need, error: &str, fargate: bool) -> String {
                  {image}: unexpected status from HEAD request to manifests/{tag}: 403 Forbidden"
             )
         }
-        (Told::LogStream, true) => format!(
+        (Told::LogStream, fargate) => no_log_stream(error, fargate),
+    }
+}
+
+/// The log driver fails before the container starts.
+pub(super) fn no_log_stream(error: &str, fargate: bool) -> String {
+    if fargate {
+        return format!(
             "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: \
              failed to create Cloudwatch log stream: {error} : exit status 1"
-        ),
-        (Told::LogStream, false) => format!(
-            "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to \
-             create Cloudwatch log stream: {error}"
-        ),
+        );
     }
+    format!(
+        "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to \
+         create Cloudwatch log stream: {error}"
+    )
 }
 
 /// Whether the agent of an instance may join a cluster with the role behind the instance's profile. Without a

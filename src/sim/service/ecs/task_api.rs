@@ -4,8 +4,8 @@ use super::super::{Answer, ApiError, Input};
 use super::model::{ContainerHealth, StrategyItem, Task, TaskStatus};
 use super::tasks::{self, Order, Stop};
 use super::{
-    capacity, client, cluster_name, clusters, definitions, hosts, includes, invalid, missing, paged,
-    placement, put,
+    capacity, client, cluster_name, clusters, container_logs, definitions, hosts, includes, invalid, missing,
+    paged, placement, put,
 };
 use super::{reach, scheduler, services, short, tag_list, tags_of, time, view};
 use crate::World;
@@ -50,7 +50,7 @@ fn container_view(world: &World, task: &Task, at: usize) -> Json {
     put(&mut one, "reason", container.reason.clone());
     if task.pull_stopped.is_some() {
         one["imageDigest"] = json!(container.digest);
-        one["runtimeId"] = json!(format!("{}-{}", short(&task.arn), 1_000_000_000 + at));
+        one["runtimeId"] = json!(container_logs::runtime_id(task, at));
     }
     match &task.interface {
         Some(interface) => {

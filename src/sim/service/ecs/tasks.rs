@@ -6,7 +6,7 @@ use super::definitions;
 use super::hosts;
 use super::model::{Container, ContainerHealth, Task, TaskDefinition, TaskStatus};
 use super::reach::{bind_ports, listen, provision, register_targets, share, silence, tell_balancers};
-use super::{Event, capacity, discovery, images, kick, network, placement, tell};
+use super::{Event, capacity, container_logs, discovery, images, kick, network, placement, roles, tell};
 use crate::World;
 use crate::service::elbv2;
 use crate::world::{Event as WorldEvent, MINUTE, Millis, SECOND};
@@ -299,7 +299,7 @@ pub(super) fn step(world: &mut World, arn: &str, generation: u64, step: Step) {
             let delay = pull + jitter(world, 8);
             schedule(world, arn, delay, Step::Pulled);
         }
-        Step::Pulled => match super::roles::refused(world, arn) {
+        Step::Pulled => match roles::refused(world, arn).or_else(|| container_logs::prepare(world, arn)) {
             Some(why) => {
                 super::settle::failed(world, arn);
                 stop(world, arn, why);
@@ -397,6 +397,7 @@ fn booted(world: &mut World, arn: &str, at: usize) {
         container.answers = Some(behaviour.healthy);
         container.work = behaviour.work;
     }
+    container_logs::booted(world, arn, at, behaviour.healthy);
     tell_balancers(world, arn);
 }
 
@@ -419,6 +420,7 @@ fn exited(world: &mut World, arn: &str, at: usize) {
     container.exit_code = Some(1);
     container.answers = None;
     let essential = container.essential;
+    container_logs::crashed(world, arn, at);
     tell_balancers(world, arn);
     if essential {
         super::settle::failed(world, arn);
@@ -559,6 +561,7 @@ fn terminate(world: &mut World, arn: &str) {
     if world.ecs.tasks.get(arn).is_none_or(|task| task.status >= TaskStatus::Stopping) {
         return;
     }
+    container_logs::stopping(world, arn);
     let Some(task) = world.ecs.set_status(arn, TaskStatus::Stopping) else { return };
     task.generation += 1;
     world.tell("ecs", "task", arn, "STOPPING", None);

@@ -23,6 +23,7 @@ fn role(world: &mut World, name: &str, service: &str, statements: Json) -> Strin
 /// What becomes of one task on Fargate with this execution role.
 fn run(world: &mut World, net: &Net, role: &str) -> Json {
     ok(world, "ecs", "CreateCluster", json!({ "clusterName": "main" }));
+    ok(world, "logs", "CreateLogGroup", json!({ "logGroupName": "/ecs/web" }));
     let definition = json!({
         "family": "web", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
         "cpu": "256", "memory": "512", "executionRoleArn": role,

@@ -7,6 +7,8 @@ use crate::world::MINUTE;
 const DAY: Millis = 24 * 60 * MINUTE;
 /// So that a long life of the world does not grow it without end.
 const KEPT_EVENTS: usize = 10_000;
+/// Every task makes a stream of its own: of a group's the oldest go. (AWS keeps them, empty.)
+const KEPT_STREAMS: usize = 2_000;
 
 fn no_stream() -> ApiError {
     ApiError::new("ResourceNotFoundException", "The specified log stream does not exist.")
@@ -30,10 +32,25 @@ impl Stream {
 pub fn write(world: &mut World, group: &str, stream: &str, message: &str) {
     let now = world.now;
     if let Some(group) = world.logs.groups.get_mut(group) {
+        if group.streams.len() >= KEPT_STREAMS && !group.streams.contains_key(stream) {
+            forget_older_half(group);
+        }
         let stream =
             group.streams.entry(stream.to_owned()).or_insert(Stream { created: now, events: Vec::new() });
         stream.add(LogEvent { at: now, ingested: now, message: message.to_owned() });
     }
+}
+
+fn forget_older_half(group: &mut Group) {
+    let mut made: Vec<Millis> = group.streams.values().map(|stream| stream.created).collect();
+    made.sort_unstable();
+    let middle = made[made.len() / 2];
+    let mut older = made.len() / 2;
+    group.streams.retain(|_, stream| {
+        let goes = older > 0 && stream.created <= middle;
+        older -= usize::from(goes);
+        !goes
+    });
 }
 
 pub fn create(world: &mut World, input: &Json) -> Answer {

@@ -97,6 +97,18 @@ fn events_are_read_in_order_with_tokens() {
 }
 
 #[test]
+fn of_the_streams_of_a_group_the_oldest_go() {
+    let mut world = with_group();
+    for number in 0..5_000 {
+        world.now += 1;
+        write(&mut world, "/ecs/web", &format!("web/app/{number}"), "started");
+    }
+    let streams = &world.logs.groups["/ecs/web"].streams;
+    assert!((1_000..=2_000).contains(&streams.len()), "{}", streams.len());
+    assert!(streams.contains_key("web/app/4999") && !streams.contains_key("web/app/0"));
+}
+
+#[test]
 fn a_group_that_is_gone_is_not_found() {
     let mut world = with_group();
     call(&mut world, "DeleteLogGroup", json!({ "logGroupName": "/ecs/web" })).expect("deleted");

@@ -191,7 +191,7 @@ macro_rules! tables {
 tables! {
     "acm" "application-autoscaling" "autoscaling" "cloudtrail" "codedeploy" "dynamodb" "ec2" "ecr" "ecs"
     "elasticloadbalancing" "events" "iam" "kms" "lambda" "logs" "monitoring" "route53" "s3" "secretsmanager"
-    "servicediscovery" "sns" "sqs" "ssm" "sts" "tagging"
+    "servicediscovery" "servicequotas" "sns" "sqs" "ssm" "sts" "tagging"
 }
 
 /// Shape ids by name, the unconstrained scalars first.

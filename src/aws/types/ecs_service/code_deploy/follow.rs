@@ -1,11 +1,12 @@
 //! Following a deployment of CodeDeploy to its end, and taking one back: observing here, deciding in `rollout`.
 
 use super::super::follow::{EVERY, failed_tasks, healthy_targets, red, told_since};
+use super::super::last_words::LastWords;
 use super::super::table::*;
 use super::super::{AWAIT, Place};
 use super::{OPERATION, serves};
 use crate::aws::types::timeouts;
-use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, absent};
+use crate::aws::{Aws, AwsError, INTERRUPTED, Job, Op, ROLLED_BACK, WAITS_FOR_A_PERSON, Watch, absent};
 use crate::rollout::Decision;
 use crate::rollout::code_deploy::{self, End, Lifecycle, Observation, TaskSet};
 use aws_sdk_codedeploy::types as sdk;
@@ -97,7 +98,7 @@ async fn stop_it(
     place: &Place,
     id: &str,
     reason: String,
-    memory: &mut Memory,
+    memory: &mut Memory<'_>,
     job: &Job<'_>,
 ) -> Result<AwsError, AwsError> {
     (job.progress)(&format!("{reason}; stopping deployment {id}, so that CodeDeploy goes back"));
@@ -183,7 +184,9 @@ fn note(job: &Job<'_>, seen: &Observation, decision: &Decision) {
 }
 
 /// What tells progress: the event, the share of the traffic, the most new tasks ever running.
-struct Memory {
+struct Memory<'j> {
+    watch: &'j dyn Watch,
+    words: LastWords,
     since: Timestamp,
     key: (String, usize, String),
     best: i64,
@@ -192,10 +195,12 @@ struct Memory {
     old: Option<String>,
 }
 
-impl Memory {
-    fn new(aws: &Aws, job: &Job<'_>) -> Self {
+impl<'j> Memory<'j> {
+    fn new(aws: &Aws, job: &Job<'j>) -> Self {
         let patience = timeouts::limit(job.want, &timeouts::UPDATE, 20);
         Self {
+            watch: job.watch,
+            words: LastWords::default(),
             since: aws.clock.now(),
             key: Default::default(),
             best: 0,
@@ -238,7 +243,12 @@ async fn target(aws: &Aws, id: &str) -> Result<Option<sdk::EcsTarget>, AwsError>
     Ok(targets.into_iter().find_map(|t| t.ecs_target))
 }
 
-async fn observe(aws: &Aws, place: &Place, id: &str, memory: &mut Memory) -> Result<Observation, AwsError> {
+async fn observe(
+    aws: &Aws,
+    place: &Place,
+    id: &str,
+    memory: &mut Memory<'_>,
+) -> Result<Observation, AwsError> {
     let info = deployment(aws, id).await?;
     let target = target(aws, id).await?;
     let sets = target.as_ref().map(|t| t.task_sets_info()).unwrap_or_default();
@@ -271,7 +281,9 @@ async fn observe(aws: &Aws, place: &Place, id: &str, memory: &mut Memory) -> Res
     let stalled = now.duration_since(memory.since) > SignedDuration::from_mins(2);
     if let Some(started) = new.and_then(|set| set.identifer()) {
         let began = info.create_time().copied();
-        (seen.failed_tasks, seen.stopped) = failed_tasks(aws, place, began, started).await?;
+        let failed = failed_tasks(aws, place, began, started).await?;
+        seen.failed_tasks = failed.len();
+        seen.stopped = memory.words.reasons(aws, memory.watch, &failed).await;
         if stalled || seen.failed_tasks > 0 {
             seen.told = told_since(aws, place, began).await?;
         }
