@@ -144,7 +144,10 @@ fn meaning(body: &Body) -> String {
     let text = format!("{body:?}");
     let mut pieces = text.split("Span {");
     let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |out, piece| out + piece.split_once('}').map_or("", |(_, rest)| rest))
+    let text = pieces.fold(first, |out, piece| out + piece.split_once('}').map_or("", |(_, rest)| rest));
+    let pieces =
+        text.split("name_start: ").map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_digit()));
+    pieces.collect()
 }
 
 /// Terraform's rewrites: `"${x}"` is `x`, parentheses may go, and types of old are written anew.

@@ -116,13 +116,10 @@ impl Evaluator<'_> {
         let Some(last) = last else { return Some(out) };
         let marks = last.value.marks;
         let wrong = |what: String| Diagnostic::error("invalid-argument", what).at(last.expr.span);
-        match &last.value.kind {
-            Kind::Null(_) => {
-                let diagnostic = wrong("null cannot be expanded to arguments".to_owned());
-                self.report(diagnostic.help("give an empty list for the case of null"), last.expr, env);
-                return None;
-            }
-            _ => {}
+        if last.value.is_null() {
+            let diagnostic = wrong("null cannot be expanded to arguments".to_owned());
+            self.report(diagnostic.help("give an empty list for the case of null"), last.expr, env);
+            return None;
         }
         let Some(items) = last.value.as_slice() else {
             let what = format!("{} cannot be expanded to arguments", last.value.ty().a_noun());
