@@ -94,7 +94,7 @@ fn changed(schema: &TypeSchema, resource: &Resource, live: &Object, salt: &str) 
             name: row.name.to_owned(),
             was: seen.value(row.name).cloned(),
             is: live.value(row.name).cloned(),
-            sensitive: row.sensitive,
+            sensitive: row.sensitive || applied.value(row.name).is_some_and(Value::contains_sensitive),
         })
         .collect()
 }

@@ -304,7 +304,7 @@ impl Executor<'_, '_> {
         let walk = self.walk.borrow();
         let open = walk.state.rollouts.get(&change.address);
         let table = walk.provider.resource(&change.address.type_name).map(|s| s.table);
-        let before = table.map(|table| walk.state.stored(job.live, table)).unwrap_or_default();
+        let before = table.map(|table| walk.state.stored_seen(job.live, job.want, table)).unwrap_or_default();
         OpenRollout {
             provider: change.provider.clone(),
             since: open.map_or_else(|| self.clock.now().to_string(), |open| open.since.clone()),
@@ -445,7 +445,7 @@ impl Executor<'_, '_> {
                     id: current_id(change, id, &live).to_owned(),
                     provider: change.provider.clone(),
                     applied: walk.state.stored(want, schema.table),
-                    seen: walk.state.stored(&live, schema.table),
+                    seen: walk.state.stored_seen(&live, want, schema.table),
                     depends_on: change.depends_on.clone(),
                     create_before_destroy: change.create_before_destroy,
                     tainted: false,

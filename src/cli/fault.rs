@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::sim::{busy, environment};
 use crate::sim::World;
 use crate::sim::faults::script::{self, Order};
-use crate::sim::faults::{CallFault, How, What};
+use crate::sim::faults::{self, CallFault, How, What};
 use crate::sim::server::FAULTS_PATH;
 use crate::sim::service::ecs::{ImageBehaviour, Work};
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -287,7 +287,10 @@ fn print(lines: &[String]) {
 }
 
 fn clear(dir: PathBuf, number: Option<u32>) -> Result<Done, CliError> {
-    println!("{}", clear_at(dir, number, (FAULTS_PATH, "fault"), |world| world.faults.clear(number), wrong)?);
+    println!(
+        "{}",
+        clear_at(dir, number, (FAULTS_PATH, "fault"), |world| faults::clear(world, number), wrong)?
+    );
     Ok(Done::Ok)
 }
 

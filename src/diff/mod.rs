@@ -5,6 +5,7 @@ mod compare;
 pub use compare::{equal, json_equal};
 
 use crate::schema::{Object, Presence, Replaces, Row, Shape, Table};
+use crate::state::is_opaque;
 use crate::value::Value;
 
 /// Why an attribute differs.
@@ -56,6 +57,8 @@ fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
     let before_apply = sides.applied.and_then(|a| a.value(row.name)).filter(|v| row.declares(v));
     let live =
         if row.local { before_apply } else { sides.live.value(row.name).filter(|v| !row.is_absent(v)) };
+    // A secret that was recorded and not read again: it was so when we last applied ours.
+    let live = if live.is_some_and(is_opaque) { before_apply.or(live) } else { live };
     let after = match desired {
         Some(value) => value.clone(),
         // Undeclared: AWS's own business, unless we declared it before and it can be taken back.
@@ -85,7 +88,8 @@ fn attribute(row: &'static Row, sides: &Sides<'_>) -> Option<AttributeChange> {
         name: row.name.to_owned(),
         before: live.cloned(),
         cause: cause(row, sides, &after),
-        sensitive: row.sensitive || after.contains_sensitive(),
+        sensitive: row.sensitive
+            || [Some(&after), before_apply].into_iter().flatten().any(Value::contains_sensitive),
         after,
         replaces,
     })

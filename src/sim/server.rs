@@ -1,7 +1,7 @@
 //! The embedded AWS on a loopback port, for the aws CLI, boto3 and other people's tests.
 
-use super::faults::Lost;
 use super::faults::script::{self, Order};
+use super::faults::{self, Lost};
 use super::request;
 use super::service::iam::Enforcement;
 use super::service::sqs::Wait;
@@ -141,7 +141,7 @@ impl<F: Fn(&Sim)> Server<F> {
     fn faults(&self, method: &Method, body: &[u8]) -> Response<Full<Bytes>> {
         self.declared(body, |world, text| {
             if *method == Method::DELETE {
-                return Ok(vec![world.faults.clear(number(text)?).to_string()]);
+                return Ok(vec![faults::clear(world, number(text)?).to_string()]);
             }
             let orders: Vec<Order> = match *method {
                 Method::POST => serde_json::from_str(text).map_err(|e| e.to_string())?,

@@ -160,7 +160,7 @@ proptest! {
             pass(&mut world, SECOND);
         }
         // A good release, enough hosts and time mend everything.
-        world.faults.clear(None);
+        crate::faults::clear(&mut world, None);
         act(&mut world, &Act::WantHosts(3));
         act(&mut world, &Act::Release("v1"));
         pass(&mut world, 3 * 60 * MINUTE);

@@ -14,7 +14,7 @@ pub use secret::{is_digest, is_opaque, seal};
 
 use crate::addr::{Address, Mode};
 use crate::schema::{Object, Shape, Table};
-use crate::value::{Kind, Value, convert, from_json, to_json};
+use crate::value::{Kind, Secrets, Value, convert, from_json, to_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +75,23 @@ impl State {
             }
         }
         (&out).into()
+    }
+
+    /// What AWS answered, as stored: an attribute that was declared with a secret in it is a secret, and so is one
+    /// that equals a secret (what Parameter Store calls `insecure_value`).
+    pub fn stored_seen(&self, live: &Object, declared: &Object, table: &Table) -> Attributes {
+        let mut secrets = Secrets::default();
+        declared.0.values().for_each(|value| secrets.add_marked(value));
+        let equals_one = |value: &Value| value.as_str().is_some_and(|text| secrets.has(text));
+        let mut covered = live.clone();
+        for row in table.rows.iter().filter(|row| row.settable()) {
+            let Some(value) = live.value(row.name) else { continue };
+            let declared = declared.value(row.name).is_some_and(Value::contains_sensitive);
+            if declared || value.any(&mut |part| equals_one(part)) {
+                covered.put(row.name, Some(value.clone().sensitive()));
+            }
+        }
+        self.stored(&covered, table)
     }
 
     /// Decrypts what was kept. Err: the attribute that cannot be read, and why.

@@ -70,6 +70,10 @@ impl Secrets {
         }
     }
 
+    pub fn has(&self, text: &str) -> bool {
+        !text.is_empty() && self.0.contains(text)
+    }
+
     /// The longest first: one may be part of another.
     pub fn cover(&self, text: &str) -> String {
         let mut found: Vec<&str> = self.0.iter().map(String::as_str).filter(|s| text.contains(s)).collect();

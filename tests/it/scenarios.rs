@@ -233,6 +233,28 @@ resource "aws_ssm_parameter" "password" {
   value = var.password
 }
 
+resource "aws_ssm_parameter" "plain" {
+  name  = "/example/plain"
+  type  = "String"
+  value = var.password
+}
+
+resource "aws_ecs_task_definition" "site" {
+  family = "site"
+  container_definitions = jsonencode([{
+    name        = "site"
+    image       = "repo/site:1"
+    memory      = 64
+    environment = [{ name = "KEY", value = var.password }]
+  }])
+}
+
+resource "aws_launch_template" "host" {
+  name      = "host"
+  image_id  = "ami-0ec5a20000000e86d"
+  user_data = base64encode("login --with ${var.password}")
+}
+
 output "password" {
   value     = var.password
   sensitive = true
@@ -247,16 +269,26 @@ output "password" {
         &["plan", "root", "--format", "markdown"],
         &["apply", "root", "--auto-approve"],
         &["plan", "root", "--detailed-exitcode"],
+        &["plan", "root", "--detailed-exitcode", "--refresh=false"],
+        &["drift", "root", "--detailed-exitcode"],
         &["output", "root"],
         &["output", "root", "--json"],
+        &["show", "root", "-json"],
         &["state", "show", "root", "aws_ssm_parameter.password"],
+        &["state", "show", "root", "aws_ecs_task_definition.site"],
+        &["apply", "root", "--auto-approve", "--replace", "aws_ecs_task_definition.site"],
+        &["plan", "root", "--detailed-exitcode"],
     ] {
         seen += &env.run_with(args, &given).ok().all();
     }
     seen += &env.run_with(&["plan", "root"], &[("TF_VAR_password", "another-secret-value")]).ok().all();
-    assert!(!seen.contains(secret) && !seen.contains("another-secret-value"), "{seen}");
-    for file in ["root.plan", "root/.cutover/state.json"] {
-        assert!(!env.read(file).contains(secret), "the secret stands in {file}");
+    // "login --with correct-horse…" in base64.
+    let spellings = [secret, "another-secret-value", "bG9naW4gLS13aXRoIGNvcnJlY3Q"];
+    for spelling in spellings {
+        assert!(!seen.contains(spelling), "{spelling} stands in\n{seen}");
+        for file in ["root.plan", "root/.cutover/state.json"] {
+            assert!(!env.read(file).contains(spelling), "{spelling} stands in {file}");
+        }
     }
 }
 

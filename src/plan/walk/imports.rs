@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
             id: own,
             provider: provider.to_owned(),
             applied: Default::default(),
-            seen: self.state.stored(&live, schema.table),
+            seen: self.state.stored_seen(&live, known, schema.table),
             depends_on: Default::default(),
             create_before_destroy: false,
             tainted: false,

@@ -2,7 +2,6 @@
 
 use super::Walk;
 use crate::plan::Action;
-use crate::schema::Object;
 use crate::state::Resource;
 use crate::value::{Secrets, Value};
 
@@ -20,15 +19,13 @@ impl Walk<'_> {
     pub fn seal_what_became_secret(&mut self) {
         let mut sealed = Vec::new();
         for change in self.changes.values().filter(|c| c.action == Action::None) {
-            let secrets: Vec<&Value> =
-                change.desired.0.values().filter(|value| value.contains_sensitive()).collect();
-            let recorded = self.state.resources.get(&change.address).filter(|_| !secrets.is_empty());
+            let secret = change.desired.0.values().any(Value::contains_sensitive);
+            let recorded = self.state.resources.get(&change.address).filter(|_| secret);
             let schema = self.provider.resource(&change.address.type_name);
             let Some((recorded, schema)) = recorded.zip(schema) else { continue };
-            let seen = recorded.seen(schema.table);
             let resource = Resource {
                 applied: self.state.stored(&change.desired, schema.table),
-                seen: self.state.stored(&marked(seen, &secrets), schema.table),
+                seen: self.state.stored_seen(&recorded.seen(schema.table), &change.desired, schema.table),
                 ..recorded.clone()
             };
             if resource != *recorded {
@@ -37,16 +34,4 @@ impl Walk<'_> {
         }
         self.state.resources.extend(sealed);
     }
-}
-
-/// What equals a secret is one, wherever it stands (an output of `terraform_data` is its input).
-fn marked(seen: Object, secrets: &[&Value]) -> Object {
-    let mut out = seen.clone();
-    for (name, value) in seen.0.iter() {
-        let plain = value.without_marks();
-        if let Some(secret) = secrets.iter().find(|secret| secret.without_marks().kind == plain.kind) {
-            out.put(name, Some((*secret).clone()));
-        }
-    }
-    out
 }

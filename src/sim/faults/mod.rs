@@ -193,12 +193,20 @@ impl Faults {
         std::mem::take(&mut self.kill)
     }
 
-    /// Takes back the fault with this number, or all; how many there were.
-    pub fn clear(&mut self, number: Option<u32>) -> usize {
-        let before = self.declared.len();
-        self.declared.retain(|fault| number.is_some_and(|n| n != fault.number));
-        before - self.declared.len()
+    fn forget(&mut self, number: u32) {
+        self.declared.retain(|fault| fault.number != number);
     }
+}
+
+/// Takes back the fault with this number, or all; how many there were.
+pub fn clear(world: &mut World, number: Option<u32>) -> usize {
+    let gone = |fault: &Fault| number.is_none_or(|number| fault.number == number);
+    let taken: Vec<Fault> = world.faults.declared.extract_if(.., |fault| gone(fault)).collect();
+    let now = world.now;
+    for fault in taken.iter().filter(|fault| fault.from <= now) {
+        end(world, &fault.what);
+    }
+    taken.len()
 }
 
 /// Puts a fault into the world; it begins and ends by itself.
@@ -230,7 +238,7 @@ pub fn run(world: &mut World, number: u32, begins: bool) {
     if !begins
         || matches!(what, What::SpotInterruption { .. } | What::Image { .. } | What::Kill | What::Edit { .. })
     {
-        world.faults.clear(Some(number));
+        world.faults.forget(number);
     }
 }
 

@@ -199,3 +199,16 @@ fn few_new_ids_are_unknown_by_default_the_same_for_a_seed_and_none_in_a_prompt_w
     prompt.with(|world| world.faults.make_prompt());
     assert_eq!(unknown(prompt), Vec::<String>::new());
 }
+
+#[test]
+fn what_is_taken_back_has_ended() {
+    let mut world = World::new("123456789012", "us-east-1", 1, START);
+    let lost = What::LostZone { zone: "us-east-1a".to_owned() };
+    declare(&mut world, Fault { number: 0, from: START, until: None, what: lost });
+    declare(&mut world, Fault { number: 0, from: START + 60_000, until: None, what: What::Kill });
+    world.advance_to(START + 1_000);
+    assert!(world.faults.lost_zone(world.now, "us-east-1a"));
+    assert_eq!((clear(&mut world, Some(1)), clear(&mut world, Some(1)), clear(&mut world, None)), (1, 0, 1));
+    world.advance_to(START + 120_000);
+    assert!(world.faults.declared().is_empty() && !world.faults.kills());
+}

@@ -285,7 +285,9 @@ async fn read_one(aws: &Aws, item: &Existing<'_>) -> Result<Option<Object>, AwsE
     let latest = item.known.get(&TRACK_LATEST).unwrap_or(false);
     let id = if latest { family_of(&arn) } else { &arn };
     let Some((definition, tags)) = describe(aws, id).await? else { return Ok(None) };
-    let declared = item.known.get(&CONTAINER_DEFINITIONS);
+    // The words of a secret are known only while it is declared, and not later.
+    let secret = item.known.value("container_definitions").is_some_and(Value::contains_sensitive);
+    let declared = item.known.get(&CONTAINER_DEFINITIONS).filter(|_| !secret);
     Ok(Some(object(&definition, &tags, declared.as_deref())))
 }
 
