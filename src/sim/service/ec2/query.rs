@@ -216,7 +216,7 @@ pub fn tags_from(list: &[Json]) -> Tags {
 /// Checks the request's TagSpecifications before anything is made: only these kinds may be tagged.
 pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
     // Operations of the VPC have another code (CreateNatGateway in crossplane-contrib/provider-aws#899,
-    // CreateVpcEndpoint in jonrau1/SyntheticSun#13, CreateSubnet in moto's test_ec2_validate_subnet_tags) than those
+    // CreateVpcEndpoint in jonrau1/SyntheticSun#13, CreateSubnet in getmoto/moto#6839) than those
     // of EC2 (RunInstances in aws-cli#2865 and rultor#1991).
     let code = match kinds {
         ["natgateway" | "subnet"] => "InvalidParameter",
