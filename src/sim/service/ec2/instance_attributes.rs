@@ -153,6 +153,7 @@ pub fn modify_instance_metadata_options(world: &mut World, input: &Json) -> Answ
 }
 
 pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) -> Answer {
+    let named = !input.texts("InstanceIds").is_empty();
     let mut items = Vec::new();
     for id in asked(world, input)? {
         let spec = &world.ec2.instances[&id].spec;
@@ -160,6 +161,10 @@ pub fn describe_instance_credit_specifications(world: &mut World, input: &Json) 
             let default = if spec.instance_type.starts_with("t2.") { "standard" } else { "unlimited" };
             let credits = spec.credits.as_deref().unwrap_or(default);
             items.push(json!({"InstanceId": id, "CpuCredits": credits}));
+        } else if named {
+            // "If you specify an instance ID that is not a burstable performance instance, Amazon EC2 returns the
+            // standard credit option" (API reference).
+            items.push(json!({"InstanceId": id, "CpuCredits": "standard"}));
         }
     }
     super::query::paged(input, "InstanceCreditSpecifications", items)

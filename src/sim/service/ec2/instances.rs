@@ -4,8 +4,8 @@ use super::Event;
 use super::images::image_in;
 use super::instance_types::instance_type;
 use super::interfaces::{
-    addresses_json, association_json, delete_interface, groups_json, ipv6_json, private_name, public_ip_of,
-    public_name,
+    addresses_json, association_json, delete_interface, groups_json, interface_name, ipv6_json, private_name,
+    public_ip_of, public_name,
 };
 use super::query::{fail, filtered, lean, tags_of};
 use super::state::{Instance, InstanceState};
@@ -262,7 +262,7 @@ fn eni_json(world: &World, eni: &super::Interface) -> Json {
             "DeviceIndex": attachment.device_index, "NetworkCardIndex": 0, "Status": "attached",
         })
     });
-    let name = private_name(world, &eni.private_ip);
+    let name = interface_name(world, &eni.vpc, &eni.private_ip);
     json!({
         "NetworkInterfaceId": eni.id, "SubnetId": eni.subnet, "VpcId": eni.vpc, "OwnerId": world.account,
         "Description": eni.description, "MacAddress": eni.mac, "InterfaceType": eni.kind, "Status": "in-use",

@@ -151,7 +151,8 @@ pub fn ipv6_json(eni: &Interface) -> Json {
 pub fn addresses_json(world: &World, eni: &Interface, association: Option<&Json>) -> Json {
     let one = |address: &String, primary: bool| {
         json!({
-            "Primary": primary, "PrivateIpAddress": address, "PrivateDnsName": private_name(world, address),
+            "Primary": primary, "PrivateIpAddress": address,
+            "PrivateDnsName": interface_name(world, &eni.vpc, address),
             "Association": association.filter(|_| primary),
         })
     };
@@ -315,9 +316,19 @@ pub fn private_name(world: &World, address: &str) -> String {
     format!("ip-{}.{}", address.replace('.', "-"), internal_domain(&world.region))
 }
 
+fn has_names(world: &World, vpc: &str) -> bool {
+    world.ec2.vpcs.get(vpc).is_some_and(|vpc| vpc.dns_hostnames && vpc.dns_support)
+}
+
+/// The private name of an interface's address: only in a VPC with DNS hostnames (DescribeVpcAttribute;
+/// terraform-provider-aws#1599). An instance has one in any.
+pub fn interface_name(world: &World, vpc: &str, address: &str) -> Option<String> {
+    has_names(world, vpc).then(|| private_name(world, address))
+}
+
 /// `ec2-54-1-2-3.compute-1.amazonaws.com`; only VPCs with DNS hostnames have them.
 pub fn public_name(world: &World, vpc: &str, address: &str) -> String {
-    if !world.ec2.vpcs.get(vpc).is_some_and(|vpc| vpc.dns_hostnames && vpc.dns_support) {
+    if !has_names(world, vpc) {
         return String::new();
     }
     let dashed = address.replace('.', "-");
@@ -355,7 +366,7 @@ pub fn public_ip_of(world: &World, eni: &Interface) -> Option<String> {
 pub fn interface_json(world: &World, id: &str) -> Option<Json> {
     let eni = world.ec2.interfaces.get(id)?;
     let association = association_json(world, eni);
-    let name = private_name(world, &eni.private_ip);
+    let name = interface_name(world, &eni.vpc, &eni.private_ip);
     let attachment = eni.attachment.as_ref().map(|attachment| {
         let owner = eni.requester.clone().filter(|_| attachment.instance.is_none());
         json!({

@@ -215,8 +215,13 @@ pub fn tags_from(list: &[Json]) -> Tags {
 
 /// Checks the request's TagSpecifications before anything is made: only these kinds may be tagged.
 pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
-    // CreateSubnet alone (moto's test_ec2_validate_subnet_tags) has another code than RunInstances (rultor#1991).
-    let code = if kinds == ["subnet"] { "InvalidParameter" } else { "InvalidParameterValue" };
+    // Operations of the VPC have another code (CreateNatGateway in crossplane-contrib/provider-aws#899,
+    // CreateVpcEndpoint in jonrau1/SyntheticSun#13, CreateSubnet in getmoto/moto#6839) than those
+    // of EC2 (RunInstances in aws-cli#2865 and rultor#1991).
+    let code = match kinds {
+        ["natgateway" | "subnet"] => "InvalidParameter",
+        _ => "InvalidParameterValue",
+    };
     for spec in input.list("TagSpecifications") {
         let kind = spec.text("ResourceType").unwrap_or_default();
         if kind.is_empty() {
@@ -227,7 +232,7 @@ pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
         }
         if !kinds.contains(&kind) {
             return fail(
-                "InvalidParameterValue",
+                code,
                 format!("'{kind}' is not a valid taggable resource type for this operation."),
             );
         }

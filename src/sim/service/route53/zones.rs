@@ -61,6 +61,11 @@ pub fn create(world: &mut World, input: &Json) -> Answer {
         let message = "A hosted zone has already been created with the specified caller reference.";
         return Err(ApiError::new("HostedZoneAlreadyExists", message).status(409));
     }
+    // CreateReusableDelegationSet is not among our operations, so there is none.
+    if input.text("DelegationSetId").is_some() {
+        let message = "A reusable delegation set with the specified ID does not exist.";
+        return Err(ApiError::new("NoSuchDelegationSet", message));
+    }
     let config = input.get("HostedZoneConfig").cloned().unwrap_or_default();
     let vpc = vpc(world, input);
     if vpc.is_none() && config.flag("PrivateZone") == Some(true) {
