@@ -26,9 +26,16 @@ enum Constraint {
     Items(Part, Vec<Constraint>),
 }
 
-/// DynamoDB's `Select`, which AWS lists in another order than its model (moto's suite, test_dynamodb_select, verified
-/// against AWS).
-const SELECT: [&str; 4] = ["ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"];
+/// Enumerations that AWS lists in another order than its models: DynamoDB's `Select` and Application Auto Scaling's
+/// `PolicyType` (moto's suites, test_dynamodb_select and test_put_scaling_policy_with_unknown_policytype, verified
+/// against AWS), CloudWatch's `StateValue` (LocalStack's snapshots of AWS, stateValue in test_cloudwatch), Systems
+/// Manager's `ParameterType` (aws/aws-cli#3116).
+const LISTED: [&[&str]; 4] = [
+    &["SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"],
+    &["PredictiveScaling", "StepScaling", "TargetTrackingScaling"],
+    &["INSUFFICIENT_DATA", "ALARM", "OK"],
+    &["SecureString", "StringList", "String"],
+];
 
 #[derive(Clone, Copy)]
 enum Part {
@@ -246,11 +253,11 @@ impl Constraint {
             Constraint::Required => "Member must not be null".to_owned(),
             Constraint::Length(limit) => format!("Member must have length {}", limit.words()),
             Constraint::Range(limit) => format!("Member must have value {}", limit.words()),
-            Constraint::Values(values) if values[..] == SELECT => {
-                let values = [SELECT[2], SELECT[3], SELECT[0], SELECT[1]];
-                format!("Member must satisfy enum value set: [{}]", values.join(", "))
-            }
             Constraint::Values(values) => {
+                let same = |listed: &&&[&str]| {
+                    listed.len() == values.len() && values.iter().all(|value| listed.contains(value))
+                };
+                let values = LISTED.iter().find(same).copied().unwrap_or(*values);
                 format!("Member must satisfy enum value set: [{}]", values.join(", "))
             }
             Constraint::Pattern(pattern) => {

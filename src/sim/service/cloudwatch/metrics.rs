@@ -178,6 +178,10 @@ pub fn put(world: &mut World, input: &Json) -> Answer {
     }
     let entities = input.list("EntityMetricData").iter().flat_map(|entity| entity.list("MetricData"));
     let data: Vec<Json> = input.list("MetricData").iter().chain(entities).cloned().collect();
+    if data.iter().any(|datum| dimensions(datum.list("Dimensions")).len() < datum.list("Dimensions").len()) {
+        let message = "No metric may specify the same dimension name twice.";
+        return Err(ApiError::new("InvalidParameterValue", message));
+    }
     let parsed: Result<Vec<_>, _> = data.iter().map(|datum| put_points(world.now, datum)).collect();
     for (datum, points) in data.iter().zip(parsed?) {
         for point in points {

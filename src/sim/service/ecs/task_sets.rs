@@ -252,7 +252,14 @@ pub(super) fn describe_task_sets(world: &mut World, input: &Json) -> Answer {
         .task_sets
         .iter()
         .filter(|set| asked.is_empty() || asked.iter().any(|name| set.arn == *name || set.id == *name))
-        .map(|set| set_view(world, service, set))
+        .map(|set| {
+            let mut one = set_view(world, service, set);
+            // "If this field is omitted, tags aren't included in the response" (API reference of include).
+            if let Some(members) = one.as_object_mut().filter(|_| !input.texts("include").contains(&"TAGS")) {
+                members.remove("tags");
+            }
+            one
+        })
         .collect();
     let failures: Vec<Json> =
         asked.iter().filter(|name| find(world, &arn, name).is_none()).map(|name| missing(*name)).collect();

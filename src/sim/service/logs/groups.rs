@@ -102,9 +102,7 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
         })
         .map(|group| group_json(world, group))
         .collect();
-    if input.text("nextToken").is_some_and(|token| page_start(token).is_none()) {
-        return Err(invalid("The specified nextToken is invalid."));
-    }
+    check_token(input)?;
     let (groups, next) = page(all, input.text("nextToken"), limit(input));
     Ok(json!({ "logGroups": groups }).with("nextToken", next))
 }

@@ -112,6 +112,14 @@ fn find_mut<'a>(world: &'a mut World, input: &Json) -> Result<&'a mut Group, Api
     world.logs.groups.get_mut(name).ok_or_else(no_group)
 }
 
+/// A token that is none of ours is refused.
+fn check_token(input: &Json) -> Result<(), ApiError> {
+    match input.text("nextToken").map(page_start) {
+        Some(None) => Err(invalid("The specified nextToken is invalid.")),
+        _ => Ok(()),
+    }
+}
+
 fn limit(input: &Json) -> usize {
     input.int("limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(50)
 }

@@ -107,6 +107,7 @@ pub fn describe(world: &mut World, input: &Json) -> Answer {
             .with("lastIngestionTime", stream.events.iter().map(|event| event.ingested).max())
         })
         .collect();
+    check_token(input)?;
     let (streams, next) = page(all, input.text("nextToken"), limit(input));
     Ok(json!({ "logStreams": streams }).with("nextToken", next))
 }
@@ -212,6 +213,7 @@ pub fn filter_events(world: &mut World, input: &Json) -> Answer {
     found.sort_by_key(|(at, _)| *at);
     let limit = input.int("limit").and_then(|n| usize::try_from(n).ok()).unwrap_or(10_000);
     let events = found.into_iter().map(|(_, event)| event).collect();
+    check_token(input)?;
     let (events, next) = page(events, input.text("nextToken"), limit);
     Ok(json!({ "events": events, "searchedLogStreams": [] }).with("nextToken", next))
 }

@@ -127,7 +127,7 @@ pub fn all() -> BTreeMap<String, String> {
     }
     let latest = |name: &str| format!("/aws/service/ami-amazon-linux-latest/{name}");
     for arch in ["arm64", "x86_64"] {
-        for kernel in ["default", "6.1", "6.12"] {
+        for kernel in ["default", "6.1", "6.12", "6.18"] {
             let name = latest(&format!("al2023-ami-kernel-{kernel}-{arch}"));
             all.insert(name, images::amazon_linux_ami(arch).to_owned());
         }
