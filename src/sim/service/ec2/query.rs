@@ -231,10 +231,7 @@ pub fn check_tags(input: &Json, kinds: &[&str]) -> Result<(), ApiError> {
             return fail(code, "Tag specification must have at least one tag");
         }
         if !kinds.contains(&kind) {
-            return fail(
-                code,
-                format!("'{kind}' is not a valid taggable resource type for this operation."),
-            );
+            return fail(code, format!("'{kind}' is not a valid taggable resource type for this operation."));
         }
         super::tags::check(spec.list("Tags"))?;
     }
