@@ -1,8 +1,8 @@
 //! The attributes of one resource, as values.
 
 use super::{
-    Any, Attr, Blocks, Bool, Field, Float, Int, IntList, IntSet, Json, Shape, Str, StrList, StrMap, StrSet,
-    Table,
+    Any, Attr, Blocks, Bool, Field, Float, Int, IntList, IntSet, Json, Presence, Shape, Str, StrList, StrMap,
+    StrSet, Table,
 };
 use crate::value::{Kind, Map, Type, Value};
 use std::cell::RefCell;
@@ -40,10 +40,12 @@ impl Object {
     }
 
     /// None when absent, null or unknown.
-    /// None for an empty string too: the provider's SDK cannot tell that from nothing, and sends neither.
+    /// None for an empty string too, unless one is required: the provider's SDK cannot tell it from nothing, and
+    /// sends neither.
     pub fn get<T: Field>(&self, attr: &Attr<T>) -> Option<T::Rust> {
         let value = self.value(attr.row.name)?;
-        if value.as_str() == Some("") { None } else { T::read(value) }
+        let nothing = value.as_str() == Some("") && attr.row.presence != Presence::Required;
+        if nothing { None } else { T::read(value) }
     }
 
     /// For attributes that the schema requires: their absence is a defect of ours.

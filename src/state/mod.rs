@@ -14,7 +14,7 @@ pub use secret::{is_digest, is_opaque, seal};
 
 use crate::addr::{Address, Mode};
 use crate::schema::{Object, Shape, Table};
-use crate::value::{Kind, Secrets, Value, convert, from_json, to_json};
+use crate::value::{Kind, Map, Secrets, Value, convert, from_json, to_json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,19 +77,20 @@ impl State {
         (&out).into()
     }
 
-    /// What AWS answered, as stored: an attribute that was declared with a secret in it is a secret, and so is one
-    /// that equals a secret (what Parameter Store calls `insecure_value`).
+    /// What AWS answered, as stored: a text that was declared with a secret in it is a secret, and so is what
+    /// equals one (what Parameter Store calls `insecure_value`, the output of `terraform_data`).
     pub fn stored_seen(&self, live: &Object, declared: &Object, table: &Table) -> Attributes {
         let mut secrets = Secrets::default();
         declared.0.values().for_each(|value| secrets.add_marked(value));
-        let equals_one = |value: &Value| value.as_str().is_some_and(|text| secrets.has(text));
         let mut covered = live.clone();
-        for row in table.rows.iter().filter(|row| row.settable()) {
-            let Some(value) = live.value(row.name) else { continue };
-            let declared = declared.value(row.name).is_some_and(Value::contains_sensitive);
-            if declared || value.any(&mut |part| equals_one(part)) {
-                covered.put(row.name, Some(value.clone().sensitive()));
-            }
+        for (name, value) in live.0.iter().filter(|(name, _)| &***name != "id") {
+            let secret = declared.value(name).is_some_and(Value::contains_sensitive);
+            let is_one = |text: &str| secrets.has(text) || secret && secrets.cover(text) != text;
+            let value = match value.as_str() {
+                Some(_) if secret => value.clone().sensitive(),
+                _ => with_secrets_marked(value, &is_one),
+            };
+            covered.put(name, Some(value));
         }
         self.stored(&covered, table)
     }
@@ -206,6 +207,24 @@ fn stored(object: &Object, table: &Table, salt: &str) -> BTreeMap<String, Json> 
         }
     }
     out
+}
+
+/// The texts in it that are secrets, marked.
+fn with_secrets_marked(value: &Value, is_one: &dyn Fn(&str) -> bool) -> Value {
+    let each =
+        |items: &[Value]| items.iter().map(|item| with_secrets_marked(item, is_one)).collect::<Vec<_>>();
+    let entries =
+        |map: &Map| map.iter().map(|(k, v)| (k.clone(), with_secrets_marked(v, is_one))).collect::<Map>();
+    let kind = match &value.kind {
+        Kind::String(text) if is_one(text) => return value.clone().sensitive(),
+        Kind::List(of, items) => Kind::List(of.clone(), each(items).into()),
+        Kind::Set(of, items) => Kind::Set(of.clone(), each(items).into()),
+        Kind::Tuple(items) => Kind::Tuple(each(items).into()),
+        Kind::Map(of, map) => Kind::Map(of.clone(), Arc::new(entries(map))),
+        Kind::Object(map) => Kind::Object(Arc::new(entries(map))),
+        _ => return value.clone(),
+    };
+    Value::from(kind).marked(value.marks)
 }
 
 /// Seals sensitive parts of collections and blocks.
